@@ -1,0 +1,51 @@
+"""Which hosts may be asked: the vendor's own, those the stack allows, and on the local stack this machine. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Which hosts may be asked besides those of the vendor's pattern.
+
+    Parameters
+    ----------
+    allowed : frozenset of str
+        Lower-case host names of private hosting.
+    loopback_http : bool
+        Whether plain http to this machine is allowed: the local stack alone sets it.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    loopback_http: bool = False
+
+    def fault(self, url: str, patterns: tuple[str, ...]) -> str | None:
+        """Give what is wrong with an address, or None where it may be asked.
+
+        Parameters
+        ----------
+        url : str
+            From a secret, so untrusted.
+        patterns : tuple of str
+            The vendor's hosts, as regular expressions.
+        """
+        try:
+            parts = urlsplit(url)
+            host = (parts.hostname or "").lower()
+            _ = parts.port
+        except ValueError:
+            return "is not a URL"
+        if not host or "@" in parts.netloc or re.search(r"[^!-~]|\\", url):
+            return "is not a URL of the form https://host"
+        if host in LOOPBACK and self.loopback_http and parts.scheme in ("http", "https"):
+            return None
+        if parts.scheme != "https":
+            return "must begin with https://"
+        if host in self.allowed or any(re.fullmatch(pattern, host) for pattern in patterns):
+            return None
+        return f"leads to the host {host!r}, which is neither the vendor's nor in the parameter AllowedHosts"

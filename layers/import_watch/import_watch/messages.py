@@ -1,0 +1,133 @@
+"""The one sentence that a person reads: what happened, and what to do next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from import_watch.model import FailedPoll, ImportState, Observation, Outcome, Watch, iso
+
+
+def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
+    """Say how an import ended by its vendor's word."""
+    what = _what(watch)
+    match outcome:
+        case Outcome.SUCCEEDED:
+            warnings = seen.counts.get("warnings", 0)
+            return f"{what} completed" + (f" with {_count(warnings, 'warning')}; see its log." if warnings else ".")
+        case Outcome.PARTIAL:
+            errors = seen.counts.get("errors", 0)
+            return f"{what} completed, but with {_count(errors, 'error')}: see its log for what was left out."
+        case Outcome.CANCELLED:
+            kept = " What it had completed by then remains." if seen.counts.get("processed") else ""
+            return f"{what} was cancelled before it could complete; start it again if that was not meant.{kept}"
+        case _:
+            because = f": {seen.reason.rstrip('.')}" if seen.reason else ""
+            advice = {
+                True: "it is worth starting it again",
+                False: "mend the cause before you start it again",
+                None: "see its log before you start it again",
+            }[seen.retryable]
+            return f"{what} failed{because}; {advice}."
+
+
+def without_log(watch: Watch, message: str, missing: str | None) -> str:
+    """Add that the log of a finished import is not to be had."""
+    because = f" ({missing.rstrip('.')})" if missing else ""
+    return f"{message.rstrip('.')}, but {watch.vendor} has no log of it{because}: look there for what was imported."
+
+
+def not_found(watch: Watch, seconds: float) -> str:
+    """Say that the vendor does not know the import."""
+    return (
+        f"{watch.vendor} does not know import {watch.import_id} (asked for {duration(seconds)}): check the id, and "
+        f"that connection {watch.connection!r} leads to the account that the import was started in."
+    )
+
+
+def unrecognised(watch: Watch, seconds: float) -> str:
+    """Say that the vendor gives a status that nobody has mapped."""
+    return (
+        f"{_what(watch)} has had the status {watch.vendor_status!r} for {duration(seconds)}, which Import Watch does "
+        "not know: look at the import at the vendor, and have the status added to the vendor's status map."
+    )
+
+
+def unauthorized(watch: Watch, detail: str) -> str:
+    """Say that the vendor refuses the credentials."""
+    return (
+        f"{watch.vendor} refuses the credentials of connection {watch.connection!r} ({detail}): put valid ones into "
+        f"its secret before the next import, and look at import {watch.import_id} at the vendor."
+    )
+
+
+def misconfigured(watch: Watch, detail: str) -> str:
+    """Say that the connection cannot work as it is set."""
+    return f"Connection {watch.connection!r} of {watch.vendor} cannot work as it is set: {detail.rstrip('.')}."
+
+
+def vendor_unavailable(watch: Watch, detail: str, seconds: float) -> str:
+    """Say that no poll has gone through for too long."""
+    return (
+        f"{watch.vendor} could not be asked for {duration(seconds)} (last: {detail}), so how import "
+        f"{watch.import_id} ends is unknown: look at it at the vendor."
+    )
+
+
+def unreadable(watch: Watch, detail: str, seconds: float) -> str:
+    """Say that every answer was unreadable for too long."""
+    return (
+        f"For {duration(seconds)} every answer of {watch.vendor} was unreadable (last: {detail}), so how import "
+        f"{watch.import_id} ends is unknown: check that the base URL of connection {watch.connection!r} is the "
+        "vendor's API."
+    )
+
+
+def timed_out(watch: Watch, seconds: float, polled: Observation | FailedPoll) -> str:
+    """Say that the watch was given up, and what was seen last."""
+    message = f"{_what(watch)} had not ended after {duration(seconds)}, so its watch was given up"
+    if isinstance(polled, FailedPoll):
+        return f"{message} (the last poll failed: {polled.detail}); look at the import at the vendor."
+    if polled.state is ImportState.QUEUED and polled.started_at is not None:
+        starts = iso(polled.started_at)
+        return f"{message}; it is scheduled for {starts}: set timeoutSeconds in the start event beyond that."
+    seen = f"last status {polled.vendor_status!r}" if polled.vendor_status else "no status"
+    if polled.progress is not None:
+        seen += f", {polled.progress.fraction:.0%} done"
+    return f"{message} ({seen}); look at it at the vendor, or set a longer timeoutSeconds."
+
+
+def invalid_event(faults: Iterable[str]) -> str:
+    """Name every field of a start event that is at fault, and its fix."""
+    return f"The ImportStarted event cannot be watched: {'; '.join(faults)}. Mend it and send it again."
+
+
+def watch_broken(watch: Watch, why: str) -> str:
+    """Say that our own machinery failed."""
+    return (
+        f"Import Watch itself failed while it watched import {watch.import_id} at {watch.vendor} ({why}): look at the "
+        "import at the vendor, and at the execution of the state machine."
+    )
+
+
+def duration(seconds: float) -> str:
+    """Write seconds for a person: at most two units, the largest first."""
+    left = max(0, round(seconds))
+    parts = []
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(_count(count, unit))
+    return " ".join(parts[:2]) or "0 seconds"
+
+
+def _what(watch: Watch) -> str:
+    kind = (watch.job_type or "import").lower()
+    if kind == "import":
+        return f"Import {watch.import_id} at {watch.vendor}"
+    if kind == "validation":
+        return f"Validation {watch.import_id} at {watch.vendor}"
+    return f"Import {watch.import_id} ({watch.job_type}) at {watch.vendor}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

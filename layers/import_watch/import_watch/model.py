@@ -1,0 +1,333 @@
+"""The words of Import Watch as types: imports, observations, watches and outcomes, without any I/O.
+
+Everything here is a plain value. Other modules know the model; the model knows nobody.
+Times are epoch seconds (float, UTC) unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Hashable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeAlias, TypeVar, cast
+
+JSON: TypeAlias = Any
+"""A JSON value as `json.loads` gives it: its shape is never taken for granted."""
+
+PROBLEMS_KEPT = 20
+"""Vendor messages carried in a notification; the rest is in the archived log."""
+TEXT_KEPT = 1_000
+"""Characters kept of one vendor message."""
+
+
+class ImportState(StrEnum):
+    """What a vendor says of an import, in our words."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    NOT_FOUND = "NOT_FOUND"
+    UNRECOGNISED = "UNRECOGNISED"
+
+
+class Outcome(StrEnum):
+    """How a watch ended. UNKNOWN is not FAILED: it says that *we* do not know how the import ended."""
+
+    SUCCEEDED = "SUCCEEDED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Reason(StrEnum):
+    """Why an outcome is UNKNOWN."""
+
+    NOT_FOUND = "NOT_FOUND"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    MISCONFIGURED = "MISCONFIGURED"
+    VENDOR_UNAVAILABLE = "VENDOR_UNAVAILABLE"
+    UNRECOGNISED_STATUS = "UNRECOGNISED_STATUS"
+    UNREADABLE_ANSWER = "UNREADABLE_ANSWER"
+    TIMED_OUT = "TIMED_OUT"
+    INVALID_EVENT = "INVALID_EVENT"
+    WATCH_STOPPED = "WATCH_STOPPED"
+    WATCH_BROKEN = "WATCH_BROKEN"
+
+
+class Trouble(StrEnum):
+    """What went wrong with a poll. A failed poll says nothing of the import."""
+
+    UNAVAILABLE = "UNAVAILABLE"
+    THROTTLED = "THROTTLED"
+    UNREADABLE = "UNREADABLE"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    MISCONFIGURED = "MISCONFIGURED"
+
+
+class Severity(StrEnum):
+    """How grave a vendor message is."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+    INFO = "INFO"
+
+
+class LogStatus(StrEnum):
+    """Where the log of an ended import is."""
+
+    ARCHIVED = "ARCHIVED"
+    VENDOR_ONLY = "VENDOR_ONLY"
+    NONE = "NONE"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One message of the vendor about the import."""
+
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedProgress:
+    """How far an import is by its vendor's word: `fraction` in [0, 1], and the smallest step it can show."""
+
+    fraction: float
+    resolution: float
+
+
+@dataclass(frozen=True, slots=True)
+class InlineLog:
+    """A log that came inside the vendor's answer: the vendor's own object, and the same for a person to read."""
+
+    content: JSON
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLog:
+    """A log that the vendor says is kept at `location`: an untrusted string."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLog:
+    """A log that should be in the answer and is not; `expected` when asking again may bring it."""
+
+    reason: str
+    expected: bool
+
+
+LogReference: TypeAlias = InlineLog | StoredLog | MissingLog | None
+"""What an answer says of the log; None where the vendor keeps none, or it is too early to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one readable answer of a vendor says of an import."""
+
+    state: ImportState
+    vendor_status: str | None = None
+    job_type: str | None = None
+    progress: ReportedProgress | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    log: LogReference = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    retryable: bool | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPoll:
+    """A poll that brought no readable answer: `detail` is for a person, `retry_after` in seconds if told."""
+
+    trouble: Trouble
+    detail: str
+    retry_after: float | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a watch ended and what is known of it: the part of the notification that is decided once."""
+
+    outcome: Outcome
+    message: str
+    detected_at: float
+    reason: str | None = None
+    retryable: bool | None = None
+    vendor_status: str | None = None
+    job_type: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    started_at: float | None = None
+    ended_at: float | None = None
+    detection_lag_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """Where the log is: `location` in our archive, `source` as the vendor named it."""
+
+    status: LogStatus
+    location: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A valid `ImportStarted`: what to watch."""
+
+    vendor: str
+    import_id: str
+    connection: str = "default"
+    correlation_id: str | None = None
+    metadata: JSON = None
+    started_at: float | None = None
+    timeout_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The small state of one watch: what the state machine carries from poll to poll and the table keeps.
+
+    `generation` says which execution may write; `executions` counts those that have owned the watch.
+    Every `…_since` is the time of the first of an unbroken run of such observations.
+    """
+
+    watch_id: str
+    vendor: str
+    connection: str
+    import_id: str
+    registered_at: float
+    deadline: float
+    started_at: float | None = None
+    generation: int = 1
+    executions: int = 1
+    polls: int = 0
+    vendor_errors: int = 0
+    poll_milliseconds: int = 0
+    last_poll_at: float | None = None
+    next_poll_at: float | None = None
+    import_state: ImportState | None = None
+    vendor_status: str | None = None
+    job_type: str | None = None
+    running_since: float | None = None
+    not_running_at: float | None = None
+    progress: ReportedProgress | None = None
+    progress_changed_at: float | None = None
+    not_found_since: float | None = None
+    unrecognised_since: float | None = None
+    failing_since: float | None = None
+    failures: int = 0
+    only_unreadable: bool = True
+    last_trouble: str | None = None
+    awaiting_log: Ending | None = None
+    log_polls: int = 0
+    log_missing: str | None = None
+
+
+def watch_id(vendor: str, connection: str, import_id: str) -> str:
+    """Give the key of a watch, `vendor#connection#importId`, escaped so that no two imports share one.
+
+    Parameters
+    ----------
+    vendor, connection, import_id : str
+        As in the start event, the id already in the vendor's canonical form.
+    """
+    return "#".join(part.replace("%", "%25").replace("#", "%23") for part in (vendor, connection, import_id))
+
+
+def iso(time: float | None) -> str | None:
+    """Write epoch seconds as ISO 8601 in UTC with milliseconds, as every time in a notification is."""
+    if time is None:
+        return None
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_iso(text: object) -> float | None:
+    """Read an ISO 8601 date-time into epoch seconds; no offset is read as UTC; None where it is not one."""
+    if not isinstance(text, str) or not 11 <= len(text) <= 40 or text[10] not in "Tt ":
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def camel(name: str) -> str:
+    """Give the JSON name of a field: `import_id` is `importId` in states, items and events."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def to_json(value: object) -> JSON:
+    """Turn a value of this module into plain JSON; fields that are None are left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            camel(part.name): to_json(current)
+            for part in fields(value)
+            if (current := getattr(value, part.name)) is not None
+        }
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+Value = TypeVar("Value")
+
+
+def from_json(kind: type[Value], value: JSON) -> Value:
+    """Build a dataclass of this module from what `to_json` gave; keys it does not know are passed over.
+
+    Raises
+    ------
+    ValueError
+        If a field without a default is missing, naming it: the state was not written by us.
+    """
+    hints = _hints(cast(Hashable, kind))
+    found: dict[str, Any] = {}
+    for part in fields(cast(Any, kind)):
+        key = camel(part.name)
+        if key in value:
+            found[part.name] = _revive(hints[part.name], value[key])
+        elif part.default is MISSING and part.default_factory is MISSING:
+            raise ValueError(f"{kind.__name__}.{key} is missing")
+    return kind(**found)
+
+
+@cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _revive(hint: Any, value: JSON) -> Any:
+    if value is None:
+        return None
+    if isinstance(hint, types.UnionType):
+        hint = next(option for option in hint.__args__ if option is not types.NoneType)
+    if is_dataclass(hint):
+        return from_json(cast(Any, hint), value)
+    if typing.get_origin(hint) is tuple:
+        return tuple(_revive(typing.get_args(hint)[0], item) for item in value)
+    if typing.get_origin(hint) is dict:
+        return {key: _revive(typing.get_args(hint)[1], item) for key, item in value.items()}
+    if hint in (float, int) or (isinstance(hint, type) and issubclass(hint, StrEnum)):
+        return hint(value)
+    return value

@@ -1,0 +1,202 @@
+"""The event that goes out: one CloudEvents message per watch, on the SNS topic."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from import_watch.cost import estimated_cost
+from import_watch.messages import duration
+from import_watch.model import JSON, LogRecord, LogStatus, Outcome, iso, to_json
+from import_watch.watches import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+COMPLETED, FAILED = "ImportCompleted", "ImportFailed"
+NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
+"""Makes ids of notifications; never to be changed, or repeats would look new."""
+MOST_BYTES = 250_000
+"""SNS takes 256 KiB for the message, in all its forms, and its attributes."""
+PROBLEMS_IN_MAIL = 5
+ATTRIBUTE_KEPT = 200
+"""Characters of a vendor's own reason that are carried as a message attribute."""
+
+
+def event_type(outcome: Outcome) -> str:
+    """Give the type under which an outcome is told."""
+    return COMPLETED if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else FAILED
+
+
+def notification(record: Record, source: str) -> dict[str, JSON]:
+    """Give the CloudEvents 1.0 event of an ended watch.
+
+    Parameters
+    ----------
+    record : Record
+        With an `ending`.
+    source : str
+        CloudEvents source: the stack.
+
+    Raises
+    ------
+    ValueError
+        If the watch has not ended.
+    """
+    watch, ending = record.watch, record.ending
+    if ending is None:
+        raise ValueError(f"watch {watch.watch_id} has not ended")
+    return {
+        "specversion": "1.0",
+        "id": str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}")),
+        "source": source,
+        "type": event_type(ending.outcome),
+        "subject": watch.watch_id,
+        "time": iso(ending.detected_at),
+        "datacontenttype": "application/json",
+        "data": {
+            # Empty where an event that could not be watched named none.
+            "vendor": watch.vendor or None,
+            "connection": watch.connection or None,
+            "importId": watch.import_id or None,
+            "correlationId": record.correlation_id,
+            "metadata": record.metadata,
+            "outcome": ending.outcome.value,
+            "reason": ending.reason,
+            "message": ending.message,
+            "retryable": ending.retryable,
+            "vendorStatus": ending.vendor_status,
+            "jobType": ending.job_type,
+            "counts": dict(ending.counts),
+            "problems": to_json(ending.problems),
+            "log": _log(record.log or _no_log(keeps_log=record.keeps_log)),
+            "answer": record.answer,
+            "startedAt": iso(ending.started_at),
+            "endedAt": iso(ending.ended_at),
+            "detectedAt": iso(ending.detected_at),
+            "detectionLagSeconds": ending.detection_lag_seconds,
+            "watch": {
+                "polls": watch.polls,
+                "vendorErrors": watch.vendor_errors,
+                "executions": watch.executions,
+                "estimatedCostUsd": estimated_cost(watch),
+            },
+        },
+    }
+
+
+def mail(event: dict[str, JSON]) -> str:
+    """Write a notification for a person who gets it as e-mail."""
+    data = event["data"]
+    log = data["log"]
+    lines = [data["message"], ""]
+    lines += [f"Outcome:    {data['outcome']}" + (f" ({data['reason']})" if data["reason"] else "")]
+    lines += [f"Import:     {data['importId']} at {data['vendor']} (connection {data['connection']})"]
+    if data["correlationId"]:
+        lines += [f"Reference:  {data['correlationId']}"]
+    if data["counts"]:
+        lines += ["Counts:     " + ", ".join(f"{name} {count:,}" for name, count in data["counts"].items())]
+    if data["startedAt"]:
+        lines += [f"Started:    {data['startedAt']}"]
+    if data["endedAt"]:
+        lines += [f"Ended:      {data['endedAt']}"]
+    lag = data["detectionLagSeconds"]
+    lines += [f"Detected:   {data['detectedAt']}" + (f" (within {duration(lag)})" if lag is not None else "")]
+    lines += [f"Log:        {log['location'] or log['source'] or '-'} ({log['status']}" + _because(log["reason"]) + ")"]
+    if data["answer"]:
+        lines += [f"Answer:     {data['answer']}"]
+    if data["problems"]:
+        shown = data["problems"][:PROBLEMS_IN_MAIL]
+        lines += ["", f"What the vendor says ({len(shown)} of {len(data['problems'])}):"]
+        lines += [f"  {problem['severity']}: {problem['text']}" for problem in shown]
+    return "\n".join(lines) + "\n"
+
+
+def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
+    """Give the event and the SNS message that carries it, with fewer problems where it would be too large."""
+    while True:
+        forms = {"default": json.dumps(event, ensure_ascii=False), "email": mail(event)}
+        # Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
+        message = json.dumps(forms, ensure_ascii=False).encode("utf-8", "replace")
+        problems = event["data"]["problems"]
+        if len(message) <= MOST_BYTES or not problems:
+            return event, message.decode()
+        event = {**event, "data": {**event["data"], "problems": problems[: len(problems) // 2]}}
+
+
+class Topic:
+    """Publishes to the outcome topic.
+
+    Parameters
+    ----------
+    arn : str
+        ARN of the topic.
+    client : SNSClient, optional
+        A boto3 client, for tests.
+    """
+
+    def __init__(self, arn: str, client: SNSClient | None = None) -> None:
+        self._arn = arn
+        self._sns: SNSClient = client or boto3.client(
+            "sns", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+        )
+
+    def publish(self, event: dict[str, JSON]) -> None:
+        """Publish a notification: readable text to e-mail subscribers, JSON to everybody else.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        event, message = bounded(event)
+        data = event["data"]
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in {
+                "eventType": event["type"],
+                "vendor": data["vendor"],
+                "connection": data["connection"],
+                "outcome": data["outcome"],
+                "reason": (data["reason"] or "")[:ATTRIBUTE_KEPT],
+            }.items()
+            if value
+        }
+        self._sns.publish(
+            TopicArn=self._arn,
+            Subject=_subject(data),
+            Message=message,
+            MessageStructure="json",
+            MessageAttributes=attributes,
+        )
+
+
+def _subject(data: dict[str, JSON]) -> str:
+    """SNS takes up to 100 visible ASCII characters."""
+    text = f"{data['outcome']}: import {data['importId']} at {data['vendor']}"
+    return text.encode("ascii", "replace").decode()[:100]
+
+
+def _no_log(*, keeps_log: bool) -> LogRecord:
+    if not keeps_log:
+        return LogRecord(LogStatus.NONE)
+    return LogRecord(LogStatus.UNAVAILABLE, reason="no log was fetched before the watch ended")
+
+
+def _log(log: LogRecord) -> dict[str, JSON]:
+    return {
+        "location": log.location,
+        "source": log.source,
+        "status": log.status.value,
+        "reason": log.reason,
+        "bytes": log.bytes,
+    }
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""

@@ -1,0 +1,149 @@
+"""When to poll next: a pure function of what is known of an import.
+
+The rule follows from one wish: the time between the end of an import and the poll that sees it should be a
+small share of how long the import took. So a wait is a share of the age; evidence (progress, a start that
+is known, past imports of the same kind) may stretch it, within bounds that hold for any evidence, true or
+false.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+
+HISTORY_NEEDED = 5
+"""Past imports below which their durations say too little to act on."""
+LOW_QUANTILE = 1.645
+"""Standard deviations below the median at which 5 % of a log-normal lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The knobs of the schedule.
+
+    Parameters
+    ----------
+    floor : float
+        Least seconds between two polls.
+    ratio : float
+        Share of the age to wait when nothing else is known.
+    ceiling : float
+        Most seconds to wait when nothing else is known, until `ceiling_ratio` of the age is more.
+    ceiling_ratio : float
+        Share of the age that takes over from `ceiling` in very long imports.
+    informed_ratio : float
+        Share of the age up to which evidence may stretch a wait.
+    informed_ceiling : float
+        Seconds up to which evidence may stretch a wait.
+    jitter : float
+        Greatest share by which jitter shortens a wait.
+    """
+
+    floor: float = 5
+    ratio: float = 0.10
+    ceiling: float = 60
+    ceiling_ratio: float = 0.002
+    informed_ratio: float = 0.25
+    informed_ceiling: float = 900
+    jitter: float = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is: `fraction` done, the smallest step it can show, seconds since it last moved."""
+
+    fraction: float
+    resolution: float = 0.01
+    seconds_since_change: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Running times of past imports of this kind, as the median and spread of their natural logarithms."""
+
+    count: int
+    log_median: float
+    log_sigma: float
+
+
+DEFAULT_POLICY = Policy()
+
+
+def next_wait(
+    age: float,
+    *,
+    queued: bool = False,
+    starts_in: float | None = None,
+    progress: Progress | None = None,
+    history: History | None = None,
+    retry_after: float | None = None,
+    jitter: float = 0.0,
+    policy: Policy = DEFAULT_POLICY,
+) -> int:
+    """Give the whole seconds to wait before the next poll.
+
+    Parameters
+    ----------
+    age : float
+        Seconds since the import is known to run: since its reported start, else since it was last seen not
+        running, else since the watch began. Negative ages count as 0.
+    queued : bool
+        Whether the import was last seen waiting to run.
+    starts_in : float, optional
+        Seconds until the start that the vendor announced; slept to while `queued`.
+    progress : Progress, optional
+        What the vendor tells of a running import.
+    history : History, optional
+        Running times of this connection's past imports of the same kind; used from 5 imports on.
+    retry_after : float, optional
+        Seconds after which the vendor wants to be asked again; only ever lengthens the wait.
+    jitter : float
+        0 ≤ u < 1, repeatable (see `jitter_of`); shortens the wait by up to `policy.jitter` of it.
+    policy : Policy
+        The knobs.
+
+    Returns
+    -------
+    int
+        Seconds, rounded up. Without evidence at most max(floor, ratio × age, capped at the ceiling); with
+        evidence at most 25 % of the age and 900 s by default.
+    """
+    age = max(0.0, age)
+    limit = max(policy.ceiling, policy.ceiling_ratio * age)
+    wait = min(policy.ratio * age, limit)
+    most = min(policy.informed_ratio * age, policy.informed_ceiling)
+    if not queued and history is not None and history.count >= HISTORY_NEEDED:
+        unlikely_before = 0.8 * _exp(history.log_median - LOW_QUANTILE * history.log_sigma) - age
+        if unlikely_before > wait:
+            wait = min(unlikely_before, max(most, wait))
+    if not queued and progress is not None and progress.fraction >= 2 * progress.resolution:
+        furthest = min(1.0, progress.fraction + progress.resolution)
+        remaining = (1 - furthest) / furthest * age
+        least = max(max(0.01, progress.resolution / 2) * age, 0.05 * progress.seconds_since_change)
+        least = min(limit, least)
+        wait = min(max(remaining / 2, least), max(most, least))
+    wait = max(policy.floor, wait * (1 - policy.jitter * jitter))
+    if queued and starts_in is not None and starts_in > 0:
+        wait = max(policy.floor, starts_in)
+    if retry_after:
+        wait = max(wait, retry_after * (1 + policy.jitter * jitter))
+    return math.ceil(wait)
+
+
+def first_wait(age: float, policy: Policy = DEFAULT_POLICY) -> int:
+    """Give the seconds from the registration of a watch to its first poll.
+
+    No poll came before it, so the floor is counted from the start of the import: one that began a while ago
+    (a start event that came late) is polled at once.
+    """
+    return math.ceil(max(0.0, policy.floor - max(0.0, age)))
+
+
+def jitter_of(watch_id: str, poll: int) -> float:
+    """Give 0 ≤ u < 1 from a watch and the number of its poll: spread over watches, and repeatable."""
+    return zlib.crc32(f"{watch_id}/{poll}".encode()) / 2**32
+
+
+def _exp(power: float) -> float:
+    return math.exp(min(power, 700.0))

@@ -1,0 +1,66 @@
+"""The settings that the template hands to a function in its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from import_watch.hosts import Hosts
+from import_watch.lifecycle import Tolerance
+
+
+class MissingSetting(LookupError):
+    """A variable that the template should have set is not there, or is not a whole number."""
+
+
+def text(name: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Give a setting that must be there.
+
+    Raises
+    ------
+    MissingSetting
+        Naming the variable.
+    """
+    value = environment.get(name, "")
+    if not value:
+        raise MissingSetting(f"the environment variable {name} is not set: the template sets it")
+    return value
+
+
+def whole(name: str, environment: Mapping[str, str] = os.environ) -> int:
+    """Give a setting that must be a whole number.
+
+    Raises
+    ------
+    MissingSetting
+        Naming the variable.
+    """
+    value = text(name, environment)
+    try:
+        return int(value)
+    except ValueError:
+        raise MissingSetting(f"the environment variable {name} must be a whole number") from None
+
+
+def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
+    """Give how long trouble is borne."""
+    return Tolerance(
+        not_found=whole("NOT_FOUND_SECONDS", environment),
+        unrecognised=whole("UNRECOGNISED_SECONDS", environment),
+        failing=whole("FAILING_SECONDS", environment),
+        timeout=whole("TIMEOUT_SECONDS", environment),
+    )
+
+
+def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
+    """Give the hosts that may be asked besides the vendors' own."""
+    allowed = environment.get("ALLOWED_HOSTS", "").lower().split(",")
+    return Hosts(
+        allowed=frozenset(host.strip() for host in allowed if host.strip()),
+        loopback_http=environment.get("ALLOW_LOOPBACK_HTTP", "false") == "true",
+    )
+
+
+def retention_seconds(environment: Mapping[str, str] = os.environ) -> int:
+    """Give how long an ended watch is kept."""
+    return whole("RETENTION_DAYS", environment) * 86_400

@@ -1,0 +1,158 @@
+"""Reads an `ImportStarted` event: a valid start, or every fault by the name of its field. Pure.
+
+The published JSON Schema (`events/schemas/import-started.schema.json`) says the same; it is written out here
+because a schema validator would cost every cold start more than the rest of the function.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from import_watch.model import JSON, Start, parse_iso
+from import_watch.vendor import Adapter, clean
+
+LONGEST_TIMEOUT = 30 * 86_400
+MOST_METADATA_BYTES = 4_096
+LONGEST_TEXT = 256
+KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidStart:
+    """A start event that cannot be watched.
+
+    Parameters
+    ----------
+    faults : tuple of str
+        One for each field at fault, beginning with its name.
+    start : Start
+        What could be read, to be given back; empty texts where there was nothing to read.
+    """
+
+    faults: tuple[str, ...]
+    start: Start
+
+
+def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> Start | InvalidStart:
+    """Read a start event.
+
+    Parameters
+    ----------
+    event : JSON
+        The whole EventBridge event.
+    vendors : tuple of str
+        Names of the vendors that there are.
+    adapter_of : callable
+        Gives the adapter of one of them.
+
+    Returns
+    -------
+    Start or InvalidStart
+    """
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(detail, Mapping):
+        return InvalidStart(("detail must be a JSON object",), Start("", ""))
+    faults: list[str] = []
+
+    def read(name: str, check: Callable[[Any], Any], fix: str, default: Any = None) -> Any:
+        if detail.get(name) is None and default is not REQUIRED:
+            return default
+        try:
+            return check(detail.get(name))
+        except (ValueError, TypeError):
+            faults.append(f"{name} {fix}")
+            return None
+
+    vendor = read("vendor", lambda value: _one_of(value, vendors), f"must be one of {', '.join(vendors)}", REQUIRED)
+    adapter = adapter_of(vendor) if vendor else None
+    start = Start(
+        vendor=vendor or _excerpt(detail.get("vendor")),
+        import_id=read("importId", lambda value: _import_id(value, adapter), f"must be {_id_hint(adapter)}", REQUIRED)
+        or _excerpt(detail.get("importId")),
+        connection=read("connection", _connection, "must be 1 to 64 letters, digits, '-', '_' or '.'", "default")
+        or _excerpt(detail.get("connection")),
+        correlation_id=read("correlationId", _text, f"must be a text of 1 to {LONGEST_TEXT} printable characters"),
+        metadata=read("metadata", _metadata, f"must be an object of at most {MOST_METADATA_BYTES:,} bytes of JSON"),
+        started_at=read("startedAt", _time, "must be an ISO 8601 date-time, for example 2026-01-31T09:30:00Z"),
+        timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {LONGEST_TIMEOUT}"),
+    )
+    return InvalidStart(tuple(faults), start) if faults else start
+
+
+def unknown_fields(event: JSON) -> list[str]:
+    """Give the names of fields that are passed over, for the log: a misspelt one should be found there."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(detail, Mapping):
+        return []
+    return sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:10]
+
+
+REQUIRED = object()
+
+
+def _one_of(value: JSON, names: tuple[str, ...]) -> str:
+    if value not in names:
+        raise ValueError
+    return str(value)
+
+
+def _import_id(value: JSON, adapter: Adapter | None) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    if adapter is None:
+        return _excerpt(value)
+    canonical = adapter.import_id(value)
+    if canonical is None:
+        raise ValueError
+    return canonical
+
+
+def _id_hint(adapter: Adapter | None) -> str:
+    return adapter.import_id_hint if adapter else "the id that the vendor gave"
+
+
+def _connection(value: JSON) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+        raise ValueError
+    return str(value)
+
+
+def _text(value: JSON) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_TEXT or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _metadata(value: JSON) -> JSON:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if not isinstance(value, dict) or len(text.encode("utf-8", "replace")) > MOST_METADATA_BYTES:
+        raise ValueError
+    return value
+
+
+def _time(value: JSON) -> float:
+    moment = parse_iso(value)
+    if moment is None:
+        raise ValueError
+    return moment
+
+
+def _timeout(value: JSON) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    if not 1 <= value <= LONGEST_TIMEOUT or int(value) != value:
+        raise ValueError
+    return int(value)
+
+
+def _excerpt(value: JSON) -> str:
+    """Give back what stood in a faulty field, short and harmless; numbers as they are written."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return clean(str(value))[:LONGEST_TEXT]
+    return ""

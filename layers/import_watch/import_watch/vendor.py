@@ -1,0 +1,282 @@
+"""What a vendor folder states: the adapter contract, the declarative status map, and how to read fields safely.
+
+An adapter is a value. It holds no I/O: `http` sends what it asks for, `poller` hands it the answer, and it
+returns what the answer means. Vendor answers are untrusted, so every field is read through one of the small
+readers at the end, which give None for anything that is not of the documented type.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit
+
+from import_watch.model import (
+    JSON,
+    TEXT_KEPT,
+    FailedPoll,
+    ImportState,
+    Observation,
+    Problem,
+    Severity,
+    Trouble,
+    parse_iso,
+)
+
+LONGEST_ID = 200
+"""Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
+EARLIEST_TIME = 946_684_800.0
+"""The year 2000: before it no vendor imported anything."""
+MOST_BYTES = 1024 * 1024
+"""What is read of an answer that carries no inline log."""
+MOST_BYTES_WITH_LOG = 5 * 1024 * 1024
+"""What is read of an answer that may carry an inline log."""
+
+
+class StatusMap:
+    """A vendor's raw statuses as import states; spelling is compared without regard to case.
+
+    Parameters
+    ----------
+    statuses : mapping of ImportState to tuple of str
+        Every raw status that the vendor documents, under the state that it means.
+
+    Raises
+    ------
+    ValueError
+        If a raw status stands under two states or a state has none: the map would be a guess.
+    """
+
+    def __init__(self, statuses: Mapping[ImportState, tuple[str, ...]]) -> None:
+        self._states: dict[str, ImportState] = {}
+        for state, raw_statuses in statuses.items():
+            if not raw_statuses:
+                raise ValueError(f"{state} is mapped from no status")
+            for raw in raw_statuses:
+                if raw.casefold() in self._states:
+                    raise ValueError(f"status {raw!r} is mapped twice")
+                self._states[raw.casefold()] = state
+
+    def __getitem__(self, raw: str) -> ImportState:
+        return self._states.get(raw.strip().casefold(), ImportState.UNRECOGNISED)
+
+    def items(self) -> tuple[tuple[str, ImportState], ...]:
+        """Give every mapped status (casefolded) with its state."""
+        return tuple(self._states.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as it came: `status`, `headers` with lower-case names, the (bounded) `body`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool = False
+
+    def json(self) -> JSON:
+        """Parse the body; None where it is not JSON (or is the JSON null, which says as little)."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Authentication by a header that carries a field of the connection as it is."""
+
+    header: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """OAuth 2.0 client credentials: a form POST to the connection's `tokenUrl` buys a bearer token."""
+
+    default_scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionShape:
+    """Which fields a connection's secret has, and which hosts it may lead to.
+
+    Parameters
+    ----------
+    required, optional : tuple of str
+        Names of text fields, besides those that give the base URL.
+    base_url : callable
+        Gives the base URL from the fields, or None where they do not name one.
+    base_url_fields : str
+        The same for a person: which field to set.
+    hosts : tuple of str
+        Regular expressions; a host must match one of them whole.
+    """
+
+    required: tuple[str, ...]
+    base_url: Callable[[Mapping[str, str]], str | None]
+    base_url_fields: str
+    hosts: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """All that is particular to one vendor.
+
+    Parameters
+    ----------
+    vendor : str
+        The name in start events, in function names and of the folder (`functions/poll_<vendor>`).
+    title : str
+        The name that a person knows.
+    statuses : StatusMap
+    connection : ConnectionShape
+    authentication : ApiKey or ClientCredentials
+    path : str
+        Path of the status request; `{import_id}` is replaced by the escaped id.
+    read : callable
+        Gives what an answer to the question for an import id means, for every status that `read_answer` leaves.
+    keeps_log : bool
+        Whether the vendor keeps a log at all.
+    import_id : callable
+        Gives the canonical id from what was in the start event, or None where it cannot be one.
+    import_id_hint : str
+        What an id looks like, for the message about one that cannot be right.
+    most_bytes : int
+        How much of an answer is read.
+    settled : mapping of int to FailedPoll
+        HTTP statuses that this vendor gives a meaning of its own.
+    """
+
+    vendor: str
+    title: str
+    statuses: StatusMap
+    connection: ConnectionShape
+    authentication: ApiKey | ClientCredentials
+    path: str
+    read: Callable[[Answer, str], Observation | FailedPoll]
+    keeps_log: bool
+    import_id: Callable[[str], str | None]
+    import_id_hint: str
+    most_bytes: int = MOST_BYTES
+    settled: Mapping[int, FailedPoll] = field(default_factory=dict)
+
+    def url(self, base_url: str, import_id: str) -> str:
+        """Give the address to ask for an import: `base_url` gives scheme, host and port, the path is ours."""
+        base = urlsplit(base_url)
+        return f"{base.scheme}://{base.netloc}{self.path.format(import_id=quote(import_id, safe=''))}"
+
+
+def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation | FailedPoll:
+    """Say what an answer means: what all vendors share is settled here, the rest by the adapter.
+
+    Returns
+    -------
+    Observation or FailedPoll
+        Never an exception: an answer that cannot be read is a `FailedPoll` of trouble UNREADABLE.
+    """
+    settled = adapter.settled.get(answer.status)
+    if settled is not None:
+        return settled
+    told = f"{adapter.title} answered HTTP {answer.status}"
+    said = error_text(answer)
+    detail = f"{told}: {said}" if said else told
+    if answer.status in (401, 403):
+        return FailedPoll(Trouble.UNAUTHORIZED, detail)
+    if answer.status == 429:
+        return FailedPoll(Trouble.THROTTLED, detail)
+    if answer.status == 408 or answer.status >= 500:
+        return FailedPoll(Trouble.UNAVAILABLE, detail)
+    if 300 <= answer.status < 400:
+        return FailedPoll(Trouble.UNREADABLE, f"{told}, a redirect, which is never followed")
+    if answer.truncated:
+        return FailedPoll(Trouble.UNREADABLE, f"{told} with more than {adapter.most_bytes:,} bytes")
+    return adapter.read(answer, import_id)
+
+
+def unreadable(answer: Answer, why: str) -> FailedPoll:
+    """Say that an answer is not what the vendor's page promises."""
+    said = error_text(answer)
+    return FailedPoll(Trouble.UNREADABLE, f"HTTP {answer.status}: {why}" + (f" ({said})" if said else ""))
+
+
+def error_text(answer: Answer) -> str:
+    """Give what an error answer says to a person: a message out of its JSON, else the start of its text."""
+    body = answer.json()
+    if isinstance(body, dict):
+        for key in ("developerMessage", "message", "userMessage", "error_description", "error", "detail"):
+            if found := text_of(body.get(key)):
+                return found[:200]
+        errors = body.get("errors")
+        if isinstance(errors, list):
+            said = [
+                found for error in errors if isinstance(error, dict) if (found := text_of(error.get("description")))
+            ]
+            return "; ".join(said)[:200]
+        return ""
+    if body is not None or b"<html" in answer.body[:1_000].lower():
+        return ""
+    return clean(answer.body[:400].decode("utf-8", "replace"))[:200]
+
+
+def printable_id(raw: str) -> str | None:
+    """Give the id if it can stand in a path: visible ASCII, and no dot segment; None otherwise."""
+    raw = raw.strip()
+    if not re.fullmatch(rf"[!-~]{{1,{LONGEST_ID}}}", raw) or raw in (".", ".."):
+        return None
+    return raw
+
+
+def clean(text: str) -> str:
+    """Take control characters out of vendor text, and blanks at its ends; lone surrogates become '?'."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(char if char.isprintable() else " " for char in text).strip()
+
+
+def text_of(value: JSON) -> str | None:
+    """Give a non-empty text, cleaned and cut at `TEXT_KEPT` characters."""
+    if isinstance(value, str) and (cleaned := clean(value)):
+        return cleaned[:TEXT_KEPT]
+    return None
+
+
+def integer_of(value: JSON) -> int | None:
+    """Give a count: a non-negative whole number, or a string of digits (one vendor sends those)."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
+        return value
+    return None
+
+
+def number_of(value: JSON) -> float | None:
+    """Give a number of sane size; NaN is none."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -(10**15) < value < 10**15:
+        return None
+    return float(value)
+
+
+def time_of(value: JSON) -> float | None:
+    """Give an ISO 8601 date-time as epoch seconds; a date that stands for "none", such as year 1, is none."""
+    time = parse_iso(value)
+    return time if time is not None and time >= EARLIEST_TIME else None
+
+
+def object_of(value: JSON) -> dict[str, JSON]:
+    """Give an object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: JSON) -> list[JSON]:
+    """Give a list, an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def errors_of(texts: list[str]) -> tuple[Problem, ...]:
+    """Give texts as problems of severity ERROR."""
+    return tuple(Problem(Severity.ERROR, text) for text in texts)
