@@ -1,0 +1,87 @@
+"""Voyado Elevate 3, Web API v2: what its import status answers mean.
+
+Facts from the vendor's page "Import Status" and, where marked [spec], its newer developer portal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from import_watch.model import FailedPoll, ImportState, Observation, Trouble
+from import_watch.vendor import (
+    Adapter,
+    Answer,
+    ApiKey,
+    ConnectionShape,
+    StatusMap,
+    errors_of,
+    printable_id,
+    text_of,
+    unreadable,
+)
+
+STATUSES = StatusMap(
+    {
+        ImportState.NOT_FOUND: ("NOT_FOUND",),
+        # BLOCKED waits for another import; no progress is to be expected.
+        ImportState.QUEUED: ("WAITING", "BLOCKED"),
+        ImportState.RUNNING: ("IN_PROGRESS",),
+        ImportState.SUCCEEDED: ("SUCCESS",),
+        ImportState.FAILED: ("FAILURE",),
+        ImportState.CANCELLED: ("ABORTED",),
+    }
+)
+
+
+def read(answer: Answer, import_id: str) -> Observation | FailedPoll:
+    """Read an answer; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
+    body = answer.json()
+    if not isinstance(body, dict):
+        return unreadable(answer, "the body is not a JSON object")
+    status = text_of(body.get("status"))
+    if answer.status != 200 or status is None:
+        return unreadable(answer, "the answer has no status of an import")
+    if body.get("id") is not None and str(body["id"]) != import_id:
+        return unreadable(answer, "the answer speaks of another import")
+    state = STATUSES[status]
+    message = text_of(body.get("message"))
+    return Observation(
+        state=state,
+        vendor_status=status,
+        job_type=text_of(body.get("type")),
+        problems=errors_of([message]) if message else (),
+        reason=message if state is ImportState.FAILED else None,
+    )
+
+
+def _base_url(fields: Mapping[str, str]) -> str | None:
+    cluster = fields.get("clusterId", "")
+    if "baseUrl" in fields:
+        return fields["baseUrl"]
+    return f"https://{cluster}.api.esales.apptus.cloud" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", cluster) else None
+
+
+ADAPTER = Adapter(
+    vendor="voyado",
+    title="Voyado Elevate",
+    statuses=STATUSES,
+    connection=ConnectionShape(
+        required=("apiKey",),
+        base_url=_base_url,
+        base_url_fields="clusterId (or baseUrl)",
+        # The second is the newer host of the same API [spec].
+        hosts=(r"[a-z0-9-]+\.api\.esales\.apptus\.cloud", r"[a-z0-9-]+\.elevate-api\.cloud"),
+        optional=("clusterId", "baseUrl"),
+    ),
+    authentication=ApiKey(header="Api-Key", field="apiKey"),
+    path="/api/v2/import/status/{import_id}",
+    read=read,
+    keeps_log=False,
+    import_id=printable_id,
+    import_id_hint="the id that the import request gave, sent as a string",
+    settled={
+        # Not an unknown import: the vendor's page gives 404 to an unknown cluster.
+        404: FailedPoll(Trouble.MISCONFIGURED, "Voyado Elevate knows no such cluster: check clusterId (or baseUrl)")
+    },
+)
