@@ -1,0 +1,99 @@
+"""Deploys the real template to the emulator: packages its folders, creates the stack, gives its outputs."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from local.emulator import Emulator
+from local.paths import ROOT, TEMPLATE
+from local.waiting import wait_until
+
+STACK_NAME = "import-watch"
+LOCAL_PARAMETERS = {
+    # The simulators speak plain http on the loopback address.
+    "AllowLoopbackHttp": "true",
+    # A secret that was changed by hand is to be seen at the next poll.
+    "SecretCacheSeconds": "1",
+}
+ARTEFACT_PROPERTIES = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+    "AWS::Serverless::StateMachine": "DefinitionUri",
+}
+DEPLOY_SECONDS = 60
+
+
+def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Create the stack and give its outputs.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        Running.
+    parameters : mapping of str to str, optional
+        Template parameters besides those of every local stack.
+
+    Raises
+    ------
+    RuntimeError
+        If the stack is not created, naming the resources that failed.
+    """
+    cloudformation = emulator.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=STACK_NAME,
+        TemplateBody=json.dumps(_packaged(emulator.client("s3"))),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {**LOCAL_PARAMETERS, **(parameters or {})}.items()
+        ],
+    )
+
+    def settled() -> dict[str, Any] | None:
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+    stack = wait_until(settled, DEPLOY_SECONDS, "the stack is created", pause=0.1)
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+        failed = [
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+            for event in events
+            if "FAILED" in event["ResourceStatus"]
+        ]
+        raise RuntimeError(f"the stack is {stack['StackStatus']}: {'; '.join(failed)}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _packaged(s3: Any) -> dict[str, Any]:
+    """Give the template with its local folders and files put into a bucket, as `sam package` does."""
+    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    bucket = f"{STACK_NAME}-artefacts"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+    for resource in template["Resources"].values():
+        name = ARTEFACT_PROPERTIES.get(resource["Type"])
+        if name is None:
+            continue
+        path = resource["Properties"][name]
+        # The layer's own dependencies are the emulator's: it runs functions on its interpreter and packages.
+        inside = "python/" if resource["Type"] == "AWS::Serverless::LayerVersion" else ""
+        source = ROOT / path
+        s3.put_object(Bucket=bucket, Key=path, Body=_zip(source, inside) if source.is_dir() else source.read_bytes())
+        resource["Properties"][name] = f"s3://{bucket}/{path}"
+    return template
+
+
+def _zip(folder: Path, inside: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                bundle.write(path, inside + path.relative_to(folder).as_posix())
+    return archive.getvalue()

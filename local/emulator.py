@@ -1,0 +1,170 @@
+"""Runs the AWS emulator: one process on a free port of 127.0.0.1, ready when `start` returns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+import psutil
+import requests
+from botocore.config import Config
+
+from local.waiting import wait_until
+
+REGION = "eu-west-1"
+READY_SECONDS = 60
+TETHERED = Path(__file__).with_name("tethered_emulator.py")
+WORKERS = 40
+"""Function workers at once; each takes about 30 MB while it is busy."""
+
+
+class Emulator:
+    """The emulator and its clients.
+
+    Parameters
+    ----------
+    wait_scale : float
+        Factor on every wait of a state machine: 1 is real time.
+    folder : Path, optional
+        Where its log is written; else its own temporary folder.
+    environment : mapping of str to str, optional
+        Further settings of the emulator.
+    """
+
+    def __init__(
+        self, wait_scale: float = 1.0, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.port = free_port()
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
+        self._log_path = (folder or self._scratch) / "emulator.log"
+        self._environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": REGION,
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "SFN_WAIT_SCALE": str(wait_scale),
+            "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS),
+            "TMPDIR": str(self._scratch),
+            "STATE_DIR": str(self._scratch / "state"),
+            "S3_DATA_DIR": str(self._scratch / "s3"),
+            **(environment or {}),
+        }
+        self._log: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the emulator; 0 while it does not run."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> None:
+        """Start the emulator and return when it answers.
+
+        Raises
+        ------
+        TimeoutError
+            If it does not answer in time; the message ends with its last words.
+        """
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._log = self._log_path.open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(TETHERED)],
+            env=self._environment,
+            cwd=self._scratch,
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_until(self._answers, READY_SECONDS, "the emulator answers")
+        except TimeoutError as error:
+            words = self._log_path.read_text("utf-8", "replace")[-2_000:]
+            self.stop()
+            raise TimeoutError(f"{error}; its log ends with:\n{words}") from None
+
+    def stop(self) -> None:
+        """End the emulator and every process it started, and remove what it left behind."""
+        if self._process is not None:
+            end_process_tree(self._process.pid)
+            self._process.wait(timeout=10)
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def client(self, service: str) -> Any:
+        """Give a boto3 client of a service of the emulator."""
+        return client(self.endpoint_url, service)
+
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise TimeoutError(f"the emulator ended with exit status {self._process.returncode}")
+        try:
+            return requests.get(f"{self.endpoint_url}/_ministack/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def client(endpoint_url: str, service: str) -> Any:
+    """Give a boto3 client of a service behind an endpoint on this machine; any credentials will do there."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=60, proxies={}),
+    )
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def end_process_tree(pid: int, patience: float = 5.0) -> None:
+    """End a process and all it started: asked first, then killed."""
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        _signal(process, "terminate")
+    _, alive = psutil.wait_procs(family, timeout=patience)
+    for process in alive:
+        _signal(process, "kill")
+    psutil.wait_procs(alive, timeout=patience)
+
+
+def _signal(process: psutil.Process, verb: str) -> None:
+    try:
+        getattr(process, verb)()
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,231 @@
+"""The demo's imports: for each a start event of `events/`, the script its vendor plays, and the outcome to expect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.paths import EVENTS
+from local.simulators.script import Step
+
+LOG_BUCKET = "egain-job-logs"
+"""Bucket in the emulator that the eGain connection names as its own."""
+LOG_KEY = "logs/import-logs-4c2d.txt"
+LOG_TEXT = "".join(
+    f"2026-11-20T09:{minute:02}:00Z {'ERROR' if minute % 10 == 7 else 'INFO '} item {minute * 100} "
+    f"{'has no parent topic, left out' if minute % 10 == 7 else 'imported'}\n"
+    for minute in range(50)
+)
+EGAIN_LOG = {"logFileLocation": f"s3://{LOG_BUCKET}/{LOG_KEY}"}
+FOREIGN_LOG = {"logFileLocation": "s3://somebody-elses-bucket/logs/import-logs-9f1b.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One import of the demo.
+
+    Parameters
+    ----------
+    name : str
+        Name of the start event, `events/import-started/<name>.json`.
+    story : str
+        What happens, for a person.
+    steps : tuple of Step
+        The vendor's script.
+    expected : mapping
+        What the notification must say: `type`, and fields of `data` (`log` by its status).
+    times : int
+        How often the start event is sent.
+    """
+
+    name: str
+    story: str
+    steps: tuple[Step, ...]
+    expected: Mapping[str, Any]
+    times: int = 1
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The start event."""
+        parsed: dict[str, Any] = json.loads((EVENTS / "import-started" / f"{self.name}.json").read_text())
+        return parsed
+
+    @property
+    def vendor(self) -> str:
+        """The vendor that the start event names."""
+        return str(self.event["detail"]["vendor"])
+
+    @property
+    def import_id(self) -> str:
+        """The import id as the vendor knows it."""
+        return self.event["detail"]["importId"].removesuffix("/status").rpartition("/")[2].lower()  # type: ignore[no-any-return]
+
+    def faults(self, notification: Mapping[str, Any]) -> list[str]:
+        """Give every way in which a notification is not the expected one."""
+        data = notification["data"]
+        seen = {**data, "type": notification["type"], "log": data["log"]["status"]}
+        return [
+            f"{name} is {seen[name]!r}, not {value!r}" for name, value in self.expected.items() if seen[name] != value
+        ]
+
+
+def _document360_log(*messages: tuple[int, str]) -> dict[str, Any]:
+    return {
+        "new_versions": 1,
+        "categories": 18,
+        "articles": 412,
+        "languages": "2",
+        "messages": [{"message_type": kind, "message": text, "cancel_operation": False} for kind, text in messages],
+    }
+
+
+def _expected(outcome: str, log: str, **more: Any) -> dict[str, Any]:
+    completed = outcome in ("SUCCEEDED", "PARTIAL")
+    return {"type": "ImportCompleted" if completed else "ImportFailed", "outcome": outcome, "log": log, **more}
+
+
+SCENARIOS = (
+    Scenario(
+        "document360-warnings",
+        "completes with a log of warnings; its start event is sent twice",
+        (
+            {"seconds": 3, "status": "Queued"},
+            {"seconds": 8, "status": "InProgress"},
+            {
+                "status": "Completed",
+                "log": _document360_log(
+                    (1, "Article 'Set up single sign-on': an image of 14 MB was scaled down."),
+                    (1, "Article 'Billing': the link to /old/prices leads nowhere."),
+                    (2, "18 categories and 412 articles imported."),
+                ),
+            },
+        ),
+        _expected(
+            "SUCCEEDED",
+            "ARCHIVED",
+            counts={"versions": 1, "categories": 18, "articles": 412, "languages": 2, "warnings": 2, "errors": 0},
+        ),
+        times=2,
+    ),
+    Scenario(
+        "document360-no-log",
+        "completes, but its log is never found",
+        (
+            {"seconds": 4, "status": "InProgress"},
+            {"status": "Completed", "log": None, "errors": ["Element 'ImportLog' not found."]},
+        ),
+        _expected("SUCCEEDED", "UNAVAILABLE"),
+    ),
+    Scenario(
+        "document360-error",
+        "ends in an error",
+        (
+            {"seconds": 7, "status": "InProgress"},
+            {
+                "status": "Error",
+                "errors": ["The archive holds no project file."],
+                "log": _document360_log((0, "The archive holds no project file.")),
+            },
+        ),
+        _expected("FAILED", "ARCHIVED", reason="The archive holds no project file."),
+    ),
+    Scenario(
+        "document360-throttled",
+        "is throttled on the way, which is no failure",
+        (
+            {"polls": 1, "status": "InProgress"},
+            {"polls": 1, "fault": {"status": 429, "headers": {"X-RateLimit-Reset": "6"}, "body": "Too many requests"}},
+            {"status": "Completed", "log": _document360_log((2, "412 articles imported."))},
+        ),
+        _expected("SUCCEEDED", "ARCHIVED"),
+    ),
+    Scenario(
+        "egain-partial",
+        "runs with progress, then completes with 5 errors; its log is copied",
+        (
+            {"seconds": 18, "status": "In Progress", "total": 5_000, "fields": EGAIN_LOG},
+            {
+                "status": "Successful",
+                "total": 5_000,
+                "fields": {**EGAIN_LOG, "results": {"successful": 4_985, "warnings": 10, "errors": 5}},
+            },
+        ),
+        _expected(
+            "PARTIAL",
+            "ARCHIVED",
+            counts={"succeeded": 4_985, "warnings": 10, "errors": 5, "processed": 5_000, "total": 5_000},
+        ),
+    ),
+    Scenario(
+        "egain-failed",
+        "fails a quarter of the way, and may be tried again; its log is in a bucket that is not ours to read",
+        (
+            {"seconds": 9, "status": "In Progress", "total": 5_000, "fields": FOREIGN_LOG},
+            {
+                "status": "Failed",
+                "total": 5_000,
+                "processed": 1_250,
+                "fields": {
+                    **FOREIGN_LOG,
+                    "error": "The database did not answer after 1250 items",
+                    "retryable": True,
+                },
+            },
+        ),
+        _expected("FAILED", "VENDOR_ONLY", retryable=True, reason="The database did not answer after 1250 items"),
+    ),
+    Scenario(
+        "egain-cancelled",
+        "is cancelled by somebody",
+        (
+            {"seconds": 8, "status": "In Progress", "total": 800, "fields": EGAIN_LOG},
+            {"status": "Cancelled", "total": 800, "processed": 310, "fields": EGAIN_LOG},
+        ),
+        _expected("CANCELLED", "ARCHIVED"),
+    ),
+    Scenario(
+        "egain-scheduled",
+        "is scheduled ahead: its start is slept to",
+        (
+            {"seconds": 11, "status": "Scheduled", "startsIn": 11, "total": 0},
+            {"seconds": 6, "status": "In Progress", "total": 40, "fields": EGAIN_LOG},
+            {
+                "status": "Successful",
+                "total": 40,
+                "fields": {**EGAIN_LOG, "results": {"succesfull": 40, "warnings": 0, "errors": 0}},
+            },
+        ),
+        _expected("SUCCEEDED", "ARCHIVED"),
+    ),
+    Scenario(
+        "voyado-success",
+        "waits, is blocked by another import, runs and succeeds",
+        (
+            {"seconds": 4, "status": "WAITING"},
+            {"seconds": 4, "status": "BLOCKED"},
+            {"seconds": 6, "status": "IN_PROGRESS"},
+            {"status": "SUCCESS"},
+        ),
+        _expected("SUCCEEDED", "NONE", jobType="PRODUCTS"),
+    ),
+    Scenario(
+        "voyado-aborted",
+        "is aborted",
+        ({"seconds": 7, "status": "IN_PROGRESS"}, {"status": "ABORTED", "message": "Aborted by an operator."}),
+        _expected("CANCELLED", "NONE"),
+    ),
+    Scenario(
+        "voyado-late",
+        "is not known at first, and found later",
+        ({"seconds": 4, "status": "NOT_FOUND"}, {"seconds": 5, "status": "IN_PROGRESS"}, {"status": "SUCCESS"}),
+        _expected("SUCCEEDED", "NONE"),
+    ),
+    Scenario(
+        "two-faults",
+        "cannot be watched: its start event has two faults",
+        (),
+        _expected("UNKNOWN", "NONE", reason="INVALID_EVENT", correlationId="typed-by-hand"),
+    ),
+)

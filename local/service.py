@@ -1,0 +1,115 @@
+"""Keeps the local stack running in the background: `up` starts it, `down` ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+
+from local.emulator import end_process_tree
+from local.paths import ROOT, STACK_FILE, STATE
+from local.scenarios import SCENARIOS
+from local.stack import LocalStack
+from local.waiting import wait_until
+
+READY_SECONDS = 120
+END_SECONDS = 20
+SERVICE_LOG = STATE / "service.log"
+
+
+def up(console: Console) -> None:
+    """Start the stack, unless it runs already, and return when it is ready."""
+    running = _running()
+    if running is not None:
+        console.print(f"The local stack runs already (process {running['pid']}).")
+    else:
+        running = _start()
+    vendors = ", ".join(f"{vendor} at {url}" for vendor, url in running["vendors"].items())
+    console.print(f"AWS endpoint  {running['endpointUrl']}", highlight=False)
+    console.print(f"Simulators    {vendors}", soft_wrap=True, highlight=False)
+    console.print(f"Everything    {STACK_FILE}", highlight=False)
+    console.print("`make down` ends it.", highlight=False)
+
+
+def down(console: Console) -> None:
+    """End the stack, whatever state it is in."""
+    running = _running()
+    if running is None:
+        console.print("The local stack does not run.")
+    else:
+        process = psutil.Process(running["pid"])
+        process.terminate()
+        try:
+            process.wait(timeout=END_SECONDS)
+        except psutil.TimeoutExpired:
+            end_process_tree(running["pid"])
+        console.print("The local stack has ended.")
+    STACK_FILE.unlink(missing_ok=True)
+
+
+def serve() -> None:
+    """Hold the stack until this process is told to end."""
+    told = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: told.set())
+    with LocalStack(log_folder=STATE) as stack:
+        for scenario in SCENARIOS:
+            if scenario.steps:
+                stack.simulators[scenario.vendor].script(scenario.import_id, scenario.steps)
+        _write(stack.description(os.getpid()))
+        told.wait()
+        STACK_FILE.unlink(missing_ok=True)
+
+
+def _start() -> dict[str, Any]:
+    STATE.mkdir(parents=True, exist_ok=True)
+    STACK_FILE.unlink(missing_ok=True)
+    with SERVICE_LOG.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "serve"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def ready() -> dict[str, Any] | None:
+        if process.poll() is not None:
+            raise RuntimeError(f"the local stack did not start:\n{_last_words(SERVICE_LOG)}")
+        return _running()
+
+    try:
+        return wait_until(ready, READY_SECONDS, "the local stack is ready")
+    except TimeoutError:
+        end_process_tree(process.pid)
+        raise
+
+
+def _running() -> dict[str, Any] | None:
+    """Give the description of the stack that runs; None where the file is missing, or of a stack that died."""
+    try:
+        found: dict[str, Any] = json.loads(STACK_FILE.read_text())
+        alive = "local" in psutil.Process(found["pid"]).cmdline()
+    except (FileNotFoundError, ValueError, psutil.Error):
+        return None
+    return found if alive else None
+
+
+def _write(description: dict[str, Any]) -> None:
+    """Write the file whole or not at all: whoever sees it may use it."""
+    part = STACK_FILE.with_suffix(".part")
+    part.write_text(json.dumps(description, indent=2) + "\n")
+    part.replace(STACK_FILE)
+
+
+def _last_words(path: Path) -> str:
+    return path.read_text("utf-8", "replace")[-2_000:]

@@ -1,0 +1,65 @@
+"""Document360, Customer API v2, as its page "Get the status of import" describes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from local.simulators.answers import Request, Response
+from local.simulators.script import Moment
+
+API_TOKEN = "simulated-document360-token"
+
+
+class Document360:
+    """A step holds `status`, and for an ended import `log` (an object or null), `errors` (texts) and `success`."""
+
+    def before(self, request: Request) -> Response | None:
+        """Refuse a wrong token, and anything but a GET: tokens are restricted by method."""
+        if request.headers.get("api_token") != API_TOKEN:
+            return Response(401, _body(["Invalid API token"], success=False))
+        return (
+            None
+            if request.method == "GET"
+            else Response(403, _body(["Method not allowed for this token"], success=False))
+        )
+
+    def import_id(self, path: str) -> str | None:
+        """Read `/v2/Project/Import/{importId}`."""
+        found = re.fullmatch(r"/v2/Project/Import/([^/]+)", path)
+        return unquote(found[1]) if found else None
+
+    def unknown(self, import_id: str) -> Response:
+        """Answer 400 with `success: true`."""
+        return Response(400, _body(["Invalid import id"], success=True, code="400"))
+
+    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+        """Give the status, and the log where there is one."""
+        step = moment.step
+        errors = step.get("errors", [])
+        body = {
+            "import_documentation_log": step.get("log"),
+            "status": step["status"],
+            **_body(errors, success=step.get("success", not errors)),
+        }
+        return Response(200, body)
+
+
+def _body(errors: list[str], *, success: bool, code: str = "") -> dict[str, Any]:
+    return {
+        "extension_data": None,
+        "success": success,
+        "errors": [
+            {
+                "extension_data": None,
+                "stack_trace": None,
+                "description": text,
+                "error_code": code,
+                "custom_data": None,
+            }
+            for text in errors
+        ],
+        "warnings": [],
+        "information": [],
+    }

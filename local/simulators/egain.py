@@ -1,0 +1,78 @@
+"""eGain, Knowledge Content Manager API v4, as its page on the status of jobs describes it, with its token endpoint."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from local.simulators.answers import Request, Response, timestamp
+from local.simulators.script import Moment
+
+CLIENT_ID = "simulated-egain-client"
+CLIENT_SECRET = "simulated-egain-secret"
+SCOPE = "knowledge.contentmgr.manage"
+TOKEN_PATH = "/system/auth/simulated/oauth2/token"
+TOKEN_SECONDS = 300
+
+
+class Egain:
+    """A step holds `status`, and whatever of the vendor's fields it shows, as `fields`.
+
+    `total` items of a timed step `In Progress` are shown as processed as its time goes by, and `startsIn` seconds
+    are shown as a `startTime` ahead. A job that has ended keeps what it had processed: `processed` of `total`.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, float] = {}
+
+    def before(self, request: Request) -> Response | None:
+        """Sell tokens, and refuse whoever has none."""
+        if request.path == TOKEN_PATH:
+            return self._token(request)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or self._tokens.get(token, 0.0) < time.time():
+            return _error(401, "401-100", "The access token is missing, wrong or expired.")
+        return None
+
+    def import_id(self, path: str) -> str | None:
+        """Read `/knowledge/contentmgr/v4/import/content/{job_id}/status`."""
+        found = re.fullmatch(r"/knowledge/contentmgr/v4/import/content/([^/]+)/status", path)
+        return found[1].lower() if found else None
+
+    def unknown(self, import_id: str) -> Response:
+        """Answer 404 with the vendor's error object."""
+        return _error(404, "404-100", "There is no job with this id.")
+
+    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+        """Give the status, with the progress that the time of the step implies."""
+        step = moment.step
+        body: dict[str, Any] = {"status": step["status"], "jobType": "Import"}
+        if "startsIn" in step:
+            body["startTime"] = timestamp(moment.step_began_at + step["startsIn"])
+        elif step["status"] != "Scheduled":
+            body["startTime"] = timestamp(moment.began_at)
+        if "total" in step:
+            processed = step.get("processed", int(step["total"] * moment.share))
+            percentage = 100 * processed // step["total"] if step["total"] else 0
+            body["progress"] = {"processed": processed, "total": step["total"], "percentage": percentage}
+        ended = {"Successful": "completionTime", "Cancelled": "completionTime", "Failed": "failureTime"}
+        if step["status"] in ended:
+            body[ended[step["status"]]] = timestamp(moment.step_began_at)
+        return Response(200, {**body, **step.get("fields", {})})
+
+    def _token(self, request: Request) -> Response:
+        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        if form.get("grant_type") != "client_credentials" or form.get("scope") != SCOPE:
+            return Response(400, {"error": "invalid_request"})
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+            return Response(401, {"error": "invalid_client"})
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = time.time() + TOKEN_SECONDS
+        return Response(200, {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS})
+
+
+def _error(status: int, code: str, text: str) -> Response:
+    return Response(status, {"code": code, "developerMessage": text, "details": [], "userMessage": text})

@@ -1,0 +1,79 @@
+"""Scripts: what a vendor says of an import as time and polls go by. Pure.
+
+A script is a list of steps. A step lasts for `seconds`, or for a number of `polls`; the last one lasts for ever.
+Its clock starts with the first poll. What else a step holds is the vendor's (`status`, `progress`, `log`, …), or a
+`fault`: an HTTP answer that says nothing of the import, or a connection that is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a script is at one poll.
+
+    Parameters
+    ----------
+    step : Step
+    share : float
+        Share of a timed step that has passed, 0 to 1; 1 in the last step.
+    step_began_at : float
+        Epoch seconds.
+    began_at : float
+        Epoch seconds of the first poll.
+    """
+
+    step: Step
+    share: float
+    step_began_at: float
+    began_at: float
+
+
+@dataclass(slots=True)
+class Import:
+    """One scripted import, and when it was asked for."""
+
+    steps: list[Step]
+    polled_at: list[float] = field(default_factory=list)
+    _step: int = 0
+    _step_began_at: float = 0.0
+    _polls_in_step: int = 0
+
+    def poll(self, now: float) -> Moment:
+        """Count a poll and give where the script is.
+
+        Parameters
+        ----------
+        now : float
+            Epoch seconds, not before the poll before.
+        """
+        if not self.polled_at:
+            self._step_began_at = now
+        self.polled_at.append(now)
+        while self._step < len(self.steps) - 1 and self._step_is_over(now):
+            # A timed step ends on time, however late the poll that finds out.
+            self._step_began_at = self._step_began_at + self._current.get("seconds", 0) if self._is_timed else now
+            self._step += 1
+            self._polls_in_step = 0
+        self._polls_in_step += 1
+        share = (now - self._step_began_at) / self._current["seconds"] if self._is_timed else 1.0
+        return Moment(self._current, min(1.0, share), self._step_began_at, self.polled_at[0])
+
+    @property
+    def _current(self) -> Step:
+        return self.steps[self._step]
+
+    @property
+    def _is_timed(self) -> bool:
+        return "seconds" in self._current and self._step < len(self.steps) - 1
+
+    def _step_is_over(self, now: float) -> bool:
+        if self._is_timed:
+            return now - self._step_began_at >= float(self._current["seconds"])
+        return self._polls_in_step >= int(self._current.get("polls", 1))

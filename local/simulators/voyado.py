@@ -1,0 +1,38 @@
+"""Voyado Elevate 3, Web API v2, as its page "Import Status" describes it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from local.simulators.answers import Request, Response
+from local.simulators.script import Moment
+
+API_KEY = "simulated-voyado-key"
+
+
+class Voyado:
+    """A step holds `status`, and `message` where an import failed."""
+
+    def before(self, request: Request) -> Response | None:
+        """Refuse a wrong key."""
+        if request.headers.get("api-key") != API_KEY:
+            return Response(403, {"message": "Api-Key could not be validated."})
+        return None
+
+    def import_id(self, path: str) -> str | None:
+        """Read `/api/v2/import/status/{id}`."""
+        found = re.fullmatch(r"/api/v2/import/status/([^/]+)", path)
+        return unquote(found[1]) if found else None
+
+    def unknown(self, import_id: str) -> Response:
+        """Answer 200 with the status NOT_FOUND."""
+        return Response(200, {"id": import_id, "status": "NOT_FOUND"})
+
+    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+        """Give the status."""
+        step = moment.step
+        if step["status"] == "NOT_FOUND":
+            return self.unknown(import_id)
+        body = {"id": import_id, "status": step["status"], "type": "PRODUCTS"}
+        return Response(200, {**body, "message": step["message"]} if "message" in step else body)

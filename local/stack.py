@@ -1,0 +1,151 @@
+"""The whole local stack: the emulator, the deployed template, the simulators, their connections, and a subscriber."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from local.deployment import STACK_NAME, deploy
+from local.emulator import REGION, Emulator
+from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
+from local.simulators import document360, egain, voyado
+from local.simulators.processes import SimulatorProcess
+
+VENDORS = ("document360", "egain", "voyado")
+
+
+class LocalStack:
+    """The local stack; a context manager that ends all that it started.
+
+    Parameters
+    ----------
+    wait_scale : float
+        Factor on every wait of the state machine.
+    vendors : tuple of str
+        Which simulators to start.
+    parameters : mapping of str to str, optional
+        Template parameters.
+    log_folder : Path, optional
+        Where the emulator's log is kept; it is thrown away else.
+    environment : mapping of str to str, optional
+        Further settings of the emulator.
+    """
+
+    def __init__(
+        self,
+        wait_scale: float = 1.0,
+        vendors: tuple[str, ...] = VENDORS,
+        parameters: Mapping[str, str] | None = None,
+        log_folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.emulator = Emulator(wait_scale, log_folder, environment)
+        self.simulators: dict[str, SimulatorProcess] = {}
+        self.outputs: dict[str, str] = {}
+        self.outcomes_queue_url = ""
+        self._vendors = vendors
+        self._parameters = parameters
+        self._open = ExitStack()
+
+    def __enter__(self) -> LocalStack:
+        with ExitStack() as opening:
+            opening.enter_context(self.emulator)
+            for vendor in self._vendors:
+                self.simulators[vendor] = opening.enter_context(SimulatorProcess(vendor))
+            self.outputs = deploy(self.emulator, self._parameters)
+            self.outcomes_queue_url = self._subscribe()
+            self._connect()
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def client(self, service: str) -> Any:
+        """Give a boto3 client of a service of the emulator."""
+        return self.emulator.client(service)
+
+    def description(self, pid: int) -> dict[str, Any]:
+        """Give what others need to use the stack: the content of `.local/stack.json`.
+
+        Parameters
+        ----------
+        pid : int
+            The process that ends the stack when it is ended.
+        """
+        return {
+            "endpointUrl": self.emulator.endpoint_url,
+            "region": REGION,
+            "stackName": STACK_NAME,
+            "pid": pid,
+            **self.outputs,
+            "outcomesQueueUrl": self.outcomes_queue_url,
+            "vendors": {vendor: simulator.base_url for vendor, simulator in self.simulators.items()},
+        }
+
+    def put_connection(self, vendor: str, fields: Mapping[str, Any], name: str = "default") -> None:
+        """Store a connection's secret, new or changed."""
+        secrets = self.client("secretsmanager")
+        secret_name = f"{self.outputs['ConnectionSecretPrefix']}/{vendor}/{name}"
+        try:
+            secrets.create_secret(Name=secret_name, SecretString=json.dumps(fields))
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=secret_name, SecretString=json.dumps(fields))
+
+    def start_import(self, detail: Any, times: int = 1) -> None:
+        """Put an `ImportStarted` event on the bus.
+
+        Raises
+        ------
+        RuntimeError
+            If the bus does not take it.
+        """
+        entry = {
+            "Source": "local",
+            "DetailType": "ImportStarted",
+            "Detail": json.dumps(detail),
+            "EventBusName": self.outputs["ImportBusName"],
+        }
+        done = self.client("events").put_events(Entries=[entry] * times)
+        if done["FailedEntryCount"]:
+            raise RuntimeError(f"the bus did not take the event: {done['Entries']}")
+
+    def _subscribe(self) -> str:
+        sqs = self.client("sqs")
+        url: str = sqs.create_queue(QueueName=f"{STACK_NAME}-outcomes")["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        self.client("sns").subscribe(
+            TopicArn=self.outputs["OutcomeTopicArn"],
+            Protocol="sqs",
+            Endpoint=attributes["QueueArn"],
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        return url
+
+    def _connect(self) -> None:
+        """Give every simulator its connection, and eGain's a bucket with a log."""
+        for vendor, simulator in self.simulators.items():
+            self.put_connection(vendor, connection_fields(vendor, simulator.base_url))
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=LOG_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket=LOG_BUCKET, Key=LOG_KEY, Body=LOG_TEXT.encode())
+
+
+def connection_fields(vendor: str, base_url: str) -> dict[str, Any]:
+    """Give the secret that a simulator's credentials make."""
+    match vendor:
+        case "document360":
+            return {"baseUrl": base_url, "apiToken": document360.API_TOKEN}
+        case "egain":
+            return {
+                "baseUrl": base_url,
+                "tokenUrl": f"{base_url}{egain.TOKEN_PATH}",
+                "clientId": egain.CLIENT_ID,
+                "clientSecret": egain.CLIENT_SECRET,
+                "logBuckets": [LOG_BUCKET],
+            }
+        case _:
+            return {"baseUrl": base_url, "apiKey": voyado.API_KEY}

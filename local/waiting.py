@@ -1,0 +1,35 @@
+"""Waits for a condition, with a deadline; nothing here waits for time to pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def wait_until(condition: Callable[[], Found | None], seconds: float, what: str, pause: float = 0.05) -> Found:
+    """Call a condition until it gives something true, and give that.
+
+    Parameters
+    ----------
+    condition : callable
+    seconds : float
+        The deadline from now.
+    what : str
+        For the error: what was waited for.
+    pause : float
+        Seconds between two calls.
+
+    Raises
+    ------
+    TimeoutError
+        If the deadline passes first.
+    """
+    ends = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > ends:
+            raise TimeoutError(f"waited {seconds:g} s in vain: {what}")
+        time.sleep(pause)
+    return found

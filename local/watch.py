@@ -1,0 +1,122 @@
+"""Watches one real import from this machine: the same stack, a real vendor, credentials from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from import_watch.model import watch_id
+from import_watch.notifications import mail
+from import_watch.registration import Vendors
+from import_watch.vendor import Adapter
+from rich.console import Console
+
+from local.display import Display
+from local.outcomes import fetch, receive
+from local.paths import FUNCTIONS, ROOT, STATE
+from local.progress import Standing, standings
+from local.stack import LocalStack
+
+PAUSE_SECONDS = 0.5
+LONGEST_SECONDS = 30 * 86_400 + 3_600
+"""A watch ends within 30 days by itself; this bounds the loop should the emulator not."""
+INTERRUPTED = 130
+
+
+def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
+    """Watch one import and print its outcome last.
+
+    Returns
+    -------
+    int
+        0 if the import completed, 1 if not, 2 if it cannot be watched as asked, 130 after Ctrl-C.
+    """
+    environment = {**_text_values(dotenv_values(ROOT / ".env")), **os.environ}
+    vendors = Vendors(FUNCTIONS)
+    if vendor not in vendors.names:
+        console.print(f"VENDOR must be one of {', '.join(vendors.names)}.")
+        return 2
+    adapter = vendors.adapter(vendor)
+    fields, missing = connection_fields(adapter, environment)
+    if missing:
+        console.print(f"Set {', '.join(missing)} in the environment or in a file .env.", soft_wrap=True)
+        return 2
+    try:
+        with LocalStack(vendors=()) as stack:
+            stack.put_connection(vendor, fields, connection)
+            detail: dict[str, Any] = {"vendor": vendor, "importId": import_id, "connection": connection}
+            if "TIMEOUT_SECONDS" in environment:
+                detail["timeoutSeconds"] = json.loads(environment["TIMEOUT_SECONDS"])
+            stack.start_import(detail)
+            event = _follow(stack, console, watch_id(vendor, connection, adapter.import_id(import_id) or import_id))
+            for location in _saved(stack, event["data"]):
+                console.print(f"Saved {location}", soft_wrap=True, highlight=False)
+    except KeyboardInterrupt:
+        console.print("Stopped watching; the import itself goes on at the vendor.")
+        return INTERRUPTED
+    console.print()
+    console.print(mail(event).rstrip(), soft_wrap=True, highlight=False, markup=False)
+    return 0 if event["type"] == "ImportCompleted" else 1
+
+
+def connection_fields(adapter: Adapter, environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Give a connection's secret from environment variables, and the names of those that are missing.
+
+    The variable of a field is the vendor's name and the field's: eGain's `tokenUrl` is `EGAIN_TOKEN_URL`.
+    """
+    shape = adapter.connection
+    fields: dict[str, Any] = {}
+    for name in (*shape.required, *shape.optional):
+        value = environment.get(variable(adapter.vendor, name), "")
+        if value:
+            fields[name] = value
+    buckets = environment.get(variable(adapter.vendor, "logBuckets"), "")
+    if buckets:
+        fields["logBuckets"] = [bucket.strip() for bucket in buckets.split(",")]
+    missing = [variable(adapter.vendor, name) for name in shape.required if name not in fields]
+    if shape.base_url(fields) is None:
+        missing.append(variable(adapter.vendor, shape.base_url_fields.split()[0]))
+    return fields, missing
+
+
+def variable(vendor: str, field: str) -> str:
+    """Give the environment variable of a connection's field."""
+    return "_".join((vendor, *re.findall(r"[A-Z]?[a-z0-9]+", field))).upper()
+
+
+def _follow(stack: LocalStack, console: Console, key: str) -> dict[str, Any]:
+    sqs, dynamodb = stack.client("sqs"), stack.client("dynamodb")
+    name = key.rpartition("#")[2]
+    ends = time.monotonic() + LONGEST_SECONDS
+    with Display(console) as display:
+        while time.monotonic() < ends:
+            found = standings(dynamodb, stack.outputs["WatchTableName"])
+            display.show({name: found.get(key, Standing())})
+            for message in receive(sqs, stack.outcomes_queue_url):
+                return message.event
+            time.sleep(PAUSE_SECONDS)
+    raise TimeoutError("the watch did not end")
+
+
+def _saved(stack: LocalStack, data: Mapping[str, Any]) -> list[Path]:
+    """Keep the archived objects on this machine, for the emulator's bucket ends with it."""
+    folder = STATE / "archive"
+    saved = []
+    log = data["log"]["location"]
+    inline = [log.removesuffix(".json") + ".txt"] if log and data["vendor"] == "document360" else []
+    for location in filter(None, [log, *inline, data["answer"]]):
+        path = folder / location.removeprefix("s3://").partition("/")[2]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(fetch(stack.client("s3"), location))
+        saved.append(path)
+    return saved
+
+
+def _text_values(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}
