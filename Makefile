@@ -1,0 +1,75 @@
+# Every target installs what it needs into .venv first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
+
+.PHONY: help demo test up down watch build deploy lock format
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/installed: requirements-dev.txt
+	@echo "Installing what this needs into .venv (once) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=…")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+demo: .venv/installed ## the main job on the embedded default, start to end, for the three vendors
+	@$(LOCAL) demo
+
+test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=layers/import_watch $(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	@PATH="$$PWD/$(BIN):$$PATH" tests/static/validate_definition.sh
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+up: .venv/installed ## the local stack, left running: writes .local/stack.json
+	@$(LOCAL) up
+
+down: .venv/installed ## ends the local stack
+	@$(LOCAL) down
+
+watch: .venv/installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
+	@: $${VENDOR:?is missing: make watch VENDOR=egain IMPORT_ID=…} $${IMPORT_ID:?is missing: make watch VENDOR=egain IMPORT_ID=…}
+	@$(LOCAL) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
+
+.venv/sam/installed: requirements-sam.txt | .venv/installed
+	@echo "Installing the SAM CLI into .venv/sam (once) …"
+	@$(PYTHON) -m venv .venv/sam
+	@.venv/sam/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-sam.txt
+	@touch $@
+
+build: .venv/sam/installed ## sam build: the layer for Lambda, from any host
+	SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
+
+deploy: build ## sam deploy: guided the first time, then as you answered
+	@if [ -f samconfig.local.toml ]; then \
+		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --config-file "$$PWD/samconfig.local.toml"; \
+	else \
+		cp samconfig.toml samconfig.local.toml; \
+		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --guided --config-file "$$PWD/samconfig.local.toml" \
+			|| { rm -f samconfig.local.toml; exit 1; }; \
+	fi
+
+lock: .venv/installed ## pin what requirements*.in name, with hashes
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	for name in dev sam; do \
+		.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
+	done
+	cd layers/import_watch && ../../.venv/lock/bin/uv pip compile --quiet --python-version 3.13 \
+		--python-platform aarch64-manylinux2014 --generate-hashes --custom-compile-command "make lock" \
+		requirements.in --output-file requirements.txt
+
+format: .venv/installed ## lay the code out
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .

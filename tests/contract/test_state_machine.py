@@ -1,0 +1,82 @@
+"""The state machine's definition: its graph is whole, and no task can hang or fail without a way out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.paths import ROOT
+
+DEFINITION: dict[str, Any] = json.loads((ROOT / "statemachine" / "watch_import.asl.json").read_text())
+STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
+TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
+ENDS = {"Succeed", "Fail"}
+
+
+def successors(state: dict[str, Any]) -> set[str]:
+    named = [state.get("Next"), state.get("Default")]
+    named += [choice["Next"] for choice in state.get("Choices", [])]
+    named += [catcher["Next"] for catcher in state.get("Catch", [])]
+    return {name for name in named if name is not None}
+
+
+def reachable() -> set[str]:
+    found: set[str] = set()
+    ahead = {DEFINITION["StartAt"]}
+    while ahead:
+        name = ahead.pop()
+        found.add(name)
+        ahead |= successors(STATES[name]) - found
+    return found
+
+
+def test_every_next_exists() -> None:
+    named = set().union(*(successors(state) for state in STATES.values()))
+    assert named - STATES.keys() == set()
+
+
+def test_every_state_is_reachable() -> None:
+    assert reachable() == STATES.keys()
+
+
+def test_every_state_leads_on_or_ends() -> None:
+    for name, state in STATES.items():
+        assert bool(successors(state)) != (state["Type"] in ENDS), name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_a_timeout_a_retry_and_a_catch_that_leads_somewhere(name: str) -> None:
+    state = STATES[name]
+    assert state["TimeoutSeconds"] > 0
+    assert [retry["ErrorEquals"] for retry in state["Retry"]] == [["States.TaskFailed", "States.Timeout"]]
+    assert [catcher["ErrorEquals"] for catcher in state["Catch"]] == [["States.ALL"]]
+    # What the task was given stays there, for whoever has to tell of the failure.
+    assert state["Catch"][0]["ResultPath"] == "$.error"
+
+
+def test_a_failed_task_leads_to_the_publishing_and_a_failed_publishing_to_a_failed_execution() -> None:
+    caught = {name: STATES[name]["Catch"][0]["Next"] for name in TASKS}
+    assert caught == {
+        "RegisterWatch": "PublishOutcome",
+        "PollVendor": "PublishOutcome",
+        "PublishOutcome": "OutcomeNotPublished",
+    }
+    assert STATES["OutcomeNotPublished"]["Type"] == "Fail"
+
+
+def test_no_vendor_is_named() -> None:
+    text = json.dumps(DEFINITION).lower()
+    assert [vendor for vendor in ("document360", "egain", "voyado") if vendor in text] == []
+    assert STATES["PollVendor"]["Parameters"]["FunctionName.$"].endswith(", $.watch.vendor)")
+
+
+def test_an_action_that_nobody_knows_is_published() -> None:
+    assert STATES["NextAction"]["Default"] == "PublishOutcome"
+
+
+def test_only_jsonpath_without_assign() -> None:
+    """Offline interpreters disagree on the rest."""
+    assert DEFINITION.get("QueryLanguage", "JSONPath") == "JSONPath"
+    assert [name for name, state in STATES.items() if "Assign" in state or "QueryLanguage" in state] == []

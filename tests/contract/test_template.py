@@ -1,0 +1,160 @@
+"""The template: what others rely on in it, and what the emulator cannot show."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from local.paths import FUNCTIONS, ROOT, TEMPLATE
+
+STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
+STATES: dict[str, Any] = json.loads((ROOT / "statemachine" / "watch_import.asl.json").read_text())["States"]
+ASL_TASKS = {"RegisterWatchFunction": "RegisterWatch", "PublishOutcomeFunction": "PublishOutcome"}
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+FUNCTION_RESOURCES = of_type("AWS::Serverless::Function")
+
+
+def test_outputs_have_the_names_that_others_rely_on() -> None:
+    names = {
+        "ImportBusName",
+        "OutcomeTopicArn",
+        "WatchTableName",
+        "LogArchiveBucketName",
+        "WatchStateMachineArn",
+        "ConnectionSecretPrefix",
+    }
+    assert names <= STACK["Outputs"].keys()
+
+
+@pytest.mark.parametrize("name", STACK["Parameters"])
+def test_every_parameter_is_typed_described_and_has_a_default(name: str) -> None:
+    parameter = STACK["Parameters"][name]
+    assert parameter["Type"] in {"String", "Number", "CommaDelimitedList"}
+    assert len(parameter["Description"]) > 20
+    assert "Default" in parameter
+
+
+def test_trouble_is_borne_as_long_as_is_documented() -> None:
+    names = ("NotFoundSeconds", "UnrecognisedSeconds", "FailingSeconds", "TimeoutSeconds")
+    assert [STACK["Parameters"][name]["Default"] for name in names] == [120, 600, 3600, 86400]
+
+
+def test_plain_http_is_off_unless_asked_for() -> None:
+    assert STACK["Parameters"]["AllowLoopbackHttp"]["Default"] == "false"
+
+
+def test_functions_run_on_python_3_13_and_arm64() -> None:
+    shared = STACK["Globals"]["Function"]
+    assert (shared["Runtime"], shared["Architectures"]) == ("python3.13", ["arm64"])
+
+
+@pytest.mark.parametrize("name", FUNCTION_RESOURCES)
+def test_every_function_has_a_log_group_with_retention(name: str) -> None:
+    group = FUNCTION_RESOURCES[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("name", FUNCTION_RESOURCES)
+def test_a_function_times_out_before_its_state_does(name: str) -> None:
+    state = STATES[ASL_TASKS.get(name, "PollVendor")]
+    assert FUNCTION_RESOURCES[name]["Timeout"] < state["TimeoutSeconds"]
+
+
+def test_every_vendor_folder_has_a_poll_function_that_the_state_machine_finds_by_name() -> None:
+    folders = {path.parent.name for path in FUNCTIONS.glob("poll_*/adapter.py")}
+    polls = {
+        properties["CodeUri"].removeprefix("functions/"): properties["FunctionName"]["Fn::Sub"]
+        for properties in FUNCTION_RESOURCES.values()
+        if properties["CodeUri"].startswith("functions/poll_")
+    }
+    assert polls == {folder: "${AWS::StackName}-poll-" + folder.removeprefix("poll_") for folder in folders}
+
+
+def test_every_function_folder_is_deployed() -> None:
+    folders = {path.name for path in FUNCTIONS.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    deployed = {
+        properties["CodeUri"].removeprefix("functions/")
+        if properties["CodeUri"] != "functions"
+        else properties["Handler"].partition(".")[0]
+        for properties in FUNCTION_RESOURCES.values()
+    }
+    assert deployed == folders
+
+
+@pytest.mark.parametrize("name", FUNCTION_RESOURCES)
+def test_no_function_may_do_everything_or_reach_everything(name: str) -> None:
+    statements = [policy["Statement"] for policy in FUNCTION_RESOURCES[name]["Policies"]]
+    text = json.dumps(statements)
+    assert '"*"' not in text
+    assert ":*" not in text
+
+
+def test_a_poll_function_reads_only_its_own_vendors_secrets() -> None:
+    for properties in FUNCTION_RESOURCES.values():
+        if "-poll-" not in properties["FunctionName"]["Fn::Sub"]:
+            assert "secretsmanager" not in json.dumps(properties["Policies"])
+            continue
+        vendor = properties["FunctionName"]["Fn::Sub"].rpartition("-")[2]
+        text = json.dumps(properties["Policies"])
+        assert f"secret:${{AWS::StackName}}/{vendor}/*" in text
+
+
+def test_start_events_that_cannot_be_delivered_are_kept() -> None:
+    target = RESOURCES["ImportStartedRule"]["Properties"]["Targets"][0]
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    policy = RESOURCES["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    assert policy["Principal"] == {"Service": "events.amazonaws.com"}
+    assert policy["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ImportStartedRule", "Arn"]}}}
+
+
+def test_the_rule_takes_the_event_from_any_source() -> None:
+    assert RESOURCES["ImportStartedRule"]["Properties"]["EventPattern"] == {"detail-type": ["ImportStarted"]}
+
+
+def test_the_table_is_on_demand_encrypted_restorable_and_forgets_ended_watches() -> None:
+    table = RESOURCES["WatchTable"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+
+
+def test_the_archive_is_private_and_encrypted() -> None:
+    bucket = RESOURCES["LogArchiveBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+
+@pytest.mark.parametrize("name", ["WatchTable", "LogArchiveBucket"])
+def test_data_outlives_the_stack(name: str) -> None:
+    assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_workflow_is_a_standard_one() -> None:
+    """An express execution ends after five minutes; an import does not."""
+    assert RESOURCES["WatchStateMachine"]["Properties"]["Type"] == "STANDARD"
+
+
+def test_nothing_deployed_reads_a_variable_that_the_template_does_not_set() -> None:
+    given = set(STACK["Globals"]["Function"]["Environment"]["Variables"])
+    for properties in FUNCTION_RESOURCES.values():
+        given |= set(properties.get("Environment", {}).get("Variables", {}))
+    sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").glob("*.py")]
+    wanted = {
+        line.split('"')[1]
+        for source in sources
+        for line in source.read_text().splitlines()
+        if ("settings.text(" in line or "whole(" in line or "environment.get(" in line) and '("' in line
+    }
+    assert {name for name in wanted if name.isupper()} <= given
+    assert {"TABLE_NAME", "TOPIC_ARN", "FAILING_SECONDS", "ALLOWED_HOSTS"} <= wanted

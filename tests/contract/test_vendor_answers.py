@@ -1,0 +1,43 @@
+"""Every kind of answer on the vendors' pages, and what it means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from import_watch.model import Observation, iso, to_json
+from import_watch.registration import Vendors
+from import_watch.vendor import Answer, read_answer
+
+from local.paths import FUNCTIONS
+
+SAMPLES = sorted((Path(__file__).parent / "answers").glob("*/*.json"))
+IMPORT_ID = "5512340987651234567"
+
+
+def label(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=label)
+def test_an_answer_means_what_the_vendors_page_says(path: Path) -> None:
+    sample = json.loads(path.read_text())
+    text = sample["body"] if isinstance(sample["body"], str) else json.dumps(sample["body"])
+    answer = Answer(sample["status"], {}, text.encode())
+    polled = read_answer(Vendors(FUNCTIONS).adapter(path.parent.name), answer, IMPORT_ID)
+    assert readable(polled) == sample["means"]
+
+
+def readable(polled: Any) -> Any:
+    """Give what an answer means as JSON, with its times as a person reads them."""
+    told = to_json(replace(polled))
+    if isinstance(polled, Observation):
+        told |= {name: iso(told[name]) for name in ("startedAt", "endedAt") if name in told}
+    return told
+
+
+def test_every_vendor_has_samples() -> None:
+    assert {path.parent.name for path in SAMPLES} == set(Vendors(FUNCTIONS).names)

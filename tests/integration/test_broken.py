@@ -1,0 +1,70 @@
+"""What becomes of a watch when our own machinery fails: it is told, or the execution fails for all to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from import_watch.model import watch_id
+
+from local.stack import LocalStack
+from local.waiting import wait_until
+from tests.integration.observer import Observer
+
+pytestmark = pytest.mark.xdist_group("broken-stack")
+# Retries take minutes at full length.
+RETRY_SCALE = 0.002
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    """A stack of its own, to be broken piece by piece."""
+    with LocalStack(wait_scale=RETRY_SCALE, vendors=("voyado",)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def observer(stack: LocalStack) -> Observer:
+    return Observer(stack)
+
+
+@contextmanager
+def failing(stack: LocalStack, name: str) -> Iterator[None]:
+    """Have every invocation of a function refused."""
+    function, functions = f"import-watch-{name}", stack.client("lambda")
+    functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    yield
+    functions.delete_function_concurrency(FunctionName=function)
+
+
+def test_a_poll_function_that_fails_for_good_ends_the_watch_as_broken(stack: LocalStack, observer: Observer) -> None:
+    with failing(stack, "poll-voyado"):
+        stack.start_import({"vendor": "voyado", "importId": "76", "correlationId": "kept"})
+        event = observer.outcome(watch_id("voyado", "default", "76")).event
+    data = event["data"]
+    assert (event["type"], data["outcome"], data["reason"]) == ("ImportFailed", "UNKNOWN", "WATCH_BROKEN")
+    assert (data["correlationId"], data["retryable"]) == ("kept", None)
+    assert observer.states(observer.executions("76")[0])[-3:] == ["PollVendor", "PublishOutcome", "OutcomePublished"]
+
+
+def test_a_watch_that_could_not_be_registered_is_told_all_the_same(stack: LocalStack, observer: Observer) -> None:
+    with failing(stack, "register-watch"):
+        stack.start_import({"vendor": "voyado", "importId": "77", "metadata": {"kept": True}})
+        data = observer.outcome(watch_id("voyado", "default", "77")).event["data"]
+    assert (data["outcome"], data["reason"], data["metadata"]) == ("UNKNOWN", "WATCH_BROKEN", {"kept": True})
+    assert observer.states(observer.executions("77")[0]) == ["RegisterWatch", "PublishOutcome", "OutcomePublished"]
+
+
+def test_an_outcome_that_cannot_be_published_fails_the_execution_and_stays_in_the_table(
+    stack: LocalStack, observer: Observer
+) -> None:
+    stack.simulators["voyado"].script("78", [{"status": "SUCCESS"}])
+    with failing(stack, "publish-outcome"):
+        stack.start_import({"vendor": "voyado", "importId": "78"})
+        arn = wait_until(lambda: observer.executions("78"), 20, "an execution")[0]
+        assert observer.states(arn)[-1] == "OutcomeNotPublished"
+    assert stack.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "FAILED"
+    item = observer.item(watch_id("voyado", "default", "78"))
+    assert item["outcome"] == "SUCCEEDED"
+    assert "publishedAt" not in item

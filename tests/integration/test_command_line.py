@@ -1,0 +1,123 @@
+"""The commands that people type: `up` and `down`, and `watch` with credentials from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.emulator import client
+from local.outcomes import receive
+from local.paths import ROOT
+from local.simulators.document360 import API_TOKEN
+from local.simulators.processes import SimulatorProcess
+from local.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("command-line")
+COMMAND_SECONDS = 90
+
+
+def environment(state: Path, **more: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": "layers/import_watch:functions",
+        "IMPORT_WATCH_STATE": str(state),
+        **more,
+    }
+
+
+def local(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture
+def document360() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess("document360") as simulator:
+        yield simulator
+
+
+def test_a_stack_that_is_up_takes_an_event_put_by_hand_and_ends_without_a_trace(tmp_path: Path) -> None:
+    stack_file, env = tmp_path / "stack.json", environment(tmp_path)
+    try:
+        started = local("up", env=env)
+        assert started.returncode == 0, started.stdout + started.stderr
+        stack = json.loads(stack_file.read_text())
+        family = [psutil.Process(stack["pid"]), *psutil.Process(stack["pid"]).children(recursive=True)]
+        again = local("up", env=env)
+        assert "runs already" in again.stdout
+        detail = {"vendor": "voyado", "importId": "5300580843122327405"}
+        entry = {"Source": "by-hand", "DetailType": "ImportStarted", "Detail": json.dumps(detail)}
+        events = client(stack["endpointUrl"], "events")
+        assert events.put_events(Entries=[entry | {"EventBusName": stack["ImportBusName"]}])["FailedEntryCount"] == 0
+        sqs = client(stack["endpointUrl"], "sqs")
+        messages = wait_until(lambda: receive(sqs, stack["outcomesQueueUrl"]), 60, "an outcome")
+        assert messages[0].event["data"]["outcome"] == "CANCELLED"
+    finally:
+        ended = local("down", env=env)
+    assert ended.returncode == 0
+    assert not stack_file.exists()
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_watch_prints_the_outcome_last(document360: SimulatorProcess, tmp_path: Path) -> None:
+    log = {"articles": 2, "messages": [{"message_type": 2, "message": "2 articles imported."}]}
+    document360.script("an-import", [{"status": "Completed", "log": log}])
+    done = local(
+        "watch",
+        "document360",
+        "an-import",
+        env=environment(tmp_path, DOCUMENT360_API_TOKEN=API_TOKEN, DOCUMENT360_BASE_URL=document360.base_url),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = done.stdout.rpartition("\n\nImport an-import")[2]
+    assert "Outcome:    SUCCEEDED" in told
+    assert API_TOKEN not in done.stdout + done.stderr
+    saved = [line.removeprefix("Saved ") for line in done.stdout.splitlines() if line.startswith("Saved ")]
+    assert json.loads(Path(next(path for path in saved if path.endswith("log.json"))).read_text()) == log
+
+
+def test_watch_says_which_variables_it_lacks(tmp_path: Path) -> None:
+    done = local("watch", "egain", "00000000-0000-4000-8000-000000000001", env=environment(tmp_path))
+    assert done.returncode == 2
+    for name in ("EGAIN_TOKEN_URL", "EGAIN_CLIENT_ID", "EGAIN_CLIENT_SECRET", "EGAIN_API_DOMAIN"):
+        assert name in done.stdout
+
+
+def test_watch_knows_which_vendors_there_are(tmp_path: Path) -> None:
+    done = local("watch", "somebody", "1", env=environment(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "VENDOR must be one of document360, egain, voyado.\n")
+
+
+def test_watch_ends_clean_on_control_c(document360: SimulatorProcess, tmp_path: Path) -> None:
+    document360.script("endless", [{"status": "InProgress"}])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "watch", "document360", "endless"],
+        cwd=ROOT,
+        env=environment(tmp_path, DOCUMENT360_API_TOKEN=API_TOKEN, DOCUMENT360_BASE_URL=document360.base_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until(lambda: document360.polled_at("endless"), 60, "the first poll")
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert output.splitlines()[-1] == "Stopped watching; the import itself goes on at the vendor."
+    assert "Traceback" not in output
+    assert psutil.wait_procs(family, timeout=10)[1] == []

@@ -1,0 +1,211 @@
+"""Imports that end badly, and watches that cannot be carried on: each told as what it is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from import_watch.model import watch_id
+
+from local.scenarios import LOG_BUCKET
+from local.simulators.script import Step
+from local.stack import LocalStack, connection_fields
+from tests.integration.observer import Observer
+
+pytestmark = pytest.mark.xdist_group("stack")
+COUNTER = itertools.count(1)
+RUNNING: dict[str, Step] = {
+    "document360": {"status": "InProgress"},
+    "egain": {"status": "In Progress", "total": 100, "processed": 10},
+    "voyado": {"status": "IN_PROGRESS"},
+}
+
+
+def new_id(vendor: str) -> str:
+    number = next(COUNTER)
+    return f"00000000-0000-4000-8000-{number:012}" if vendor == "egain" else f"{9_100_000_000_000_000_000 + number}"
+
+
+def begun(stack: LocalStack, vendor: str, *steps: Step, connection: str = "default", **more: Any) -> str:
+    """Have an import played and its start event sent, and give its id."""
+    import_id = new_id(vendor)
+    if steps:
+        stack.simulators[vendor].script(import_id, steps)
+    stack.start_import({"vendor": vendor, "importId": import_id, "connection": connection, **more})
+    return import_id
+
+
+def watched(
+    stack: LocalStack, observer: Observer, vendor: str, *steps: Step, connection: str = "default", **more: Any
+) -> dict[str, Any]:
+    """Have an import played and watched, and give its notification."""
+    import_id = begun(stack, vendor, *steps, connection=connection, **more)
+    return observer.outcome(watch_id(vendor, connection, import_id)).event
+
+
+AWAY: Step = {"fault": {"status": 503, "body": "The service is busy"}}
+PAGE: Step = {"fault": {"status": 200, "body": "<html><body>Sign in</body></html>"}}
+UNENDING = {
+    **{("not-found", vendor): () for vendor in RUNNING},
+    **{("unrecognised", vendor): ({"status": "Paused"},) for vendor in RUNNING},
+    **{("away", vendor): (RUNNING[vendor], AWAY) for vendor in RUNNING},
+    **{("page", vendor): (PAGE,) for vendor in RUNNING},
+}
+
+
+@pytest.fixture(scope="module")
+def unending(stack: LocalStack, observer: Observer) -> dict[tuple[str, str], dict[str, Any]]:
+    """Watch imports whose end cannot be known, all at once, until each watch is given up."""
+    ids = {case: begun(stack, case[1], *steps) for case, steps in UNENDING.items()}
+    return {case: observer.outcome(watch_id(case[1], "default", ids[case])).event["data"] for case in ids}
+
+
+@pytest.mark.parametrize("vendor", RUNNING)
+def test_an_import_that_the_vendor_does_not_know(vendor: str, unending: dict[tuple[str, str], dict[str, Any]]) -> None:
+    data = unending["not-found", vendor]
+    assert (data["outcome"], data["reason"]) == ("UNKNOWN", "NOT_FOUND")
+    assert data["watch"]["polls"] > 1
+    assert data["importId"] in data["message"]
+
+
+@pytest.mark.parametrize("vendor", RUNNING)
+def test_a_status_that_nobody_has_mapped(vendor: str, unending: dict[tuple[str, str], dict[str, Any]]) -> None:
+    data = unending["unrecognised", vendor]
+    assert (data["outcome"], data["reason"]) == ("UNKNOWN", "UNRECOGNISED_STATUS")
+    assert data["vendorStatus"] == "Paused"
+    assert "'Paused'" in data["message"]
+
+
+@pytest.mark.parametrize("vendor", RUNNING)
+def test_a_vendor_that_is_away_for_too_long(
+    vendor: str, unending: dict[tuple[str, str], dict[str, Any]], observer: Observer
+) -> None:
+    data = unending["away", vendor]
+    assert (data["outcome"], data["reason"]) == ("UNKNOWN", "VENDOR_UNAVAILABLE")
+    assert "The service is busy" in data["message"]
+    assert data["watch"]["vendorErrors"] == data["watch"]["polls"] - 1
+    assert observer.archived(data["answer"]) == b"The service is busy"
+
+
+@pytest.mark.parametrize("vendor", RUNNING)
+def test_a_vendor_that_answers_something_else(
+    vendor: str, unending: dict[tuple[str, str], dict[str, Any]], observer: Observer
+) -> None:
+    data = unending["page", vendor]
+    assert (data["outcome"], data["reason"]) == ("UNKNOWN", "UNREADABLE_ANSWER")
+    assert observer.archived(data["answer"]).startswith(b"<html>")
+
+
+def test_a_failed_voyado_import_tells_the_vendors_reason(stack: LocalStack, observer: Observer) -> None:
+    event = watched(stack, observer, "voyado", {"status": "FAILURE", "message": "The feed is not well formed."})
+    assert (event["type"], event["data"]["outcome"]) == ("ImportFailed", "FAILED")
+    assert event["data"]["reason"] == "The feed is not well formed."
+    assert event["data"]["log"] == {"location": None, "source": None, "status": "NONE", "reason": None, "bytes": None}
+
+
+def test_a_hiccup_is_not_a_failure(stack: LocalStack, observer: Observer) -> None:
+    data = watched(
+        stack,
+        observer,
+        "voyado",
+        RUNNING["voyado"],
+        {"fault": {"reset": True}},
+        {"fault": {"status": 500, "body": ""}},
+        {"status": "SUCCESS"},
+    )["data"]
+    assert data["outcome"] == "SUCCEEDED"
+    assert data["watch"]["vendorErrors"] == 2
+
+
+@pytest.mark.parametrize(
+    ("vendor", "secret"), [("document360", "apiToken"), ("egain", "clientSecret"), ("voyado", "apiKey")]
+)
+def test_credentials_that_the_vendor_refuses(vendor: str, secret: str, stack: LocalStack, observer: Observer) -> None:
+    fields = connection_fields(vendor, stack.simulators[vendor].base_url)
+    stack.put_connection(vendor, {**fields, secret: "not-the-right-one"}, "wrong-key")
+    event = watched(stack, observer, vendor, RUNNING[vendor], connection="wrong-key")
+    assert (event["data"]["outcome"], event["data"]["reason"]) == ("UNKNOWN", "UNAUTHORIZED")
+    assert "not-the-right-one" not in json.dumps(event)
+
+
+def test_a_connection_that_does_not_exist(stack: LocalStack, observer: Observer) -> None:
+    data = watched(stack, observer, "voyado", connection="nowhere")["data"]
+    assert (data["outcome"], data["reason"], data["answer"]) == ("UNKNOWN", "MISCONFIGURED", None)
+    assert "import-watch/voyado/nowhere does not exist" in data["message"]
+
+
+def test_a_connection_that_leads_elsewhere(stack: LocalStack, observer: Observer) -> None:
+    stack.put_connection(
+        "document360", {"baseUrl": "https://example.org", "apiToken": "kept-to-ourselves"}, "elsewhere"
+    )
+    event = watched(stack, observer, "document360", connection="elsewhere")
+    assert event["data"]["reason"] == "MISCONFIGURED"
+    assert "'example.org'" in event["data"]["message"]
+    assert "kept-to-ourselves" not in json.dumps(event)
+
+
+def test_a_watch_that_is_over_time_says_what_was_seen_last(stack: LocalStack, observer: Observer) -> None:
+    data = watched(stack, observer, "egain", RUNNING["egain"], timeoutSeconds=2)["data"]
+    assert (data["outcome"], data["reason"]) == ("UNKNOWN", "TIMED_OUT")
+    assert data["vendorStatus"] == "In Progress"
+    assert "10% done" in data["message"]
+
+
+def test_a_log_that_cannot_be_copied_does_not_change_the_outcome(stack: LocalStack, observer: Observer) -> None:
+    missing = {"logFileLocation": f"s3://{LOG_BUCKET}/logs/not-there.txt"}
+    data = watched(stack, observer, "egain", {"status": "Successful", "fields": missing})["data"]
+    assert data["outcome"] == "SUCCEEDED"
+    assert data["log"]["status"] == "UNAVAILABLE"
+    assert "NoSuchKey" in data["log"]["reason"]
+
+
+def test_a_log_that_comes_late_is_still_archived(stack: LocalStack, observer: Observer) -> None:
+    log = {"articles": 3, "messages": [{"message_type": 0, "message": "One article was left out."}]}
+    data = watched(
+        stack,
+        observer,
+        "document360",
+        {"polls": 1, "status": "Completed", "log": None, "errors": ["Element 'ImportLog' not found."]},
+        {"status": "Completed", "log": log},
+    )["data"]
+    assert (data["outcome"], data["log"]["status"]) == ("PARTIAL", "ARCHIVED")
+    assert json.loads(observer.archived(data["log"]["location"])) == log
+
+
+def test_rubbish_on_the_bus_is_told_and_not_dropped(stack: LocalStack, observer: Observer) -> None:
+    stack.start_import({"vendor": ["egain"], "importId": {"a": 1}, "metadata": 7, "correlationId": "rubbish"})
+    data = observer.outcome_of_correlation("rubbish").event["data"]
+    assert (data["vendor"], data["importId"], data["reason"]) == (None, None, "INVALID_EVENT")
+    assert [name for name in ("vendor", "importId", "metadata") if name not in data["message"]] == []
+
+
+def test_two_connections_watch_one_id_apart(stack: LocalStack, observer: Observer) -> None:
+    vendor = "voyado"
+    stack.put_connection(vendor, connection_fields(vendor, stack.simulators[vendor].base_url), "second")
+    import_id = new_id(vendor)
+    stack.simulators[vendor].script(import_id, [{"status": "SUCCESS"}])
+    for connection in ("default", "second"):
+        stack.start_import({"vendor": vendor, "importId": import_id, "connection": connection})
+    events = [observer.outcome(watch_id(vendor, name, import_id)).event for name in ("default", "second")]
+    assert len({event["id"] for event in events}) == 2
+
+
+def test_no_credential_is_in_what_the_stack_keeps_and_says(stack: LocalStack) -> None:
+    """Runs last in this file, over all that the tests before it left in the table, the executions and the logs."""
+    secrets = ["simulated-document360-token", "simulated-egain-secret", "simulated-voyado-key", "not-the-right-one"]
+    dynamodb, stepfunctions, logs = stack.client("dynamodb"), stack.client("stepfunctions"), stack.client("logs")
+    kept = json.dumps(dynamodb.scan(TableName=stack.outputs["WatchTableName"])["Items"])
+    for page in stepfunctions.get_paginator("list_executions").paginate(
+        stateMachineArn=stack.outputs["WatchStateMachineArn"]
+    ):
+        for execution in page["executions"]:
+            history = stepfunctions.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
+            kept += json.dumps(history["events"], default=str)
+    said = ""
+    for group in logs.describe_log_groups()["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            said += "".join(event["message"] for event in page["events"])
+    assert "poll failed" in said, "the functions' logs were not read"
+    assert [secret for secret in secrets if secret in kept or secret in said] == []
