@@ -25,12 +25,14 @@ def run(console: Console) -> int:
     console.print("Starting the emulator, the stack of template.yaml and a simulator for each vendor …")
     with LocalStack() as stack:
         console.print(
-            f"Ready after {time.monotonic() - began:.1f} s. Sending the start events of events/import-started.\n"
+            f"Ready after {time.monotonic() - began:.1f} s. Sending the start events of events/import-started:\n"
         )
         for scenario in SCENARIOS:
+            console.print(f"    {scenario.name:<24}{scenario.story}", highlight=False)
             scripted = stack.simulators.get(scenario.vendor)
             if scripted is not None:
                 scripted.script(scenario.import_id, scenario.steps)
+        console.print()
         messages = _watch(stack, console)
         failures = _report(console, messages)
         _show_a_log(stack, console, messages)

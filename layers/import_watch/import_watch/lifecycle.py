@@ -19,7 +19,6 @@ from import_watch.model import (
     Observation,
     Outcome,
     Reason,
-    ReportedProgress,
     Start,
     Trouble,
     Watch,
@@ -128,7 +127,7 @@ def advance(
     Wait or End
         With the watch as it is to be stored. An `End` is final: nothing that is seen later changes it.
     """
-    previous_poll_at = watch.last_poll_at or watch.registered_at
+    before = watch
     watch = replace(watch, polls=watch.polls + 1, last_poll_at=now)
     if isinstance(polled, FailedPoll):
         watch = _after_failure(watch, polled, now)
@@ -136,8 +135,8 @@ def advance(
         seconds = _wait_after_failure(watch, polled, now, policy)
     else:
         watch = _after_observation(watch, polled, now)
-        ending = _ending_of_observation(watch, polled, now, previous_poll_at, tolerance)
-        seconds = _wait_after_observation(watch, polled, now, policy)
+        ending = _ending_of_observation(watch, polled, now, _last_seen_running(before), tolerance)
+        seconds = _scheduled_wait(watch, now, policy)
     if watch.awaiting_log is not None:
         return _await_log(watch, watch.awaiting_log, polled, ending, now, seconds)
     if ending is not None and _log_may_follow(ending, polled):
@@ -179,6 +178,8 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         job_type=seen.job_type or watch.job_type,
         running_since=watch.running_since if seen.started_at is None or waits else seen.started_at,
         not_running_at=now if waits else watch.not_running_at,
+        seen_at=now,
+        starts_at=seen.started_at if seen.state is ImportState.QUEUED else None,
         progress=seen.progress,
         progress_changed_at=now if progress_moved else watch.progress_changed_at,
         not_found_since=_run_start(
@@ -205,7 +206,7 @@ def _run_start(since: float | None, otherwise: float, *, goes_on: bool) -> float
 
 
 def _ending_of_observation(
-    watch: Watch, seen: Observation, now: float, previous_poll_at: float, tolerance: Tolerance
+    watch: Watch, seen: Observation, now: float, last_seen_running: float, tolerance: Tolerance
 ) -> Ending | None:
     match seen.state:
         case ImportState.QUEUED | ImportState.RUNNING:
@@ -238,7 +239,7 @@ def _ending_of_observation(
         problems=seen.problems[:PROBLEMS_KEPT],
         started_at=watch.running_since if watch.running_since is not None else watch.started_at,
         ended_at=ended,
-        detection_lag_seconds=round(max(0.0, now - (previous_poll_at if ended is None else ended)), 3),
+        detection_lag_seconds=round(max(0.0, now - (last_seen_running if ended is None else ended)), 3),
     )
 
 
@@ -278,24 +279,25 @@ def _unknown(
     )
 
 
-def _wait_after_observation(watch: Watch, seen: Observation, now: float, policy: Policy) -> int:
-    running = seen.state is ImportState.RUNNING
-    starts_in = None if seen.started_at is None else seen.started_at - now
+def _scheduled_wait(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
+    """Give what the schedule says, by what was last seen of the import."""
+    running = watch.import_state is ImportState.RUNNING
+    age = _age(watch, now)
     return next_wait(
-        _age(watch, now),
+        age,
         queued=not running,
-        starts_in=starts_in if seen.state is ImportState.QUEUED else None,
-        progress=_progress(watch.progress, now - (watch.progress_changed_at or now)) if running else None,
+        starts_in=None if watch.starts_at is None else watch.starts_at - now,
+        progress=_progress(watch, now, age) if running else None,
+        retry_after=retry_after,
         jitter=jitter_of(watch.watch_id, watch.polls),
         policy=policy,
     )
 
 
 def _wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy) -> int:
-    jitter = jitter_of(watch.watch_id, watch.polls)
-    scheduled = next_wait(_age(watch, now), queued=True, jitter=jitter, policy=policy)
+    scheduled = _scheduled_wait(watch, now, policy)
     if failed.retry_after:
-        asked = next_wait(_age(watch, now), queued=True, retry_after=failed.retry_after, jitter=jitter, policy=policy)
+        asked = _scheduled_wait(watch, now, policy, failed.retry_after)
         return max(scheduled, min(asked, LONGEST_RETRY_AFTER))
     return max(scheduled, backoff(watch.failures))
 
@@ -321,10 +323,18 @@ def _age(watch: Watch, now: float) -> float:
     return now - watch.registered_at
 
 
-def _progress(reported: ReportedProgress | None, seconds_since_change: float) -> Progress | None:
-    if reported is None:
+def _progress(watch: Watch, now: float, age: float) -> Progress | None:
+    if watch.progress is None or watch.progress_changed_at is None:
         return None
-    return Progress(reported.fraction, reported.resolution, max(0.0, seconds_since_change))
+    stood_still = min(max(0.0, now - watch.progress_changed_at), max(0.0, age))
+    return Progress(watch.progress.fraction, watch.progress.resolution, stood_still)
+
+
+def _last_seen_running(watch: Watch) -> float:
+    """Give the last time at which an import that has ended by now cannot have ended, for all that is known."""
+    if watch.seen_at is not None:
+        return watch.seen_at
+    return watch.registered_at if watch.started_at is None else min(watch.started_at, watch.registered_at)
 
 
 def _wait(watch: Watch, now: float, seconds: int) -> Wait:
@@ -344,10 +354,16 @@ def _await_log(
     What `first` says stands, whatever comes: a later poll that fails, or that has forgotten the import, changes
     nothing. Only the answer that brings the log is more complete than the first, so it may say more of the end.
     """
-    seconds = min(seconds, LOG_POLL_SECONDS)
+    if isinstance(polled, Observation) or not polled.retry_after:
+        seconds = min(seconds, LOG_POLL_SECONDS)
     if isinstance(polled, Observation) and isinstance(polled.log, MissingLog):
         watch = replace(watch, log_missing=polled.log.reason)
-    elif isinstance(polled, Observation) and polled.log is not None and seen_now is not None:
+    elif (
+        isinstance(polled, Observation)
+        and polled.log is not None
+        and seen_now is not None
+        and seen_now.outcome is not Outcome.UNKNOWN
+    ):
         complete = replace(seen_now, detected_at=first.detected_at, detection_lag_seconds=first.detection_lag_seconds)
         return End(replace(watch, awaiting_log=None, log_missing=None, next_poll_at=None), complete)
     in_time = now + seconds - first.detected_at <= MOST_LOG_POLLS * LOG_POLL_SECONDS + LOG_POLL_SECONDS

@@ -229,6 +229,8 @@ class Watch:
     not_running_at: float | None = None
     progress: ReportedProgress | None = None
     progress_changed_at: float | None = None
+    seen_at: float | None = None
+    starts_at: float | None = None
     not_found_since: float | None = None
     unrecognised_since: float | None = None
     failing_since: float | None = None
@@ -264,9 +266,11 @@ def parse_iso(text: object) -> float | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        time = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        iso(time)  # a time at the edge of the calendar can be read in its own zone, and not be written in UTC
     except (ValueError, OverflowError):
         return None
+    return time
 
 
 def camel(name: str) -> str:

@@ -51,7 +51,17 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is: `fraction` done, the smallest step it can show, seconds since it last moved."""
+    """How far an import is.
+
+    Parameters
+    ----------
+    fraction : float
+        Share done, 0 to 1.
+    resolution : float
+        The smallest step that it can show, above 0.
+    seconds_since_change : float
+        Seconds since it last moved, at most the import's age: an import cannot have stood still for longer.
+    """
 
     fraction: float
     resolution: float = 0.01
@@ -117,7 +127,7 @@ def next_wait(
         unlikely_before = 0.8 * _exp(history.log_median - LOW_QUANTILE * history.log_sigma) - age
         if unlikely_before > wait:
             wait = min(unlikely_before, max(most, wait))
-    if not queued and progress is not None and progress.fraction >= 2 * progress.resolution:
+    if not queued and progress is not None and progress.fraction >= 2 * progress.resolution > 0:
         furthest = min(1.0, progress.fraction + progress.resolution)
         remaining = (1 - furthest) / furthest * age
         least = max(max(0.01, progress.resolution / 2) * age, 0.05 * progress.seconds_since_change)

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from import_watch.model import JSON, Start, parse_iso
-from import_watch.vendor import Adapter, clean
+from import_watch.vendor import Adapter, clean, printable_id
 
 LONGEST_TIMEOUT = 30 * 86_400
 MOST_METADATA_BYTES = 4_096
 LONGEST_TEXT = 256
+LARGEST_ID = 10**38
+DATE_TIME = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+)
 KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
 
 
@@ -101,20 +105,20 @@ def _one_of(value: JSON, names: tuple[str, ...]) -> str:
 
 
 def _import_id(value: JSON, adapter: Adapter | None) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_ID:
         value = str(value)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str):
         raise ValueError
-    if adapter is None:
-        return _excerpt(value)
-    canonical = adapter.import_id(value)
+    canonical = adapter.import_id(value) if adapter else printable_id(value)
     if canonical is None:
         raise ValueError
     return canonical
 
 
 def _id_hint(adapter: Adapter | None) -> str:
-    return adapter.import_id_hint if adapter else "the id that the vendor gave"
+    return adapter.import_id_hint if adapter else "the id that the import request gave, without blanks"
 
 
 def _connection(value: JSON) -> str:
@@ -137,7 +141,7 @@ def _metadata(value: JSON) -> JSON:
 
 
 def _time(value: JSON) -> float:
-    moment = parse_iso(value)
+    moment = parse_iso(value.upper()) if re.fullmatch(DATE_TIME, value) else None
     if moment is None:
         raise ValueError
     return moment

@@ -250,9 +250,9 @@ def _attribute(value: JSON) -> Any:
 
 
 def _decimal(value: JSON) -> JSON:
-    """DynamoDB takes no floats; six decimals of a second, or of a share, are all that is meant."""
+    """DynamoDB takes no floats; nine decimals of a second, or of a share, are all that is meant."""
     if isinstance(value, float):
-        return Decimal(str(round(value, 6)))
+        return Decimal(str(round(value, 9)))
     if isinstance(value, dict):
         return {key: _decimal(item) for key, item in value.items()}
     if isinstance(value, list):
