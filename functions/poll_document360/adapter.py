@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 from import_watch.model import (
+    TEXT_KEPT,
     FailedPoll,
     ImportState,
     InlineLog,
@@ -74,7 +75,7 @@ def read(answer: Answer, _import_id: str) -> Observation | FailedPoll:
         counts=_counts(log, messages),
         problems=problems if state is ImportState.SUCCEEDED else (*errors_of(errors), *problems),
         log=_log(body, state, errors),
-        reason="; ".join((errors or said)[:3]) or None if state is ImportState.FAILED else None,
+        reason=_joined(errors or said) if state is ImportState.FAILED else None,
     )
 
 
@@ -105,8 +106,13 @@ def _log(body: dict[str, Any], state: ImportState, errors: list[str]) -> LogRefe
         if state in (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNRECOGNISED):
             return None
         # `Completed` with "Element 'ImportLog' not found." is an import that is done and whose log is not there yet.
-        return MissingLog("; ".join(errors) or "the answer has no log", expected=state is ImportState.SUCCEEDED)
+        return MissingLog(_joined(errors) or "the answer has no log", expected=state is ImportState.SUCCEEDED)
     return InlineLog(content, _text(content))
+
+
+def _joined(texts: list[str]) -> str | None:
+    """Give the first texts in one, as short as any vendor message."""
+    return "; ".join(texts[:3])[:TEXT_KEPT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
@@ -124,6 +130,7 @@ ADAPTER = Adapter(
     statuses=STATUSES,
     connection=ConnectionShape(
         required=("apiToken",),
+        secret=("apiToken",),
         # EU is the default; US and private hosting have hosts of their own [spec].
         base_url=lambda fields: fields.get("baseUrl", "https://apihub.document360.io"),
         base_url_fields="baseUrl",

@@ -94,7 +94,7 @@ def _counts(body: dict[str, Any]) -> dict[str, int]:
     results, progress = object_of(body.get("results")), object_of(body.get("progress"))
     told = {
         # The vendor's OpenAPI file has both spellings [spec].
-        "succeeded": results.get("successful", results.get("succesfull")),
+        "succeeded": integer_of(results.get("successful")) or results.get("succesfull", results.get("successful")),
         "warnings": results.get("warnings"),
         "errors": results.get("errors"),
         "processed": progress.get("processed"),
@@ -135,6 +135,7 @@ ADAPTER = Adapter(
     statuses=STATUSES,
     connection=ConnectionShape(
         required=("tokenUrl", "clientId", "clientSecret"),
+        secret=("clientSecret",),
         base_url=_base_url,
         base_url_fields="apiDomain (or baseUrl)",
         hosts=(r"([a-z0-9-]+\.)+egain\.cloud",),

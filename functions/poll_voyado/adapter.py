@@ -68,6 +68,7 @@ ADAPTER = Adapter(
     statuses=STATUSES,
     connection=ConnectionShape(
         required=("apiKey",),
+        secret=("apiKey",),
         base_url=_base_url,
         base_url_fields="clusterId (or baseUrl)",
         # The second is the newer host of the same API [spec].

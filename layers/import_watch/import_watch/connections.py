@@ -92,7 +92,7 @@ class Connections:
             return _malformed(secret_name, "it is binary: store it as text")
         try:
             fields = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             # The parser's own words would quote the secret.
             return _malformed(secret_name, "it is not JSON")
         if not isinstance(fields, dict):
@@ -105,10 +105,10 @@ class Connections:
         faults = [f"{key} is missing" for key in shape.required if key not in fields]
         texts: dict[str, str] = {}
         for key, value in fields.items():
-            if isinstance(value, str) and value.strip() and value.isprintable():
+            if isinstance(value, str) and value.strip() and value.isprintable() and value.isascii():
                 texts[key] = value.strip()
             elif key in (*shape.required, *shape.optional):
-                faults.append(f"{key} must be a text of printable characters")
+                faults.append(f"{key} must be a text of visible ASCII characters")
         base_url = shape.base_url(texts)
         if base_url is None:
             faults.append(f"{shape.base_url_fields} is missing or not valid")

@@ -7,9 +7,11 @@ says so, never an exception, and never another outcome.
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -39,7 +41,7 @@ PART_BYTES = 8 * 1024 * 1024
 """Bytes of a log that are in memory at once while it is copied."""
 SOURCE_KEPT = 2_048
 """Characters kept of a log location that a vendor names."""
-FAILURES = (ClientError, BotoCoreError, OSError)
+FAILURES = (ClientError, BotoCoreError, OSError, UnicodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +205,8 @@ def _json_bytes(content: JSON) -> bytes:
 
 
 def _suffix(key: str) -> str:
-    suffix = key.rpartition(".")[2]
-    return f".{suffix}" if 1 <= len(suffix) <= 8 and suffix.isalnum() and suffix.isascii() else ".txt"
+    suffix = PurePosixPath(key).suffix
+    return suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ".txt"
 
 
 def _kind(error: Exception) -> str:

@@ -96,7 +96,7 @@ def mail(event: dict[str, JSON]) -> str:
     log = data["log"]
     lines = [data["message"], ""]
     lines += [f"Outcome:    {data['outcome']}" + (f" ({data['reason']})" if data["reason"] else "")]
-    lines += [f"Import:     {data['importId']} at {data['vendor']} (connection {data['connection']})"]
+    lines += [f"Import:     {_named(data)} (connection {data['connection'] or '-'})"]
     if data["correlationId"]:
         lines += [f"Reference:  {data['correlationId']}"]
     if data["counts"]:
@@ -178,7 +178,7 @@ class Topic:
 
 def _subject(data: dict[str, JSON]) -> str:
     """SNS takes up to 100 visible ASCII characters."""
-    text = f"{data['outcome']}: import {data['importId']} at {data['vendor']}"
+    text = f"{data['outcome']}: import {_named(data)}"
     return text.encode("ascii", "replace").decode()[:100]
 
 
@@ -196,6 +196,10 @@ def _log(log: LogRecord) -> dict[str, JSON]:
         "reason": log.reason,
         "bytes": log.bytes,
     }
+
+
+def _named(data: dict[str, JSON]) -> str:
+    return f"{data['importId'] or '(no id)'} at {data['vendor'] or '(no vendor)'}"
 
 
 def _because(reason: str | None) -> str:

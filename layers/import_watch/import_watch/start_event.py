@@ -67,7 +67,7 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
             return default
         try:
             return check(detail.get(name))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             faults.append(f"{name} {fix}")
             return None
 
@@ -134,7 +134,7 @@ def _text(value: JSON) -> str:
 
 
 def _metadata(value: JSON) -> JSON:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     if not isinstance(value, dict) or len(text.encode("utf-8", "replace")) > MOST_METADATA_BYTES:
         raise ValueError
     return value

@@ -107,6 +107,8 @@ class ConnectionShape:
     ----------
     required, optional : tuple of str
         Names of text fields, besides those that give the base URL.
+    secret : tuple of str
+        Those of them that are never to be seen.
     base_url : callable
         Gives the base URL from the fields, or None where they do not name one.
     base_url_fields : str
@@ -116,6 +118,7 @@ class ConnectionShape:
     """
 
     required: tuple[str, ...]
+    secret: tuple[str, ...]
     base_url: Callable[[Mapping[str, str]], str | None]
     base_url_fields: str
     hosts: tuple[str, ...]
@@ -217,6 +220,8 @@ def error_text(answer: Answer) -> str:
             ]
             return "; ".join(said)[:200]
         return ""
+    if isinstance(body, str):
+        return clean(body)[:200]
     if body is not None or b"<html" in answer.body[:1_000].lower():
         return ""
     return clean(answer.body[:400].decode("utf-8", "replace"))[:200]

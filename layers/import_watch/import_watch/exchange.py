@@ -1,0 +1,167 @@
+"""One HTTP exchange within bounds: of time in all, of bytes read, and of where it may go.
+
+No redirect is followed and no proxy or credential is taken from the environment. Timeouts of a socket start anew
+with every byte, so a peer that drips could hold an exchange for ever; at its deadline the socket is shut instead.
+Nothing here raises for what a network does.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from import_watch.model import FailedPoll, Trouble
+from import_watch.vendor import Answer
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 10.0
+EXCHANGE_SECONDS = 20.0
+"""Longest that one exchange may take in all, from the first byte sent to the last one read."""
+CHUNK_BYTES = 64 * 1024
+USER_AGENT = "import-watch/0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send: a GET, or a POST where there is a `form`."""
+
+    url: str
+    headers: Mapping[str, str]
+    most_bytes: int
+    form: Mapping[str, str] | None = None
+
+
+class Exchanger:
+    """Exchanges requests for answers, over connections that are kept.
+
+    Parameters
+    ----------
+    peer : str
+        The vendor's name for a person, for what is said of a failure.
+    """
+
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+        self._sockets = _Sockets()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = USER_AGENT
+        # One session serves every connection of a vendor: what one was given is not another's.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, _Adapter(self._sockets))
+
+    def exchange(self, request: Request) -> Answer | FailedPoll:
+        """Send a request and read its answer.
+
+        Returns
+        -------
+        Answer or FailedPoll
+            UNAVAILABLE where the peer could not be reached, broke off, or was not done at the deadline.
+        """
+        ends = time.monotonic() + EXCHANGE_SECONDS
+        deadline = threading.Timer(EXCHANGE_SECONDS, self._sockets.shut)
+        deadline.daemon = True
+        deadline.start()
+        try:
+            answer = self._read(request, ends)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            if time.monotonic() >= ends:
+                return self._late()
+            # The error's own words name hosts and may quote headers: its kind says enough.
+            return self._failed(f"could not be reached: {type(error).__name__}")
+        finally:
+            deadline.cancel()
+        return answer or self._late()
+
+    def _read(self, request: Request, ends: float) -> Answer | None:
+        """Give the answer; None if it was not whole at the deadline."""
+        with self._session.request(
+            "GET" if request.form is None else "POST",
+            request.url,
+            headers=dict(request.headers),
+            data=request.form,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = bytearray()
+            while len(body) <= request.most_bytes:
+                # One read of the socket at a time. Nothing may also be a compressed piece that is not whole yet.
+                chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
+                if time.monotonic() >= ends:
+                    return None
+                if not chunk and response.raw.closed:
+                    break
+                body += chunk
+            return Answer(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=bytes(body[: request.most_bytes]),
+                truncated=len(body) > request.most_bytes,
+            )
+
+    def _late(self) -> FailedPoll:
+        return self._failed(f"did not finish its answer in {EXCHANGE_SECONDS:g} seconds")
+
+    def _failed(self, what: str) -> FailedPoll:
+        return FailedPoll(Trouble.UNAVAILABLE, f"{self._peer} {what}")
+
+
+class _Sockets:
+    """The sockets of one session, so that a deadline can shut them whatever is waiting on them."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+
+    def opened(self, opened: socket.socket | None) -> None:
+        self._sockets = [kept for kept in self._sockets if kept.fileno() != -1]
+        if opened is not None:
+            self._sockets.append(opened)
+
+    def shut(self) -> None:
+        for opened in self._sockets:
+            with suppress(OSError):  # closed already
+                opened.shutdown(socket.SHUT_RDWR)
+
+
+class _Adapter(HTTPAdapter):
+    """Tells `_Sockets` of every socket that it opens."""
+
+    def __init__(self, sockets: _Sockets) -> None:
+        self._sockets = sockets
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        sockets = self._sockets
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                sockets.opened(self.sock)
+
+        class Secure(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                sockets.opened(self.sock)
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}

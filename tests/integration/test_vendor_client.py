@@ -1,0 +1,568 @@
+"""The vendor client against a server on this machine: whatever a network or a vendor does is a value, soon."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import struct
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from import_watch import exchange
+from import_watch.connections import Connection
+from import_watch.exchange import CHUNK_BYTES
+from import_watch.http import Client
+from import_watch.model import FailedPoll, ImportState, Observation, Trouble
+from import_watch.oauth import TOKEN_MARGIN, TOKEN_SECONDS
+from import_watch.registration import Vendors
+from import_watch.vendor import Answer
+
+from local.paths import FUNCTIONS
+
+ID = "5512340987651234567"
+JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
+CANARY = "c4n4ry-7f3b9d21"
+GOOD = {
+    "document360": {"status": "InProgress"},
+    "egain": {"status": "In Progress"},
+    "voyado": {"status": "IN_PROGRESS"},
+}
+VENDORS = Vendors(FUNCTIONS)
+Behaviour = Callable[["Exchange"], None]
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request, answered as the server was told to."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(int(headers.get("content-length", 0)))
+        self.server.requests.append(Request(self.command, self.path, headers, body))
+        self.server.behave(self)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def answer(self, status: int, body: Any = b"", **headers: str) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def drip(self, data: bytes, every: float) -> None:
+        """Send a byte at a time, until there are no more or the client has gone."""
+        for byte in data:
+            self.connection.sendall(bytes([byte]))
+            self.server.ended.wait(every)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """A vendor on this machine: remembers what it was asked, and answers by `behave`."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        super().__init__(("127.0.0.1", 0), Exchange)
+        self.behave = behave
+        self.requests: list[Request] = []
+        self.ended = threading.Event()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_args: Any) -> None:
+        """A client that has gone is what some tests are about."""
+
+
+Serve = Callable[[Behaviour], Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    servers: list[Server] = []
+
+    def start(behave: Behaviour) -> Server:
+        servers.append(Server(behave))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.ended.set()
+        server.shutdown()
+        server.server_close()
+
+
+def says(status: int, body: Any = b"", **headers: str) -> Behaviour:
+    return lambda exchange: exchange.answer(status, body, **headers)
+
+
+def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Connection:
+    fields = {
+        "document360": {"apiToken": f"token-{CANARY}"},
+        "egain": {"tokenUrl": token_url or f"{url}/token", "clientId": "client", "clientSecret": f"secret-{CANARY}"},
+        "voyado": {"apiKey": f"key-{CANARY}"},
+    }[vendor]
+    return Connection("default", url, {**fields, **more})
+
+
+def ask(url: str, vendor: str = "voyado") -> tuple[Answer | None, Observation | FailedPoll]:
+    return Client(VENDORS.adapter(vendor)).ask(connection(vendor, url), ID)
+
+
+def failed(url: str, vendor: str = "voyado") -> FailedPoll:
+    polled = ask(url, vendor)[1]
+    assert isinstance(polled, FailedPoll), polled
+    assert CANARY not in repr(polled)
+    return polled
+
+
+class TestRequest:
+    @pytest.mark.parametrize(
+        ("vendor", "header", "path"),
+        [
+            ("document360", "api_token", f"/v2/Project/Import/{ID}"),
+            ("voyado", "api-key", f"/api/v2/import/status/{ID}"),
+        ],
+    )
+    def test_a_key_goes_into_its_header_and_nowhere_else(
+        self, serve: Serve, vendor: str, header: str, path: str
+    ) -> None:
+        server = serve(says(200, GOOD[vendor]))
+        answer, polled = ask(server.url, vendor)
+        assert isinstance(polled, Observation)
+        assert polled.state is ImportState.RUNNING
+        assert answer is not None
+        assert (answer.status, answer.json(), answer.truncated) == (200, GOOD[vendor], False)
+        (request,) = server.requests
+        assert (request.method, request.path, request.body) == ("GET", path, b"")
+        assert CANARY in request.headers[header]
+        assert [name for name, value in request.headers.items() if CANARY in value] == [header]
+
+    def test_json_is_asked_for_under_our_own_name(self, serve: Serve) -> None:
+        server = serve(says(200, GOOD["voyado"]))
+        ask(server.url)
+        headers = server.requests[0].headers
+        assert (headers["accept"], headers["user-agent"]) == ("application/json", "import-watch/0.1")
+
+    def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
+        server = serve(says(200, GOOD["document360"]))
+        Client(VENDORS.adapter("document360")).ask(connection("document360", server.url), "../a/b?c#d%2e")
+        assert server.requests[0].path == "/v2/Project/Import/..%2Fa%2Fb%3Fc%23d%252e"
+
+    @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
+    def test_no_proxy_is_taken_from_the_environment(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        server, proxy = serve(says(200, GOOD["voyado"])), serve(says(200, {"status": "SUCCESS"}))
+        monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        ask(server.url)
+        assert (len(server.requests), proxy.requests) == (1, [])
+
+    def test_no_credentials_are_taken_from_the_environment(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login someone password something\n")
+        monkeypatch.setenv("NETRC", str(netrc))
+        server = serve(says(200, GOOD["voyado"]))
+        ask(server.url)
+        assert "authorization" not in server.requests[0].headers
+
+    def test_a_cookie_that_one_connection_was_given_is_not_sent_for_another(self, serve: Serve) -> None:
+        server = serve(says(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
+        client = Client(VENDORS.adapter("voyado"))
+        client.ask(connection("voyado", server.url), ID)
+        client.ask(connection("voyado", server.url, apiKey="of-the-second"), ID)
+        assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+
+
+class TestRedirect:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("vendor", VENDORS.names)
+    def test_a_redirect_is_not_followed(self, serve: Serve, vendor: str, status: int) -> None:
+        elsewhere = serve(says(200, {"status": "Completed"}))
+        token = serve(says(200, {"access_token": "bought"}))
+        server = serve(says(status, b"", Location=elsewhere.url))
+        polled = Client(VENDORS.adapter(vendor)).ask(connection(vendor, server.url, token.url), ID)[1]
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is Trouble.UNREADABLE
+        assert (len(server.requests), elsewhere.requests) == (1, [])
+
+    @pytest.mark.parametrize("status", [302, 307])
+    def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
+        elsewhere = serve(says(200, {"access_token": "bought"}))
+        server = serve(says(status, b"", Location=elsewhere.url))
+        assert failed(server.url, "egain").trouble is Trouble.UNREADABLE
+        assert (len(server.requests), elsewhere.requests) == (1, [])
+
+
+class TestBody:
+    LIMIT = VENDORS.adapter("voyado").most_bytes
+
+    def padded(self, size: int) -> bytes:
+        body = json.dumps({"status": "SUCCESS"}).encode()
+        return body + b" " * (size - len(body))
+
+    def test_a_body_of_the_limit_is_read_whole(self, serve: Serve) -> None:
+        answer, polled = ask(serve(says(200, self.padded(self.LIMIT))).url)
+        assert isinstance(polled, Observation)
+        assert answer is not None
+        assert (len(answer.body), answer.truncated) == (self.LIMIT, False)
+
+    def test_a_body_over_the_limit_is_cut_and_unreadable(self, serve: Serve) -> None:
+        answer, polled = ask(serve(says(200, self.padded(self.LIMIT + 1))).url)
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is Trouble.UNREADABLE
+        assert answer is not None
+        assert (len(answer.body), answer.truncated) == (self.LIMIT, True)
+
+    def test_a_body_without_end_is_cut(self, serve: Serve) -> None:
+        def endless(exchange: Exchange) -> None:
+            exchange.send_response(200)
+            exchange.end_headers()
+            while not exchange.server.ended.is_set():
+                exchange.wfile.write(b" " * CHUNK_BYTES)
+
+        answer = ask(serve(endless).url)[0]
+        assert answer is not None
+        assert (len(answer.body), answer.truncated) == (self.LIMIT, True)
+
+    def test_a_compressed_body_is_read(self, serve: Serve) -> None:
+        packed = gzip.compress(json.dumps(GOOD["voyado"]).encode())
+        answer, polled = ask(serve(says(200, packed, Content_Encoding="gzip")).url)
+        assert isinstance(polled, Observation)
+        assert answer is not None
+        assert answer.json() == GOOD["voyado"]
+
+    def test_a_compressed_body_that_swells_is_cut_in_bounded_memory(self, serve: Serve) -> None:
+        packed = gzip.compress(b" " * (200 * self.LIMIT))
+        server = serve(says(200, packed, Content_Encoding="gzip"))
+        tracemalloc.start()
+        try:
+            answer = ask(server.url)[0]
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert answer is not None
+        assert answer.truncated
+        assert peak < 20 * self.LIMIT
+
+    @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}", mtime=0)[:5] + b"\xff" * 20])
+    def test_a_body_that_is_not_compressed_as_it_says_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
+        assert failed(serve(says(200, body, Content_Encoding="gzip")).url).trouble is Trouble.UNAVAILABLE
+
+    def test_a_body_that_breaks_off_is_a_failed_poll_though_it_parses(self, serve: Serve) -> None:
+        cut = says(200, {"status": "SUCCESS"}, Content_Length="500")
+        assert failed(serve(cut).url).trouble is Trouble.UNAVAILABLE
+
+    @pytest.mark.parametrize("body", [b"5\r\n{", b"zz\r\n{}\r\n0\r\n\r\n"])
+    def test_a_body_in_broken_chunks_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
+        def chunked(exchange: Exchange) -> None:
+            exchange.connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+
+        assert failed(serve(chunked).url).trouble is Trouble.UNAVAILABLE
+
+
+class TestNetwork:
+    def test_a_refused_connection_is_a_failed_poll(self) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        answer, polled = ask(url)
+        assert answer is None
+        assert polled == FailedPoll(Trouble.UNAVAILABLE, "Voyado Elevate could not be reached: ConnectionError")
+
+    def test_a_host_that_has_no_address_is_a_failed_poll(self) -> None:
+        assert failed("http://nowhere.invalid").trouble is Trouble.UNAVAILABLE
+
+    def test_a_reset_connection_is_a_failed_poll(self, serve: Serve) -> None:
+        def reset(exchange: Exchange) -> None:
+            exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            exchange.connection.close()
+
+        assert failed(serve(reset).url).trouble is Trouble.UNAVAILABLE
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"",
+            b"nonsense\r\n\r\n",
+            b"HTTP/1.1 abc\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n",
+            b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+        ],
+        ids=lambda answer: repr(answer[:20]),
+    )
+    def test_an_answer_that_is_no_http_is_a_failed_poll(self, serve: Serve, answer: bytes) -> None:
+        server = serve(lambda exchange: exchange.connection.sendall(answer))
+        assert failed(server.url).trouble is Trouble.UNAVAILABLE
+
+    def test_an_answer_that_never_comes_is_a_failed_poll(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(exchange, "READ_SECONDS", 0.2)
+
+        def silent(exchange: Exchange) -> None:
+            exchange.server.ended.wait(10)
+
+        assert failed(serve(silent).url).trouble is Trouble.UNAVAILABLE
+
+    def test_a_body_that_drips_ends_as_a_failed_poll(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.3)
+
+        def drip(exchange: Exchange) -> None:
+            exchange.send_response(200)
+            exchange.end_headers()
+            exchange.drip(b'{"status": "SUCCESS"}' + b" " * 200, every=0.05)
+
+        began = time.monotonic()
+        polled = failed(serve(drip).url)
+        assert (polled.trouble, "did not finish" in polled.detail) == (Trouble.UNAVAILABLE, True)
+        assert time.monotonic() - began < 2
+
+    def test_a_compressed_body_that_drips_ends_as_a_failed_poll(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.3)
+
+        def drip(exchange: Exchange) -> None:
+            exchange.send_response(200)
+            exchange.send_header("Content-Encoding", "gzip")
+            exchange.end_headers()
+            # The header of a gzip stream may name a file, and a name may be long: nothing is decoded meanwhile.
+            exchange.drip(b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03" + b"n" * 50, every=0.05)
+
+        began = time.monotonic()
+        assert failed(serve(drip).url).trouble is Trouble.UNAVAILABLE
+        assert time.monotonic() - began < 2
+
+    def test_headers_that_drip_end_as_a_failed_poll(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.3)
+
+        def drip(exchange: Exchange) -> None:
+            exchange.drip(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 30 + b"\r\nContent-Length: 2\r\n\r\n{}", every=0.05)
+
+        began = time.monotonic()
+        assert failed(serve(drip).url).trouble is Trouble.UNAVAILABLE
+        assert time.monotonic() - began < 2
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("status", "headers", "seconds"),
+        [
+            (429, {"Retry_After": "17"}, 17.0),
+            (429, {"X_RateLimit_Reset": "30"}, 30.0),
+            (429, {"Retry_After": "-2147483648"}, 0.0),
+            (429, {"Retry_After": "Thu, 01 Jan 2099 00:00:00 GMT"}, 900.0),
+            (429, {}, None),
+            (503, {"Retry_After": "86400"}, 900.0),
+            (500, {"Retry_After": "17"}, None),
+        ],
+    )
+    def test_a_vendor_says_when_to_come_back(
+        self, serve: Serve, status: int, headers: dict[str, str], seconds: float | None
+    ) -> None:
+        assert failed(serve(says(status, b"", **headers)).url).retry_after == seconds
+
+    def test_no_header_of_a_vendor_raises(self, serve: Serve) -> None:
+        hostile = "Thu, 01 Jan 2026 00:00:00 +" + "9" * 20
+        assert failed(serve(says(429, b"", Retry_After=hostile)).url).trouble is Trouble.THROTTLED
+
+
+class TestSecrecy:
+    @pytest.mark.parametrize("vendor", VENDORS.names)
+    @pytest.mark.parametrize("status", [400, 401, 500])
+    def test_a_vendor_that_says_our_credentials_back_does_not_make_us_tell_them(
+        self, serve: Serve, vendor: str, status: int
+    ) -> None:
+        def echo(exchange: Exchange) -> None:
+            if exchange.path == "/token":
+                exchange.answer(200, {"access_token": CANARY})
+            else:
+                said = exchange.headers.get("api_token") or exchange.headers.get("Api-Key") or CANARY
+                exchange.answer(status, {"message": f"{said} is not valid here"})
+
+        assert failed(serve(echo).url, vendor).detail
+
+    def test_a_token_endpoint_that_says_our_secret_back_does_not_make_us_tell_it(self, serve: Serve) -> None:
+        server = serve(says(401, {"error": f"bad secret secret-{CANARY}"}))
+        assert failed(server.url, "egain").trouble is Trouble.UNAUTHORIZED
+
+
+@dataclass
+class Tokens:
+    """A server that sells tokens, numbered, and counts them."""
+
+    serve: Serve
+    lifetime: dict[str, Any] = field(default_factory=lambda: {"expires_in": 600})
+    now: float = 1_767_225_600.0
+
+    def __post_init__(self) -> None:
+        self.sold = 0
+        self.server = self.serve(self.behave)
+        self.client = Client(VENDORS.adapter("egain"), clock=lambda: self.now)
+
+    def behave(self, exchange: Exchange) -> None:
+        if exchange.path == "/token":
+            self.sold += 1
+            exchange.answer(200, {"access_token": f"bought-{self.sold}", "token_type": "bearer", **self.lifetime})
+        else:
+            exchange.answer(200, GOOD["egain"])
+
+    def ask(self, fields: dict[str, str] | None = None, *, fresh: bool = False) -> str:
+        """Ask for a job, and give the token that was used."""
+        polled = self.client.ask(connection("egain", self.server.url, **(fields or {})), JOB, fresh=fresh)[1]
+        assert isinstance(polled, Observation), polled
+        return self.server.requests[-1].headers["authorization"]
+
+
+class TestToken:
+    def test_it_is_bought_with_the_client_credentials(self, serve: Serve) -> None:
+        tokens = Tokens(serve)
+        tokens.ask()
+        bought, asked = tokens.server.requests
+        assert (bought.method, bought.path) == ("POST", "/token")
+        assert parse_qs(bought.body.decode()) == {
+            "grant_type": ["client_credentials"],
+            "client_id": ["client"],
+            "client_secret": [f"secret-{CANARY}"],
+            "scope": ["knowledge.contentmgr.manage"],
+        }
+        assert bought.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert CANARY not in json.dumps(bought.headers)
+        assert asked.path == f"/knowledge/contentmgr/v4/import/content/{JOB}/status"
+        assert asked.headers["authorization"] == "Bearer bought-1"
+        assert CANARY not in json.dumps(asked.headers)
+
+    def test_a_scope_of_the_connection_takes_the_place_of_the_default(self, serve: Serve) -> None:
+        tokens = Tokens(serve)
+        tokens.ask({"scope": "knowledge.read"})
+        assert parse_qs(tokens.server.requests[0].body.decode())["scope"] == ["knowledge.read"]
+
+    def test_it_is_bought_once_and_used_again(self, serve: Serve) -> None:
+        tokens = Tokens(serve)
+        assert [tokens.ask() for _ in range(3)] == ["Bearer bought-1"] * 3
+        assert tokens.sold == 1
+
+    @pytest.mark.parametrize(
+        ("lifetime", "kept"),
+        [
+            ({"expires_in": 600}, 600 - TOKEN_MARGIN),
+            ({"expires_in": 86_400}, 86_400 - TOKEN_MARGIN),
+            ({"expires_in": 60}, 30),
+            ({}, TOKEN_SECONDS - TOKEN_MARGIN),
+            ({"expires_in": None}, TOKEN_SECONDS - TOKEN_MARGIN),
+            ({"expires_in": "soon"}, TOKEN_SECONDS - TOKEN_MARGIN),
+        ],
+    )
+    def test_it_is_bought_anew_before_it_ends(self, serve: Serve, lifetime: dict[str, Any], kept: float) -> None:
+        tokens = Tokens(serve, lifetime)
+        tokens.ask()
+        tokens.now += kept - 1
+        assert tokens.ask() == "Bearer bought-1"
+        tokens.now += 2
+        assert tokens.ask() == "Bearer bought-2"
+
+    @pytest.mark.parametrize("expires_in", [-5, 0.001])
+    def test_one_that_has_ended_already_is_used_once(self, serve: Serve, expires_in: float) -> None:
+        tokens = Tokens(serve, {"expires_in": expires_in})
+        assert tokens.ask() == "Bearer bought-1"
+        tokens.now += 1
+        assert tokens.ask() == "Bearer bought-2"
+
+    def test_a_fresh_one_is_bought_when_asked_for(self, serve: Serve) -> None:
+        tokens = Tokens(serve)
+        assert [tokens.ask(), tokens.ask(fresh=True), tokens.ask()] == [
+            "Bearer bought-1",
+            "Bearer bought-2",
+            "Bearer bought-2",
+        ]
+
+    @pytest.mark.parametrize("change", [{"clientId": "other"}, {"clientSecret": "rotated"}, {"scope": "other"}])
+    def test_other_credentials_buy_their_own(self, serve: Serve, change: dict[str, str]) -> None:
+        tokens = Tokens(serve)
+        assert (tokens.ask(), tokens.ask(change), tokens.ask()) == (
+            "Bearer bought-1",
+            "Bearer bought-2",
+            "Bearer bought-1",
+        )
+
+    @pytest.mark.parametrize("status", [400, 401, 403])
+    def test_refused_client_credentials_are_unauthorized(self, serve: Serve, status: int) -> None:
+        server = serve(says(status, {"error": "invalid_client"}))
+        polled = failed(server.url, "egain")
+        assert polled.trouble is Trouble.UNAUTHORIZED
+        assert "invalid_client" in polled.detail
+        assert [request.path for request in server.requests] == ["/token"]
+
+    @pytest.mark.parametrize("status", [500, 502, 503])
+    def test_a_token_endpoint_in_trouble_is_unavailable(self, serve: Serve, status: int) -> None:
+        assert failed(serve(says(status, b"busy")).url, "egain").trouble is Trouble.UNAVAILABLE
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_token_endpoint_says_when_to_come_back(self, serve: Serve, status: int) -> None:
+        assert failed(serve(says(status, b"", Retry_After="17")).url, "egain").retry_after == 17
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>",
+            [],
+            {},
+            {"access_token": None},
+            {"access_token": 5},
+            {"access_token": ""},
+            {"access_token": "two\r\nlines: x"},
+            {"access_token": "Größe"},
+            {"access_token": "x" * CHUNK_BYTES},
+        ],
+        ids=lambda body: repr(body)[:30],
+    )
+    def test_an_answer_without_a_usable_token_is_unreadable(self, serve: Serve, body: Any) -> None:
+        server = serve(says(200, body))
+        assert failed(server.url, "egain").trouble is Trouble.UNREADABLE
+        assert len(server.requests) == 1
+
+    def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            token_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        server = serve(says(200, GOOD["egain"]))
+        polled = Client(VENDORS.adapter("egain")).ask(connection("egain", server.url, token_url), JOB)[1]
+        assert isinstance(polled, FailedPoll)
+        assert (polled.trouble, server.requests) == (Trouble.UNAVAILABLE, [])
+
+    def test_a_token_that_the_api_refuses_is_unauthorized(self, serve: Serve) -> None:
+        def refuse(exchange: Exchange) -> None:
+            token = exchange.path == "/token"
+            exchange.answer(200 if token else 401, {"access_token": "bought"} if token else {})
+
+        assert failed(serve(refuse).url, "egain").trouble is Trouble.UNAUTHORIZED

@@ -1,0 +1,205 @@
+"""Registering a start event: once, however often it comes, and nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from import_watch.lifecycle import Tolerance
+from import_watch.model import ImportState, Outcome, watch_id
+from import_watch.registration import Registration, Vendors, register
+from import_watch.watches import Record, Watches
+
+from local.paths import FUNCTIONS
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    OTHER_EXECUTION,
+    VENDORS,
+    adapter,
+    an_ending,
+    aws_account,
+    indexed,
+    watch_table,
+)
+
+DETAIL = {"vendor": "voyado", "importId": "5512340987651234567", "correlationId": "order-5", "metadata": {"a": 1.5}}
+JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
+
+
+@pytest.fixture
+def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
+    with aws_account(monkeypatch):
+        yield watch_table()
+
+
+def event(event_id: str | None = "11111111-2222-3333-4444-555555555555", **changes: Any) -> dict[str, Any]:
+    detail = {name: value for name, value in {**DETAIL, **changes}.items() if value is not None}
+    given = {"detail-type": "ImportStarted", "source": "acme", "detail": detail}
+    return given if event_id is None else {**given, "id": event_id}
+
+
+def started(watches: Watches, given: Any, execution: str = EXECUTION, now: float = NOW) -> Registration:
+    return register(given, execution, now, VENDORS, watches, Tolerance())
+
+
+def recorded(watches: Watches, done: Registration) -> Record:
+    record = watches.get(done.watch.watch_id)
+    assert record is not None
+    return record
+
+
+def test_the_vendors_are_the_folders() -> None:
+    assert Vendors(FUNCTIONS).names == ("document360", "egain", "voyado")
+    assert {adapter(name).vendor for name in VENDORS.names} == set(VENDORS.names)
+
+
+class TestNewWatch:
+    def test_a_new_watch_waits_for_its_first_poll(self, watches: Watches) -> None:
+        done = started(watches, event())
+        assert (done.action, done.watch.watch_id) == ("WAIT", "voyado#default#5512340987651234567")
+        assert done.seconds > 0
+        assert done.watch.next_poll_at == NOW + done.seconds
+
+    def test_it_is_recorded_with_what_is_to_be_given_back(self, watches: Watches) -> None:
+        record = recorded(watches, done := started(watches, event()))
+        assert record.watch == done.watch
+        assert (record.execution, record.metadata, record.correlation_id) == (EXECUTION, {"a": 1.5}, "order-5")
+        assert indexed() == [done.watch.watch_id]
+
+    @pytest.mark.parametrize(("vendor", "keeps_log"), [("document360", True), ("egain", True), ("voyado", False)])
+    def test_it_is_recorded_whether_the_vendor_keeps_a_log(
+        self, watches: Watches, vendor: str, *, keeps_log: bool
+    ) -> None:
+        done = started(watches, event(vendor=vendor, importId=JOB))
+        assert recorded(watches, done).keeps_log is keeps_log
+
+    @pytest.mark.parametrize(("told", "seconds"), [(None, 86_400), (60, 60), (2_592_000, 2_592_000)])
+    def test_it_ends_when_the_event_says_else_after_a_day(
+        self, watches: Watches, told: int | None, seconds: int
+    ) -> None:
+        assert started(watches, event(timeoutSeconds=told)).watch.deadline == NOW + seconds
+
+    def test_spellings_of_one_id_are_one_watch(self, watches: Watches) -> None:
+        location = f"knowledge/contentmgr/v4/import/content/{JOB.upper()}/status"
+        first = started(watches, event(vendor="egain", importId=location))
+        again = started(watches, event(vendor="egain", importId=JOB), OTHER_EXECUTION)
+        assert first.watch.watch_id == again.watch.watch_id == watch_id("egain", "default", JOB)
+        assert again.action == "ALREADY_WATCHED"
+
+    def test_an_integer_id_beyond_2_to_the_53_is_the_string_of_its_digits(self, watches: Watches) -> None:
+        assert started(watches, event(importId=5512340987651234567)).watch.import_id == "5512340987651234567"
+
+    def test_the_same_id_elsewhere_is_another_watch(self, watches: Watches) -> None:
+        others = [event(), event(connection="second"), event(vendor="document360")]
+        assert [started(watches, one).action for one in others] == ["WAIT"] * 3
+        assert len(indexed()) == 3
+
+
+class TestDuplicate:
+    def test_a_duplicate_starts_no_second_watch(self, watches: Watches) -> None:
+        first = started(watches, event())
+        before = recorded(watches, first)
+        again = started(watches, event(metadata={"other": True}), OTHER_EXECUTION, NOW + 60)
+        assert again.action == "ALREADY_WATCHED"
+        assert recorded(watches, first) == before
+
+    def test_a_duplicate_of_an_ended_watch_changes_nothing(self, watches: Watches) -> None:
+        first = started(watches, event())
+        watches.end(first.watch, an_ending())
+        assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
+        assert recorded(watches, first).ending == an_ending()
+
+    def test_the_same_execution_gets_the_same_again(self, watches: Watches) -> None:
+        first = started(watches, event())
+        again = started(watches, event(), EXECUTION, NOW + 3)
+        assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, first.seconds)
+
+    def test_the_same_execution_goes_on_where_its_watch_is(self, watches: Watches) -> None:
+        first = started(watches, event())
+        polled = replace(first.watch, polls=3, import_state=ImportState.RUNNING)
+        watches.save(polled)
+        assert started(watches, event(), EXECUTION, NOW + 60).watch == polled
+
+
+INVALID: list[tuple[Any, list[str]]] = [
+    (event(vendor="other"), ["vendor"]),
+    (event(vendor=None), ["vendor"]),
+    (event(importId=None), ["importId"]),
+    (event(importId="a b"), ["importId"]),
+    (event(importId=True), ["importId"]),
+    (event(importId=["5"]), ["importId"]),
+    (event(vendor="egain", importId="5"), ["importId"]),
+    (event(connection="a/b"), ["connection"]),
+    (event(correlationId=5), ["correlationId"]),
+    (event(metadata=[1]), ["metadata"]),
+    (event(metadata={"m": "x" * 4_096}), ["metadata"]),
+    (event(metadata={"m": json.loads("1e400")}), ["metadata"]),
+    (event(startedAt="yesterday"), ["startedAt"]),
+    (event(timeoutSeconds=0), ["timeoutSeconds"]),
+    (event(timeoutSeconds=2_592_001), ["timeoutSeconds"]),
+    (event(vendor="other", connection="a/b", timeoutSeconds="1"), ["vendor", "connection", "timeoutSeconds"]),
+    ({"id": "1", "detail": None}, ["detail"]),
+    ({"id": "1", "detail": "text"}, ["detail"]),
+    ({"id": "1", "detail": {}}, ["vendor", "importId"]),
+    ({}, ["detail"]),
+    ([], ["detail"]),
+    (None, ["detail"]),
+    ("text", ["detail"]),
+]
+
+
+class TestInvalidEvent:
+    @pytest.mark.parametrize(("given", "fields"), INVALID)
+    def test_it_ends_at_once_naming_every_field_at_fault(self, watches: Watches, given: Any, fields: list[str]) -> None:
+        done = started(watches, given)
+        assert done.action == "PUBLISH"
+        ending = recorded(watches, done).ending
+        assert ending is not None
+        assert (ending.outcome, ending.reason) == (Outcome.UNKNOWN, "INVALID_EVENT")
+        assert [name for name in fields if f"{name} must" not in ending.message] == []
+        assert indexed() == []
+
+    @pytest.mark.parametrize(("given", "fields"), INVALID)
+    def test_the_same_execution_publishes_it_again(self, watches: Watches, given: Any, fields: list[str]) -> None:
+        first = started(watches, given)
+        again = started(watches, given, EXECUTION, NOW + 3)
+        assert (again.action, again.watch.watch_id) == ("PUBLISH", first.watch.watch_id), fields
+
+    def test_the_same_event_in_another_execution_is_a_duplicate(self, watches: Watches) -> None:
+        bad = event(vendor="other")
+        assert started(watches, bad).action == "PUBLISH"
+        assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
+
+    def test_two_invalid_events_are_told_of_each(self, watches: Watches) -> None:
+        first = started(watches, event("event-1", vendor="other"))
+        second = started(watches, event("event-2", vendor="other"), OTHER_EXECUTION)
+        assert (second.action, first.watch.watch_id != second.watch.watch_id) == ("PUBLISH", True)
+
+    def test_an_invalid_event_never_ends_a_real_watch(self, watches: Watches) -> None:
+        real = started(watches, event())
+        started(watches, event(timeoutSeconds=-1), OTHER_EXECUTION)
+        assert recorded(watches, real).ending is None
+
+    def test_what_could_be_read_is_given_back(self, watches: Watches) -> None:
+        record = recorded(watches, started(watches, event(timeoutSeconds=-1)))
+        assert (record.watch.vendor, record.watch.import_id) == ("voyado", "5512340987651234567")
+        assert (record.metadata, record.correlation_id) == ({"a": 1.5}, "order-5")
+
+    @pytest.mark.parametrize("event_id", [None, "", "x" * 101, "with\nline", "Größe", 5, ["x"], "\ud800"])
+    def test_an_event_without_a_usable_id_is_known_by_its_content(self, watches: Watches, event_id: Any) -> None:
+        bad = {**event(None, vendor="other"), "id": event_id}
+        assert started(watches, bad).action == "PUBLISH"
+        assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
+
+    def test_no_event_id_can_name_a_real_watch(self, watches: Watches) -> None:
+        real = started(watches, event())
+        bad = started(watches, event(real.watch.watch_id, vendor="other"), OTHER_EXECUTION)
+        assert bad.watch.watch_id != real.watch.watch_id
+        assert recorded(watches, real).ending is None
+
+    def test_it_is_published_as_one_without_a_log(self, watches: Watches) -> None:
+        assert not recorded(watches, started(watches, event(vendor="other"))).keeps_log

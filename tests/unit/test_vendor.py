@@ -1,0 +1,366 @@
+"""The adapter contract: status maps, safe reading of fields, and what all vendors' answers share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from import_watch.model import TEXT_KEPT, FailedPoll, ImportState, Trouble
+from import_watch.vendor import (
+    LONGEST_ID,
+    Answer,
+    StatusMap,
+    clean,
+    error_text,
+    integer_of,
+    list_of,
+    number_of,
+    object_of,
+    printable_id,
+    read_answer,
+    text_of,
+    time_of,
+    unreadable,
+)
+
+from tests.unit.aws_fixtures import VENDORS, adapter
+
+HUGE = 10**400
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+def an_answer(status: int, body: Any = None, *, truncated: bool = False) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, {}, data, truncated)
+
+
+class TestStatusMap:
+    def test_a_status_that_is_mapped_twice_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="'Done' is mapped twice"):
+            StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.FAILED: ("Done",)})
+
+    def test_a_status_that_is_mapped_twice_in_another_case_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="'DONE' is mapped twice"):
+            StatusMap({ImportState.SUCCEEDED: ("Done", "DONE")})
+
+    def test_a_state_from_no_status_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="CANCELLED is mapped from no status"):
+            StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.CANCELLED: ()})
+
+    @pytest.mark.parametrize("raw", ["In Progress", "IN PROGRESS", "in progress", "  In Progress\n"])
+    def test_case_and_outer_blanks_do_not_matter(self, raw: str) -> None:
+        assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.RUNNING
+
+    @pytest.mark.parametrize("raw", ["InProgress", "In  Progress", "Progress", "", "In Progress!"])
+    def test_anything_else_is_unrecognised(self, raw: str) -> None:
+        assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.UNRECOGNISED
+
+    def test_every_mapped_status_is_told(self) -> None:
+        statuses = StatusMap({ImportState.QUEUED: ("Queued", "Initiated"), ImportState.FAILED: ("Error",)})
+        assert dict(statuses.items()) == {
+            "queued": ImportState.QUEUED,
+            "initiated": ImportState.QUEUED,
+            "error": ImportState.FAILED,
+        }
+
+
+class TestReaders:
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("plain", "plain"),
+            ("  outer blanks \n", "outer blanks"),
+            ("two\nlines\x00\x1b[31m", "two lines  [31m"),
+            ("half \ud83d a pair", "half ? a pair"),
+            ("right-to-left \u202e override", "right-to-left   override"),
+            ("Größe 木 🙂", "Größe 木 🙂"),
+            ("", None),
+            (" \t\n\x00", None),
+            (None, None),
+            (5, None),
+            (True, None),
+            (["text"], None),
+            ({"text": 1}, None),
+        ],
+    )
+    def test_a_text_is_cleaned_or_none(self, value: Any, expected: str | None) -> None:
+        assert text_of(value) == expected
+
+    def test_a_text_is_cut(self) -> None:
+        assert text_of("x" * 5_000) == "x" * TEXT_KEPT
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (0, 0),
+            (7, 7),
+            (7.0, 7),
+            ("7", 7),
+            (" 7 ", 7),
+            ("007", 7),
+            (10**15 - 1, 10**15 - 1),
+            (10**15, None),
+            (HUGE, None),
+            (-1, None),
+            (-1.0, None),
+            (7.5, None),
+            (1e300, None),
+            (float("nan"), None),
+            (float("inf"), None),
+            (float("-inf"), None),
+            (True, None),
+            (False, None),
+            ("", None),
+            ("-7", None),
+            ("7.0", None),
+            ("1e3", None),
+            ("1_000", None),
+            ("\u0667", None),
+            ("9" * 5_000, None),
+            ("\ud800", None),
+            (None, None),
+            ([7], None),
+            ({}, None),
+        ],
+    )
+    def test_a_count_is_a_whole_number_that_is_not_negative_or_none(self, value: Any, expected: int | None) -> None:
+        found = integer_of(value)
+        assert found == expected
+        assert found is None or type(found) is int
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (0, 0.0),
+            (-2, -2.0),
+            (99.5, 99.5),
+            (float("nan"), None),
+            (float("inf"), None),
+            (float("-inf"), None),
+            (1e16, None),
+            (HUGE, None),
+            (-HUGE, None),
+            (True, None),
+            ("5", None),
+            (None, None),
+            ([], None),
+        ],
+    )
+    def test_a_number_is_of_sane_size_or_none(self, value: Any, expected: float | None) -> None:
+        assert number_of(value) == expected
+
+    @pytest.mark.parametrize("value", [None, 0, "", "{}", [], [{}], True, float("nan")])
+    def test_anything_but_an_object_is_an_empty_object(self, value: Any) -> None:
+        assert object_of(value) == {}
+
+    @pytest.mark.parametrize("value", [None, 0, "", "[]", {}, {"0": 1}, True, float("nan")])
+    def test_anything_but_a_list_is_an_empty_list(self, value: Any) -> None:
+        assert list_of(value) == []
+
+    def test_an_object_and_a_list_are_given_as_they_are(self) -> None:
+        assert (object_of({"a": 1}), list_of([1])) == ({"a": 1}, [1])
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("2024-03-01T10:00:00.000Z", 1_709_287_200.0),
+            ("2024-03-01T11:00:00+01:00", 1_709_287_200.0),
+            ("2024-03-01T10:00:00", 1_709_287_200.0),
+            ("2024-03-01", None),
+            ("tomorrow at ten", None),
+            (1_709_287_200, None),
+            (True, None),
+            ("2024-13-01T10:00:00Z", None),
+            ("\ud800" * 20, None),
+            (None, None),
+        ],
+    )
+    def test_a_time_is_an_iso_date_time_or_none(self, value: Any, expected: float | None) -> None:
+        assert time_of(value) == expected
+
+    @given(ANYTHING)
+    def test_no_reader_raises(self, value: Any) -> None:
+        text = text_of(value)
+        assert text is None or (text.isprintable() and text.encode("utf-8"))
+        for reader in (integer_of, number_of, time_of, object_of, list_of):
+            reader(value)
+
+    @given(st.text(st.characters(exclude_categories=())))
+    def test_a_cleaned_text_is_printable_and_can_be_encoded(self, text: str) -> None:
+        cleaned = clean(text)
+        assert cleaned.isprintable()
+        assert cleaned.encode("utf-8").decode() == cleaned.strip()
+
+    @pytest.mark.parametrize("raw", ["5512340987651234567", "a/b?c#d", "  padded  ", "..a", "x" * LONGEST_ID])
+    def test_an_id_of_visible_ascii_is_taken(self, raw: str) -> None:
+        assert printable_id(raw) == raw.strip()
+
+    @pytest.mark.parametrize(
+        "raw", ["", "  ", ".", "..", " .. ", "a b", "a\nb", "a\x00", "ü", "\ud800", "x" * (LONGEST_ID + 1)]
+    )
+    def test_an_id_that_could_not_stand_in_a_path_is_refused(self, raw: str) -> None:
+        assert printable_id(raw) is None
+
+
+class TestAnswer:
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"null", b"<html>", b"{", b'{"a":', b"\xff\xfe\x00", b"1" * 5_000, b"[" * 100_000, b"\xed\xa0\x80"],
+        ids=lambda body: repr(body[:8]),
+    )
+    def test_a_body_that_is_not_json_is_none(self, body: bytes) -> None:
+        assert Answer(200, {}, body).json() is None
+
+
+@pytest.mark.parametrize("vendor", VENDORS.names)
+class TestSharedStatuses:
+    @pytest.mark.parametrize(
+        ("status", "trouble"),
+        [
+            (401, Trouble.UNAUTHORIZED),
+            (403, Trouble.UNAUTHORIZED),
+            (429, Trouble.THROTTLED),
+            (408, Trouble.UNAVAILABLE),
+            (500, Trouble.UNAVAILABLE),
+            (502, Trouble.UNAVAILABLE),
+            (503, Trouble.UNAVAILABLE),
+            (504, Trouble.UNAVAILABLE),
+            (599, Trouble.UNAVAILABLE),
+            (301, Trouble.UNREADABLE),
+            (302, Trouble.UNREADABLE),
+            (304, Trouble.UNREADABLE),
+            (307, Trouble.UNREADABLE),
+            (308, Trouble.UNREADABLE),
+        ],
+    )
+    @pytest.mark.parametrize("body", [b"", b"oops", {"status": "Completed"}, {"status": "SUCCESS"}, [1]])
+    def test_a_status_that_all_share_is_a_failed_poll_whatever_the_body_says(
+        self, vendor: str, status: int, trouble: Trouble, body: Any
+    ) -> None:
+        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is trouble
+        assert str(status) in polled.detail
+
+    def test_what_a_server_error_says_is_kept(self, vendor: str) -> None:
+        polled = read_answer(adapter(vendor), an_answer(503, b"Cluster is reindexing."), "5")
+        assert isinstance(polled, FailedPoll)
+        assert "Cluster is reindexing." in polled.detail
+
+    def test_a_truncated_answer_is_unreadable_though_it_parses(self, vendor: str) -> None:
+        for state in ("Completed", "Successful", "SUCCESS"):
+            polled = read_answer(adapter(vendor), an_answer(200, {"status": state}, truncated=True), "5")
+            assert isinstance(polled, FailedPoll)
+            assert polled.trouble is Trouble.UNREADABLE
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 400, 405, 406, 409, 410, 418, 422])
+    @pytest.mark.parametrize("body", [b"", b"oops", b"[]", b"{}", b"5", b'{"status":null}', b'{"status":7}'])
+    def test_an_answer_without_a_status_of_an_import_is_unreadable(self, vendor: str, status: int, body: bytes) -> None:
+        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is Trouble.UNREADABLE
+
+    @pytest.mark.parametrize("status", [201, 202, 206, 400, 409, 410])
+    def test_only_a_200_tells_of_an_import(self, vendor: str, status: int) -> None:
+        for success, state in adapter(vendor).statuses.items():
+            polled = read_answer(adapter(vendor), an_answer(status, {"status": success}), "5")
+            assert isinstance(polled, FailedPoll), state
+
+    def test_a_status_that_the_vendor_settles_itself_comes_first(self, vendor: str) -> None:
+        own = FailedPoll(Trouble.MISCONFIGURED, "no such tenant")
+        settled = replace(adapter(vendor), settled={403: own})
+        assert read_answer(settled, an_answer(403, {}), "5") is own
+
+    @pytest.mark.parametrize("depth", [100, 300, 900, 2_000, 100_000])
+    def test_deep_nesting_is_survived(self, vendor: str, depth: int) -> None:
+        deep = b"[" * depth + b"]" * depth
+        body = b'{"status":"SUCCESS","id":%s,"import_documentation_log":{"x":%s}}' % (deep, deep)
+        polled = read_answer(adapter(vendor), an_answer(200, body), "5")
+        assert isinstance(polled, FailedPoll) or polled.state is ImportState.UNRECOGNISED
+
+
+class TestErrorText:
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ({"developerMessage": "No such job", "message": "second"}, "No such job"),
+            ({"message": "Rate limit reached"}, "Rate limit reached"),
+            ({"userMessage": "Sorry"}, "Sorry"),
+            ({"error": "invalid_client", "error_description": "Unknown client"}, "Unknown client"),
+            ({"error": {"code": 5}, "detail": "Nothing there"}, "Nothing there"),
+            ({"errors": [{"description": "One."}, {"description": None}, "x", {"description": "Two."}]}, "One.; Two."),
+            ({"errors": "text"}, ""),
+            ({"message": 5, "errors": None}, ""),
+            ([1, 2], ""),
+            ({}, ""),
+            (b"Cluster\nis   busy\x00", "Cluster is   busy"),
+            (b"<!DOCTYPE html><HTML><body>504</body>", ""),
+            (b"\xff\xfe broken", "\ufffd\ufffd broken"),
+            (b"", ""),
+        ],
+    )
+    def test_an_error_answer_says_its_message_or_the_start_of_its_text(self, body: Any, expected: str) -> None:
+        assert error_text(an_answer(500, body)) == expected
+
+    @pytest.mark.parametrize("body", [b"x" * 5_000, {"message": "x" * 5_000}, {"errors": [{"description": "x" * 999}]}])
+    def test_it_is_short(self, body: Any) -> None:
+        assert error_text(an_answer(500, body)) == "x" * 200
+
+    @given(ANYTHING)
+    def test_it_never_raises_and_is_printable(self, body: Any) -> None:
+        assert error_text(an_answer(500, body)).isprintable()
+
+    def test_an_unreadable_answer_tells_its_status_why_and_what_it_said(self) -> None:
+        polled = unreadable(an_answer(406, {"message": "Not acceptable"}), "the answer has no status")
+        assert polled == FailedPoll(Trouble.UNREADABLE, "HTTP 406: the answer has no status (Not acceptable)")
+
+
+@pytest.mark.parametrize("vendor", VENDORS.names)
+class TestUrl:
+    BASE = "https://api.example"
+
+    @pytest.mark.parametrize(
+        ("import_id", "escaped"),
+        [
+            ("a/b", "a%2Fb"),
+            ("../../admin", "..%2F..%2Fadmin"),
+            ("a?key=1", "a%3Fkey%3D1"),
+            ("a#b", "a%23b"),
+            ("100%", "100%25"),
+            ("a%2Fb", "a%252Fb"),
+            ("{import_id}", "%7Bimport_id%7D"),
+            ("a\\b;c&d@e:f", "a%5Cb%3Bc%26d%40e%3Af"),
+            ("Größe", "Gr%C3%B6%C3%9Fe"),
+        ],
+    )
+    def test_an_id_stays_one_segment_of_the_path(self, vendor: str, import_id: str, escaped: str) -> None:
+        path = adapter(vendor).path.replace("{import_id}", escaped)
+        assert adapter(vendor).url(self.BASE, import_id) == self.BASE + path
+
+    @pytest.mark.parametrize(
+        "base_url",
+        ["https://api.example/", "https://api.example/other/path", "https://api.example?x=1", "https://api.example#x"],
+    )
+    def test_the_base_url_gives_scheme_host_and_port_only(self, vendor: str, base_url: str) -> None:
+        assert adapter(vendor).url(base_url, "5") == adapter(vendor).url(self.BASE, "5")
+
+    def test_a_port_is_kept(self, vendor: str) -> None:
+        assert urlsplit(adapter(vendor).url("http://127.0.0.1:8081", "5")).netloc == "127.0.0.1:8081"
+
+    @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
+    def test_no_id_changes_where_the_request_goes(self, vendor: str, import_id: str) -> None:
+        parts = urlsplit(adapter(vendor).url(self.BASE, import_id))
+        prefix, _, suffix = adapter(vendor).path.partition("{import_id}")
+        assert (parts.netloc, parts.query, parts.fragment) == ("api.example", "", "")
+        assert parts.path.startswith(prefix)
+        assert parts.path.endswith(suffix)
+        assert parts.path.count("/") == adapter(vendor).path.count("/")
