@@ -8,127 +8,113 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from import_watch.model import (
-    TEXT_KEPT,
-    FailedPoll,
-    ImportState,
-    InlineLog,
-    LogReference,
-    MissingLog,
-    Observation,
-    Problem,
-    Severity,
-)
-from import_watch.vendor import (
-    MOST_BYTES_WITH_LOG,
-    Adapter,
-    Answer,
-    ApiKey,
-    ConnectionShape,
-    StatusMap,
-    errors_of,
-    integer_of,
-    list_of,
-    object_of,
-    printable_id,
-    text_of,
-    unreadable,
-)
+from import_watch import model, vendor
 
-STATUSES = StatusMap(
+STATUSES = vendor.StatusMap(
     {
         # `Initiated` and `Cancelled` are known from the same API's background tasks [spec].
-        ImportState.QUEUED: ("Queued", "Initiated"),
-        ImportState.RUNNING: ("InProgress",),
-        ImportState.SUCCEEDED: ("Completed",),
-        ImportState.FAILED: ("Error",),
-        ImportState.CANCELLED: ("Cancelled",),
+        model.ImportState.QUEUED: ("Queued", "Initiated"),
+        model.ImportState.RUNNING: ("InProgress",),
+        model.ImportState.SUCCEEDED: ("Completed",),
+        model.ImportState.FAILED: ("Error",),
+        model.ImportState.CANCELLED: ("Cancelled",),
     }
 )
-SEVERITIES = {0: Severity.ERROR, 1: Severity.WARNING, 2: Severity.INFO}
+SEVERITIES = {0: model.Severity.ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
 
 
-def read(answer: Answer, _import_id: str) -> Observation | FailedPoll:
+def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.FailedPoll:
     """Read an answer by its HTTP status and its body: `success` speaks of the request, `status` of the import."""
     body = answer.json()
-    if not isinstance(body, dict):
-        return unreadable(answer, "the body is not a JSON object")
-    errors = [text for error in list_of(body.get("errors")) if (text := text_of(object_of(error).get("description")))]
+    if answer.status != 404 and not isinstance(body, dict):
+        return vendor.unreadable(answer, "the body is not a JSON object")
+    body = vendor.object_of(body)
+    errors = [
+        text
+        for error in vendor.list_of(body.get("errors"))
+        if (text := vendor.text_of(vendor.object_of(error).get("description")))
+    ]
     # An unknown id is a 400 with `success: true`; 404 is in the vendor's general table of codes [spec].
     if answer.status == 404 or (answer.status == 400 and "invalid import id" in " ".join(errors).lower()):
-        return Observation(ImportState.NOT_FOUND, problems=errors_of(errors))
-    status = text_of(body.get("status"))
+        return model.Observation(model.ImportState.NOT_FOUND, problems=vendor.errors_of(errors))
+    status = vendor.text_of(body.get("status"))
     if answer.status != 200 or status is None:
-        return unreadable(answer, "the answer has no status of an import")
+        return vendor.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
-    log = object_of(body.get("import_documentation_log"))
-    messages = [object_of(message) for message in list_of(log.get("messages"))]
+    log = vendor.object_of(body.get("import_documentation_log"))
+    messages = [vendor.object_of(message) for message in vendor.list_of(log.get("messages"))]
     problems = _problems(messages)
     # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
     aborted_by = [message for message in messages if message.get("cancel_operation") is True and _is_error(message)]
-    if state is ImportState.SUCCEEDED and aborted_by:
-        state = ImportState.FAILED
-    said = [problem.text for problem in problems if problem.severity is Severity.ERROR]
-    return Observation(
+    if state is model.ImportState.SUCCEEDED and aborted_by:
+        state = model.ImportState.FAILED
+    said = [problem.text for problem in problems if problem.severity is model.Severity.ERROR]
+    return model.Observation(
         state=state,
         vendor_status=status,
         counts=_counts(log, messages),
-        problems=problems if state is ImportState.SUCCEEDED else (*errors_of(errors), *problems),
+        problems=problems if state is model.ImportState.SUCCEEDED else (*vendor.errors_of(errors), *problems),
         log=_log(body, state, errors),
-        reason=_joined(errors or said) if state is ImportState.FAILED else None,
+        reason=_joined(errors or said) if state is model.ImportState.FAILED else None,
     )
 
 
-def _problems(messages: list[dict[str, Any]]) -> tuple[Problem, ...]:
-    return tuple(Problem(_severity(message), text) for message in messages if (text := text_of(message.get("message"))))
+def _problems(messages: list[dict[str, Any]]) -> tuple[model.Problem, ...]:
+    return tuple(
+        model.Problem(_severity(message), text)
+        for message in messages
+        if (text := vendor.text_of(message.get("message")))
+    )
 
 
-def _severity(message: dict[str, Any]) -> Severity:
-    return SEVERITIES.get(integer_of(message.get("message_type")) or 0, Severity.ERROR)
+def _severity(message: dict[str, Any]) -> model.Severity:
+    return SEVERITIES.get(vendor.integer_of(message.get("message_type")) or 0, model.Severity.ERROR)
 
 
 def _is_error(message: dict[str, Any]) -> bool:
-    return _severity(message) is Severity.ERROR
+    return _severity(message) is model.Severity.ERROR
 
 
 def _counts(log: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, int]:
     told = {"versions": "new_versions", "categories": "categories", "articles": "articles", "languages": "languages"}
-    counts = {name: count for name, key in told.items() if (count := integer_of(log.get(key))) is not None}
+    counts = {name: count for name, key in told.items() if (count := vendor.integer_of(log.get(key))) is not None}
     if log:
         by_severity = Counter(map(_severity, messages))
-        counts |= {"warnings": by_severity[Severity.WARNING], "errors": by_severity[Severity.ERROR]}
+        counts |= {"warnings": by_severity[model.Severity.WARNING], "errors": by_severity[model.Severity.ERROR]}
     return counts
 
 
-def _log(body: dict[str, Any], state: ImportState, errors: list[str]) -> LogReference:
+def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> model.LogReference:
     content = body.get("import_documentation_log")
     if not isinstance(content, dict):
-        if state in (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNRECOGNISED):
+        if state in (model.ImportState.QUEUED, model.ImportState.RUNNING, model.ImportState.UNRECOGNISED):
             return None
         # `Completed` with "Element 'ImportLog' not found." is an import that is done and whose log is not there yet.
-        return MissingLog(_joined(errors) or "the answer has no log", expected=state is ImportState.SUCCEEDED)
-    return InlineLog(content, _text(content))
+        return model.MissingLog(
+            _joined(errors) or "the answer has no log", expected=state is model.ImportState.SUCCEEDED
+        )
+    return model.InlineLog(content, _text(content))
 
 
 def _joined(texts: list[str]) -> str | None:
     """Give the first texts in one, as short as any vendor message."""
-    return "; ".join(texts[:3])[:TEXT_KEPT] or None
+    return "; ".join(texts[:3])[: model.TEXT_KEPT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
     """Write the log for a person: the counts, then a line for every message."""
     lines = [f"{name}: {value}" for name, value in content.items() if name != "messages"]
-    for message in map(object_of, list_of(content.get("messages"))):
+    for message in map(vendor.object_of, vendor.list_of(content.get("messages"))):
         mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""
         lines.append(f"{_severity(message).value:<8}{message.get('message') or '(no text)'}{mark}")
     return "\n".join(lines) + "\n"
 
 
-ADAPTER = Adapter(
+ADAPTER = vendor.Adapter(
     vendor="document360",
     title="Document360",
     statuses=STATUSES,
-    connection=ConnectionShape(
+    connection=vendor.ConnectionShape(
         required=("apiToken",),
         secret=("apiToken",),
         # EU is the default; US and private hosting have hosts of their own [spec].
@@ -137,11 +123,11 @@ ADAPTER = Adapter(
         hosts=(r"apihub(\.[a-z0-9-]+)?\.document360\.io",),
         optional=("baseUrl",),
     ),
-    authentication=ApiKey(header="api_token", field="apiToken"),
+    authentication=vendor.ApiKey(header="api_token", field="apiToken"),
     path="/v2/Project/Import/{import_id}",
     read=read,
     keeps_log=True,
-    import_id=printable_id,
+    import_id=vendor.printable_id,
     import_id_hint="the id that the import request gave, without blanks",
-    most_bytes=MOST_BYTES_WITH_LOG,
+    most_bytes=vendor.MOST_BYTES_WITH_LOG,
 )

@@ -8,50 +8,39 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from import_watch.model import FailedPoll, ImportState, Observation, Trouble
-from import_watch.vendor import (
-    Adapter,
-    Answer,
-    ApiKey,
-    ConnectionShape,
-    StatusMap,
-    errors_of,
-    printable_id,
-    text_of,
-    unreadable,
-)
+from import_watch import model, vendor
 
-STATUSES = StatusMap(
+STATUSES = vendor.StatusMap(
     {
-        ImportState.NOT_FOUND: ("NOT_FOUND",),
+        model.ImportState.NOT_FOUND: ("NOT_FOUND",),
         # BLOCKED waits for another import; no progress is to be expected.
-        ImportState.QUEUED: ("WAITING", "BLOCKED"),
-        ImportState.RUNNING: ("IN_PROGRESS",),
-        ImportState.SUCCEEDED: ("SUCCESS",),
-        ImportState.FAILED: ("FAILURE",),
-        ImportState.CANCELLED: ("ABORTED",),
+        model.ImportState.QUEUED: ("WAITING", "BLOCKED"),
+        model.ImportState.RUNNING: ("IN_PROGRESS",),
+        model.ImportState.SUCCEEDED: ("SUCCESS",),
+        model.ImportState.FAILED: ("FAILURE",),
+        model.ImportState.CANCELLED: ("ABORTED",),
     }
 )
 
 
-def read(answer: Answer, import_id: str) -> Observation | FailedPoll:
+def read(answer: vendor.Answer, import_id: str) -> model.Observation | model.FailedPoll:
     """Read an answer; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
     body = answer.json()
     if not isinstance(body, dict):
-        return unreadable(answer, "the body is not a JSON object")
-    status = text_of(body.get("status"))
+        return vendor.unreadable(answer, "the body is not a JSON object")
+    status = vendor.text_of(body.get("status"))
     if answer.status != 200 or status is None:
-        return unreadable(answer, "the answer has no status of an import")
+        return vendor.unreadable(answer, "the answer has no status of an import")
     if body.get("id") is not None and str(body["id"]) != import_id:
-        return unreadable(answer, "the answer speaks of another import")
+        return vendor.unreadable(answer, "the answer speaks of another import")
     state = STATUSES[status]
-    message = text_of(body.get("message"))
-    return Observation(
+    message = vendor.text_of(body.get("message"))
+    return model.Observation(
         state=state,
         vendor_status=status,
-        job_type=text_of(body.get("type")),
-        problems=errors_of([message]) if message else (),
-        reason=message if state is ImportState.FAILED else None,
+        job_type=vendor.text_of(body.get("type")),
+        problems=vendor.errors_of([message]) if message else (),
+        reason=message if state is model.ImportState.FAILED else None,
     )
 
 
@@ -62,11 +51,11 @@ def _base_url(fields: Mapping[str, str]) -> str | None:
     return f"https://{cluster}.api.esales.apptus.cloud" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", cluster) else None
 
 
-ADAPTER = Adapter(
+ADAPTER = vendor.Adapter(
     vendor="voyado",
     title="Voyado Elevate",
     statuses=STATUSES,
-    connection=ConnectionShape(
+    connection=vendor.ConnectionShape(
         required=("apiKey",),
         secret=("apiKey",),
         base_url=_base_url,
@@ -75,14 +64,16 @@ ADAPTER = Adapter(
         hosts=(r"[a-z0-9-]+\.api\.esales\.apptus\.cloud", r"[a-z0-9-]+\.elevate-api\.cloud"),
         optional=("clusterId", "baseUrl"),
     ),
-    authentication=ApiKey(header="Api-Key", field="apiKey"),
+    authentication=vendor.ApiKey(header="Api-Key", field="apiKey"),
     path="/api/v2/import/status/{import_id}",
     read=read,
     keeps_log=False,
-    import_id=printable_id,
+    import_id=vendor.printable_id,
     import_id_hint="the id that the import request gave, sent as a string",
     settled={
         # Not an unknown import: the vendor's page gives 404 to an unknown cluster.
-        404: FailedPoll(Trouble.MISCONFIGURED, "Voyado Elevate knows no such cluster: check clusterId (or baseUrl)")
+        404: model.FailedPoll(
+            model.Trouble.MISCONFIGURED, "Voyado Elevate knows no such cluster: check clusterId (or baseUrl)"
+        )
     },
 )

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch import settings
-from import_watch.model import JSON, Watch, from_json
+from import_watch.encoding import from_json
+from import_watch.model import JSON, Watch
 from import_watch.notifications import Topic
 from import_watch.observability import logger, speak_of
 from import_watch.publication import publish

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch import settings
-from import_watch.model import JSON, to_json
+from import_watch.encoding import to_json
+from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
 from import_watch.registration import Vendors, register
 from import_watch.start_event import unknown_fields

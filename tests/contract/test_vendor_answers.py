@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_watch.model import Observation, iso, to_json
+from import_watch.encoding import to_json
+from import_watch.model import Observation, iso
 from import_watch.registration import Vendors
 from import_watch.vendor import Answer, read_answer
 

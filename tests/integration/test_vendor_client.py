@@ -132,7 +132,7 @@ def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Conne
 
 
 def ask(url: str, vendor: str = "voyado") -> tuple[Answer | None, Observation | FailedPoll]:
-    return Client(VENDORS.adapter(vendor)).ask(connection(vendor, url), ID)
+    return Client(VENDORS.adapter(vendor), private_addresses=True).ask(connection(vendor, url), ID)
 
 
 def failed(url: str, vendor: str = "voyado") -> FailedPoll:
@@ -172,7 +172,9 @@ class TestRequest:
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
         server = serve(says(200, GOOD["document360"]))
-        Client(VENDORS.adapter("document360")).ask(connection("document360", server.url), "../a/b?c#d%2e")
+        Client(VENDORS.adapter("document360"), private_addresses=True).ask(
+            connection("document360", server.url), "../a/b?c#d%2e"
+        )
         assert server.requests[0].path == "/v2/Project/Import/..%2Fa%2Fb%3Fc%23d%252e"
 
     @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
@@ -198,7 +200,7 @@ class TestRequest:
 
     def test_a_cookie_that_one_connection_was_given_is_not_sent_for_another(self, serve: Serve) -> None:
         server = serve(says(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
-        client = Client(VENDORS.adapter("voyado"))
+        client = Client(VENDORS.adapter("voyado"), private_addresses=True)
         client.ask(connection("voyado", server.url), ID)
         client.ask(connection("voyado", server.url, apiKey="of-the-second"), ID)
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
@@ -211,7 +213,9 @@ class TestRedirect:
         elsewhere = serve(says(200, {"status": "Completed"}))
         token = serve(says(200, {"access_token": "bought"}))
         server = serve(says(status, b"", Location=elsewhere.url))
-        polled = Client(VENDORS.adapter(vendor)).ask(connection(vendor, server.url, token.url), ID)[1]
+        polled = Client(VENDORS.adapter(vendor), private_addresses=True).ask(
+            connection(vendor, server.url, token.url), ID
+        )[1]
         assert isinstance(polled, FailedPoll)
         assert polled.trouble is Trouble.UNREADABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
@@ -292,6 +296,12 @@ class TestBody:
 
 
 class TestNetwork:
+    def test_an_address_that_is_not_public_is_refused_before_a_byte_is_sent(self, serve: Serve) -> None:
+        server = serve(says(200, {"status": "IN_PROGRESS"}))
+        polled = Client(VENDORS.adapter("voyado")).ask(connection("voyado", server.url), ID)[1]
+        assert isinstance(polled, FailedPoll)
+        assert (polled.trouble, server.requests) == (Trouble.MISCONFIGURED, [])
+
     def test_a_refused_connection_is_a_failed_poll(self) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
@@ -427,7 +437,7 @@ class Tokens:
     def __post_init__(self) -> None:
         self.sold = 0
         self.server = self.serve(self.behave)
-        self.client = Client(VENDORS.adapter("egain"), clock=lambda: self.now)
+        self.client = Client(VENDORS.adapter("egain"), private_addresses=True, clock=lambda: self.now)
 
     def behave(self, exchange: Exchange) -> None:
         if exchange.path == "/token":
@@ -556,7 +566,9 @@ class TestToken:
             unused.bind(("127.0.0.1", 0))
             token_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         server = serve(says(200, GOOD["egain"]))
-        polled = Client(VENDORS.adapter("egain")).ask(connection("egain", server.url, token_url), JOB)[1]
+        polled = Client(VENDORS.adapter("egain"), private_addresses=True).ask(
+            connection("egain", server.url, token_url), JOB
+        )[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.trouble, server.requests) == (Trouble.UNAVAILABLE, [])
 

@@ -12,7 +12,8 @@ from typing import TypeAlias
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from import_watch.lifecycle import End, Tolerance, Wait, advance, backoff, begin, broken
+from import_watch.encoding import from_json, to_json
+from import_watch.lifecycle import End, Tolerance, Wait, advance, begin, broken
 from import_watch.model import (
     Ending,
     FailedPoll,
@@ -28,9 +29,8 @@ from import_watch.model import (
     StoredLog,
     Trouble,
     Watch,
-    from_json,
-    to_json,
 )
+from import_watch.pacing import backoff
 
 Polled: TypeAlias = Observation | FailedPoll
 

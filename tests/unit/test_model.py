@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from import_watch.encoding import camel, from_json, to_json
 from import_watch.model import (
     Ending,
     ImportState,
@@ -18,11 +19,8 @@ from import_watch.model import (
     Severity,
     Start,
     Watch,
-    camel,
-    from_json,
     iso,
     parse_iso,
-    to_json,
     watch_id,
 )
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import Any
 
 import requests
@@ -50,11 +51,13 @@ class Exchanger:
     ----------
     peer : str
         The vendor's name for a person, for what is said of a failure.
+    private_addresses : bool
+        Whether a host may have a loopback, link-local or private address: on the local stack alone.
     """
 
-    def __init__(self, peer: str) -> None:
+    def __init__(self, peer: str, *, private_addresses: bool = False) -> None:
         self._peer = peer
-        self._sockets = _Sockets()
+        self._sockets = _Sockets(private_addresses=private_addresses)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
@@ -77,6 +80,8 @@ class Exchanger:
         deadline.start()
         try:
             answer = self._read(request, ends)
+        except PrivateAddress:
+            return FailedPoll(Trouble.MISCONFIGURED, f"the host of {self._peer} has an address that is not public")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if time.monotonic() >= ends:
                 return self._late()
@@ -120,16 +125,24 @@ class Exchanger:
         return FailedPoll(Trouble.UNAVAILABLE, f"{self._peer} {what}")
 
 
-class _Sockets:
-    """The sockets of one session, so that a deadline can shut them whatever is waiting on them."""
+class PrivateAddress(Exception):
+    """A host has an address that is not public: the metadata service of the cloud, or somebody's inner network."""
 
-    def __init__(self) -> None:
+
+class _Sockets:
+    """The sockets of one session: whom they may reach, and how a deadline shuts them whatever waits on them."""
+
+    def __init__(self, *, private_addresses: bool) -> None:
+        self._private_addresses = private_addresses
         self._sockets: list[socket.socket] = []
 
-    def opened(self, opened: socket.socket | None) -> None:
+    def opened(self, opened: socket.socket) -> None:
+        # Asked of the connection itself: a name that is looked up twice may have another address the second time.
+        if not self._private_addresses and not ip_address(opened.getpeername()[0]).is_global:
+            opened.close()
+            raise PrivateAddress
         self._sockets = [kept for kept in self._sockets if kept.fileno() != -1]
-        if opened is not None:
-            self._sockets.append(opened)
+        self._sockets.append(opened)
 
     def shut(self) -> None:
         for opened in self._sockets:
@@ -138,7 +151,7 @@ class _Sockets:
 
 
 class _Adapter(HTTPAdapter):
-    """Tells `_Sockets` of every socket that it opens."""
+    """Shows `_Sockets` every socket before a byte is sent on it."""
 
     def __init__(self, sockets: _Sockets) -> None:
         self._sockets = sockets
@@ -149,14 +162,16 @@ class _Adapter(HTTPAdapter):
         sockets = self._sockets
 
         class Plain(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.opened(self.sock)
+            def _new_conn(self) -> socket.socket:
+                opened = super()._new_conn()
+                sockets.opened(opened)
+                return opened
 
         class Secure(HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.opened(self.sock)
+            def _new_conn(self) -> socket.socket:
+                opened = super()._new_conn()
+                sockets.opened(opened)
+                return opened
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

@@ -22,14 +22,18 @@ class Client:
     ----------
     adapter : Adapter
         The vendor.
+    private_addresses : bool
+        Whether a host may have an address that is not public: on the local stack alone.
     clock : callable
         Gives epoch seconds; a parameter so that a test need not wait for a token to age.
     """
 
-    def __init__(self, adapter: Adapter, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, adapter: Adapter, *, private_addresses: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
         self._adapter = adapter
         self._clock = clock
-        self._exchanger = Exchanger(adapter.title)
+        self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses)
         self._tokens = Tokens(self._exchanger, clock)
 
     def ask(

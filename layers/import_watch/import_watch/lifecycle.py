@@ -24,18 +24,13 @@ from import_watch.model import (
     Watch,
     watch_id,
 )
-from import_watch.schedule import DEFAULT_POLICY, Policy, Progress, first_wait, jitter_of, next_wait
+from import_watch.pacing import scheduled_wait, wait_after_failure
+from import_watch.schedule import DEFAULT_POLICY, Policy, first_wait
 
 MOST_LOG_POLLS = 2
 """Further polls for a log that a finished import does not show yet."""
 LOG_POLL_SECONDS = 20
 """Longest wait before such a poll, so that a log never delays an outcome by more than a minute."""
-LONGEST_RETRY_AFTER = 900
-"""Seconds that a vendor may ask us to stay away."""
-OLDEST_IMPORT = 30 * 86_400
-"""Seconds ago beyond which a start that is told is not believed: the wait that follows from it would be hours."""
-BACKOFF_FIRST, BACKOFF_MOST = 30, 300
-"""Seconds between failed polls: from the first, doubling, to the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +127,11 @@ def advance(
     if isinstance(polled, FailedPoll):
         watch = _after_failure(watch, polled, now)
         ending = _ending_of_failure(watch, polled, now, tolerance)
-        seconds = _wait_after_failure(watch, polled, now, policy)
+        seconds = wait_after_failure(watch, polled, now, policy)
     else:
         watch = _after_observation(watch, polled, now)
         ending = _ending_of_observation(watch, polled, now, _last_seen_running(before), tolerance)
-        seconds = _scheduled_wait(watch, now, policy)
+        seconds = scheduled_wait(watch, now, policy)
     if watch.awaiting_log is not None:
         return _await_log(watch, watch.awaiting_log, polled, ending, now, seconds)
     if ending is not None and _log_may_follow(ending, polled):
@@ -277,57 +272,6 @@ def _unknown(
         problems=polled.problems[:PROBLEMS_KEPT] if polled else (),
         started_at=watch.running_since if watch.running_since is not None else watch.started_at,
     )
-
-
-def _scheduled_wait(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
-    """Give what the schedule says, by what was last seen of the import."""
-    running = watch.import_state is ImportState.RUNNING
-    age = _age(watch, now)
-    return next_wait(
-        age,
-        queued=not running,
-        starts_in=None if watch.starts_at is None else watch.starts_at - now,
-        progress=_progress(watch, now, age) if running else None,
-        retry_after=retry_after,
-        jitter=jitter_of(watch.watch_id, watch.polls),
-        policy=policy,
-    )
-
-
-def _wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy) -> int:
-    scheduled = _scheduled_wait(watch, now, policy)
-    if failed.retry_after:
-        asked = _scheduled_wait(watch, now, policy, failed.retry_after)
-        return max(scheduled, min(asked, LONGEST_RETRY_AFTER))
-    return max(scheduled, backoff(watch.failures))
-
-
-def backoff(failures: int) -> int:
-    """Give the least seconds to the next poll after so many failed ones in a row (1 or more)."""
-    return int(min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(failures - 1, 10)))
-
-
-def _age(watch: Watch, now: float) -> float:
-    """Give the seconds since the import is known to run; while it waits, since the watch began.
-
-    A start in the future is a clock ahead of ours, and one months ago a mistake: neither says anything of age.
-    """
-    if watch.import_state not in (ImportState.RUNNING, ImportState.UNRECOGNISED):
-        return now - watch.registered_at
-    if watch.running_since is not None and 0 <= now - watch.running_since <= OLDEST_IMPORT:
-        return now - watch.running_since
-    if watch.not_running_at is not None:
-        return now - watch.not_running_at
-    if watch.started_at is not None and now - OLDEST_IMPORT <= watch.started_at <= watch.registered_at:
-        return now - watch.started_at
-    return now - watch.registered_at
-
-
-def _progress(watch: Watch, now: float, age: float) -> Progress | None:
-    if watch.progress is None or watch.progress_changed_at is None:
-        return None
-    stood_still = min(max(0.0, now - watch.progress_changed_at), max(0.0, age))
-    return Progress(watch.progress.fraction, watch.progress.resolution, stood_still)
 
 
 def _last_seen_running(watch: Watch) -> float:

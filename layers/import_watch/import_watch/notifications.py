@@ -10,8 +10,9 @@ import boto3
 from botocore.config import Config
 
 from import_watch.cost import estimated_cost
+from import_watch.encoding import to_json
 from import_watch.messages import duration
-from import_watch.model import JSON, LogRecord, LogStatus, Outcome, iso, to_json
+from import_watch.model import JSON, LogRecord, LogStatus, Outcome, iso
 from import_watch.watches import Record
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from import_watch import settings
 from import_watch.connections import Connection, Connections
+from import_watch.encoding import from_json, to_json
 from import_watch.http import Client
 from import_watch.lifecycle import End, Tolerance, advance
 from import_watch.model import (
@@ -27,8 +28,6 @@ from import_watch.model import (
     Observation,
     Trouble,
     Watch,
-    from_json,
-    to_json,
 )
 from import_watch.observability import logger, speak_of
 from import_watch.vendor import Adapter, Answer
@@ -173,7 +172,7 @@ def _poller() -> Poller:
             hosts=settings.hosts(),
             cache_seconds=settings.whole("SECRET_CACHE_SECONDS"),
         ),
-        client=Client(adapter),
+        client=Client(adapter, private_addresses=settings.hosts().loopback_http),
         watches=Watches(settings.text("TABLE_NAME"), settings.retention_seconds()),
         archive_bucket=settings.text("ARCHIVE_BUCKET"),
         tolerance=settings.tolerance(),

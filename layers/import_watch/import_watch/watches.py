@@ -17,7 +17,8 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 
-from import_watch.model import JSON, Ending, LogRecord, Start, Watch, camel, from_json, to_json
+from import_watch.encoding import camel, from_json, to_json
+from import_watch.model import JSON, Ending, LogRecord, Start, Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
