@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import pytest
 from import_watch import messages
-from import_watch.model import FailedPoll, ImportState, Observation, Outcome, ReportedProgress, Trouble, Watch
+from import_watch.model import (
+    FailedPoll,
+    ImportState,
+    Observation,
+    Outcome,
+    ReportedProgress,
+    StoredLog,
+    Trouble,
+    Watch,
+)
 
 WATCH = Watch(
     watch_id="egain#sandbox#import-4711",
@@ -19,7 +28,7 @@ WATCH = Watch(
     vendor_status="Paused",
 )
 SUCCEEDED = Observation(ImportState.SUCCEEDED)
-FAILED = Observation(ImportState.FAILED, reason="The file is not a ZIP archive.")
+FAILED = Observation(ImportState.FAILED, reason="The file is not a ZIP archive.", log=StoredLog("s3://logs/4711.txt"))
 RUNNING = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
 QUEUED = Observation(ImportState.QUEUED, "Scheduled", started_at=1_769_851_800.0)
 NO_ANSWER = FailedPoll(Trouble.UNAVAILABLE, "eGain answered HTTP 503")

@@ -63,7 +63,7 @@ def test_there_are_the_three_vendors() -> None:
 
 
 def test_a_minimal_event_gets_the_defaults() -> None:
-    assert valid(MINIMAL) == Start("voyado", "4711", "default", None, None, None, None)
+    assert valid(MINIMAL) == Start("voyado", "4711", vendor_title="Voyado Elevate")
 
 
 def test_a_full_event_is_read_whole() -> None:
@@ -75,6 +75,7 @@ def test_a_full_event_is_read_whole() -> None:
         metadata={"team": "content", "run": 7},
         started_at=1_769_851_800.0,
         timeout_seconds=3_600,
+        vendor_title="eGain",
     )
 
 
@@ -232,6 +233,7 @@ def test_what_could_be_read_of_an_invalid_event_is_given_back() -> None:
         correlation_id="release 12 / nightly",
         metadata={"team": "content", "run": 7},
         started_at=1_769_851_800.0,
+        vendor_title="eGain",
     )
 
 

@@ -93,6 +93,7 @@ def begin(start: Start, now: float, tolerance: Tolerance, policy: Policy = DEFAU
             registered_at=now,
             deadline=now + (start.timeout_seconds or tolerance.timeout),
             started_at=start.started_at,
+            vendor_title=start.vendor_title,
             next_poll_at=now + seconds,
         ),
         seconds,

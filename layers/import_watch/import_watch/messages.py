@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from import_watch.model import FailedPoll, ImportState, Observation, Outcome, Watch, iso
+from import_watch.model import FailedPoll, ImportState, InlineLog, Observation, Outcome, StoredLog, Watch, iso
 
 
 def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
@@ -18,14 +18,15 @@ def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
             errors = seen.counts.get("errors", 0)
             return f"{what} completed, but with {_count(errors, 'error')}: see its log for what was left out."
         case Outcome.CANCELLED:
-            kept = " What it had completed by then remains." if seen.counts.get("processed") else ""
-            return f"{what} was cancelled before it could complete; start it again if that was not meant.{kept}"
+            kept = " (what it had completed by then remains)" if seen.counts.get("processed") else ""
+            return f"{what} was cancelled before it could complete{kept}; start it again if that was not meant."
         case _:
             because = f": {seen.reason.rstrip('.')}" if seen.reason else ""
+            has_log = isinstance(seen.log, InlineLog | StoredLog)
             advice = {
                 True: "it is worth starting it again",
                 False: "mend the cause before you start it again",
-                None: "see its log before you start it again",
+                None: f"{'see its log' if has_log else 'look at it there'} before you start it again",
             }[seen.retryable]
             return f"{what} failed{because}; {advice}."
 
@@ -33,13 +34,13 @@ def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
 def without_log(watch: Watch, message: str, missing: str | None) -> str:
     """Add that the log of a finished import is not to be had."""
     because = f" ({missing.rstrip('.')})" if missing else ""
-    return f"{message.rstrip('.')}, but {watch.vendor} has no log of it{because}: look there for what was imported."
+    return f"{message.rstrip('.')}, but {_vendor(watch)} has no log of it{because}: look there for what was imported."
 
 
 def not_found(watch: Watch, seconds: float) -> str:
     """Say that the vendor does not know the import."""
     return (
-        f"{watch.vendor} does not know import {watch.import_id} (asked for {duration(seconds)}): check the id, and "
+        f"{_vendor(watch)} does not know import {watch.import_id} (asked for {duration(seconds)}): check the id, and "
         f"that connection {watch.connection!r} leads to the account that the import was started in."
     )
 
@@ -55,20 +56,23 @@ def unrecognised(watch: Watch, seconds: float) -> str:
 def unauthorized(watch: Watch, detail: str) -> str:
     """Say that the vendor refuses the credentials."""
     return (
-        f"{watch.vendor} refuses the credentials of connection {watch.connection!r} ({detail}): put valid ones into "
+        f"{_vendor(watch)} refuses the credentials of connection {watch.connection!r} ({detail}): put valid ones into "
         f"its secret before the next import, and look at import {watch.import_id} at the vendor."
     )
 
 
 def misconfigured(watch: Watch, detail: str) -> str:
     """Say that the connection cannot work as it is set."""
-    return f"Connection {watch.connection!r} of {watch.vendor} cannot work as it is set: {detail.rstrip('.')}."
+    return (
+        f"Connection {watch.connection!r} of {_vendor(watch)} cannot work as it is set ({detail.rstrip('.')}): mend it "
+        f"before the next import, and look at import {watch.import_id} at the vendor."
+    )
 
 
 def vendor_unavailable(watch: Watch, detail: str, seconds: float) -> str:
     """Say that no poll has gone through for too long."""
     return (
-        f"{watch.vendor} could not be asked for {duration(seconds)} (last: {detail}), so how import "
+        f"{_vendor(watch)} could not be asked for {duration(seconds)} (last: {detail}), so how import "
         f"{watch.import_id} ends is unknown: look at it at the vendor."
     )
 
@@ -76,7 +80,7 @@ def vendor_unavailable(watch: Watch, detail: str, seconds: float) -> str:
 def unreadable(watch: Watch, detail: str, seconds: float) -> str:
     """Say that every answer was unreadable for too long."""
     return (
-        f"For {duration(seconds)} every answer of {watch.vendor} was unreadable (last: {detail}), so how import "
+        f"For {duration(seconds)} every answer of {_vendor(watch)} was unreadable (last: {detail}), so how import "
         f"{watch.import_id} ends is unknown: check that the base URL of connection {watch.connection!r} is the "
         "vendor's API."
     )
@@ -98,14 +102,14 @@ def timed_out(watch: Watch, seconds: float, polled: Observation | FailedPoll) ->
 
 def invalid_event(faults: Iterable[str]) -> str:
     """Name every field of a start event that is at fault, and its fix."""
-    return f"The ImportStarted event cannot be watched: {'; '.join(faults)}. Mend it and send it again."
+    return f"The ImportStarted event cannot be watched; mend it and send it again: {'; '.join(faults)}."
 
 
 def watch_broken(watch: Watch, why: str) -> str:
     """Say that our own machinery failed."""
     return (
-        f"Import Watch itself failed while it watched import {watch.import_id} at {watch.vendor} ({why}): look at the "
-        "import at the vendor, and at the execution of the state machine."
+        f"Import Watch itself failed while it watched import {watch.import_id} at {_vendor(watch)} ({why}): look at "
+        "the import at the vendor, and at the execution of the state machine."
     )
 
 
@@ -123,10 +127,14 @@ def duration(seconds: float) -> str:
 def _what(watch: Watch) -> str:
     kind = (watch.job_type or "import").lower()
     if kind == "import":
-        return f"Import {watch.import_id} at {watch.vendor}"
+        return f"Import {watch.import_id} at {_vendor(watch)}"
     if kind == "validation":
-        return f"Validation {watch.import_id} at {watch.vendor}"
-    return f"Import {watch.import_id} ({watch.job_type}) at {watch.vendor}"
+        return f"Validation {watch.import_id} at {_vendor(watch)}"
+    return f"Import {watch.import_id} ({watch.job_type}) at {_vendor(watch)}"
+
+
+def _vendor(watch: Watch) -> str:
+    return watch.vendor_title or watch.vendor
 
 
 def _count(number: int, thing: str) -> str:

@@ -195,6 +195,7 @@ class Start:
     metadata: JSON = None
     started_at: float | None = None
     timeout_seconds: int | None = None
+    vendor_title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,7 @@ class Watch:
     awaiting_log: Ending | None = None
     log_polls: int = 0
     log_missing: str | None = None
+    vendor_title: str | None = None
 
 
 def watch_id(vendor: str, connection: str, import_id: str) -> str:

@@ -82,6 +82,7 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
         correlation_id=read("correlationId", _text, f"must be a text of 1 to {LONGEST_TEXT} printable characters"),
         metadata=read("metadata", _metadata, f"must be an object of at most {MOST_METADATA_BYTES:,} bytes of JSON"),
         started_at=read("startedAt", _time, "must be an ISO 8601 date-time, for example 2026-01-31T09:30:00Z"),
+        vendor_title=adapter.title if adapter else None,
         timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {LONGEST_TIMEOUT}"),
     )
     return InvalidStart(tuple(faults), start) if faults else start
