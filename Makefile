@@ -48,6 +48,7 @@ watch: .venv/installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one r
 	@touch $@
 
 build: .venv/sam/installed ## sam build: the layer for Lambda, from any host
+	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed
 	SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
 deploy: build ## sam deploy: guided the first time, then as you answered

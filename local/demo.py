@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from import_watch.model import watch_id
+from import_watch.notifications import readable_log
 from rich.console import Console
 from rich.table import Table
 
@@ -121,7 +122,7 @@ def _show_a_log(stack: LocalStack, console: Console, messages: list[Message]) ->
     location = mine[0].event["data"]["log"]["location"] if mine else None
     if location is None:
         return
-    text = location.removesuffix(".json") + ".txt"
+    text = readable_log(location) or location
     console.print(f"\nThe first lines of {text}:", soft_wrap=True, highlight=False)
     for line in fetch(stack.client("s3"), text).decode().splitlines()[:LOG_LINES]:
         console.print(f"    {line}", soft_wrap=True, highlight=False, markup=False)

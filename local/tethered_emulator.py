@@ -12,7 +12,9 @@ from ministack.app import main
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: a thread that is inside its buffer when the interpreter ends would crash it.
+    while os.read(0, 1):
+        continue
     os.kill(os.getpid(), signal.SIGTERM)
 
 

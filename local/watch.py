@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -12,7 +11,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 from import_watch.model import watch_id
-from import_watch.notifications import mail
+from import_watch.notifications import mail, readable_log
 from import_watch.registration import Vendors
 from import_watch.vendor import Adapter
 from rich.console import Console
@@ -47,21 +46,29 @@ def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
     if missing:
         console.print(f"Set {', '.join(missing)} in the environment or in a file .env.", soft_wrap=True)
         return 2
+    detail: dict[str, Any] = {"vendor": vendor, "importId": import_id, "connection": connection}
+    if timeout := environment.get("TIMEOUT_SECONDS"):
+        if not timeout.isdecimal():
+            console.print("TIMEOUT_SECONDS must be a whole number.")
+            return 2
+        detail["timeoutSeconds"] = int(timeout)
+    parameters = {"AllowedHosts": environment.get("ALLOWED_HOSTS", "")}
+    saved: dict[str, Path] = {}
     try:
-        with LocalStack(vendors=()) as stack:
+        with LocalStack(vendors=(), parameters=parameters) as stack:
             stack.put_connection(vendor, fields, connection)
-            detail: dict[str, Any] = {"vendor": vendor, "importId": import_id, "connection": connection}
-            if "TIMEOUT_SECONDS" in environment:
-                detail["timeoutSeconds"] = json.loads(environment["TIMEOUT_SECONDS"])
             stack.start_import(detail)
             event = _follow(stack, console, watch_id(vendor, connection, adapter.import_id(import_id) or import_id))
-            for location in _saved(stack, event["data"]):
-                console.print(f"Saved {location}", soft_wrap=True, highlight=False)
+            saved = _saved(stack, event["data"])
     except KeyboardInterrupt:
         console.print("Stopped watching; the import itself goes on at the vendor.")
         return INTERRUPTED
+    told = mail(event).rstrip()
+    for location, path in saved.items():
+        # The bucket has ended with the emulator; what was in it is here.
+        told = told.replace(location, str(path))
     console.print()
-    console.print(mail(event).rstrip(), soft_wrap=True, highlight=False, markup=False)
+    console.print(told, soft_wrap=True, highlight=False, markup=False)
     return 0 if event["type"] == "ImportCompleted" else 1
 
 
@@ -104,17 +111,16 @@ def _follow(stack: LocalStack, console: Console, key: str) -> dict[str, Any]:
     raise TimeoutError("the watch did not end")
 
 
-def _saved(stack: LocalStack, data: Mapping[str, Any]) -> list[Path]:
+def _saved(stack: LocalStack, data: Mapping[str, Any]) -> dict[str, Path]:
     """Keep the archived objects on this machine, for the emulator's bucket ends with it."""
     folder = STATE / "archive"
-    saved = []
+    saved = {}
     log = data["log"]["location"]
-    inline = [log.removesuffix(".json") + ".txt"] if log and data["vendor"] == "document360" else []
-    for location in filter(None, [log, *inline, data["answer"]]):
+    for location in filter(None, [log, readable_log(log), data["answer"]]):
         path = folder / location.removeprefix("s3://").partition("/")[2]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(fetch(stack.client("s3"), location))
-        saved.append(path)
+        saved[location] = path
     return saved
 
 

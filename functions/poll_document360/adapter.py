@@ -20,7 +20,10 @@ STATUSES = vendor.StatusMap(
         model.ImportState.CANCELLED: ("Cancelled",),
     }
 )
-SEVERITIES = {0: model.Severity.ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
+ERROR = model.Severity.ERROR
+LOG_NOT_FOUND = "Element 'ImportLog' not found."
+"""What `Completed` says of a log that is not there (yet): an error of the request, and not of the import."""
+SEVERITIES = {0: ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
 
 
 def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.FailedPoll:
@@ -29,11 +32,7 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     if answer.status != 404 and not isinstance(body, dict):
         return vendor.unreadable(answer, "the body is not a JSON object")
     body = vendor.object_of(body)
-    errors = [
-        text
-        for error in vendor.list_of(body.get("errors"))
-        if (text := vendor.text_of(vendor.object_of(error).get("description")))
-    ]
+    errors, warnings, information = (_descriptions(body, name) for name in ("errors", "warnings", "information"))
     # An unknown id is a 400 with `success: true`; 404 is in the vendor's general table of codes [spec].
     if answer.status == 404 or (answer.status == 400 and "invalid import id" in " ".join(errors).lower()):
         return model.Observation(model.ImportState.NOT_FOUND, problems=vendor.errors_of(errors))
@@ -43,44 +42,47 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     state = STATUSES[status]
     log = vendor.object_of(body.get("import_documentation_log"))
     messages = [vendor.object_of(message) for message in vendor.list_of(log.get("messages"))]
-    problems = _problems(messages)
     # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
-    aborted_by = [message for message in messages if message.get("cancel_operation") is True and _is_error(message)]
-    if state is model.ImportState.SUCCEEDED and aborted_by:
+    aborted = any(message.get("cancel_operation") is True and _severity(message) is ERROR for message in messages)
+    if state is model.ImportState.SUCCEEDED and aborted:
         state = model.ImportState.FAILED
-    said = [problem.text for problem in problems if problem.severity is model.Severity.ERROR]
+    problems = (
+        *(model.Problem(ERROR, text) for text in errors if text != LOG_NOT_FOUND),
+        *(model.Problem(_severity(message), text) for message in messages if (text := _text_of(message))),
+        *(model.Problem(model.Severity.WARNING, text) for text in warnings),
+        *(model.Problem(model.Severity.INFO, text) for text in information),
+    )
+    said = errors or [problem.text for problem in problems if problem.severity is ERROR]
+    silent = Counter(_severity(message) for message in messages if not _text_of(message))
+    found = Counter(problem.severity for problem in problems) + silent
     return model.Observation(
         state=state,
         vendor_status=status,
-        counts=_counts(log, messages),
-        problems=problems if state is model.ImportState.SUCCEEDED else (*vendor.errors_of(errors), *problems),
+        counts=_counts(log, found),
+        problems=problems,
         log=_log(body, state, errors),
-        reason=_joined(errors or said) if state is model.ImportState.FAILED else None,
+        reason=_joined(said) if state is model.ImportState.FAILED else None,
     )
 
 
-def _problems(messages: list[dict[str, Any]]) -> tuple[model.Problem, ...]:
-    return tuple(
-        model.Problem(_severity(message), text)
-        for message in messages
-        if (text := vendor.text_of(message.get("message")))
-    )
+def _descriptions(body: dict[str, Any], name: str) -> list[str]:
+    found = (vendor.text_of(vendor.object_of(item).get("description")) for item in vendor.list_of(body.get(name)))
+    return [text for text in found if text]
+
+
+def _text_of(message: dict[str, Any]) -> str | None:
+    return vendor.text_of(message.get("message"))
 
 
 def _severity(message: dict[str, Any]) -> model.Severity:
-    return SEVERITIES.get(vendor.integer_of(message.get("message_type")) or 0, model.Severity.ERROR)
+    return SEVERITIES.get(vendor.integer_of(message.get("message_type")) or 0, ERROR)
 
 
-def _is_error(message: dict[str, Any]) -> bool:
-    return _severity(message) is model.Severity.ERROR
-
-
-def _counts(log: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, int]:
+def _counts(log: dict[str, Any], found: Counter[model.Severity]) -> dict[str, int]:
     told = {"versions": "new_versions", "categories": "categories", "articles": "articles", "languages": "languages"}
     counts = {name: count for name, key in told.items() if (count := vendor.integer_of(log.get(key))) is not None}
-    if log:
-        by_severity = Counter(map(_severity, messages))
-        counts |= {"warnings": by_severity[model.Severity.WARNING], "errors": by_severity[model.Severity.ERROR]}
+    if log or found:
+        counts |= {"warnings": found[model.Severity.WARNING], "errors": found[ERROR]}
     return counts
 
 
@@ -89,7 +91,7 @@ def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> m
     if not isinstance(content, dict):
         if state in (model.ImportState.QUEUED, model.ImportState.RUNNING, model.ImportState.UNRECOGNISED):
             return None
-        # `Completed` with "Element 'ImportLog' not found." is an import that is done and whose log is not there yet.
+        # Such an import is done, and its log is not there yet.
         return model.MissingLog(
             _joined(errors) or "the answer has no log", expected=state is model.ImportState.SUCCEEDED
         )

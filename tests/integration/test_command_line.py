@@ -87,8 +87,8 @@ def test_watch_prints_the_outcome_last(document360: SimulatorProcess, tmp_path: 
     told = done.stdout.rpartition("\n\nImport an-import")[2]
     assert "Outcome:    SUCCEEDED" in told
     assert API_TOKEN not in done.stdout + done.stderr
-    saved = [line.removeprefix("Saved ") for line in done.stdout.splitlines() if line.startswith("Saved ")]
-    assert json.loads(Path(next(path for path in saved if path.endswith("log.json"))).read_text()) == log
+    path = next(line.split()[1] for line in told.splitlines() if line.startswith("Log:"))
+    assert json.loads(Path(path).read_text()) == log
 
 
 def test_watch_says_which_variables_it_lacks(tmp_path: Path) -> None:

@@ -161,6 +161,27 @@ def test_a_log_that_cannot_be_copied_does_not_change_the_outcome(stack: LocalSta
     assert "NoSuchKey" in data["log"]["reason"]
 
 
+def test_the_answer_that_decided_is_kept_when_the_polls_for_the_log_bring_none(
+    stack: LocalStack, observer: Observer
+) -> None:
+    data = watched(
+        stack,
+        observer,
+        "document360",
+        {"polls": 1, "status": "Completed", "log": None, "errors": ["Element 'ImportLog' not found."]},
+        {"fault": {"status": 500, "body": "dead"}},
+    )["data"]
+    assert (data["outcome"], data["log"]["status"]) == ("SUCCEEDED", "UNAVAILABLE")
+    assert json.loads(observer.archived(data["answer"]))["status"] == "Completed"
+
+
+def test_errors_of_a_completed_import_make_it_partial(stack: LocalStack, observer: Observer) -> None:
+    done: Step = {"status": "Completed", "log": {"articles": 9}, "errors": ["3 articles could not be imported."]}
+    data = watched(stack, observer, "document360", done)["data"]
+    assert (data["outcome"], data["counts"]["errors"]) == ("PARTIAL", 1)
+    assert data["problems"] == [{"severity": "ERROR", "text": "3 articles could not be imported."}]
+
+
 def test_a_log_that_comes_late_is_still_archived(stack: LocalStack, observer: Observer) -> None:
     log = {"articles": 3, "messages": [{"message_type": 0, "message": "One article was left out."}]}
     data = watched(

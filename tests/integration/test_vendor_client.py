@@ -5,13 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import struct
-import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,6 +26,8 @@ from import_watch.registration import Vendors
 from import_watch.vendor import Answer
 
 from local.paths import FUNCTIONS
+from tests.conformance.faults import self_signed
+from tests.loopback_server import Exchange, Serve, says, servers
 
 ID = "5512340987651234567"
 JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
@@ -37,89 +38,12 @@ GOOD = {
     "voyado": {"status": "IN_PROGRESS"},
 }
 VENDORS = Vendors(FUNCTIONS)
-Behaviour = Callable[["Exchange"], None]
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Exchange(BaseHTTPRequestHandler):
-    """One request, answered as the server was told to."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", 0)))
-        self.server.requests.append(Request(self.command, self.path, headers, body))
-        self.server.behave(self)
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def answer(self, status: int, body: Any = b"", **headers: str) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        if "Content_Length" not in headers:
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def drip(self, data: bytes, every: float) -> None:
-        """Send a byte at a time, until there are no more or the client has gone."""
-        for byte in data:
-            self.connection.sendall(bytes([byte]))
-            self.server.ended.wait(every)
-
-    def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
-
-
-class Server(ThreadingHTTPServer):
-    """A vendor on this machine: remembers what it was asked, and answers by `behave`."""
-
-    def __init__(self, behave: Behaviour) -> None:
-        super().__init__(("127.0.0.1", 0), Exchange)
-        self.behave = behave
-        self.requests: list[Request] = []
-        self.ended = threading.Event()
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, *_args: Any) -> None:
-        """A client that has gone is what some tests are about."""
-
-
-Serve = Callable[[Behaviour], Server]
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    servers: list[Server] = []
-
-    def start(behave: Behaviour) -> Server:
-        servers.append(Server(behave))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.ended.set()
-        server.shutdown()
-        server.server_close()
-
-
-def says(status: int, body: Any = b"", **headers: str) -> Behaviour:
-    return lambda exchange: exchange.answer(status, body, **headers)
+    with servers() as start:
+        yield start
 
 
 def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Connection:
@@ -381,6 +305,33 @@ class TestNetwork:
         began = time.monotonic()
         assert failed(serve(drip).url).trouble is Trouble.UNAVAILABLE
         assert time.monotonic() - began < 2
+
+    def test_headers_that_drip_over_tls_end_as_a_failed_poll_too(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.5)
+
+        def drip(exchange: Exchange) -> None:
+            exchange.drip(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200 + b"\r\nContent-Length: 2\r\n\r\n{}", every=0.05)
+
+        server = serve(drip, tls=self_signed())
+        certificate = tmp_path / "certificate.pem"
+        certificate.write_text(ssl.get_server_certificate(("127.0.0.1", server.server_port)))
+        client = Client(VENDORS.adapter("voyado"), private_addresses=True)
+        client._exchanger._session.verify = str(certificate)
+        began = time.monotonic()
+        polled = client.ask(connection("voyado", server.url), ID)[1]
+        assert isinstance(polled, FailedPoll)
+        assert "did not finish its answer" in polled.detail
+        assert time.monotonic() - began < 3
+
+    def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
+        server = serve(says(200, {"status": "IN_PROGRESS"}, Connection="close"))
+        client = Client(VENDORS.adapter("voyado"), private_addresses=True)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(20):
+            client.ask(connection("voyado", server.url), ID)
+        assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
 
 
 class TestRetryAfter:

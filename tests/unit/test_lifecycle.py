@@ -597,6 +597,27 @@ def test_an_announced_start_is_slept_to() -> None:
     assert wait_after((5, replace(QUEUED, started_at=T0 + 5 + 2 * HOUR))).seconds == 2 * HOUR
 
 
+def test_a_start_that_is_put_off_from_poll_to_poll_is_not_waited_for() -> None:
+    """It would be polled at the floor for as long as the vendor puts it off."""
+    first = replace(QUEUED, started_at=T0 + 603)
+    again = replace(QUEUED, started_at=T0 + 606)
+    assert wait_after((598, first), (603, again)).seconds > 50
+
+
+def test_a_start_that_moves_on_with_the_clock_does_not_keep_an_import_young() -> None:
+    first, again = (replace(RUNNING, started_at=T0 + seconds) for seconds in (100, 500))
+    assert wait_after((100, first), (500, again)).seconds > 30
+
+
+def test_a_watch_ends_before_the_history_of_its_execution_is_full() -> None:
+    step: Wait | End = begin(START, T0, MONTH)
+    polls = 0
+    while isinstance(step, Wait):
+        polls += 1
+        step = advance(step.watch, replace(QUEUED, started_at=None) if polls % 2 else RUNNING, T0 + 5 * polls, MONTH)
+    assert (polls, step.ending.reason) == (2_500, "WATCH_BROKEN")
+
+
 def test_an_announced_start_is_slept_to_also_after_a_failed_poll() -> None:
     scheduled = replace(QUEUED, started_at=T0 + 6 * HOUR)
     assert wait_after((5, scheduled), (10, UNAVAILABLE)).seconds == 6 * HOUR - 10

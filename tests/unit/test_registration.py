@@ -118,6 +118,13 @@ class TestDuplicate:
         again = started(watches, event(), EXECUTION, NOW + 3)
         assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, first.seconds)
 
+    def test_an_ended_watch_of_the_same_execution_is_still_to_be_told(self, watches: Watches) -> None:
+        """An attempt may have written the end and died before it told anybody."""
+        first = started(watches, event())
+        watches.end(first.watch, an_ending())
+        again = started(watches, event(), EXECUTION, NOW + 3)
+        assert (again.action, again.watch.watch_id) == ("PUBLISH", first.watch.watch_id)
+
     def test_the_same_execution_goes_on_where_its_watch_is(self, watches: Watches) -> None:
         first = started(watches, event())
         polled = replace(first.watch, polls=3, import_state=ImportState.RUNNING)

@@ -89,6 +89,7 @@ class Exchanger:
             return self._failed(f"could not be reached: {type(error).__name__}")
         finally:
             deadline.cancel()
+            self._sockets.sweep()
         return answer or self._late()
 
     def _read(self, request: Request, ends: float) -> Answer | None:
@@ -134,20 +135,32 @@ class _Sockets:
 
     def __init__(self, *, private_addresses: bool) -> None:
         self._private_addresses = private_addresses
-        self._sockets: list[socket.socket] = []
+        self._handles: dict[HTTPConnection, socket.socket] = {}
+        self._leaving: list[socket.socket] = []
 
-    def opened(self, opened: socket.socket) -> None:
+    def opened(self, connection: HTTPConnection, opened: socket.socket) -> None:
         # Asked of the connection itself: a name that is looked up twice may have another address the second time.
         if not self._private_addresses and not ip_address(opened.getpeername()[0]).is_global:
             opened.close()
             raise PrivateAddress
-        self._sockets = [kept for kept in self._sockets if kept.fileno() != -1]
-        self._sockets.append(opened)
+        # TLS takes the socket over and leaves its object empty; a duplicate still reaches the connection.
+        self._handles[connection] = opened.dup()
+
+    def closed(self, connection: HTTPConnection) -> None:
+        # A connection that its peer will close counts as closed while its answer is still being read.
+        handle = self._handles.pop(connection, None)
+        if handle is not None:
+            self._leaving.append(handle)
+
+    def sweep(self) -> None:
+        """Let go of what was closed; a duplicate would keep it open."""
+        while self._leaving:
+            self._leaving.pop().close()
 
     def shut(self) -> None:
-        for opened in self._sockets:
-            with suppress(OSError):  # closed already
-                opened.shutdown(socket.SHUT_RDWR)
+        for handle in [*self._handles.values(), *self._leaving]:
+            with suppress(OSError):  # the peer has closed it already
+                handle.shutdown(socket.SHUT_RDWR)
 
 
 class _Adapter(HTTPAdapter):
@@ -164,14 +177,22 @@ class _Adapter(HTTPAdapter):
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
                 opened = super()._new_conn()
-                sockets.opened(opened)
+                sockets.opened(self, opened)
                 return opened
+
+            def close(self) -> None:
+                super().close()
+                sockets.closed(self)
 
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
                 opened = super()._new_conn()
-                sockets.opened(opened)
+                sockets.opened(self, opened)
                 return opened
+
+            def close(self) -> None:
+                super().close()
+                sockets.closed(self)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

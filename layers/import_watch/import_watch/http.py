@@ -65,14 +65,14 @@ class Client:
         else:
             token = self._tokens.get(connection, authentication, fresh=fresh)
             if isinstance(token, FailedPoll):
-                return None, redacted(token, secrets)
+                return None, token
             headers["Authorization"] = f"Bearer {token}"
             secrets.append(token)
         url = self._adapter.url(connection.base_url, import_id)
         answer = self._exchanger.exchange(Request(url, headers, self._adapter.most_bytes))
         if isinstance(answer, FailedPoll):
             return None, answer
-        polled = read_answer(self._adapter, answer, import_id)
+        polled = read_answer(self._adapter, redacted(answer, secrets), import_id)
         if isinstance(polled, FailedPoll) and answer.status in (429, 503):
             polled = replace(polled, retry_after=retry_after(answer, self._clock()))
-        return answer, redacted(polled, secrets)
+        return answer, polled

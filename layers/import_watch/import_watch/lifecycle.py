@@ -27,6 +27,8 @@ from import_watch.model import (
 from import_watch.pacing import scheduled_wait, wait_after_failure
 from import_watch.schedule import DEFAULT_POLICY, Policy, first_wait
 
+MOST_POLLS = 2_500
+"""Polls of one execution: each adds 9 events to its history, which AWS ends at 25,000 without a word to anybody."""
 MOST_LOG_POLLS = 2
 """Further polls for a log that a finished import does not show yet."""
 LOG_POLL_SECONDS = 20
@@ -141,6 +143,8 @@ def advance(
         return End(replace(watch, next_poll_at=None), ending)
     if now >= watch.deadline:
         return End(replace(watch, next_poll_at=None), _timed_out(watch, polled, now))
+    if watch.polls >= MOST_POLLS:
+        return End(replace(watch, next_poll_at=None), broken(watch, now, f"{MOST_POLLS:,} polls and no end"))
     # The last poll falls on the deadline, so that a watch never gives up on an import that had just ended.
     until_deadline = max(math.ceil(watch.deadline - now), math.ceil(policy.floor))
     return _wait(watch, now, min(seconds, until_deadline))
@@ -172,10 +176,11 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         import_state=seen.state,
         vendor_status=seen.vendor_status,
         job_type=seen.job_type or watch.job_type,
-        running_since=watch.running_since if seen.started_at is None or waits else seen.started_at,
+        running_since=watch.running_since if waits else _earlier(watch.running_since, seen.started_at),
         not_running_at=now if waits else watch.not_running_at,
         seen_at=now,
-        starts_at=seen.started_at if seen.state is ImportState.QUEUED else None,
+        announced_start=seen.started_at if seen.state is ImportState.QUEUED else None,
+        starts_at=_believed_start(watch, seen),
         progress=seen.progress,
         progress_changed_at=now if progress_moved else watch.progress_changed_at,
         not_found_since=_run_start(
@@ -187,6 +192,19 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         only_unreadable=True,
         last_trouble=None,
     )
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    """Give the earlier time: a vendor whose start moves on with the clock would else keep an import young for ever."""
+    return min((time for time in (one, other) if time is not None), default=None)
+
+
+def _believed_start(watch: Watch, seen: Observation) -> float | None:
+    """Give the announced start, unless the vendor puts it off from poll to poll: then the schedule alone decides."""
+    if seen.state is not ImportState.QUEUED or seen.started_at is None:
+        return None
+    put_off = watch.announced_start is not None and seen.started_at != watch.announced_start
+    return None if put_off else seen.started_at
 
 
 def _unknown_from(watch: Watch, now: float) -> float:

@@ -71,6 +71,10 @@ class LogArchive:
         self._bucket = bucket
         self._s3: S3Client = client or boto3.client("s3", config=S3_CONFIG)
 
+    def keep(self, watch: Watch, answer: Answer) -> str | None:
+        """Keep an answer as it came, and give where; None where the archive does not take it."""
+        return self._put_answer(_folder(watch), answer)
+
     def archive(
         self, watch: Watch, answer: Answer | None, log: LogReference, connection: Connection | None, seconds: float
     ) -> Archived:
@@ -95,7 +99,7 @@ class LogArchive:
         """
         ends = time.monotonic() + seconds
         folder = _folder(watch)
-        location = self._put_answer(folder, answer) if answer is not None else None
+        location = self.keep(watch, answer) if answer is not None else None
         match log:
             case InlineLog():
                 record = self._put_inline(folder, log)

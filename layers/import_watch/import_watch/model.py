@@ -228,6 +228,7 @@ class Watch:
     progress: ReportedProgress | None = None
     progress_changed_at: float | None = None
     seen_at: float | None = None
+    announced_start: float | None = None
     starts_at: float | None = None
     not_found_since: float | None = None
     unrecognised_since: float | None = None
@@ -238,6 +239,7 @@ class Watch:
     awaiting_log: Ending | None = None
     log_polls: int = 0
     log_missing: str | None = None
+    kept_answer: str | None = None
     vendor_title: str | None = None
 
 

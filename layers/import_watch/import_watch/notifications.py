@@ -109,6 +109,8 @@ def mail(event: dict[str, JSON]) -> str:
     lag = data["detectionLagSeconds"]
     lines += [f"Detected:   {data['detectedAt']}" + (f" (within {duration(lag)})" if lag is not None else "")]
     lines += [f"Log:        {log['location'] or log['source'] or '-'} ({log['status']}" + _because(log["reason"]) + ")"]
+    if text := readable_log(log["location"]):
+        lines += [f"  readable: {text}"]
     if data["answer"]:
         lines += [f"Answer:     {data['answer']}"]
     if data["problems"]:
@@ -116,6 +118,13 @@ def mail(event: dict[str, JSON]) -> str:
         lines += ["", f"What the vendor says ({len(shown)} of {len(data['problems'])}):"]
         lines += [f"  {problem['severity']}: {problem['text']}" for problem in shown]
     return "\n".join(lines) + "\n"
+
+
+def readable_log(location: str | None) -> str | None:
+    """Give where a log lies as a text for a person, where the log itself is JSON: `log.txt` beside `log.json`."""
+    if location is None or not location.endswith("/log.json"):
+        return None
+    return location.removesuffix(".json") + ".txt"
 
 
 def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:

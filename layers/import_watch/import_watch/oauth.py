@@ -8,6 +8,7 @@ from dataclasses import replace
 from import_watch.connections import Connection
 from import_watch.exchange import Exchanger, Request
 from import_watch.model import FailedPoll, Trouble
+from import_watch.redaction import redacted
 from import_watch.retry_after import retry_after
 from import_watch.vendor import ClientCredentials, number_of, object_of, text_of
 
@@ -66,7 +67,7 @@ class Tokens:
         if isinstance(answer, FailedPoll):
             return replace(answer, detail=f"no token: {answer.detail}")
         told = f"the token endpoint answered HTTP {answer.status}"
-        body = object_of(answer.json())
+        body = object_of(redacted(answer, [client_secret]).json())
         if answer.status in (400, 401, 403):
             # RFC 6749, 5.2: wrong credentials are a 400 or a 401 with an `error` code.
             why = (text_of(body.get("error")) or "no reason")[:80]

@@ -29,12 +29,14 @@ from import_watch.model import (
     Trouble,
     Watch,
 )
-from import_watch.observability import logger, speak_of
+from import_watch.observability import count, logger, speak_of
 from import_watch.vendor import Adapter, Answer
 from import_watch.watches import Conflict, Record, Watches
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from import_watch.log_archive import LogArchive
 
 LOG_SECONDS = 40.0
 """Time that the log of an ended import may take; with one S3 call that hangs, still under a minute."""
@@ -88,6 +90,9 @@ class Poller:
         spent = round((time.monotonic() - began) * 1000)
         after = replace(step.watch, poll_milliseconds=watch.poll_milliseconds + spent)
         _tell(after, polled)
+        if after.awaiting_log is not None and watch.awaiting_log is None and answer is not None:
+            # This answer decided the outcome; the polls that look for the log may bring none.
+            after = replace(after, kept_answer=self._archive_of_logs().keep(after, answer))
         try:
             if not isinstance(step, End):
                 self._watches.save(after)
@@ -127,13 +132,14 @@ class Poller:
         polled: Observation | FailedPoll,
         connection: Connection | None,
     ) -> None:
-        # Only the last poll of a watch pays for loading the archive.
-        from import_watch.log_archive import Archived, LogArchive
+        from import_watch.log_archive import Archived
 
+        if watch.kept_answer is not None and isinstance(polled, FailedPoll):
+            answer = None
         left = LOG_SECONDS - (time.time() - ending.detected_at)
         reference = self._log_reference(watch, polled)
         try:
-            archived = LogArchive(self._archive_bucket).archive(watch, answer, reference, connection, left)
+            archived = self._archive_of_logs().archive(watch, answer, reference, connection, left)
         except Exception as error:  # noqa: BLE001
             # The outcome stands in the table by now: whatever happens to the log, people are to be told of it.
             logger.exception("the archive failed")
@@ -142,9 +148,15 @@ class Poller:
         if archived.log.reason:
             logger.warning("the log was not archived", logStatus=archived.log.status.value, reason=archived.log.reason)
         try:
-            self._watches.record_log(watch.watch_id, archived.log, archived.answer)
+            self._watches.record_log(watch.watch_id, archived.log, archived.answer or watch.kept_answer)
         except Conflict:
             logger.info("the log had been recorded before")
+
+    def _archive_of_logs(self) -> LogArchive:
+        # Only the last polls of a watch pay for loading the archive.
+        from import_watch.log_archive import LogArchive
+
+        return LogArchive(self._archive_bucket)
 
     def _log_reference(self, watch: Watch, polled: Observation | FailedPoll) -> LogReference:
         if not self._adapter.keeps_log:
@@ -191,5 +203,6 @@ def _tell(watch: Watch, polled: Observation | FailedPoll) -> None:
         logger.warning("poll failed", trouble=polled.trouble.value, detail=polled.detail, failures=watch.failures)
     elif polled.state is ImportState.UNRECOGNISED:
         logger.warning("the vendor gives a status that nobody has mapped", vendorStatus=polled.vendor_status)
+        count("UnrecognisedStatus", watch.vendor)
     else:
         logger.info("polled", importState=polled.state.value, vendorStatus=polled.vendor_status)

@@ -77,9 +77,10 @@ def register(
         watches.register(first.watch, execution, start, keeps_log=vendors.adapter(start.vendor).keeps_log)
     except Conflict as conflict:
         record = conflict.record
-        if record is None or record.execution != execution or record.ending is not None:
+        if record is None or record.execution != execution:
             return Registration("ALREADY_WATCHED", first.watch)
-        return Registration("WAIT", record.watch, first.seconds)
+        # Ours, from an attempt whose answer was lost: had it ended by then, its outcome is still to be told.
+        return Registration("PUBLISH" if record.ending else "WAIT", record.watch, first.seconds)
     return Registration("WAIT", first.watch, first.seconds)
 
 

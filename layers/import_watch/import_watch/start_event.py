@@ -19,6 +19,8 @@ LONGEST_TIMEOUT = 30 * 86_400
 MOST_METADATA_BYTES = 4_096
 LONGEST_TEXT = 256
 LARGEST_ID = 10**38
+SAFE_INTEGER = 2.0**53
+"""Beyond it a float may have lost digits, and would name another import."""
 DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
@@ -106,7 +108,7 @@ def _one_of(value: JSON, names: tuple[str, ...]) -> str:
 
 
 def _import_id(value: JSON, adapter: Adapter | None) -> str:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and value < SAFE_INTEGER:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_ID:
         value = str(value)

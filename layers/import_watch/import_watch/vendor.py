@@ -35,6 +35,14 @@ MOST_BYTES_WITH_LOG = 5 * 1024 * 1024
 """What is read of an answer that may carry an inline log."""
 
 
+def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    """Refuse an object that has a key twice: parsers disagree on which of the two counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
 class StatusMap:
     """A vendor's raw statuses as import states; spelling is compared without regard to case.
 
@@ -77,9 +85,9 @@ class Answer:
     truncated: bool = False
 
     def json(self) -> JSON:
-        """Parse the body; None where it is not JSON (or is the JSON null, which says as little)."""
+        """Parse the body; None where it is not JSON, or the null that says as little, or says a thing twice."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, object_pairs_hook=_unambiguous)
         except (ValueError, RecursionError):
             return None
 
@@ -185,19 +193,24 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
     if settled is not None:
         return settled
     told = f"{adapter.title} answered HTTP {answer.status}"
-    said = error_text(answer)
-    detail = f"{told}: {said}" if said else told
-    if answer.status in (401, 403):
-        return FailedPoll(Trouble.UNAUTHORIZED, detail)
-    if answer.status == 429:
-        return FailedPoll(Trouble.THROTTLED, detail)
-    if answer.status == 408 or answer.status >= 500:
-        return FailedPoll(Trouble.UNAVAILABLE, detail)
+    trouble = _trouble(answer.status)
+    if trouble is not None:
+        said = error_text(answer)
+        return FailedPoll(trouble, f"{told}: {said}" if said else told)
     if 300 <= answer.status < 400:
         return FailedPoll(Trouble.UNREADABLE, f"{told}, a redirect, which is never followed")
     if answer.truncated:
         return FailedPoll(Trouble.UNREADABLE, f"{told} with more than {adapter.most_bytes:,} bytes")
     return adapter.read(answer, import_id)
+
+
+def _trouble(status: int) -> Trouble | None:
+    """Give what a status means at every vendor; None where it is the vendor's to say."""
+    if status in (401, 403):
+        return Trouble.UNAUTHORIZED
+    if status == 429:
+        return Trouble.THROTTLED
+    return Trouble.UNAVAILABLE if status == 408 or status >= 500 else None
 
 
 def unreadable(answer: Answer, why: str) -> FailedPoll:

@@ -1,0 +1,44 @@
+"""Puts every vendor that a test class of this folder has as its fixture `vendor` on the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from import_watch.watches import Watches
+
+from tests.conformance.stage import BUCKET, CANARY, Case, Stage, VendorUnderTest, listening
+from tests.loopback_server import servers
+from tests.unit.aws_fixtures import REGION, aws_account, client, watch_table
+
+
+@pytest.fixture(scope="module")
+def watches() -> Iterator[Watches]:
+    """An account in memory, with the template's table."""
+    with pytest.MonkeyPatch.context() as patch, aws_account(patch):
+        client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield watch_table()
+
+
+@pytest.fixture(scope="class")
+def stage(vendor: VendorUnderTest, watches: Watches) -> Iterator[Stage]:
+    """The vendor's poller and servers, for all cases of a class."""
+    with servers() as serve:
+        built = Stage(vendor, serve, watches)
+        with listening(built):
+            yield built
+
+
+@pytest.fixture
+def case(stage: Stage) -> Iterator[Case]:
+    """A watch; whatever it shows, no secret may have been told."""
+    made = Case(stage)
+    yield made
+    assert CANARY not in made.told()
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Say of which vendor a case is."""
+    if "vendor" in request.fixturenames:
+        record_property("conformance", request.getfixturevalue("vendor").adapter.vendor)

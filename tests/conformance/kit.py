@@ -1,0 +1,621 @@
+"""The conformance kit: what every vendor's adapter has to prove, whoever wrote it.
+
+A test module of this folder has a fixture `vendor`, of scope "module", that returns a `VendorUnderTest`, and a subclass
+of `Conformance` whose name begins with `Test`. Nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from import_watch.encoding import to_json
+from import_watch.lifecycle import End, Wait, advance
+from import_watch.model import (
+    FailedPoll,
+    ImportState,
+    LogStatus,
+    Observation,
+    Outcome,
+    Reason,
+    Start,
+    Trouble,
+    Watch,
+)
+from import_watch.notifications import notification
+from import_watch.start_event import InvalidStart
+from import_watch.vendor import Answer, read_answer
+
+from tests.conformance.faults import FAULTS, NOTHING_SENT
+from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths
+from tests.conformance.stage import CANARY, TOLERANCE, Case, Stage, VendorUnderTest
+from tests.loopback_server import Exchange, says
+from tests.unit.aws_fixtures import NOW, a_watch
+
+ENDS = {
+    ImportState.SUCCEEDED: Outcome.SUCCEEDED,
+    ImportState.FAILED: Outcome.FAILED,
+    ImportState.CANCELLED: Outcome.CANCELLED,
+}
+GOOD = (Outcome.SUCCEEDED, Outcome.PARTIAL)
+STRANGE = "Paused for review"
+LARGE_ID = "9007199254740993"
+"""2^53 + 1: the first whole number that a float cannot hold."""
+NO_WATCH = a_watch(vendor="any", watch_id="any#default#1")
+FEW = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def read(vendor: VendorUnderTest, body: Any, status: int = 200) -> Observation | FailedPoll:
+    """Read an answer as the client does."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_answer(vendor.adapter, Answer(status, {}, data), vendor.sample.import_id)
+
+
+def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | End:
+    """Give what a watch becomes by an answer, which can be stored, carried and told."""
+    following = advance(watch, polled, NOW + 60, TOLERANCE)
+    state = json.dumps(to_json(following.watch), allow_nan=False)
+    assert len(state) < 100_000, "the state machine carries it"
+    if isinstance(following, End):
+        json.dumps(to_json(following.ending), ensure_ascii=False, allow_nan=False).encode()
+    return following
+
+
+def outcome(following: Wait | End) -> Outcome | None:
+    """Give how a watch ended, or will once its log is there; None while it goes on."""
+    ending = following.ending if isinstance(following, End) else following.watch.awaiting_log
+    return None if ending is None else ending.outcome
+
+
+class SampleChecks:
+    """The kit's own idea of a vendor is the adapter's."""
+
+    def test_every_answer_of_the_sample_means_its_state(self, vendor: VendorUnderTest) -> None:
+        means = {state: read(vendor, body) for state, body in vendor.sample.answers.items()}
+        assert {state: polled.state for state, polled in means.items() if isinstance(polled, Observation)} == {
+            state: state for state in vendor.sample.answers
+        }
+
+    def test_the_sample_has_every_state_that_the_vendor_has(self, vendor: VendorUnderTest) -> None:
+        known = {state for _raw, state in vendor.adapter.statuses.items()}
+        assert set(vendor.sample.answers) == known
+        assert known >= {ImportState.RUNNING, ImportState.SUCCEEDED, ImportState.FAILED}
+
+    def test_every_mapped_status_means_its_state(self, vendor: VendorUnderTest) -> None:
+        field = vendor.sample.status_field
+        for raw, state in vendor.adapter.statuses.items():
+            polled = read(vendor, vendor.sample.body(state, **{field: raw}))
+            assert isinstance(polled, Observation), raw
+            assert (polled.state, polled.vendor_status) == (state, raw)
+
+    def test_the_import_id_of_the_sample_is_canonical(self, vendor: VendorUnderTest) -> None:
+        assert vendor.adapter.import_id(vendor.sample.import_id) == vendor.sample.import_id
+
+
+class EndChecks:
+    """Every end is told as what it was."""
+
+    @pytest.mark.parametrize("state", ENDS)
+    def test_an_import_that_ends_is_published_as_what_it_ended_as(self, case: Case, state: ImportState) -> None:
+        if state not in case.sample.answers:
+            pytest.skip("this vendor has no such state")
+        assert case.polled_in(ImportState.RUNNING)["action"] == "WAIT"
+        assert case.polled_in(state)["action"] == "PUBLISH"
+        raw = case.sample.body(state)[case.sample.status_field]
+        assert (case.ending.outcome, case.ending.vendor_status) == (ENDS[state], raw)
+        told = notification(case.record, "kit")
+        assert told["type"] == ("ImportCompleted" if state is ImportState.SUCCEEDED else "ImportFailed")
+        assert case.sample.import_id in told["data"]["message"]
+
+    def test_an_import_with_errors_is_a_partial_success(self, case: Case) -> None:
+        if case.sample.partial is None:
+            pytest.skip("this vendor has no partial success")
+        case.says(200, case.sample.partial)
+        assert case.poll()["action"] == "PUBLISH"
+        assert case.ending.outcome is Outcome.PARTIAL
+
+    @pytest.mark.parametrize("state", [ImportState.QUEUED, ImportState.RUNNING])
+    def test_an_import_that_goes_on_is_waited_for(self, case: Case, state: ImportState) -> None:
+        if state not in case.sample.answers:
+            pytest.skip("this vendor has no such state")
+        assert [case.polled_in(state)["action"] for _ in range(3)] == ["WAIT"] * 3
+        assert (case.watch.import_state, case.record.ending) == (state, None)
+
+    @pytest.mark.parametrize("state", ENDS)
+    def test_the_last_answer_and_what_is_known_of_the_log_are_recorded(self, case: Case, state: ImportState) -> None:
+        if state not in case.sample.answers:
+            pytest.skip("this vendor has no such state")
+        case.polled_in(state)
+        assert case.record.answer is not None
+        assert case.record.log is not None
+        assert (case.record.log.status is LogStatus.NONE) is not case.adapter.keeps_log
+
+
+class UnknownStatusChecks:
+    """A status that nobody has mapped is never a success, and never a crash."""
+
+    def test_it_is_borne_for_the_grace_and_then_named(self, case: Case) -> None:
+        case.is_in(ImportState.RUNNING, **{case.sample.status_field: STRANGE})
+        assert case.poll()["action"] == "WAIT"
+        case.pass_time(TOLERANCE.unrecognised - 60)
+        assert case.poll()["action"] == "WAIT"
+        case.pass_time(60)
+        assert case.poll()["action"] == "PUBLISH"
+        assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.UNRECOGNISED_STATUS)
+        assert case.ending.vendor_status == STRANGE
+        assert STRANGE in case.ending.message
+
+    def test_it_is_warned_of(self, case: Case) -> None:
+        case.is_in(ImportState.RUNNING, **{case.sample.status_field: STRANGE})
+        case.poll()
+        assert [line["vendorStatus"] for line in case.log_lines if line["level"] == "WARNING"] == [STRANGE]
+
+    def test_a_known_status_starts_its_grace_anew(self, case: Case) -> None:
+        strange = {case.sample.status_field: STRANGE}
+        case.is_in(ImportState.RUNNING, **strange)
+        case.poll()
+        case.polled_in(ImportState.RUNNING)
+        case.pass_time(TOLERANCE.unrecognised)
+        case.is_in(ImportState.RUNNING, **strange)
+        assert case.poll()["action"] == "WAIT"
+        case.polled_in(ImportState.SUCCEEDED)
+        assert case.ending.outcome is Outcome.SUCCEEDED
+
+
+class CredentialChecks:
+    """A refusal may mean that the secret was rotated: it is fetched again, once."""
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_rotated_secret_is_fetched_past_the_cache_and_used(self, case: Case, status: int) -> None:
+        case.polled_in(ImportState.RUNNING)
+        old = case.rotate()
+        case.accepts_only(case.secret, otherwise=status)
+        assert case.poll()["action"] == "WAIT"
+        assert case.credentials == [old, old, case.secret]
+        assert (case.watch.failures, case.watch.import_state) == (0, ImportState.RUNNING)
+        case.poll()
+        assert case.credentials[3:] == [case.secret]
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_secret_that_was_not_rotated_ends_the_watch_after_two_requests(self, case: Case, status: int) -> None:
+        case.says(status, case.sample.body(ImportState.SUCCEEDED))
+        assert case.poll()["action"] == "PUBLISH"
+        assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.UNAUTHORIZED)
+        assert case.credentials == [case.secret] * 2
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_rotated_secret_that_is_refused_too_ends_the_watch(self, case: Case, status: int) -> None:
+        case.polled_in(ImportState.RUNNING)
+        old = case.rotate()
+        case.says(status)
+        assert case.poll()["action"] == "PUBLISH"
+        assert case.ending.reason == Reason.UNAUTHORIZED
+        assert case.credentials[1:] == [old, case.secret]
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_trouble_at_the_second_request_passes(self, case: Case, status: int) -> None:
+        case.polled_in(ImportState.RUNNING)
+        case.rotate()
+        case.accepts_only("none", otherwise=503)
+        new, otherwise = case.secret, case.stage.api.behave
+
+        def refuse_the_old(exchange: Exchange) -> None:
+            refused = case.stage.credential(exchange.request_seen) != new
+            (says(status) if refused else otherwise)(exchange)
+
+        case.behave(refuse_the_old)
+        assert case.poll()["action"] == "WAIT"
+        assert (case.watch.failures, len(case.asked)) == (1, 3)
+        case.polled_in(ImportState.SUCCEEDED)
+        assert case.ending.outcome is Outcome.SUCCEEDED
+
+
+class NotFoundChecks:
+    """An import that the vendor does not know (yet) is borne for a grace."""
+
+    def answers(self, vendor: VendorUnderTest) -> list[tuple[int, Any]]:
+        """Give every way in which the vendor says so."""
+        known = vendor.sample.answers.get(ImportState.NOT_FOUND)
+        return [*vendor.sample.not_found.items(), *([] if known is None else [(200, known)])]
+
+    def test_there_is_a_way_to_say_so(self, vendor: VendorUnderTest) -> None:
+        assert self.answers(vendor)
+
+    def test_it_is_borne_for_the_grace_and_then_told(self, stage: Stage) -> None:
+        for status, body in self.answers(stage.vendor):
+            case = Case(stage)
+            case.says(status, body)
+            assert case.poll()["action"] == "WAIT"
+            assert (case.watch.import_state, case.watch.failures) == (ImportState.NOT_FOUND, 0)
+            case.pass_time(TOLERANCE.not_found)
+            assert case.poll()["action"] == "PUBLISH"
+            assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.NOT_FOUND)
+
+    def test_an_import_that_appears_in_time_is_watched(self, stage: Stage) -> None:
+        for status, body in self.answers(stage.vendor):
+            case = Case(stage)
+            case.says(status, body)
+            case.poll()
+            case.polled_in(ImportState.RUNNING)
+            case.pass_time(TOLERANCE.not_found)
+            case.polled_in(ImportState.SUCCEEDED)
+            assert case.ending.outcome is Outcome.SUCCEEDED
+
+    def test_404_means_what_the_sample_says(self, case: Case) -> None:
+        case.says(404, case.sample.not_found.get(404, b""))
+        action = case.poll()["action"]
+        reason = case.sample.final.get(404)
+        assert action == ("WAIT" if reason is None else "PUBLISH")
+        assert case.watch.failures == (0 if 404 in case.sample.not_found else 1)
+        if reason is not None:
+            assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, reason)
+
+    @pytest.mark.parametrize("status", [403, 404, 410])
+    def test_an_error_with_the_body_of_a_success_is_none(self, case: Case, status: int) -> None:
+        case.says(status, case.sample.body(ImportState.SUCCEEDED))
+        case.poll()
+        ending = case.record.ending
+        assert ending is None or ending.outcome is Outcome.UNKNOWN
+
+
+HINTS: dict[str, tuple[str, float | None]] = {
+    "seconds": ("40", 40),
+    "a fraction of seconds": ("40.5", 40.5),
+    "seconds with blanks": ("  40 ", 40),
+    "one second": ("1", 5),
+    "epoch seconds": (str(int(NOW) + 40), 40),
+    "epoch seconds that have passed": (str(int(NOW) - 40), 0),
+    "a date-time": ("2026-01-01T00:01:00Z", 60),
+    "a date-time with an offset": ("2026-01-01T02:01:00.000+02:00", 60),
+    "a date-time without a zone": ("2026-01-01T00:01:00", 60),
+    "an HTTP date": ("Thu, 01 Jan 2026 00:01:00 GMT", 60),
+    "an HTTP date that has passed": ("Wed, 31 Dec 2025 23:00:00 GMT", 0),
+    "an HTTP date in 2099": ("Thu, 01 Jan 2099 00:00:00 GMT", 900),
+    "zero": ("0", 0),
+    "a negative number": ("-5", 0),
+    "the least 32-bit number": ("-2147483648", 0),
+    "a day": ("86400", 900),
+    "an absurd number": ("9" * 30, 900),
+    "more than a float holds": ("1e999", None),
+    "NaN": ("nan", None),
+    "a word": ("soon", None),
+    "nothing": ("", None),
+    "an impossible date": ("Thu, 99 Jan 2026 99:99:99 GMT", None),
+    "an impossible offset": ("Thu, 01 Jan 2026 00:01:00 +99999999999999999999", None),
+}
+BACKOFF = 30
+
+
+class ThrottlingChecks:
+    """A vendor that says when to come back is asked again then, within reason."""
+
+    @pytest.mark.parametrize("header", ["Retry_After", "X_RateLimit_Reset"])
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("hint", HINTS)
+    def test_the_wait_is_the_vendors(self, case: Case, header: str, status: int, hint: str) -> None:
+        text, seconds = HINTS[hint]
+        case.says(status, b"busy", **{header: text})
+        waits = self.waited(case)
+        if seconds is None:
+            assert waits == BACKOFF
+        elif seconds == 0:
+            # Neither at once, nor later than with no word at all.
+            assert 5 <= waits <= BACKOFF
+        else:
+            assert math.ceil(seconds) <= waits <= min(900, math.ceil(1.1 * seconds))
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_no_word_at_all_is_backed_off_from(self, case: Case, status: int) -> None:
+        case.says(status)
+        assert [self.waited(case) for _ in range(6)] == [30, 60, 120, 240, 300, 300]
+
+    def test_the_first_header_that_can_be_read_counts(self, case: Case) -> None:
+        case.says(429, b"", Retry_After="soon", X_RateLimit_Reset="40")
+        assert 40 <= self.waited(case) <= 44
+
+    def waited(self, case: Case) -> int:
+        following = case.ask()
+        assert isinstance(following, Wait)
+        return following.seconds
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_the_state_machine_is_told_to_wait_so_long(self, case: Case, status: int) -> None:
+        case.says(status, b"busy", Retry_After="40")
+        result = case.poll()
+        assert result["action"] == "WAIT"
+        assert 40 <= result["seconds"] <= 44
+
+
+class FaultChecks:
+    """A failed poll is not a failed import."""
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_a_fault_passes_and_the_outcome_is_right(self, case: Case, fault: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            FAULTS[fault].cause(case, patch)
+            assert case.poll()["action"] == "WAIT"
+        assert (case.watch.failures, case.watch.vendor_errors) == (1, 1)
+        assert case.watch.import_state is None
+        case.move()
+        case.is_in(ImportState.RUNNING)
+        case.ask()
+        assert (case.watch.failures, case.watch.failing_since, case.watch.last_trouble) == (0, None, None)
+        case.is_in(ImportState.FAILED)
+        assert outcome(case.ask()) is Outcome.FAILED
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_a_fault_that_stays_ends_as_unknown(self, case: Case, fault: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            FAULTS[fault].cause(case, patch)
+            assert outcome(case.ask()) is None
+            case.pass_time(TOLERANCE.failing)
+            following = case.ask()
+        assert isinstance(following, End)
+        assert (following.ending.outcome, following.ending.reason) == (Outcome.UNKNOWN, FAULTS[fault].reason)
+
+    def test_a_fault_that_stays_is_published(self, case: Case) -> None:
+        case.says(502)
+        assert case.poll()["action"] == "WAIT"
+        case.pass_time(TOLERANCE.failing)
+        assert case.poll()["action"] == "PUBLISH"
+        assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.VENDOR_UNAVAILABLE)
+
+    @pytest.mark.parametrize("fault", NOTHING_SENT)
+    def test_nothing_is_sent_before_the_peer_is_known(self, case: Case, fault: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            FAULTS[fault].cause(case, patch)
+            case.ask()
+        assert case.asked == []
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect_is_not_followed(self, case: Case, status: int) -> None:
+        elsewhere = case.stage.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
+        case.says(status, b"", Location=f"{elsewhere.url}/status")
+        assert case.poll()["action"] == "WAIT"
+        assert (len(case.asked), elsewhere.requests) == (1, [])
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    def test_what_a_vendor_in_trouble_says_is_kept(self, case: Case, status: int) -> None:
+        case.says(status, b"The cluster is being moved", Content_Type="text/plain")
+        case.poll()
+        assert "The cluster is being moved" in (case.watch.last_trouble or "")
+        case.pass_time(TOLERANCE.failing)
+        case.poll()
+        assert f"HTTP {status}: The cluster is being moved" in case.ending.message
+
+    @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "all_proxy"])
+    def test_no_proxy_of_the_environment_is_asked(self, case: Case, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        proxy = case.stage.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
+        monkeypatch.setenv(name, proxy.url)
+        case.polled_in(ImportState.RUNNING)
+        assert (len(case.asked), proxy.requests) == (1, [])
+
+
+IDS = [
+    *("a/b", ".", "..", "../../admin", "%2e%2e", "%2F", "..%2f", "a?b=c", "a#b", "a%b", "a%", "a b", "a+b", "a&b"),
+    *("a\r\nHost: elsewhere", "a\x00b", "a\tb", "a\x7fb", "ä", "日本", "a\u202eb", "\ud800", "{import_id}", "{0.a}"),
+    *("a\\b", "a;b", "//elsewhere/x", "http://elsewhere/", "@elsewhere", "x" * 5_000, "", " ", "$(id)", "*"),
+    *("{id}/..", "../{id}", "{id}?x=y", "{id}#x", "{id}%2f", "{id}/", " {id}", "{id}\n", "{id} {id}", "{id}/status"),
+]
+
+
+class IdChecks:
+    """An id is a text, carried as it came; it is one segment of the path, or it is refused."""
+
+    @pytest.mark.parametrize("raw", IDS, ids=lambda raw: repr(raw)[1:25])
+    def test_an_odd_id_is_one_segment_of_the_path_or_refused(self, case: Case, raw: str) -> None:
+        start = case.read_start(json.dumps({"importId": raw.replace("{id}", case.sample.import_id)}))
+        if isinstance(start, InvalidStart):
+            assert [fault.split()[0] for fault in start.faults] == ["importId"]
+            return
+        case.watch_instead(start)
+        case.is_in(ImportState.RUNNING, **self.id_field(case, start.import_id))
+        assert outcome(case.ask()) is None
+        segment = self.segment(case)
+        assert re.fullmatch(r"([A-Za-z0-9._~-]|%[0-9A-F]{2})+", segment)
+        assert segment not in (".", "..")
+        assert (unquote(segment), case.watch.import_state) == (start.import_id, ImportState.RUNNING)
+
+    @pytest.mark.parametrize("written", [f'"{LARGE_ID}"', LARGE_ID, "18446744073709551617"])
+    @pytest.mark.parametrize("answered_as", [str, int])
+    def test_a_large_id_is_carried_digit_for_digit(
+        self, case: Case, written: str, answered_as: type[str | int]
+    ) -> None:
+        digits = written.strip('"')
+        start = case.read_start(f'{{"importId": {written}}}')
+        if case.adapter.import_id(digits) is None:
+            assert isinstance(start, InvalidStart)
+            return
+        assert isinstance(start, Start)
+        case.watch_instead(start)
+        case.is_in(ImportState.SUCCEEDED, **self.id_field(case, answered_as(digits)))
+        assert case.poll()["action"] == "PUBLISH"
+        told = notification(case.record, "kit")
+        assert (self.segment(case), start.import_id, told["data"]["importId"]) == (digits, digits, digits)
+        assert case.ending.outcome is Outcome.SUCCEEDED
+        assert digits in case.ending.message
+
+    def test_an_answer_that_names_another_import_is_unreadable(self, case: Case) -> None:
+        if case.sample.id_field is None:
+            pytest.skip("this vendor's answer has no id")
+        case.is_in(ImportState.SUCCEEDED, **{case.sample.id_field: "1234567"})
+        assert case.poll()["action"] == "WAIT"
+        assert case.watch.failures == 1
+
+    def id_field(self, case: Case, import_id: str | int) -> dict[str, str | int]:
+        return {} if case.sample.id_field is None else {case.sample.id_field: import_id}
+
+    def segment(self, case: Case) -> str:
+        """Give what stood on the wire in the place of the id."""
+        before, after = case.adapter.path.split("{import_id}")
+        (request,) = case.asked
+        assert request.path.startswith(before)
+        assert request.path.endswith(after)
+        return request.path[len(before) : len(request.path) - len(after)]
+
+
+class AnswerChecks:
+    """Whatever an answer holds, reading it raises nothing and never makes a success of what is none."""
+
+    @pytest.mark.parametrize("value", WRONG)
+    def test_a_field_of_a_wrong_type_makes_no_success(self, vendor: VendorUnderTest, value: str) -> None:
+        status = (vendor.sample.status_field,)
+        for state, body in vendor.sample.answers.items():
+            for path in paths(body):
+                ended = outcome(step(read(vendor, changed(body, path, WRONG[value]))))
+                assert ended in (None, ENDS.get(state), *self.worse(state)), path
+                assert path != status or ended is None, "a status of a wrong type ends nothing"
+
+    @pytest.mark.parametrize("state", [*ENDS, ImportState.RUNNING])
+    def test_nothing_but_the_status_is_needed(self, vendor: VendorUnderTest, state: ImportState) -> None:
+        if state not in vendor.sample.answers:
+            pytest.skip("this vendor has no such state")
+        body = vendor.sample.answers[state]
+        nulls = {**dict.fromkeys(body), vendor.sample.status_field: body[vendor.sample.status_field]}
+        assert outcome(step(read(vendor, nulls))) == ENDS.get(state)
+
+    @pytest.mark.parametrize("state", list(ImportState))
+    def test_no_mutation_that_leaves_the_status_makes_a_success(
+        self, vendor: VendorUnderTest, state: ImportState
+    ) -> None:
+        field = vendor.sample.status_field
+        if state is ImportState.UNRECOGNISED:
+            bodies = [vendor.sample.body(ended, **{field: STRANGE}) for ended in ENDS if ended in vendor.sample.answers]
+        else:
+            bodies = [body for known, body in vendor.sample.answers.items() if known is state]
+        if not bodies:
+            pytest.skip("this vendor has no such state")
+
+        @FEW
+        @given(st.one_of([mutations(body, without=field) for body in bodies]))
+        def check(body: Any) -> None:
+            ended = outcome(step(read(vendor, body)))
+            assert ended in (None, ENDS.get(state), *self.worse(state))
+
+        check()
+
+    @pytest.mark.parametrize("state", ENDS)
+    def test_no_mutation_raises(self, vendor: VendorUnderTest, state: ImportState) -> None:
+        if state not in vendor.sample.answers:
+            pytest.skip("this vendor has no such state")
+
+        @FEW
+        @given(mutations(vendor.sample.answers[state], without=None), st.integers(200, 599))
+        def check(body: Any, status: int) -> None:
+            ended = outcome(step(read(vendor, body, status)))
+            assert status == 200 or ended in (None, Outcome.UNKNOWN)
+
+        check()
+
+    def test_no_json_raises_or_is_a_success(self, vendor: VendorUnderTest) -> None:
+        @FEW
+        @given(any_json(), st.integers(200, 599))
+        def check(body: Any, status: int) -> None:
+            assert outcome(step(read(vendor, body, status))) in (None, Outcome.UNKNOWN)
+
+        check()
+
+    def test_no_bytes_raise_or_are_a_success(self, vendor: VendorUnderTest) -> None:
+        @FEW
+        @given(st.binary(max_size=200), st.integers(200, 599))
+        def check(body: bytes, status: int) -> None:
+            assert outcome(step(read(vendor, body, status))) in (None, Outcome.UNKNOWN)
+
+        check()
+
+    @pytest.mark.parametrize("status", [*range(200, 232), *range(300, 310), *range(400, 432), 451, *range(500, 512)])
+    def test_only_200_ends_an_import(self, vendor: VendorUnderTest, status: int) -> None:
+        for body in vendor.sample.answers.values():
+            assert status == 200 or outcome(step(read(vendor, body, status))) in (None, Outcome.UNKNOWN)
+
+    def test_a_body_that_was_cut_is_unreadable(self, vendor: VendorUnderTest) -> None:
+        body = json.dumps(vendor.sample.answers[ImportState.SUCCEEDED]).encode()
+        polled = read_answer(vendor.adapter, Answer(200, {}, body, truncated=True), vendor.sample.import_id)
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is Trouble.UNREADABLE
+
+    def worse(self, state: ImportState) -> tuple[Outcome, ...]:
+        """Give what a success may become where its answer says more; nothing becomes a success."""
+        return (Outcome.PARTIAL, Outcome.FAILED) if state is ImportState.SUCCEEDED else ()
+
+
+class SecrecyChecks:
+    """A vendor may say back what it was sent: nobody is told of it."""
+
+    @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])
+    def test_no_secret_that_is_said_back_is_told(self, case: Case, status: int) -> None:
+        case.behave(lambda exchange: exchange.answer(status, f"{self.sent(exchange)} is not valid here".encode()))
+        self.poll_until_the_end(case)
+        assert CANARY not in case.told()
+
+    @pytest.mark.parametrize("state", ENDS)
+    def test_no_secret_in_any_field_is_told(self, case: Case, state: ImportState) -> None:
+        if state not in case.sample.answers:
+            pytest.skip("this vendor has no such state")
+        body = case.sample.answers[state]
+        fixed = {(case.sample.status_field,), (case.sample.id_field,)}
+
+        def echo(exchange: Exchange) -> None:
+            told = body
+            for path in paths(body):
+                if path not in fixed and not isinstance(self.value(body, path), dict | list):
+                    told = changed(told, path, f"it was {self.sent(exchange)} that failed")
+            exchange.answer(200, told)
+
+        case.behave(echo)
+        self.poll_until_the_end(case)
+        assert CANARY not in case.told()
+        assert CANARY not in json.dumps(notification(case.record, "kit"))
+
+    @pytest.mark.parametrize("before", [150, 160, 170, 180, 190])
+    def test_no_piece_of_a_secret_is_told_where_a_text_is_cut(self, case: Case, before: int) -> None:
+        case.behave(lambda exchange: exchange.answer(503, f"{'x' * before} {self.sent(exchange)}".encode()))
+        self.poll_until_the_end(case)
+        assert CANARY not in case.told()
+
+    def test_no_secret_is_told_as_a_status(self, case: Case) -> None:
+        case.behave(
+            lambda exchange: exchange.answer(
+                200, case.sample.body(ImportState.RUNNING, **{case.sample.status_field: self.sent(exchange)})
+            )
+        )
+        self.poll_until_the_end(case)
+        assert CANARY not in case.told()
+
+    def sent(self, exchange: Exchange) -> str:
+        """Give the header in which the secret, or its token, came."""
+        return next(value for value in exchange.request_seen.headers.values() if CANARY in value)
+
+    def poll_until_the_end(self, case: Case) -> None:
+        case.poll()
+        if case.record.ending is None:
+            case.pass_time(TOLERANCE.failing)
+            case.watch = replace(case.watch, log_polls=2)
+            assert case.poll()["action"] == "PUBLISH"
+
+    def value(self, body: Any, path: tuple[str | int, ...]) -> Any:
+        for key in path:
+            body = body[key]
+        return body
+
+
+class Conformance(
+    SampleChecks,
+    EndChecks,
+    UnknownStatusChecks,
+    CredentialChecks,
+    NotFoundChecks,
+    ThrottlingChecks,
+    FaultChecks,
+    IdChecks,
+    AnswerChecks,
+    SecrecyChecks,
+):
+    """All that a vendor has to prove."""

@@ -1,0 +1,248 @@
+"""The stage of the conformance kit: the real poller of one vendor, an account in memory, and servers that play it.
+
+A `Stage` serves every case of one vendor, as a warm function would; a `Case` is one watch on it, with a connection and
+a secret of its own. All that a case makes the poller say or store is kept, and never may a secret be in it.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from import_watch.connections import Connection, Connections
+from import_watch.encoding import from_json
+from import_watch.hosts import Hosts
+from import_watch.http import Client
+from import_watch.lifecycle import End, Tolerance, Wait, advance, begin
+from import_watch.model import Ending, ImportState, Start, Watch
+from import_watch.observability import logger
+from import_watch.poller import Poller
+from import_watch.start_event import InvalidStart, parse
+from import_watch.vendor import Adapter, ApiKey
+from import_watch.watches import Record, Watches
+
+from tests.conformance.samples import Sample
+from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says
+from tests.unit.aws_fixtures import EXECUTION, NOW, client, stored_item
+
+BUCKET = "log-archive"
+PREFIX = "conformance"
+CANARY = "c4n4ry-5e7d0b"
+"""Is part of every secret and of every token, and so may not be seen anywhere."""
+NOWHERE = "vendor.invalid"
+"""A host that the stack allows and that has no address."""
+TOLERANCE = Tolerance()
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class VendorUnderTest:
+    """A vendor's adapter, wherever it was built, and what the kit has to know besides."""
+
+    adapter: Adapter
+    sample: Sample
+
+
+@dataclass
+class Stage:
+    """The real poller of one vendor, and a server for its API and another for its tokens."""
+
+    vendor: VendorUnderTest
+    serve: Serve
+    watches: Watches
+    api: Server = field(init=False)
+    seller: Server = field(init=False)
+    sold: dict[str, str] = field(default_factory=dict)
+    said: io.StringIO = field(default_factory=io.StringIO)
+
+    def __post_init__(self) -> None:
+        self.api = self.serve(says(500))
+        self.seller = self.serve(self._sell)
+        adapter = self.vendor.adapter
+        hosts = Hosts(allowed=frozenset({NOWHERE}), loopback_http=True)
+        self.connections = Connections(prefix=PREFIX, adapter=adapter, hosts=hosts, cache_seconds=3_600)
+        self.client = Client(adapter, private_addresses=True, clock=lambda: NOW)
+        self.poller = Poller(
+            adapter=adapter,
+            connections=self.connections,
+            client=self.client,
+            watches=self.watches,
+            archive_bucket=BUCKET,
+            tolerance=TOLERANCE,
+        )
+
+    def _sell(self, exchange: Exchange) -> None:
+        """Sell a token that says nothing of the secret it was bought with."""
+        secret = parse_qs(exchange.request_seen.body.decode())["client_secret"][0]
+        token = f"{CANARY}-token-{next(_numbers)}"
+        self.sold[token] = secret
+        exchange.answer(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
+
+    def credential(self, request: Request) -> str:
+        """Give the secret that a request to the API goes back to."""
+        authentication = self.vendor.adapter.authentication
+        if isinstance(authentication, ApiKey):
+            return request.headers[authentication.header.lower()]
+        return self.sold[request.headers["authorization"].removeprefix("Bearer ")]
+
+
+@dataclass
+class Case:
+    """One watch of one import, polled as the state machine would."""
+
+    stage: Stage
+    connection: str = field(init=False)
+    start: Start = field(init=False)
+    watch: Watch = field(init=False)
+    secret: str = ""
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.connection = f"case-{next(_numbers)}"
+        self.said_before = self.stage.said.tell()
+        self.stage.api.requests.clear()
+        self.stage.seller.requests.clear()
+        client("secretsmanager").create_secret(Name=self._secret_name, SecretString=self._new_secret())
+        self.watch_instead(Start(self.adapter.vendor, self.sample.import_id, self.connection))
+
+    @property
+    def adapter(self) -> Adapter:
+        return self.stage.vendor.adapter
+
+    @property
+    def sample(self) -> Sample:
+        return self.stage.vendor.sample
+
+    @property
+    def _secret_name(self) -> str:
+        return f"{PREFIX}/{self.adapter.vendor}/{self.connection}"
+
+    def _new_secret(self, base_url: str | None = None) -> str:
+        self.secret = f"{CANARY}-secret-{next(_numbers)}"
+        known = {"secret": self.secret, "token_url": f"{self.stage.seller.url}/token"}
+        connection = {name: value.format(**known) for name, value in self.sample.fields.items()}
+        return json.dumps({**connection, "baseUrl": base_url or self.stage.api.url})
+
+    def rotate(self, base_url: str | None = None) -> str:
+        """Put a new secret into the connection; give the one before."""
+        before, text = self.secret, self._new_secret(base_url)
+        client("secretsmanager").put_secret_value(SecretId=self._secret_name, SecretString=text)
+        return before
+
+    def move(self, base_url: str | None = None) -> None:
+        """Lead the connection elsewhere, and have that known at once."""
+        self.rotate(base_url)
+        self.stage.connections.get(self.connection, fresh=True)
+
+    def read_start(self, text: str) -> Start | InvalidStart:
+        """Read the detail of a start event, as JSON text, with this case's vendor and connection."""
+        detail = {**json.loads(text), "vendor": self.adapter.vendor, "connection": self.connection}
+        return parse({"detail": detail}, (self.adapter.vendor,), lambda _name: self.adapter)
+
+    def watch_instead(self, start: Start) -> None:
+        """Make another import this case's; the first poll writes it into the table."""
+        self.start = start
+        self.watch = begin(start, time.time(), TOLERANCE).watch
+
+    def behave(self, behaviour: Behaviour) -> None:
+        self.stage.api.behave = behaviour
+
+    def says(self, status: int, body: Any = b"", **headers: str) -> None:
+        self.behave(says(status, body, **headers))
+
+    def is_in(self, state: ImportState, **changes: Any) -> None:
+        """Have the vendor say that the import is in a state."""
+        self.says(200, self.sample.body(state, **changes))
+
+    def accepts_only(self, secret: str, otherwise: int) -> None:
+        """Have the vendor refuse every other secret."""
+
+        def behaviour(exchange: Exchange) -> None:
+            right = self.stage.credential(exchange.request_seen) == secret
+            exchange.answer(200 if right else otherwise, self.sample.body(ImportState.RUNNING) if right else b"")
+
+        self.behave(behaviour)
+
+    def poll(self) -> dict[str, Any]:
+        """Poll once; the watch goes through JSON, as between two states."""
+        if not self.results:
+            self.stage.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.keeps_log)
+        result: dict[str, Any] = json.loads(json.dumps(self.stage.poller.poll(self.watch), allow_nan=False))
+        self.watch = from_json(Watch, result["watch"])
+        self.results.append(result)
+        return result
+
+    def ask(self) -> Wait | End:
+        """Poll once, but store nothing: a poll of the table in memory takes ten times as long as all else."""
+        connection = self.stage.connections.get(self.connection)
+        assert isinstance(connection, Connection)
+        polled = self.stage.client.ask(connection, self.watch.import_id)[1]
+        following = advance(self.watch, polled, time.time(), TOLERANCE)
+        self.watch = following.watch
+        return following
+
+    def polled_in(self, state: ImportState) -> dict[str, Any]:
+        """Poll the import in a state."""
+        self.is_in(state)
+        return self.poll()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the watch, and all that it remembers, be so much older."""
+        times = [
+            part.name for part in fields(Watch) if part.name.endswith(("_at", "_since")) or part.name == "deadline"
+        ]
+        older = {name: at - seconds for name in times if (at := getattr(self.watch, name)) is not None}
+        self.watch = replace(self.watch, **older)
+
+    @property
+    def asked(self) -> list[Request]:
+        """Give what the API was asked."""
+        return self.stage.api.requests
+
+    @property
+    def credentials(self) -> list[str]:
+        """Give the secret behind every request to the API."""
+        return [self.stage.credential(request) for request in self.asked]
+
+    @property
+    def record(self) -> Record:
+        found = self.stage.watches.get(self.watch.watch_id)
+        assert found is not None
+        return found
+
+    @property
+    def ending(self) -> Ending:
+        """Give how the watch ended, as the table has it."""
+        ending = self.record.ending
+        assert ending is not None, self.results
+        return ending
+
+    @property
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Give what was logged, line by line."""
+        return [json.loads(line) for line in self._said().splitlines()]
+
+    def _said(self) -> str:
+        return self.stage.said.getvalue()[self.said_before :]
+
+    def told(self) -> str:
+        """Give all that this case made the poller log, give back or store, but for what it archived."""
+        stored = stored_item(self.watch.watch_id) if self.results else self.watch
+        return "\n".join((self._said(), repr(self.results), repr(stored)))
+
+
+@contextmanager
+def listening(stage: Stage) -> Iterator[None]:
+    """Have the logger's lines kept by the stage."""
+    handler = cast("logging.StreamHandler[Any]", logger.registered_handler)
+    before = handler.setStream(stage.said)
+    yield
+    handler.setStream(before)
