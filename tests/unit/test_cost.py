@@ -77,7 +77,7 @@ def test_more_of_anything_costs_more(dearer: Watch) -> None:
 
 def test_every_further_execution_pays_for_its_functions_and_not_only_for_its_transitions() -> None:
     one, two = (estimated_cost(replace(WATCH, executions=executions)) for executions in (1, 2))
-    functions = 2 * 0.20 / 1e6 + 0.5 * 0.25 * 13.33 / 1e6
+    functions = 2 * 0.20 / 1e6 + 0.5 * 0.5 * 13.33 / 1e6
     assert two - one == pytest.approx(TRANSITIONS_PER_EXECUTION * 25.00 / 1e6 + functions, abs=1.1e-6)
 
 

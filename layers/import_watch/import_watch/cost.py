@@ -22,7 +22,7 @@ PUBLISH = 0.50 / 1e6
 PUT = 5.00 / 1e6
 """S3 Standard, one PUT."""
 
-MEMORY_GB = 0.25
+MEMORY_GB = 0.5
 """Memory of every function in the template."""
 OTHER_SECONDS = 0.5
 """Billed time of register_watch and publish_outcome together, cold starts included."""
