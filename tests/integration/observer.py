@@ -42,6 +42,11 @@ class Observer:
         self._collect()
         return self._messages[watch_id]
 
+    def all_messages(self) -> dict[str, list[Message]]:
+        """Give all that was told until now, by watch."""
+        self._collect()
+        return dict(self._messages)
+
     def item(self, watch_id: str) -> dict[str, Any]:
         """Give the item of a watch."""
         found = self.stack.client("dynamodb").get_item(

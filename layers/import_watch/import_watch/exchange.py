@@ -184,15 +184,8 @@ class _Adapter(HTTPAdapter):
                 super().close()
                 sockets.closed(self)
 
-        class Secure(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                opened = super()._new_conn()
-                sockets.opened(self, opened)
-                return opened
-
-            def close(self) -> None:
-                super().close()
-                sockets.closed(self)
+        class Secure(Plain, HTTPSConnection):
+            """The same, for TLS."""
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
