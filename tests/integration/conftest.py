@@ -10,7 +10,7 @@ from local.stack import LocalStack
 from tests.integration.observer import Observer
 
 WAIT_SCALE = 0.05
-SHORT_PATIENCE = {"NotFoundSeconds": "12", "UnrecognisedSeconds": "4", "FailingSeconds": "5"}
+SHORT_PATIENCE = {"NotFoundSeconds": "30", "UnrecognisedSeconds": "4", "FailingSeconds": "5"}
 
 
 @pytest.fixture(scope="session")

@@ -546,3 +546,24 @@ class TestSpoiltAnswers:
     def test_an_import_id_is_canonical_or_refused(self, vendor: str, raw: str) -> None:
         found = adapter(vendor).import_id(raw)
         assert found is None or (found.isascii() and adapter(vendor).import_id(found) == found)
+
+
+@pytest.mark.parametrize("text", ["3 articles could not be imported.", "The archive is corrupt.", "~"])
+def test_an_error_beside_a_completed_document360_import_makes_it_partial(text: str) -> None:
+    found = seen("document360", {"status": "Completed", "success": False, "errors": [{"description": text}]})
+    assert (found.state, found.counts["errors"]) == (ImportState.SUCCEEDED, 1)
+    assert [problem.text for problem in found.problems] == [text]
+
+
+def test_warnings_and_information_of_a_document360_answer_are_told() -> None:
+    body = {
+        "status": "Completed",
+        "warnings": [{"description": "A link leads nowhere."}],
+        "information": [{"description": "18 categories."}],
+    }
+    found = seen("document360", body)
+    assert [(problem.severity, problem.text) for problem in found.problems] == [
+        (Severity.WARNING, "A link leads nowhere."),
+        (Severity.INFO, "18 categories."),
+    ]
+    assert (found.counts["warnings"], found.counts["errors"]) == (1, 0)

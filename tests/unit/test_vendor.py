@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from import_watch.model import TEXT_KEPT, FailedPoll, ImportState, Trouble
 from import_watch.vendor import (
     LONGEST_ID,
+    MOST_BYTES,
+    MOST_BYTES_WITH_LOG,
     Answer,
     StatusMap,
     clean,
@@ -364,3 +366,25 @@ class TestUrl:
         assert parts.path.startswith(prefix)
         assert parts.path.endswith(suffix)
         assert parts.path.count("/") == adapter(vendor).path.count("/")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z"])
+def test_a_date_that_stands_for_none_is_none(text: str) -> None:
+    assert time_of(text) is None
+
+
+def test_a_date_of_our_century_is_a_time() -> None:
+    assert time_of("2000-01-01T00:00:00Z") == 946_684_800.0
+
+
+def test_what_is_read_of_an_answer_is_what_is_documented() -> None:
+    assert (MOST_BYTES, MOST_BYTES_WITH_LOG) == (1_048_576, 5_242_880)
+    assert [VENDORS.adapter(name).most_bytes for name in VENDORS.names] == [5_242_880, 1_048_576, 1_048_576]
+
+
+@pytest.mark.parametrize("status", [402, 418, 451, 499])
+def test_a_refusal_that_is_nobodys_in_particular_is_the_adapters_to_read(status: int) -> None:
+    for name in VENDORS.names:
+        polled = read_answer(VENDORS.adapter(name), Answer(status, {}, b"no"), "1")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is Trouble.UNREADABLE
