@@ -86,6 +86,13 @@ def test_a_success_is_told_with_its_warnings() -> None:
     assert warned == "Import import-4711 at egain completed with 1,234 warnings; see its log."
 
 
+def test_a_validation_that_found_errors_left_nothing_out() -> None:
+    text = messages.ended(
+        replace(WATCH, job_type="Validation"), Outcome.PARTIAL, replace(SUCCEEDED, counts={"errors": 3})
+    )
+    assert text == ("Validation import-4711 at egain found 3 errors: see its log, and mend them before you import.")
+
+
 def test_a_partial_success_is_told_with_its_errors() -> None:
     assert "1 error:" in EVERY["ended"][2]
 

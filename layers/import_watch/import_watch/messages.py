@@ -16,6 +16,8 @@ def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
             return f"{what} completed" + (f" with {_count(warnings, 'warning')}; see its log." if warnings else ".")
         case Outcome.PARTIAL:
             errors = seen.counts.get("errors", 0)
+            if _is_validation(watch):
+                return f"{what} found {_count(errors, 'error')}: see its log, and mend them before you import."
             return f"{what} completed, but with {_count(errors, 'error')}: see its log for what was left out."
         case Outcome.CANCELLED:
             kept = " (what it had completed by then remains)" if seen.counts.get("processed") else ""
@@ -128,9 +130,13 @@ def _what(watch: Watch) -> str:
     kind = (watch.job_type or "import").lower()
     if kind == "import":
         return f"Import {watch.import_id} at {_vendor(watch)}"
-    if kind == "validation":
+    if _is_validation(watch):
         return f"Validation {watch.import_id} at {_vendor(watch)}"
     return f"Import {watch.import_id} ({watch.job_type}) at {_vendor(watch)}"
+
+
+def _is_validation(watch: Watch) -> bool:
+    return (watch.job_type or "").lower() == "validation"
 
 
 def _vendor(watch: Watch) -> str:
