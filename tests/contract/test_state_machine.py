@@ -50,10 +50,24 @@ def test_every_state_leads_on_or_ends() -> None:
 def test_every_task_has_a_timeout_a_retry_and_a_catch_that_leads_somewhere(name: str) -> None:
     state = STATES[name]
     assert state["TimeoutSeconds"] > 0
-    assert [retry["ErrorEquals"] for retry in state["Retry"]] == [["States.TaskFailed", "States.Timeout"]]
+    assert state["Retry"][-1]["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
     assert [catcher["ErrorEquals"] for catcher in state["Catch"]] == [["States.ALL"]]
     # What the task was given stays there, for whoever has to tell of the failure.
     assert state["Catch"][0]["ResultPath"] == "$.error"
+
+
+@pytest.mark.parametrize("name", ["RegisterWatch", "PollVendor"])
+def test_trouble_that_passes_is_borne_for_longer_than_a_function_that_is_broken(name: str) -> None:
+    passing, broken = STATES[name]["Retry"]
+    assert {"Lambda.TooManyRequestsException", "ThrottlingException"} <= set(passing["ErrorEquals"])
+    assert longest(passing) > 10 * 60
+    assert longest(broken) < 3 * 60
+
+
+def longest(retry: dict[str, Any]) -> float:
+    """Give the seconds that retries take without jitter, which only shortens."""
+    waits = (retry["IntervalSeconds"] * retry["BackoffRate"] ** attempt for attempt in range(retry["MaxAttempts"]))
+    return float(sum(min(wait, retry["MaxDelaySeconds"]) for wait in waits))
 
 
 def test_a_failed_task_leads_to_the_publishing_and_a_failed_publishing_to_a_failed_execution() -> None:
