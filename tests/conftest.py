@@ -1,4 +1,4 @@
-"""What holds for the whole suite: how it reports.
+"""What holds for the whole suite: that nothing in it tells a secret, and how it reports.
 
 It stands here, and not beside the tests it counts, because the coordinator of several workers loads no conftest below.
 """
@@ -9,12 +9,31 @@ from collections import Counter
 
 import pytest
 
+from tests.leaks import leaks
+
+TOLD: dict[str, list[str]] = {}
+"""Tests that told a secret, and which."""
+
 # These hold assertions and are not test modules themselves.
 pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.stage")
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Look through what every test printed, logged and raised."""
+    if found := leaks(report):
+        TOLD.setdefault(report.nodeid, []).extend(found)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which a secret was told, whatever its tests say."""
+    if TOLD:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many conformance cases each vendor went through."""
+    for test, secrets in TOLD.items():
+        terminalreporter.write_line(f"{test} told a secret: {', '.join(sorted(set(secrets)))}", red=True)
     reports = [report for kind in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(kind, [])]
     counts = Counter(
         str(value)
