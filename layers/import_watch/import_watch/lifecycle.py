@@ -140,11 +140,11 @@ def advance(
     if ending is not None and _log_may_follow(ending, polled):
         return _await_log(watch, ending, polled, None, now, seconds)
     if ending is not None:
-        return End(replace(watch, next_poll_at=None), ending)
+        return _end(watch, ending)
     if now >= watch.deadline:
-        return End(replace(watch, next_poll_at=None), _timed_out(watch, polled, now))
+        return _end(watch, _timed_out(watch, polled, now))
     if watch.polls >= MOST_POLLS:
-        return End(replace(watch, next_poll_at=None), broken(watch, now, f"{MOST_POLLS:,} polls and no end"))
+        return _end(watch, broken(watch, now, f"{MOST_POLLS:,} polls and no end"))
     # The last poll falls on the deadline, so that a watch never gives up on an import that had just ended.
     until_deadline = max(math.ceil(watch.deadline - now), math.ceil(policy.floor))
     return _wait(watch, now, min(seconds, until_deadline))
@@ -304,6 +304,10 @@ def _wait(watch: Watch, now: float, seconds: int) -> Wait:
     return Wait(replace(watch, next_poll_at=now + seconds), seconds)
 
 
+def _end(watch: Watch, ending: Ending) -> End:
+    return End(replace(watch, next_poll_at=None), ending)
+
+
 def _log_may_follow(ending: Ending, polled: Observation | FailedPoll) -> bool:
     finished = ending.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL)
     return finished and isinstance(polled, Observation) and isinstance(polled.log, MissingLog) and polled.log.expected
@@ -328,9 +332,9 @@ def _await_log(
         and seen_now.outcome is not Outcome.UNKNOWN
     ):
         complete = replace(seen_now, detected_at=first.detected_at, detection_lag_seconds=first.detection_lag_seconds)
-        return End(replace(watch, awaiting_log=None, log_missing=None, next_poll_at=None), complete)
+        return _end(replace(watch, awaiting_log=None, log_missing=None), complete)
     in_time = now + seconds - first.detected_at <= MOST_LOG_POLLS * LOG_POLL_SECONDS + LOG_POLL_SECONDS
     if watch.log_polls < MOST_LOG_POLLS and in_time:
         return _wait(replace(watch, awaiting_log=first, log_polls=watch.log_polls + 1), now, seconds)
     told = replace(first, message=messages.without_log(watch, first.message, watch.log_missing))
-    return End(replace(watch, awaiting_log=None, next_poll_at=None), told)
+    return _end(replace(watch, awaiting_log=None), told)

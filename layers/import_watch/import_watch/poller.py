@@ -176,15 +176,16 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
 @cache
 def _poller() -> Poller:
     adapter: Adapter = importlib.import_module("adapter").ADAPTER
+    hosts = settings.hosts()
     return Poller(
         adapter=adapter,
         connections=Connections(
             prefix=settings.text("SECRET_PREFIX"),
             adapter=adapter,
-            hosts=settings.hosts(),
+            hosts=hosts,
             cache_seconds=settings.whole("SECRET_CACHE_SECONDS"),
         ),
-        client=Client(adapter, private_addresses=settings.hosts().loopback_http),
+        client=Client(adapter, private_addresses=hosts.loopback_http),
         watches=Watches(settings.text("TABLE_NAME"), settings.retention_seconds()),
         archive_bucket=settings.text("ARCHIVE_BUCKET"),
         tolerance=settings.tolerance(),

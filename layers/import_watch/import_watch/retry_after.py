@@ -7,9 +7,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from import_watch.model import parse_iso
+from import_watch.pacing import LONGEST_RETRY_AFTER
 from import_watch.vendor import Answer
-
-LONGEST_RETRY_AFTER = 900.0
 
 
 def retry_after(answer: Answer, now: float) -> float | None:
@@ -27,7 +26,7 @@ def retry_after(answer: Answer, now: float) -> float | None:
         told = answer.headers.get(name, "").strip()
         seconds = _seconds(told, now)
         if seconds is not None:
-            return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+            return min(max(seconds, 0.0), float(LONGEST_RETRY_AFTER))
     return None
 
 
