@@ -42,7 +42,8 @@ def standings(dynamodb: Any, table_name: str) -> dict[str, Standing]:
     for page in dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True):
         for item in page["Items"]:
             values = {name: read(value) for name, value in item.items()}
-            found[values["watchId"]] = _standing(values)
+            if "importId" in values:  # what connections share has none
+                found[values["watchId"]] = _standing(values)
     return found
 
 

@@ -132,4 +132,6 @@ ADAPTER = vendor.Adapter(
     import_id=vendor.printable_id,
     import_id_hint="the id that the import request gave, without blanks",
     most_bytes=vendor.MOST_BYTES_WITH_LOG,
+    # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].
+    requests_per_minute=60,
 )

@@ -62,7 +62,7 @@ def _progress(progress: dict[str, Any]) -> model.ReportedProgress | None:
         return model.ReportedProgress(min(1.0, processed / total), 1 / total)
     percentage = vendor.number_of(progress.get("percentage"))
     if percentage is not None and 0 <= percentage <= 100:
-        return model.ReportedProgress(percentage / 100, 0.01)
+        return model.ReportedProgress(percentage / 100)
     return None
 
 

@@ -1,24 +1,20 @@
 """publish_outcome: tells SNS how a watch ended, once.
 
-Every failure of the state machine ends here too. One of register_watch comes with the start event in place of a
+Every failure of the state machine ends here too. One of register_watch comes with the execution's input in place of a
 watch, so this function can register as well, and its package is the whole `functions` folder for the same reason.
 """
 
 from __future__ import annotations
 
 import time
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from import_watch import settings
-from import_watch.encoding import from_json
-from import_watch.model import JSON, Watch
-from import_watch.notifications import Topic
+from import_watch.assembly import publisher, registrar
+from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
-from import_watch.publication import publish
-from import_watch.registration import Vendors, register
-from import_watch.watches import Watches
+from import_watch.registration import Vendors
+from import_watch.succession import RESUME
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,24 +25,13 @@ VENDORS = Vendors(Path(__file__).parents[1])
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation by the state machine: `{"input": <what it holds>, "execution": …}`."""
     held, execution, now = event["input"], event["execution"], time.time()
-    if "watch" in held:
-        watch = from_json(Watch, held["watch"])
-    else:
-        registration = register(held, execution, now, VENDORS, _watches(), settings.tolerance())
-        watch = registration.watch
+    owned = held.get("watch") or held.get(RESUME)
+    if owned is None:
+        registration = registrar(VENDORS).register(held, execution, now)
+        owned = {"watchId": registration.watch.watch_id, "generation": registration.watch.generation}
         if registration.action == "ALREADY_WATCHED":
-            return {"action": "ALREADY_WATCHED", "watchId": watch.watch_id}
-    speak_of(watch.watch_id, execution, generation=watch.generation)
-    action = publish(watch, held.get("error"), now, _watches(), _topic(), settings.text("SOURCE"))
+            return {"action": "ALREADY_WATCHED", "watchId": owned["watchId"]}
+    speak_of(owned["watchId"], execution, generation=owned["generation"])
+    action = publisher().publish_for(owned["watchId"], owned["generation"], held.get("error"), now)
     logger.info("outcome", action=action)
-    return {"action": action, "watchId": watch.watch_id}
-
-
-@cache
-def _watches() -> Watches:
-    return Watches(settings.text("TABLE_NAME"), settings.retention_seconds())
-
-
-@cache
-def _topic() -> Topic:
-    return Topic(settings.text("TOPIC_ARN"))
+    return {"action": action, "watchId": owned["watchId"]}

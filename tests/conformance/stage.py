@@ -17,21 +17,23 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 from urllib.parse import parse_qs
 
+from import_watch.archiving import Archiving
 from import_watch.connections import Connection, Connections
 from import_watch.encoding import from_json
 from import_watch.hosts import Hosts
 from import_watch.http import Client
-from import_watch.lifecycle import End, Tolerance, Wait, advance, begin
-from import_watch.model import Ending, ImportState, Start, Watch
+from import_watch.lifecycle import End, Wait, advance, begin
+from import_watch.model import Ending, ImportState, Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
 from import_watch.poller import Poller
+from import_watch.schedule import DEFAULT_POLICY
 from import_watch.start_event import InvalidStart, parse
 from import_watch.vendor import Adapter, ApiKey
 from import_watch.watches import Record, Watches
 
 from tests.conformance.samples import Sample
 from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says
-from tests.unit.aws_fixtures import EXECUTION, NOW, client, stored_item
+from tests.unit.aws_fixtures import EXECUTION, NOW, TABLE, client, connection_states, stored_item
 
 BUCKET = "log-archive"
 PREFIX = "conformance"
@@ -75,8 +77,11 @@ class Stage:
             connections=self.connections,
             client=self.client,
             watches=self.watches,
-            archive_bucket=BUCKET,
+            states=connection_states(),
+            archiving=Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log),
             tolerance=TOLERANCE,
+            policy=DEFAULT_POLICY,
+            hand_over_polls=200,
         )
 
     def _sell(self, exchange: Exchange) -> None:
@@ -175,7 +180,7 @@ class Case:
         """Poll once; the watch goes through JSON, as between two states."""
         if not self.results:
             self.stage.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.keeps_log)
-        result: dict[str, Any] = json.loads(json.dumps(self.stage.poller.poll(self.watch), allow_nan=False))
+        result: dict[str, Any] = json.loads(json.dumps(self.stage.poller.poll(self.watch, EXECUTION), allow_nan=False))
         self.watch = from_json(Watch, result["watch"])
         self.results.append(result)
         return result
@@ -201,6 +206,12 @@ class Case:
         ]
         older = {name: at - seconds for name in times if (at := getattr(self.watch, name)) is not None}
         self.watch = replace(self.watch, **older)
+        # Nor is the vendor's word to keep away younger than the watch.
+        client("dynamodb").update_item(
+            TableName=TABLE,
+            Key={"watchId": {"S": connection_key(self.watch.vendor, self.watch.connection)}},
+            UpdateExpression="REMOVE throttledUntil",
+        )
 
     @property
     def asked(self) -> list[Request]:

@@ -70,14 +70,15 @@ def longest(retry: dict[str, Any]) -> float:
     return float(sum(min(wait, retry["MaxDelaySeconds"]) for wait in waits))
 
 
-def test_a_failed_task_leads_to_the_publishing_and_a_failed_publishing_to_a_failed_execution() -> None:
+def test_a_failed_task_leads_to_the_publishing_and_what_cannot_be_done_to_a_failed_execution() -> None:
     caught = {name: STATES[name]["Catch"][0]["Next"] for name in TASKS}
     assert caught == {
         "RegisterWatch": "PublishOutcome",
         "PollVendor": "PublishOutcome",
+        "HandOver": "NotHandedOver",
         "PublishOutcome": "OutcomeNotPublished",
     }
-    assert STATES["OutcomeNotPublished"]["Type"] == "Fail"
+    assert {STATES[name]["Type"] for name in ("OutcomeNotPublished", "NotHandedOver")} == {"Fail"}
 
 
 def test_no_vendor_is_named() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import boto3
 import pytest
-from import_watch.model import Ending, Outcome, Start, Watch
-from import_watch.registration import Vendors
+from import_watch.connection_state import ConnectionState, ConnectionStates
+from import_watch.executions import Executions
+from import_watch.model import Ending, Outcome, Start, Tolerance, Watch
+from import_watch.registration import Registrar, Vendors
 from import_watch.vendor import Adapter
 from import_watch.watches import Record, Watches
 from moto import mock_aws
@@ -59,6 +61,30 @@ def watch_table() -> Watches:
     """Create the table as the template has it."""
     client("dynamodb").create_table(TableName=TABLE, **_table())
     return Watches(TABLE, RETENTION, client("dynamodb"))
+
+
+def connection_states() -> ConnectionStates:
+    """Give what connections share, in that table."""
+    return ConnectionStates(TABLE, client("dynamodb"))
+
+
+def shared(vendor: str = "voyado", connection: str = "default") -> ConnectionState:
+    """Give what the watches of a connection share."""
+    return connection_states().get(vendor, connection, consistent=True)
+
+
+def state_machine() -> str:
+    """Create a state machine whose executions run until they are stopped, start the first, and give its ARN."""
+    arn: str = client("stepfunctions").create_state_machine(
+        name="watch", definition="{}", roleArn="arn:aws:iam::123456789012:role/watch"
+    )["stateMachineArn"]
+    client("stepfunctions").start_execution(stateMachineArn=arn, name="first")
+    return arn
+
+
+def registrar(watches: Watches) -> Registrar:
+    """Give what registers start events in that table."""
+    return Registrar(VENDORS, watches, connection_states(), Executions(client("stepfunctions")), Tolerance())
 
 
 def stored_item(watch_id: str) -> dict[str, Any]:

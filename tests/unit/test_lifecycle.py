@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from import_watch.encoding import from_json, to_json
-from import_watch.lifecycle import End, Tolerance, Wait, advance, begin, broken
+from import_watch.endings import broken
+from import_watch.lifecycle import End, Wait, advance, begin
 from import_watch.model import (
     Ending,
     FailedPoll,
@@ -27,6 +28,7 @@ from import_watch.model import (
     Severity,
     Start,
     StoredLog,
+    Tolerance,
     Trouble,
     Watch,
 )
@@ -607,15 +609,6 @@ def test_a_start_that_is_put_off_from_poll_to_poll_is_not_waited_for() -> None:
 def test_a_start_that_moves_on_with_the_clock_does_not_keep_an_import_young() -> None:
     first, again = (replace(RUNNING, started_at=T0 + seconds) for seconds in (100, 500))
     assert wait_after((100, first), (500, again)).seconds > 30
-
-
-def test_a_watch_ends_before_the_history_of_its_execution_is_full() -> None:
-    step: Wait | End = begin(START, T0, MONTH)
-    polls = 0
-    while isinstance(step, Wait):
-        polls += 1
-        step = advance(step.watch, replace(QUEUED, started_at=None) if polls % 2 else RUNNING, T0 + 5 * polls, MONTH)
-    assert (polls, step.ending.reason) == (2_500, "WATCH_BROKEN")
 
 
 def test_an_announced_start_is_slept_to_also_after_a_failed_poll() -> None:

@@ -53,8 +53,9 @@ EVERY = {
     "misconfigured": [messages.misconfigured(WATCH, "its secret has no clientId.")],
     "vendor_unavailable": [messages.vendor_unavailable(WATCH, "HTTP 503", 3_600)],
     "unreadable": [messages.unreadable(WATCH, "HTTP 200: the body is not a JSON object", 3_600)],
-    "timed_out": [messages.timed_out(WATCH, 86_400, polled) for polled in (RUNNING, QUEUED, NO_ANSWER)],
+    "timed_out": [messages.timed_out(WATCH, 86_400, polled) for polled in (RUNNING, QUEUED, NO_ANSWER, None)],
     "invalid_event": [messages.invalid_event(["importId must be import-4711", "vendor must be one of egain, voyado"])],
+    "watch_stopped": [messages.watch_stopped(WATCH)],
     "watch_broken": [messages.watch_broken(WATCH, "States.Timeout")],
 }
 TEXTS = [pytest.param(text, id=f"{name}-{n}") for name, texts in EVERY.items() for n, text in enumerate(texts)]

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from import_watch.model import LogRecord, LogStatus, Outcome, Problem, Severity, Watch
 from import_watch.notifications import Topic
-from import_watch.publication import publish
+from import_watch.publication import Publisher
 from import_watch.watches import Record, Watches
 
 from tests.unit.aws_fixtures import (
@@ -23,6 +23,7 @@ from tests.unit.aws_fixtures import (
     an_ending,
     aws_account,
     client,
+    connection_states,
     indexed,
     watch_table,
 )
@@ -50,7 +51,8 @@ class Account:
         return watch
 
     def publish(self, watch: Watch, error: Any = None, now: float = NOW + 90) -> str:
-        return publish(watch, error, now, self.watches, self.topic, "/import-watch/stack")
+        publisher = Publisher(self.watches, connection_states(), self.topic, "/import-watch/stack")
+        return publisher.publish_for(watch.watch_id, watch.generation, error, now)
 
     def record(self, watch: Watch) -> Record:
         found = self.watches.get(watch.watch_id)
@@ -108,7 +110,9 @@ class TestEndedWatch:
         account.watches.end(watch, an_ending())
         gone = Topic(f"arn:aws:sns:{REGION}:123456789012:gone", client("sns"))
         with pytest.raises(ClientError):
-            publish(watch, None, NOW, account.watches, gone, "/import-watch/stack")
+            Publisher(account.watches, connection_states(), gone, "/import-watch/stack").publish_for(
+                watch.watch_id, watch.generation, None, NOW
+            )
         assert account.record(watch).published_at is None
         assert account.publish(watch) == "PUBLISHED"
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.lifecycle import Tolerance
 from import_watch.model import ImportState, Outcome, watch_id
-from import_watch.registration import Registration, Vendors, register
+from import_watch.registration import Registration, Vendors
 from import_watch.watches import Record, Watches
 
 from local.paths import FUNCTIONS
@@ -23,6 +22,8 @@ from tests.unit.aws_fixtures import (
     an_ending,
     aws_account,
     indexed,
+    registrar,
+    state_machine,
     watch_table,
 )
 
@@ -33,6 +34,7 @@ JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
 @pytest.fixture
 def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
     with aws_account(monkeypatch):
+        state_machine()
         yield watch_table()
 
 
@@ -43,7 +45,7 @@ def event(event_id: str | None = "11111111-2222-3333-4444-555555555555", **chang
 
 
 def started(watches: Watches, given: Any, execution: str = EXECUTION, now: float = NOW) -> Registration:
-    return register(given, execution, now, VENDORS, watches, Tolerance())
+    return registrar(watches).register(given, execution, now)
 
 
 def recorded(watches: Watches, done: Registration) -> Record:
@@ -116,7 +118,7 @@ class TestDuplicate:
     def test_the_same_execution_gets_the_same_again(self, watches: Watches) -> None:
         first = started(watches, event())
         again = started(watches, event(), EXECUTION, NOW + 3)
-        assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, first.seconds)
+        assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, first.seconds - 3)
 
     def test_an_ended_watch_of_the_same_execution_is_still_to_be_told(self, watches: Watches) -> None:
         """An attempt may have written the end and died before it told anybody."""

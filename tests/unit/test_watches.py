@@ -264,11 +264,13 @@ class TestEnd:
         assert record is not None
         assert record.ending == ending
 
-    def test_an_ended_watch_expires_after_the_retention_and_an_active_one_never(self, watches: Watches) -> None:
+    def test_a_published_watch_expires_after_the_retention_and_no_other_ever(self, watches: Watches) -> None:
         register(watches)
         assert "expiresAt" not in stored_item(WATCH.watch_id)
         watches.end(WATCH, an_ending(detected_at=NOW + 60.9))
-        assert stored_item(WATCH.watch_id)["expiresAt"] == {"N": str(math.floor(NOW) + 60 + RETENTION)}
+        assert "expiresAt" not in stored_item(WATCH.watch_id)  # nobody has been told yet
+        watches.record_published(WATCH.watch_id, NOW + 90.9)
+        assert stored_item(WATCH.watch_id)["expiresAt"] == {"N": str(math.floor(NOW) + 90 + RETENTION)}
 
     def test_the_outcome_can_be_read_without_knowing_the_ending(self, watches: Watches) -> None:
         register(watches)

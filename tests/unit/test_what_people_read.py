@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from import_watch import messages
 from import_watch.connections import Connections
+from import_watch.endings import broken
 from import_watch.hosts import Hosts
-from import_watch.lifecycle import End, Tolerance, advance, begin, broken
-from import_watch.model import Ending, FailedPoll, Observation, Start, Trouble
+from import_watch.lifecycle import End, advance, begin
+from import_watch.model import Ending, FailedPoll, Observation, Start, Tolerance, Trouble
 from import_watch.start_event import InvalidStart, parse
 from import_watch.vendor import Answer, read_answer
 

@@ -17,7 +17,12 @@ from botocore.exceptions import ClientError
 
 from import_watch.hosts import Hosts
 from import_watch.model import JSON, FailedPoll, Trouble
+from import_watch.policies import policy_of
+from import_watch.schedule import Policy
 from import_watch.vendor import Adapter, ClientCredentials
+
+LEAST_PER_MINUTE, MOST_PER_MINUTE = 1, 100_000
+"""Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +39,18 @@ class Connection:
         The text fields of the secret.
     log_buckets : tuple of str
         Buckets that the connection names as its own.
+    requests_per_minute : float or None
+        The vendor's rate limit for these credentials, if the connection names it.
+    policy : Policy or None
+        The connection's own schedule, if it has one.
     """
 
     name: str
     base_url: str
     fields: Mapping[str, str] = field(repr=False)
     log_buckets: tuple[str, ...] = ()
+    requests_per_minute: float | None = None
+    policy: Policy | None = None
 
 
 class Connections:
@@ -119,9 +130,22 @@ class Connections:
         buckets = fields.get("logBuckets", [])
         if not isinstance(buckets, list) or not all(isinstance(bucket, str) and bucket for bucket in buckets):
             faults.append("logBuckets must be a list of bucket names")
+        limit = fields.get("requestsPerMinute")
+        if limit is not None and (
+            isinstance(limit, bool)
+            or not isinstance(limit, int | float)
+            or not LEAST_PER_MINUTE <= limit <= MOST_PER_MINUTE
+        ):
+            faults.append(f"requestsPerMinute must be a number from {LEAST_PER_MINUTE:g} to {MOST_PER_MINUTE:,}")
+        policy = None
+        if fields.get("policy") is not None:
+            try:
+                policy = policy_of(fields["policy"])
+            except ValueError as error:
+                faults.append(str(error))
         if faults or base_url is None:
             return _malformed(secret_name, "; ".join(faults))
-        return Connection(name, base_url, texts, tuple(buckets))
+        return Connection(name, base_url, texts, tuple(buckets), limit, policy)
 
 
 def _malformed(secret_name: str, why: str) -> FailedPoll:

@@ -1,61 +1,42 @@
 """What a poll means for a watch: go on and when, or the end and which. Pure: time comes in as an argument.
 
-A watch is a value; `advance` gives the next one. Three counts decide how long trouble is borne (see
-`Tolerance`), each of an unbroken run of like observations, so that one good answer starts them anew.
+A watch is a value; `advance` gives the next one, and `put_off` the next one of a watch whose turn it is not. Three
+counts decide how long trouble is borne (see `Tolerance`), each of an unbroken run of like observations, so that one
+good answer starts them anew.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from import_watch import messages
+from import_watch import endings, messages
 from import_watch.model import (
-    PROBLEMS_KEPT,
     Ending,
     FailedPoll,
+    History,
     ImportState,
     MissingLog,
     Observation,
     Outcome,
-    Reason,
+    ReportedProgress,
     Start,
+    Tolerance,
     Trouble,
     Watch,
     watch_id,
 )
-from import_watch.pacing import scheduled_wait, wait_after_failure
-from import_watch.schedule import DEFAULT_POLICY, Policy, first_wait
+from import_watch.pacing import scheduled_wait, wait_after_failure, wait_for_turn
+from import_watch.rate_limit import UNSHARED, Share, first_turn
+from import_watch.schedule import DEFAULT_POLICY, Policy, first_wait, jitter_of
 
-MOST_POLLS = 2_500
-"""Polls of one execution: each adds 9 events to its history, which AWS ends at 25,000 without a word to anybody."""
 MOST_LOG_POLLS = 2
 """Further polls for a log that a finished import does not show yet."""
 LOG_POLL_SECONDS = 20
 """Longest wait before such a poll, so that a log never delays an outcome by more than a minute."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How many seconds trouble is borne before a watch ends as UNKNOWN.
-
-    Parameters
-    ----------
-    not_found : int
-        For an import that the vendor does not know, from the start of the watch (or, if it had been known,
-        from the first such answer).
-    unrecognised : int
-        For a status that nobody has mapped.
-    failing : int
-        For nothing but failed polls.
-    timeout : int
-        For the whole watch, unless the start event says otherwise.
-    """
-
-    not_found: int = 120
-    unrecognised: int = 600
-    failing: int = 3_600
-    timeout: int = 86_400
+LONGEST_LOG_WAIT = (MOST_LOG_POLLS + 1) * LOG_POLL_SECONDS
+"""Seconds from the poll that saw the end to the last one that may look for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +55,14 @@ class End:
     ending: Ending
 
 
-def begin(start: Start, now: float, tolerance: Tolerance, policy: Policy = DEFAULT_POLICY) -> Wait:
+def begin(
+    start: Start,
+    now: float,
+    tolerance: Tolerance,
+    policy: Policy = DEFAULT_POLICY,
+    share: Share = UNSHARED,
+    histories: Mapping[str, History] | None = None,
+) -> Wait:
     """Give a new watch and the wait before its first poll.
 
     Parameters
@@ -83,9 +71,14 @@ def begin(start: Start, now: float, tolerance: Tolerance, policy: Policy = DEFAU
         A valid start event. A `started_at` in the future (a clock ahead of ours) is taken as now.
     now : float
         Epoch seconds.
+    share : Share
+        The connection, this watch counted: the number of active watches is its place in the order of arrival.
+    histories : mapping of str to History, optional
+        What the connection's past imports say, by job type.
     """
     began = now if start.started_at is None else min(start.started_at, now)
-    seconds = first_wait(now - began, policy)
+    turn = math.ceil(first_turn(share.active, share.per_minute))
+    seconds = min(max(first_wait(now - began, policy), turn), start.timeout_seconds or tolerance.timeout)
     return Wait(
         Watch(
             watch_id=watch_id(start.vendor, start.connection, start.import_id),
@@ -97,6 +90,9 @@ def begin(start: Start, now: float, tolerance: Tolerance, policy: Policy = DEFAU
             started_at=start.started_at,
             vendor_title=start.vendor_title,
             next_poll_at=now + seconds,
+            place=share.active,
+            paced_for=share.per_minute,
+            histories=dict(histories or {}),
         ),
         seconds,
     )
@@ -108,6 +104,7 @@ def advance(
     now: float,
     tolerance: Tolerance,
     policy: Policy = DEFAULT_POLICY,
+    share: Share = UNSHARED,
 ) -> Wait | End:
     """Give what a watch becomes by one poll.
 
@@ -119,6 +116,8 @@ def advance(
         What the poll brought.
     now : float
         Epoch seconds at which the answer was there.
+    share : Share
+        The watch's share of its connection's rate limit.
 
     Returns
     -------
@@ -126,35 +125,72 @@ def advance(
         With the watch as it is to be stored. An `End` is final: nothing that is seen later changes it.
     """
     before = watch
-    watch = replace(watch, polls=watch.polls + 1, last_poll_at=now)
+    watch = replace(
+        watch, polls=watch.polls + 1, execution_polls=watch.execution_polls + 1, takeovers=0, last_poll_at=now
+    )
     if isinstance(polled, FailedPoll):
         watch = _after_failure(watch, polled, now)
-        ending = _ending_of_failure(watch, polled, now, tolerance)
-        seconds = wait_after_failure(watch, polled, now, policy)
+        ending = endings.of_failure(watch, polled, now, tolerance)
+        seconds = wait_after_failure(watch, polled, now, policy, share)
     else:
         watch = _after_observation(watch, polled, now)
-        ending = _ending_of_observation(watch, polled, now, _last_seen_running(before), tolerance)
-        seconds = scheduled_wait(watch, now, policy)
-    if watch.awaiting_log is not None:
-        return _await_log(watch, watch.awaiting_log, polled, ending, now, seconds)
-    if ending is not None and _log_may_follow(ending, polled):
-        return _await_log(watch, ending, polled, None, now, seconds)
+        ending = endings.of_observation(watch, polled, now, _last_seen_running(before), tolerance)
+        seconds = scheduled_wait(watch, now, policy, share)
+    first = watch.awaiting_log or (ending if ending is not None and _log_may_follow(ending, polled) else None)
+    if first is not None:
+        if isinstance(polled, Observation) or not polled.retry_after:
+            seconds = max(min(seconds, LOG_POLL_SECONDS), math.ceil(share.round_seconds))
+        return _await_log(watch, first, polled, ending, now, seconds)
     if ending is not None:
         return _end(watch, ending)
     if now >= watch.deadline:
-        return _end(watch, _timed_out(watch, polled, now))
-    if watch.polls >= MOST_POLLS:
-        return _end(watch, broken(watch, now, f"{MOST_POLLS:,} polls and no end"))
+        return _end(watch, endings.timed_out(watch, now, polled))
     # The last poll falls on the deadline, so that a watch never gives up on an import that had just ended.
     until_deadline = max(math.ceil(watch.deadline - now), math.ceil(policy.floor))
     return _wait(watch, now, min(seconds, until_deadline))
 
 
-def broken(watch: Watch, now: float, why: str) -> Ending:
-    """Give the ending of a watch that our own machinery could not carry on: an outcome seen before still stands."""
-    if watch.awaiting_log is not None:
-        return watch.awaiting_log
-    return _unknown(watch, Reason.WATCH_BROKEN, messages.watch_broken(watch, why), now)
+def put_off(watch: Watch, now: float, share: Share, throttled_until: float | None = None) -> Wait | End | None:
+    """Give what becomes of a watch that is to poll now, where it must not: None where it may.
+
+    Parameters
+    ----------
+    throttled_until : float or None
+        Epoch seconds until which the vendor wants none of the connection's watches.
+
+    Returns
+    -------
+    Wait, End or None
+        No poll is made of either. The end is TIMED_OUT: a deadline is kept also where nobody may be asked, but
+        never in place of an outcome that was seen and only awaits its log.
+    """
+    seconds = wait_for_turn(watch, now, share, throttled_until)
+    if not seconds:
+        return None
+    watch = replace(watch, execution_polls=watch.execution_polls + 1, paced_for=share.per_minute)
+    if watch.awaiting_log is not None and now + seconds - watch.awaiting_log.detected_at > LONGEST_LOG_WAIT:
+        return _end(replace(watch, awaiting_log=None), _without_log(watch, watch.awaiting_log))
+    if now >= watch.deadline and watch.awaiting_log is None:
+        return _end(watch, endings.timed_out(watch, now))
+    return _wait(watch, now, max(1, min(seconds, math.ceil(watch.deadline - now))))
+
+
+def passed_on(watch: Watch) -> Watch:
+    """Give an active watch as the next execution owns it: nothing that was seen starts from zero."""
+    return replace(watch, generation=watch.generation + 1, executions=watch.executions + 1, execution_polls=0)
+
+
+def wait_to_resume(watch: Watch, now: float, share: Share = UNSHARED, policy: Policy = DEFAULT_POLICY) -> int:
+    """Give the seconds to the next poll of a watch that an execution carries on.
+
+    A poll that is overdue is made at once; where the connection has a limit, somewhere in the round, for others may
+    be carried on at the same time.
+    """
+    if watch.next_poll_at is not None and watch.next_poll_at > now:
+        return math.ceil(watch.next_poll_at - now)
+    floor = 0.0 if watch.last_poll_at is None else watch.last_poll_at + policy.floor - now
+    somewhere = jitter_of(watch.watch_id, watch.polls) * share.round_seconds if share.active > 1 else 0.0
+    return math.ceil(max(0.0, floor, somewhere))
 
 
 def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
@@ -169,7 +205,8 @@ def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
 
 
 def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
-    progress_moved = seen.progress is not None and seen.progress != watch.progress
+    step, progress = _learned(watch, seen.progress)
+    progress_moved = progress is not None and (watch.progress is None or progress.fraction != watch.progress.fraction)
     waits = seen.state in (ImportState.QUEUED, ImportState.NOT_FOUND)
     return replace(
         watch,
@@ -181,7 +218,8 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         seen_at=now,
         announced_start=seen.started_at if seen.state is ImportState.QUEUED else None,
         starts_at=_believed_start(watch, seen),
-        progress=seen.progress,
+        progress=progress,
+        percent_step=step,
         progress_changed_at=now if progress_moved else watch.progress_changed_at,
         not_found_since=_run_start(
             watch.not_found_since, _unknown_from(watch, now), goes_on=seen.state is ImportState.NOT_FOUND
@@ -192,6 +230,18 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         only_unreadable=True,
         last_trouble=None,
     )
+
+
+def _learned(watch: Watch, told: ReportedProgress | None) -> tuple[int | None, ReportedProgress | None]:
+    """Give the step of the percentages that were seen so far, and the progress with it as its resolution.
+
+    A percentage that is only ever seen in steps of 10 says no more than that: taking it for one of steps of 1 has an
+    import polled late.
+    """
+    if told is None or told.resolution is not None:
+        return watch.percent_step, told
+    step = math.gcd(watch.percent_step or 0, round(told.fraction * 100), 100)
+    return step, replace(told, resolution=step / 100)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:
@@ -217,80 +267,6 @@ def _run_start(since: float | None, otherwise: float, *, goes_on: bool) -> float
     if not goes_on:
         return None
     return otherwise if since is None else since
-
-
-def _ending_of_observation(
-    watch: Watch, seen: Observation, now: float, last_seen_running: float, tolerance: Tolerance
-) -> Ending | None:
-    match seen.state:
-        case ImportState.QUEUED | ImportState.RUNNING:
-            return None
-        case ImportState.NOT_FOUND:
-            if watch.not_found_since is None or now - watch.not_found_since < tolerance.not_found:
-                return None
-            return _unknown(watch, Reason.NOT_FOUND, messages.not_found(watch, tolerance.not_found), now, seen)
-        case ImportState.UNRECOGNISED:
-            if watch.unrecognised_since is None or now - watch.unrecognised_since < tolerance.unrecognised:
-                return None
-            message = messages.unrecognised(watch, tolerance.unrecognised)
-            return _unknown(watch, Reason.UNRECOGNISED_STATUS, message, now, seen)
-        case ImportState.SUCCEEDED:
-            outcome = Outcome.PARTIAL if seen.counts.get("errors", 0) > 0 else Outcome.SUCCEEDED
-        case ImportState.FAILED:
-            outcome = Outcome.FAILED
-        case ImportState.CANCELLED:
-            outcome = Outcome.CANCELLED
-    ended = seen.ended_at
-    return Ending(
-        outcome=outcome,
-        message=messages.ended(watch, outcome, seen),
-        detected_at=now,
-        reason=seen.reason if outcome is Outcome.FAILED else None,
-        retryable=seen.retryable,
-        vendor_status=seen.vendor_status,
-        job_type=watch.job_type,
-        counts=dict(seen.counts),
-        problems=seen.problems[:PROBLEMS_KEPT],
-        started_at=watch.running_since if watch.running_since is not None else watch.started_at,
-        ended_at=ended,
-        detection_lag_seconds=round(max(0.0, now - (last_seen_running if ended is None else ended)), 3),
-    )
-
-
-def _ending_of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Tolerance) -> Ending | None:
-    if failed.trouble is Trouble.UNAUTHORIZED:
-        return _unknown(watch, Reason.UNAUTHORIZED, messages.unauthorized(watch, failed.detail), now, failed)
-    if failed.trouble is Trouble.MISCONFIGURED:
-        return _unknown(watch, Reason.MISCONFIGURED, messages.misconfigured(watch, failed.detail), now, failed)
-    if watch.failing_since is None or now - watch.failing_since < tolerance.failing:
-        return None
-    if watch.only_unreadable:
-        message = messages.unreadable(watch, failed.detail, tolerance.failing)
-        return _unknown(watch, Reason.UNREADABLE_ANSWER, message, now, failed)
-    message = messages.vendor_unavailable(watch, failed.detail, tolerance.failing)
-    return _unknown(watch, Reason.VENDOR_UNAVAILABLE, message, now, failed)
-
-
-def _timed_out(watch: Watch, polled: Observation | FailedPoll, now: float) -> Ending:
-    message = messages.timed_out(watch, watch.deadline - watch.registered_at, polled)
-    return _unknown(watch, Reason.TIMED_OUT, message, now, polled)
-
-
-def _unknown(
-    watch: Watch, reason: Reason, message: str, now: float, polled: Observation | FailedPoll | None = None
-) -> Ending:
-    seen = polled if isinstance(polled, Observation) else None
-    return Ending(
-        outcome=Outcome.UNKNOWN,
-        reason=reason.value,
-        message=message,
-        detected_at=now,
-        vendor_status=watch.vendor_status,
-        job_type=watch.job_type,
-        counts=dict(seen.counts) if seen else {},
-        problems=polled.problems[:PROBLEMS_KEPT] if polled else (),
-        started_at=watch.running_since if watch.running_since is not None else watch.started_at,
-    )
 
 
 def _last_seen_running(watch: Watch) -> float:
@@ -321,8 +297,6 @@ def _await_log(
     What `first` says stands, whatever comes: a later poll that fails, or that has forgotten the import, changes
     nothing. Only the answer that brings the log is more complete than the first, so it may say more of the end.
     """
-    if isinstance(polled, Observation) or not polled.retry_after:
-        seconds = min(seconds, LOG_POLL_SECONDS)
     if isinstance(polled, Observation) and isinstance(polled.log, MissingLog):
         watch = replace(watch, log_missing=polled.log.reason)
     elif (
@@ -333,8 +307,11 @@ def _await_log(
     ):
         complete = replace(seen_now, detected_at=first.detected_at, detection_lag_seconds=first.detection_lag_seconds)
         return _end(replace(watch, awaiting_log=None, log_missing=None), complete)
-    in_time = now + seconds - first.detected_at <= MOST_LOG_POLLS * LOG_POLL_SECONDS + LOG_POLL_SECONDS
+    in_time = now + seconds - first.detected_at <= LONGEST_LOG_WAIT
     if watch.log_polls < MOST_LOG_POLLS and in_time:
         return _wait(replace(watch, awaiting_log=first, log_polls=watch.log_polls + 1), now, seconds)
-    told = replace(first, message=messages.without_log(watch, first.message, watch.log_missing))
-    return _end(replace(watch, awaiting_log=None), told)
+    return _end(replace(watch, awaiting_log=None), _without_log(watch, first))
+
+
+def _without_log(watch: Watch, first: Ending) -> Ending:
+    return replace(first, message=messages.without_log(watch, first.message, watch.log_missing))

@@ -88,17 +88,18 @@ def unreadable(watch: Watch, detail: str, seconds: float) -> str:
     )
 
 
-def timed_out(watch: Watch, seconds: float, polled: Observation | FailedPoll) -> str:
+def timed_out(watch: Watch, seconds: float, polled: Observation | FailedPoll | None) -> str:
     """Say that the watch was given up, and what was seen last."""
     message = f"{_what(watch)} had not ended after {duration(seconds)}, so its watch was given up"
     if isinstance(polled, FailedPoll):
         return f"{message} (the last poll failed: {polled.detail}); look at the import at the vendor."
-    if polled.state is ImportState.QUEUED and polled.started_at is not None:
+    if polled is not None and polled.state is ImportState.QUEUED and polled.started_at is not None:
         starts = iso(polled.started_at)
         return f"{message}; it is scheduled for {starts}: set timeoutSeconds in the start event beyond that."
-    seen = f"last status {polled.vendor_status!r}" if polled.vendor_status else "no status"
-    if polled.progress is not None:
-        seen += f", {polled.progress.fraction:.0%} done"
+    last = watch if polled is None else polled
+    seen = f"last status {last.vendor_status!r}" if last.vendor_status else "no status"
+    if last.progress is not None:
+        seen += f", {last.progress.fraction:.0%} done"
     return f"{message} ({seen}); look at it at the vendor, or set a longer timeoutSeconds."
 
 
@@ -112,6 +113,14 @@ def watch_broken(watch: Watch, why: str) -> str:
     return (
         f"Import Watch itself failed while it watched import {watch.import_id} at {_vendor(watch)} ({why}): look at "
         "the import at the vendor, and at the execution of the state machine."
+    )
+
+
+def watch_stopped(watch: Watch) -> str:
+    """Say that a person stopped the execution that watched."""
+    return (
+        f"The watch of import {watch.import_id} at {_vendor(watch)} was stopped before the import had ended: look at "
+        "the import at the vendor."
     )
 
 

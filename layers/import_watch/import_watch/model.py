@@ -95,10 +95,18 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ReportedProgress:
-    """How far an import is by its vendor's word: `fraction` in [0, 1], and the smallest step it can show."""
+    """How far an import is by its vendor's word.
+
+    Parameters
+    ----------
+    fraction : float
+        Share done, in [0, 1].
+    resolution : float or None
+        The smallest step that it can show; None for a percentage, whose steps are learned from what is seen.
+    """
 
     fraction: float
-    resolution: float
+    resolution: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +207,47 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many seconds trouble is borne before a watch ends as UNKNOWN.
+
+    Parameters
+    ----------
+    not_found : int
+        For an import that the vendor does not know, from the start of the watch (or, if it had been known,
+        from the first such answer).
+    unrecognised : int
+        For a status that nobody has mapped.
+    failing : int
+        For nothing but failed polls.
+    timeout : int
+        For the whole watch, unless the start event says otherwise.
+    """
+
+    not_found: int = 120
+    unrecognised: int = 600
+    failing: int = 3_600
+    timeout: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Running times of past imports of one kind, as the median and spread of their natural logarithms."""
+
+    count: int
+    log_median: float
+    log_sigma: float
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """The small state of one watch: what the state machine carries from poll to poll and the table keeps.
 
-    `generation` says which execution may write; `executions` counts those that have owned the watch.
-    Every `…_since` is the time of the first of an unbroken run of such observations.
+    `generation` says which execution may write; `executions` counts those that have owned the watch, and
+    `takeovers` those since its last poll that took it over from a dead one. `execution_polls` counts the polls of
+    the present execution, those put off included. `place` is its place among the watches of its connection when it
+    was registered, and `paced_for` the requests per minute that its first wait was made for. `histories` are those
+    of its connection when it was registered, by job type. Every `…_since` is the time of the first of an unbroken
+    run of such observations.
     """
 
     watch_id: str
@@ -215,6 +259,11 @@ class Watch:
     started_at: float | None = None
     generation: int = 1
     executions: int = 1
+    takeovers: int = 0
+    execution_polls: int = 0
+    place: int = 1
+    paced_for: float | None = None
+    histories: dict[str, History] = field(default_factory=dict)
     polls: int = 0
     vendor_errors: int = 0
     poll_milliseconds: int = 0
@@ -227,6 +276,7 @@ class Watch:
     not_running_at: float | None = None
     progress: ReportedProgress | None = None
     progress_changed_at: float | None = None
+    percent_step: int | None = None
     seen_at: float | None = None
     announced_start: float | None = None
     starts_at: float | None = None
@@ -251,7 +301,21 @@ def watch_id(vendor: str, connection: str, import_id: str) -> str:
     vendor, connection, import_id : str
         As in the start event, the id already in the vendor's canonical form.
     """
-    return "#".join(part.replace("%", "%25").replace("#", "%23") for part in (vendor, connection, import_id))
+    return _key(vendor, connection, import_id)
+
+
+def connection_key(vendor: str, connection: str) -> str:
+    """Give the key of what the watches of a connection share: with one part less, it can be no watch's."""
+    return _key(vendor, connection)
+
+
+def key_parts(key: str) -> tuple[str, ...]:
+    """Give what a key was made of."""
+    return tuple(part.replace("%23", "#").replace("%25", "%") for part in key.split("#"))
+
+
+def _key(*parts: str) -> str:
+    return "#".join(part.replace("%", "%25").replace("#", "%23") for part in parts)
 
 
 def iso(time: float | None) -> str | None:

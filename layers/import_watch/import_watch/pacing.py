@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
+import math
+
 from import_watch.model import FailedPoll, ImportState, Watch
+from import_watch.rate_limit import UNSHARED, Share, first_turn, in_turn
 from import_watch.schedule import Policy, Progress, jitter_of, next_wait
 
 LONGEST_RETRY_AFTER = 900
 """Seconds that a vendor may ask us to stay away."""
 OLDEST_IMPORT = 30 * 86_400
 """Seconds ago beyond which a start that is told is not believed: the wait that follows from it would be hours."""
+PERCENT = 0.01
+"""Step of a percentage of which nothing else is known."""
 BACKOFF_FIRST, BACKOFF_MOST = 30, 300
 """Seconds between failed polls: from the first, doubling, to the most."""
 
 
-def scheduled_wait(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
-    """Give what the schedule says, by what was last seen of the import."""
-    running = watch.import_state is ImportState.RUNNING
-    age = _age(watch, now)
-    return next_wait(
-        age,
-        queued=not running,
-        starts_in=None if watch.starts_at is None else watch.starts_at - now,
-        progress=_progress(watch, now, age) if running else None,
-        retry_after=retry_after,
-        jitter=jitter_of(watch.watch_id, watch.polls),
-        policy=policy,
-    )
+def scheduled_wait(watch: Watch, now: float, policy: Policy, share: Share = UNSHARED) -> int:
+    """Give what the schedule says, by what was last seen of the import, in the watch's turn."""
+    return in_turn(_alone(watch, now, policy), share)
 
 
-def wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy) -> int:
+def wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy, share: Share = UNSHARED) -> int:
     """Give the seconds to the next poll after a failed one: by the vendor's word, else by backing off.
 
     Neither asks sooner than the schedule; a vendor's word keeps us away for 900 seconds at most.
     """
-    scheduled = scheduled_wait(watch, now, policy)
+    scheduled = _alone(watch, now, policy)
     if failed.retry_after:
-        asked = scheduled_wait(watch, now, policy, failed.retry_after)
-        return max(scheduled, min(asked, LONGEST_RETRY_AFTER))
-    return max(scheduled, backoff(watch.failures))
+        asked = _alone(watch, now, policy, failed.retry_after)
+        return in_turn(max(scheduled, min(asked, LONGEST_RETRY_AFTER)), share, at_least=True)
+    return in_turn(max(scheduled, backoff(watch.failures)), share, at_least=True)
+
+
+def wait_for_turn(watch: Watch, now: float, share: Share, throttled_until: float | None) -> int:
+    """Give the seconds for which a poll that is due is to be put off; 0 where it may be made.
+
+    Parameters
+    ----------
+    watch : Watch
+    now : float
+        Epoch seconds.
+    share : Share
+        With the limit as the connection's secret has it: the first wait was made without having read it.
+    throttled_until : float or None
+        Until when the vendor wants none of the connection's watches.
+    """
+    if throttled_until is not None and throttled_until > now:
+        away = math.ceil(min(throttled_until - now, LONGEST_RETRY_AFTER))
+        return in_turn(away, share, at_least=True)
+    if watch.polls == 0 and watch.executions == 1 and share.per_minute != watch.paced_for:
+        waited = first_turn(watch.place, watch.paced_for)
+        return max(0, math.ceil(first_turn(watch.place, share.per_minute) - waited))
+    return 0
+
+
+def throttled_until(failed: FailedPoll, watch: Watch, now: float) -> float:
+    """Give until when no watch of a connection should poll, by one that was told to slow down."""
+    return now + min(failed.retry_after or backoff(watch.failures + 1), LONGEST_RETRY_AFTER)
 
 
 def backoff(failures: int) -> int:
@@ -45,12 +67,33 @@ def backoff(failures: int) -> int:
     return int(min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(failures - 1, 10)))
 
 
+def running_time(watch: Watch, ended_at: float) -> float:
+    """Give how long an import took, in seconds, from the same beginning as its age."""
+    return max(0.0, _age(watch, ended_at))
+
+
+def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
+    """Give what the schedule says of a watch that has its connection for itself."""
+    running = watch.import_state is ImportState.RUNNING
+    age = _age(watch, now)
+    return next_wait(
+        age,
+        queued=not running,
+        starts_in=None if watch.starts_at is None else watch.starts_at - now,
+        progress=_progress(watch, now, age) if running else None,
+        history=watch.histories.get(watch.job_type or "") if running else None,
+        retry_after=retry_after,
+        jitter=jitter_of(watch.watch_id, watch.polls),
+        policy=policy,
+    )
+
+
 def _age(watch: Watch, now: float) -> float:
     """Give the seconds since the import is known to run; while it waits, since the watch began.
 
     A start in the future is a clock ahead of ours, and one months ago a mistake: neither says anything of age.
     """
-    if watch.import_state not in (ImportState.RUNNING, ImportState.UNRECOGNISED):
+    if watch.import_state in (None, ImportState.QUEUED, ImportState.NOT_FOUND):
         return now - watch.registered_at
     if watch.running_since is not None and 0 <= now - watch.running_since <= OLDEST_IMPORT:
         return now - watch.running_since
@@ -65,4 +108,4 @@ def _progress(watch: Watch, now: float, age: float) -> Progress | None:
     if watch.progress is None or watch.progress_changed_at is None:
         return None
     stood_still = min(max(0.0, now - watch.progress_changed_at), max(0.0, age))
-    return Progress(watch.progress.fraction, watch.progress.resolution, stood_still)
+    return Progress(watch.progress.fraction, watch.progress.resolution or PERCENT, stood_still)

@@ -11,35 +11,36 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from import_watch import settings
+from import_watch import settings, storage
+from import_watch.archiving import Archiving
+from import_watch.connection_state import ConnectionState, ConnectionStates
 from import_watch.connections import Connection, Connections
 from import_watch.encoding import from_json, to_json
 from import_watch.http import Client
-from import_watch.lifecycle import End, Tolerance, advance
+from import_watch.lifecycle import End, Wait, advance, passed_on, put_off
 from import_watch.model import (
     JSON,
     Ending,
     FailedPoll,
     ImportState,
-    LogRecord,
-    LogReference,
-    LogStatus,
-    MissingLog,
     Observation,
+    Tolerance,
     Trouble,
     Watch,
 )
 from import_watch.observability import count, logger, speak_of
+from import_watch.pacing import throttled_until
+from import_watch.rate_limit import ASSUMED_PER_MINUTE, Share
+from import_watch.schedule import Policy
+from import_watch.succession import named_like, resume_input, successor_name
 from import_watch.vendor import Adapter, Answer
 from import_watch.watches import Conflict, Record, Watches
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from import_watch.log_archive import LogArchive
-
-LOG_SECONDS = 40.0
-"""Time that the log of an ended import may take; with one S3 call that hangs, still under a minute."""
+THROTTLING_REMEMBERED = 3_600.0
+"""Seconds for which a vendor without a known limit is taken to have one after it throttled."""
 
 
 class Poller:
@@ -51,8 +52,13 @@ class Poller:
     connections : Connections
     client : Client
     watches : Watches
-    archive_bucket : str
+    states : ConnectionStates
+    archiving : Archiving
     tolerance : Tolerance
+    policy : Policy
+        The vendor's, unless a connection's secret has its own.
+    hand_over_polls : int
+        Polls after which an execution hands its watch over to a fresh one.
     """
 
     def __init__(
@@ -61,116 +67,151 @@ class Poller:
         connections: Connections,
         client: Client,
         watches: Watches,
-        archive_bucket: str,
+        states: ConnectionStates,
+        archiving: Archiving,
         tolerance: Tolerance,
+        policy: Policy,
+        hand_over_polls: int,
     ) -> None:
         self._adapter = adapter
         self._connections = connections
         self._client = client
         self._watches = watches
-        self._archive_bucket = archive_bucket
+        self._states = states
+        self._archiving = archiving
         self._tolerance = tolerance
+        self._policy = policy
+        self._hand_over_polls = hand_over_polls
 
-    def poll(self, watch: Watch) -> dict[str, JSON]:
-        """Poll once.
+    def poll(self, watch: Watch, execution: str) -> dict[str, JSON]:
+        """Poll once, if it is the watch's turn.
 
         Parameters
         ----------
         watch : Watch
             As the state machine carries it.
+        execution : str
+            ARN of the execution that polls.
 
         Returns
         -------
         dict
-            `action` WAIT (with `seconds`), PUBLISH or SUPERSEDED, and the `watch` as it is now.
+            `action` WAIT (with `seconds`), HAND_OVER (with the `successor` to start), PUBLISH or SUPERSEDED, and the
+            `watch` as it is now.
         """
+        connection = self._connections.get(watch.connection)
+        shared = self._states.get(watch.vendor, watch.connection)
+        share = self._share(connection, shared, time.time())
+        step = put_off(watch, time.time(), share, shared.throttled_until)
+        if step is not None:
+            logger.info("put off: it is not this watch's turn", active=share.active)
+            return self._keep(watch, step, execution)
         began = time.monotonic()
-        answer, polled, connection = self._ask(watch)
-        step = advance(watch, polled, time.time(), self._tolerance)
+        answer, polled, connection = self._ask(watch, connection)
+        now = time.time()
+        policy = connection.policy if isinstance(connection, Connection) and connection.policy else self._policy
+        step = advance(watch, polled, now, self._tolerance, policy, share)
         spent = round((time.monotonic() - began) * 1000)
         after = replace(step.watch, poll_milliseconds=watch.poll_milliseconds + spent)
         _tell(after, polled)
+        self._tell_others(watch, polled, connection, shared, now)
         if after.awaiting_log is not None and watch.awaiting_log is None and answer is not None:
             # This answer decided the outcome; the polls that look for the log may bring none.
-            after = replace(after, kept_answer=self._archive_of_logs().keep(after, answer))
+            after = replace(after, kept_answer=self._archiving.keep(after, answer))
+        return self._keep(watch, replace(step, watch=after), execution, (answer, polled, connection))
+
+    def _keep(
+        self,
+        watch: Watch,
+        step: Wait | End,
+        execution: str,
+        asked: tuple[Answer | None, Observation | FailedPoll, Connection | FailedPoll] | None = None,
+    ) -> dict[str, JSON]:
+        """Write what became of a watch, and say what comes next."""
         try:
-            if not isinstance(step, End):
-                self._watches.save(after)
-                return {"action": "WAIT", "seconds": step.seconds, "watch": to_json(after)}
-            self._watches.end(after, step.ending)
-            ending = step.ending
+            if isinstance(step, End):
+                self._watches.end(step.watch, step.ending)
+                after, ending = step.watch, step.ending
+                self._states.watch_ended(after, ending)
+            elif step.watch.execution_polls < self._hand_over_polls:
+                self._watches.save(step.watch)
+                return {"action": "WAIT", "seconds": step.seconds, "watch": to_json(step.watch)}
+            else:
+                return self._hand_over(step.watch, execution)
         except Conflict as conflict:
             decided = _decided_before(watch, conflict.record)
             if decided is None:
                 logger.info("superseded: another execution owns this watch")
                 return {"action": "SUPERSEDED", "watch": to_json(watch)}
             after, ending = decided
-        self._archive(after, ending, answer, polled, connection)
+        answer, polled, connection = asked or (None, None, None)
+        self._archiving.archive(
+            after, ending, answer, polled, connection if isinstance(connection, Connection) else None
+        )
         return {"action": "PUBLISH", "watch": to_json(after)}
 
-    def _ask(self, watch: Watch) -> tuple[Answer | None, Observation | FailedPoll, Connection | None]:
+    def _hand_over(self, watch: Watch, execution: str) -> dict[str, JSON]:
+        """Pass the watch on to an execution with an empty history, long before this one's is full."""
+        after = passed_on(watch)
+        name = successor_name(after)
+        heir = named_like(execution, name)
+        try:
+            self._watches.pass_on(after, heir)
+        except Conflict as conflict:
+            # This very hand-over may have been written by an attempt whose answer was lost.
+            if conflict.record is None or conflict.record.execution != heir:
+                raise
+        logger.info("handed over", successor=name)
+        return {
+            "action": "HAND_OVER",
+            "watch": to_json(after),
+            "successor": {"name": name, "input": resume_input(after)},
+        }
+
+    def _share(self, connection: Connection | FailedPoll, shared: ConnectionState, now: float) -> Share:
+        """Give the watch's share of its connection: by its secret, else by what the vendor documents."""
+        limit = connection.requests_per_minute if isinstance(connection, Connection) else None
+        limit = limit or self._adapter.requests_per_minute
+        throttled = shared.throttled_until is not None and shared.throttled_until > now - THROTTLING_REMEMBERED
+        return Share(max(1, shared.active_watches), limit or (ASSUMED_PER_MINUTE if throttled else None))
+
+    def _tell_others(
+        self,
+        watch: Watch,
+        polled: Observation | FailedPoll,
+        connection: Connection | FailedPoll,
+        shared: ConnectionState,
+        now: float,
+    ) -> None:
+        """Let the connection's other watches know what concerns them all."""
+        if isinstance(polled, FailedPoll) and polled.trouble is Trouble.THROTTLED:
+            self._states.throttled(watch, throttled_until(polled, watch, now))
+        if isinstance(connection, Connection) and connection.requests_per_minute != shared.requests_per_minute:
+            self._states.limit_read(watch, connection.requests_per_minute)
+
+    def _ask(
+        self, watch: Watch, connection: Connection | FailedPoll
+    ) -> tuple[Answer | None, Observation | FailedPoll, Connection | FailedPoll]:
         """Ask once; and where the credentials are refused, once more with those that may have replaced them."""
-        answer, polled, connection = self._ask_once(watch, fresh=False)
+        answer, polled = self._ask_once(watch, connection, fresh=False)
         if isinstance(polled, FailedPoll) and polled.trouble is Trouble.UNAUTHORIZED:
-            answer, polled, connection = self._ask_once(watch, fresh=True)
+            connection = self._connections.get(watch.connection, fresh=True)
+            answer, polled = self._ask_once(watch, connection, fresh=True)
         return answer, polled, connection
 
     def _ask_once(
-        self, watch: Watch, *, fresh: bool
-    ) -> tuple[Answer | None, Observation | FailedPoll, Connection | None]:
-        connection = self._connections.get(watch.connection, fresh=fresh)
+        self, watch: Watch, connection: Connection | FailedPoll, *, fresh: bool
+    ) -> tuple[Answer | None, Observation | FailedPoll]:
         if isinstance(connection, FailedPoll):
-            return None, connection, None
-        answer, polled = self._client.ask(connection, watch.import_id, fresh=fresh)
-        return answer, polled, connection
-
-    def _archive(
-        self,
-        watch: Watch,
-        ending: Ending,
-        answer: Answer | None,
-        polled: Observation | FailedPoll,
-        connection: Connection | None,
-    ) -> None:
-        from import_watch.log_archive import Archived
-
-        if watch.kept_answer is not None and isinstance(polled, FailedPoll):
-            answer = None
-        left = LOG_SECONDS - (time.time() - ending.detected_at)
-        reference = self._log_reference(watch, polled)
-        try:
-            archived = self._archive_of_logs().archive(watch, answer, reference, connection, left)
-        except Exception as error:  # noqa: BLE001
-            # The outcome stands in the table by now: whatever happens to the log, people are to be told of it.
-            logger.exception("the archive failed")
-            reason = f"the archive failed: {type(error).__name__}"
-            archived = Archived(LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
-        if archived.log.reason:
-            logger.warning("the log was not archived", logStatus=archived.log.status.value, reason=archived.log.reason)
-        try:
-            self._watches.record_log(watch.watch_id, archived.log, archived.answer or watch.kept_answer)
-        except Conflict:
-            logger.info("the log had been recorded before")
-
-    def _archive_of_logs(self) -> LogArchive:
-        # Only the last polls of a watch pay for loading the archive.
-        from import_watch.log_archive import LogArchive
-
-        return LogArchive(self._archive_bucket)
-
-    def _log_reference(self, watch: Watch, polled: Observation | FailedPoll) -> LogReference:
-        if not self._adapter.keeps_log:
-            return None
-        if isinstance(polled, Observation) and polled.log is not None:
-            return polled.log
-        return MissingLog(watch.log_missing or "no answer of the vendor named a log", expected=False)
+            return None, connection
+        return self._client.ask(connection, watch.import_id, fresh=fresh)
 
 
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation by the state machine: `{"watch": …, "execution": …}`."""
     watch = from_json(Watch, event["watch"])
     speak_of(watch.watch_id, event["execution"], generation=watch.generation, poll=watch.polls + 1)
-    return _poller().poll(watch)
+    return _poller().poll(watch, event["execution"])
 
 
 @cache
@@ -186,9 +227,12 @@ def _poller() -> Poller:
             cache_seconds=settings.whole("SECRET_CACHE_SECONDS"),
         ),
         client=Client(adapter, private_addresses=hosts.loopback_http),
-        watches=Watches(settings.text("TABLE_NAME"), settings.retention_seconds()),
-        archive_bucket=settings.text("ARCHIVE_BUCKET"),
+        watches=storage.watches(),
+        states=storage.states(),
+        archiving=Archiving(settings.text("ARCHIVE_BUCKET"), storage.watches(), keeps_log=adapter.keeps_log),
         tolerance=settings.tolerance(),
+        policy=settings.policy(adapter.vendor),
+        hand_over_polls=settings.whole("HAND_OVER_POLLS"),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from import_watch.lifecycle import broken
-from import_watch.model import JSON, Watch
+from import_watch.connection_state import ConnectionStates
+from import_watch.endings import broken
+from import_watch.model import JSON, Ending
 from import_watch.notifications import Topic, notification
 from import_watch.observability import logger
 from import_watch.watches import Conflict, Record, Watches
@@ -13,59 +14,89 @@ from import_watch.watches import Conflict, Record, Watches
 Action = Literal["PUBLISHED", "ALREADY_PUBLISHED", "SUPERSEDED"]
 
 
-def publish(watch: Watch, error: JSON, now: float, watches: Watches, topic: Topic, source: str) -> Action:
-    """Tell the outcome of a watch.
+class Publisher:
+    """Ends watches that nobody else can end, and tells outcomes.
 
     Parameters
     ----------
-    watch : Watch
-        As the state machine carries it; the table is the truth.
-    error : JSON
-        What the state machine caught, if anything.
-    now : float
-        Epoch seconds.
+    watches : Watches
+    states : ConnectionStates
+    topic : Topic
     source : str
         CloudEvents source.
-
-    Returns
-    -------
-    Action
-        SUPERSEDED where another execution owns the watch, so that the outcome is not ours to tell.
-
-    Raises
-    ------
-    LookupError
-        If the table has no such watch.
     """
-    record = watches.get(watch.watch_id)
-    if record is None:
-        raise LookupError(f"there is no watch {watch.watch_id}")
-    if record.watch.generation != watch.generation:
-        return "SUPERSEDED"
-    if record.ending is None:
-        # Only an execution that failed comes here with a watch that has not ended.
-        record = _end_broken(record, error, now, watches)
+
+    def __init__(self, watches: Watches, states: ConnectionStates, topic: Topic, source: str) -> None:
+        self._watches = watches
+        self._states = states
+        self._topic = topic
+        self._source = source
+
+    def publish_for(self, watch_id: str, generation: int, error: JSON, now: float) -> Action:
+        """Publish the outcome of a watch for the execution that owns it.
+
+        Parameters
+        ----------
+        watch_id : str
+        generation : int
+            The one in which the execution owns the watch; the table is the truth.
+        error : JSON
+            What the state machine caught, if anything.
+        now : float
+            Epoch seconds.
+
+        Returns
+        -------
+        Action
+            SUPERSEDED where another execution owns the watch, so that the outcome is not ours to tell.
+
+        Raises
+        ------
+        LookupError
+            If the table has no such watch.
+        """
+        record = self._watches.get(watch_id)
         if record is None:
+            raise LookupError(f"there is no watch {watch_id}")
+        if record.watch.generation != generation:
             return "SUPERSEDED"
-    if record.published_at is not None:
-        return "ALREADY_PUBLISHED"
-    topic.publish(notification(record, source))
-    try:
-        watches.record_published(watch.watch_id, now)
-    except Conflict:
-        logger.warning("the outcome was told twice, under the same id")
-    return "PUBLISHED"
+        if record.ending is None:
+            # Only an execution that failed comes here with a watch that has not ended.
+            why = _why(error)
+            logger.error("the execution failed; the watch ends as broken", why=why)
+            ended = self.end(record, broken(record.watch, now, why))
+            if ended is None:
+                return "SUPERSEDED"
+            record = ended
+        return self.publish(record, now)
 
+    def end(self, record: Record, ending: Ending) -> Record | None:
+        """End a watch that has not ended; give it as it has ended, or None where another generation owns it."""
+        watch = record.watch
+        try:
+            self._watches.end(watch, ending)
+        except Conflict as conflict:
+            before = conflict.record
+            return before if before and before.ending and before.watch.generation == watch.generation else None
+        self._states.watch_ended(watch, ending)
+        return self._watches.get(watch.watch_id)
 
-def _end_broken(record: Record, error: JSON, now: float, watches: Watches) -> Record | None:
-    why = _why(error)
-    logger.error("the execution failed; the watch ends as broken", why=why)
-    try:
-        watches.end(record.watch, broken(record.watch, now, why))
-    except Conflict as conflict:
-        ended = conflict.record
-        return ended if ended and ended.ending and ended.watch.generation == record.watch.generation else None
-    return watches.get(record.watch.watch_id)
+    def publish(self, record: Record, now: float) -> Action:
+        """Tell the outcome of a watch that has ended, whoever owns it, unless it was told.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it; nothing is lost then.
+        """
+        if record.published_at is not None:
+            return "ALREADY_PUBLISHED"
+        self._topic.publish(notification(record, self._source))
+        try:
+            self._watches.record_published(record.watch.watch_id, now)
+        except Conflict:
+            logger.warning("the outcome was told twice, under the same id")
+        return "PUBLISHED"
 
 
 def _why(error: JSON) -> str:

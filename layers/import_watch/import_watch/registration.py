@@ -1,22 +1,28 @@
-"""Registers a start event as a watch: once, however often the event comes."""
+"""Registers a start event as a watch: once, however often the event comes; and carries on one that is there."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from import_watch import messages
-from import_watch.lifecycle import Tolerance, begin
-from import_watch.model import JSON, Ending, Outcome, Reason, Start, Watch
+from import_watch.connection_state import ConnectionState, ConnectionStates
+from import_watch.executions import Executions
+from import_watch.history import history_of
+from import_watch.lifecycle import begin, passed_on, wait_to_resume
+from import_watch.model import JSON, Ending, Outcome, Reason, Start, Tolerance, Watch, watch_id
+from import_watch.rate_limit import Share
+from import_watch.schedule import DEFAULT_POLICY, Policy
 from import_watch.start_event import InvalidStart, parse
 from import_watch.vendor import Adapter
-from import_watch.watches import Conflict, Watches
+from import_watch.watches import Conflict, Record, Watches
 
-Action = Literal["WAIT", "PUBLISH", "ALREADY_WATCHED"]
+Action = Literal["WAIT", "PUBLISH", "ALREADY_WATCHED", "SUPERSEDED"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,64 +55,160 @@ class Vendors:
         return adapter
 
 
-def register(
-    event: JSON, execution: str, now: float, vendors: Vendors, watches: Watches, tolerance: Tolerance
-) -> Registration:
-    """Register a start event.
+class Registrar:
+    """Registers start events.
 
     Parameters
     ----------
-    event : JSON
-        The whole EventBridge event, untrusted.
-    execution : str
-        ARN of the execution that the event started.
-    now : float
-        Epoch seconds.
-
-    Returns
-    -------
-    Registration
-        WAIT for a new watch; PUBLISH for an event that cannot be watched; ALREADY_WATCHED for a duplicate. An
-        execution that registers a second time, because the answer to the first was lost, gets the same again.
+    vendors : Vendors
+    watches : Watches
+    states : ConnectionStates
+    executions : Executions
+        Asked only of a watch that somebody else owns.
+    tolerance : Tolerance
+    policy_of : callable
+        Gives a vendor's schedule policy.
     """
-    start = parse(event, vendors.names, vendors.adapter)
-    if isinstance(start, InvalidStart):
-        return _register_invalid(event, start, execution, now, watches)
-    first = begin(start, now, tolerance)
-    try:
-        watches.register(first.watch, execution, start, keeps_log=vendors.adapter(start.vendor).keeps_log)
-    except Conflict as conflict:
-        record = conflict.record
-        if record is None or record.execution != execution:
-            return Registration("ALREADY_WATCHED", first.watch)
-        # Ours, from an attempt whose answer was lost: had it ended by then, its outcome is still to be told.
-        return Registration("PUBLISH" if record.ending else "WAIT", record.watch, first.seconds)
-    return Registration("WAIT", first.watch, first.seconds)
 
+    def __init__(
+        self,
+        vendors: Vendors,
+        watches: Watches,
+        states: ConnectionStates,
+        executions: Executions,
+        tolerance: Tolerance,
+        policy_of: Callable[[str], Policy] = lambda _vendor: DEFAULT_POLICY,
+    ) -> None:
+        self._vendors = vendors
+        self._watches = watches
+        self._states = states
+        self._executions = executions
+        self._tolerance = tolerance
+        self._policy_of = policy_of
 
-def _register_invalid(event: JSON, invalid: InvalidStart, execution: str, now: float, watches: Watches) -> Registration:
-    """Record an event that cannot be watched under its own id, so that it never ends a real watch."""
-    start: Start = invalid.start
-    watch = replace(
-        begin(start, now, Tolerance()).watch, watch_id=f"invalid#{_event_id(event)}", next_poll_at=None, deadline=now
-    )
-    ending = Ending(
-        outcome=Outcome.UNKNOWN,
-        reason=Reason.INVALID_EVENT.value,
-        message=messages.invalid_event(invalid.faults),
-        detected_at=now,
-        started_at=start.started_at,
-    )
-    try:
-        watches.register(watch, execution, start, keeps_log=False, ending=ending)
-    except Conflict as conflict:
-        if conflict.record is None or conflict.record.execution != execution:
+    def register(self, event: JSON, execution: str, now: float) -> Registration:
+        """Register a start event.
+
+        Parameters
+        ----------
+        event : JSON
+            The whole EventBridge event, untrusted.
+        execution : str
+            ARN of the execution that owns the watch: the one that the event started.
+        now : float
+            Epoch seconds.
+
+        Returns
+        -------
+        Registration
+            WAIT for a new watch, or one whose execution has died and that is carried on from where it was; PUBLISH
+            for an event that cannot be watched, and an outcome that nobody lives to publish; ALREADY_WATCHED for a
+            duplicate. An execution that registers a second time, because the answer to the first was lost, gets the
+            same again.
+        """
+        start = parse(event, self._vendors.names, self._vendors.adapter)
+        if isinstance(start, InvalidStart):
+            return self._register_invalid(event, start, execution, now)
+        adapter = self._vendors.adapter(start.vendor)
+        shared = self._states.watch_began(start.vendor, start.connection)
+        share = Share(max(1, shared.active_watches), shared.requests_per_minute or adapter.requests_per_minute)
+        histories = {kind: history_of(times) for kind, times in shared.running_times.items() if times}
+        first = begin(start, now, self._tolerance, self._policy_of(start.vendor), share, histories)
+        try:
+            self._watches.register(first.watch, execution, start, keeps_log=adapter.keeps_log)
+        except Conflict as conflict:
+            self._states.watch_withdrawn(start.vendor, start.connection)
+            return self._registered_before(conflict.record, first.watch, execution, now)
+        return Registration("WAIT", first.watch, first.seconds)
+
+    def resume(self, watch_id: str, generation: int, execution: str, now: float) -> Registration:
+        """Carry on a watch that was passed on to an execution.
+
+        Parameters
+        ----------
+        watch_id : str
+        generation : int
+            The one in which this execution owns the watch.
+        execution : str
+            ARN of this execution.
+        now : float
+            Epoch seconds.
+
+        Returns
+        -------
+        Registration
+            WAIT; PUBLISH for a watch that has ended since; SUPERSEDED where another execution owns it by now.
+
+        Raises
+        ------
+        LookupError
+            If there is no such watch.
+        """
+        record = self._watches.get(watch_id)
+        if record is None:
+            raise LookupError(f"there is no watch {watch_id}")
+        if record.watch.generation != generation or record.execution != execution:
+            return Registration("SUPERSEDED", record.watch)
+        return self._owned(record, now)
+
+    def key_of(self, event: JSON) -> str:
+        """Give the id of the watch that a start event makes."""
+        start = parse(event, self._vendors.names, self._vendors.adapter)
+        if isinstance(start, InvalidStart):
+            return _invalid_id(event)
+        return watch_id(start.vendor, start.connection, start.import_id)
+
+    def _owned(self, record: Record, now: float) -> Registration:
+        if record.ending is not None:
+            return Registration("PUBLISH", record.watch)
+        watch = record.watch
+        shared = self._states.get(watch.vendor, watch.connection)
+        return Registration("WAIT", watch, self._rest(watch, shared, now))
+
+    def _rest(self, watch: Watch, shared: ConnectionState, now: float) -> int:
+        limit = shared.requests_per_minute or self._vendors.adapter(watch.vendor).requests_per_minute
+        share = Share(max(1, shared.active_watches), limit)
+        return wait_to_resume(watch, now, share, self._policy_of(watch.vendor))
+
+    def _registered_before(self, record: Record | None, watch: Watch, execution: str, now: float) -> Registration:
+        if record is None or (record.execution != execution and record.published_at is not None):
             return Registration("ALREADY_WATCHED", watch)
-    return Registration("PUBLISH", watch)
+        if record.execution == execution:
+            return self._owned(record, now)
+        if self._executions.status(record.execution).is_alive:
+            return Registration("ALREADY_WATCHED", record.watch)
+        if record.ending is not None:
+            return Registration("PUBLISH", record.watch)
+        carried_on = passed_on(record.watch)
+        try:
+            self._watches.pass_on(carried_on, execution)
+        except Conflict:
+            return Registration("ALREADY_WATCHED", record.watch)
+        return self._owned(replace(record, watch=carried_on), now)
+
+    def _register_invalid(self, event: JSON, invalid: InvalidStart, execution: str, now: float) -> Registration:
+        """Record an event that cannot be watched under its own id, so that it never ends a real watch."""
+        start: Start = invalid.start
+        watch = replace(
+            begin(start, now, Tolerance()).watch, watch_id=_invalid_id(event), next_poll_at=None, deadline=now
+        )
+        ending = Ending(
+            outcome=Outcome.UNKNOWN,
+            reason=Reason.INVALID_EVENT.value,
+            message=messages.invalid_event(invalid.faults),
+            detected_at=now,
+            started_at=start.started_at,
+        )
+        try:
+            self._watches.register(watch, execution, start, keeps_log=False, ending=ending)
+        except Conflict as conflict:
+            if conflict.record is None or conflict.record.execution != execution:
+                return Registration("ALREADY_WATCHED", watch)
+        return Registration("PUBLISH", watch)
 
 
-def _event_id(event: JSON) -> str:
+def _invalid_id(event: JSON) -> str:
     told = event.get("id") if isinstance(event, dict) else None
     if isinstance(told, str) and 1 <= len(told) <= 100 and told.isascii() and told.isprintable():
-        return told
-    return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:32]
+        return f"invalid#{told}"
+    return f"invalid#{hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:32]}"

@@ -10,7 +10,22 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from import_watch.model import History
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "HISTORY_NEEDED",
+    "PRESETS",
+    "History",
+    "Policy",
+    "Progress",
+    "first_wait",
+    "jitter_of",
+    "next_wait",
+]
 
 HISTORY_NEEDED = 5
 """Past imports below which their durations say too little to act on."""
@@ -68,16 +83,9 @@ class Progress:
     seconds_since_change: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """Running times of past imports of this kind, as the median and spread of their natural logarithms."""
-
-    count: int
-    log_median: float
-    log_sigma: float
-
-
 DEFAULT_POLICY = Policy()
+PRESETS: Mapping[str, Policy] = {"default": DEFAULT_POLICY}
+"""Policies by name, for people to choose from."""
 
 
 def next_wait(

@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 
 from import_watch.hosts import Hosts
-from import_watch.lifecycle import Tolerance
+from import_watch.model import Tolerance
+from import_watch.policies import policies_of_text
+from import_watch.schedule import DEFAULT_POLICY, Policy
 
 
 class MissingSetting(LookupError):
-    """A variable that the template should have set is not there, or is not a whole number."""
+    """A variable that the template should have set is not there, or makes no sense."""
 
 
 def text(name: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -50,6 +52,20 @@ def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
         failing=whole("FAILING_SECONDS", environment),
         timeout=whole("TIMEOUT_SECONDS", environment),
     )
+
+
+def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
+    """Give the schedule's policy for a vendor.
+
+    Raises
+    ------
+    MissingSetting
+        If it makes no sense, naming what is at fault.
+    """
+    try:
+        return policies_of_text(environment.get("POLICIES", "")).get(vendor, DEFAULT_POLICY)
+    except ValueError as error:
+        raise MissingSetting(f"the environment variable POLICIES cannot be used: {error}") from None
 
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:

@@ -160,6 +160,8 @@ class Adapter:
         How much of an answer is read.
     settled : mapping of int to FailedPoll
         HTTP statuses that this vendor gives a meaning of its own.
+    requests_per_minute : float or None
+        The limit of a connection that names none; None where the vendor documents none.
     """
 
     vendor: str
@@ -174,6 +176,7 @@ class Adapter:
     import_id_hint: str
     most_bytes: int = MOST_BYTES
     settled: Mapping[int, FailedPoll] = field(default_factory=dict)
+    requests_per_minute: float | None = None
 
     def url(self, base_url: str, import_id: str) -> str:
         """Give the address to ask for an import: `base_url` gives scheme, host and port, the path is ours."""

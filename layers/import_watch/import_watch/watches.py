@@ -1,34 +1,35 @@
 """The table of watches: the truth about every watch, one item each, every write conditional.
 
 An item is the flat state of a watch plus what its start event asked to be given back (`metadata`,
-`correlationId`), what it ended as (`ending`, `log`, `answer`) and when that was told (`publishedAt`). An
-active watch carries `active`, the key of the sparse index that finds it by `nextPollAt`; an ended one does not.
+`correlationId`), what it ended as (`ending`, `log`, `answer`) and when that was published (`publishedAt`). Two
+sparse indexes find what is not done with: an active watch carries `active` and is found by `nextPollAt`; one that has
+ended carries `unpublished` and is found by `detectedAt`, until its outcome is published. Only then may it expire.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from import_watch.encoding import camel, from_json, to_json
+from import_watch.items import attribute, table_client, values_of
 from import_watch.model import JSON, Ending, LogRecord, Start, Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ACTIVE = "ACTIVE"
-"""Value of `active` in every active watch: the partition of the sparse index."""
+ACTIVE_INDEX, UNPUBLISHED_INDEX = "active-by-next-poll", "unpublished-by-detection"
+ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
+"""Values of `active` and `unpublished`: the one partition of each sparse index."""
 SCHEMA_VERSION = 1
 """Version of the item's shape, for whoever has to read one written by another release."""
 STATE_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch)))
 """What a write of the state sets or, where the state no longer has it, removes."""
+
+Position: TypeAlias = dict[str, Any]
+"""Where a look through an index left off, as DynamoDB names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,7 @@ class Watches:
     def __init__(self, table_name: str, retention_seconds: int, client: DynamoDBClient | None = None) -> None:
         self._table = table_name
         self._retention = retention_seconds
-        self._client: DynamoDBClient = client or boto3.client(
-            "dynamodb", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 4})
-        )
+        self._client: DynamoDBClient = client or table_client()
 
     def get(self, watch_id: str) -> Record | None:
         """Read a watch, consistently; None where there is none."""
@@ -111,7 +110,7 @@ class Watches:
             "execution": execution,
             "keepsLog": keeps_log,
             "schemaVersion": SCHEMA_VERSION,
-            **_changing(watch, ending, self._retention),
+            **_changing(watch, ending),
         }
         if start.metadata is not None:
             # As text, so that any number in it comes back as it came.
@@ -128,7 +127,24 @@ class Watches:
         Conflict
             If the watch has ended, or another generation owns it.
         """
-        self._update(watch, _changing(watch, None, self._retention))
+        self._update(watch, _changing(watch, None), owner=watch.generation)
+
+    def pass_on(self, watch: Watch, execution: str) -> None:
+        """Write the state of an active watch that another execution owns from now on: the next generation.
+
+        Parameters
+        ----------
+        watch : Watch
+            As the new owner finds it, with the generation that is the new owner's.
+        execution : str
+            ARN of the new owner, which need not have started yet.
+
+        Raises
+        ------
+        Conflict
+            If the watch has ended, or a generation other than the one before owns it.
+        """
+        self._update(watch, {**_changing(watch, None), "execution": execution}, owner=watch.generation - 1)
 
     def end(self, watch: Watch, ending: Ending) -> None:
         """Write how a watch ended: the first who does so decides.
@@ -138,7 +154,7 @@ class Watches:
         Conflict
             If the watch has ended already, or another generation owns it.
         """
-        self._update(watch, _changing(watch, ending, self._retention))
+        self._update(watch, _changing(watch, ending), owner=watch.generation)
 
     def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
@@ -162,14 +178,58 @@ class Watches:
             If the watch has not ended, or was told of already.
         """
         self._change(
-            watch_id, {"publishedAt": now}, (), "attribute_exists(ending) AND attribute_not_exists(publishedAt)"
+            watch_id,
+            {"publishedAt": now, "expiresAt": int(now) + self._retention},
+            ("unpublished",),
+            "attribute_exists(ending) AND attribute_not_exists(publishedAt)",
         )
 
-    def _update(self, watch: Watch, values: dict[str, JSON]) -> None:
+    def active(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+        """Give every active watch, the one whose poll is due first first, as an index has it a moment ago.
+
+        Parameters
+        ----------
+        position : Position, optional
+            Where an earlier look left off.
+
+        Yields
+        ------
+        tuple of str, float and Position
+            Its id, when its next poll is due (epoch seconds), and where to go on after it.
+        """
+        return self._listed(ACTIVE_INDEX, ("active", ACTIVE), "nextPollAt", position)
+
+    def unpublished(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+        """Give every watch that has ended and whose outcome is not published, the one that ended first first."""
+        return self._listed(UNPUBLISHED_INDEX, ("unpublished", UNPUBLISHED), "detectedAt", position)
+
+    def _listed(
+        self, index: str, partition: tuple[str, str], order: str, position: Position | None
+    ) -> Iterator[tuple[str, float, Position]]:
+        name, value = partition
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": f"{name} = :{name}",
+            "ExpressionAttributeValues": {f":{name}": {"S": value}},
+        }
+        start = position
+        while True:
+            if start:
+                query["ExclusiveStartKey"] = start
+            page = self._client.query(**query)
+            for item in page["Items"]:
+                key: Position = {part: dict(item[part]) for part in ("watchId", name, order)}
+                yield item["watchId"]["S"], float(item[order]["N"]), key
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return
+
+    def _update(self, watch: Watch, values: dict[str, JSON], *, owner: int) -> None:
         values.pop("watchId")
         gone = tuple(name for name in STATE_ATTRIBUTES if name not in values and name != "watchId")
-        condition = "attribute_exists(active) AND generation = :owner"
-        self._change(watch.watch_id, values, gone, condition, owner=watch.generation)
+        condition = "attribute_not_exists(ending) AND generation = :owner"
+        self._change(watch.watch_id, values, gone, condition, owner=owner)
 
     def _change(
         self,
@@ -184,7 +244,7 @@ class Watches:
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))
         names = {f"#s{index}": name for index, name in enumerate(values)}
         names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
-        attribute_values = {f":s{index}": _attribute(value) for index, value in enumerate(values.values())}
+        attribute_values = {f":s{index}": attribute(value) for index, value in enumerate(values.values())}
         if owner is not None:
             attribute_values[":owner"] = {"N": str(owner)}
         try:
@@ -204,7 +264,7 @@ class Watches:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item={name: _attribute(value) for name, value in values.items()},
+                Item={name: attribute(value) for name, value in values.items()},
                 ConditionExpression=condition,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -212,21 +272,21 @@ class Watches:
             raise Conflict(_conflicting(error.response)) from None
 
 
-def _changing(watch: Watch, ending: Ending | None, retention: int) -> dict[str, JSON]:
-    """Give the attributes of a watch's state, with those of the sparse index or of its end."""
+def _changing(watch: Watch, ending: Ending | None) -> dict[str, JSON]:
+    """Give the attributes of a watch's state, with those of the sparse index that it is to be found in."""
     values: dict[str, JSON] = to_json(watch)
     if ending is None:
         values["active"] = ACTIVE
     else:
         values["ending"] = to_json(ending)
         values["outcome"] = ending.outcome.value
-        values["expiresAt"] = int(ending.detected_at) + retention
+        values["detectedAt"] = ending.detected_at
+        values["unpublished"] = UNPUBLISHED
     return values
 
 
 def _record(item: Mapping[str, Any]) -> Record:
-    read = TypeDeserializer().deserialize
-    values: dict[str, Any] = {name: read(value) for name, value in item.items()}
+    values = values_of(item)
     metadata = values.get("metadata")
     published_at = values.get("publishedAt")
     return Record(
@@ -244,18 +304,3 @@ def _record(item: Mapping[str, Any]) -> Record:
 
 def _conflicting(response: Mapping[str, Any]) -> Record | None:
     return _record(response["Item"]) if response.get("Item") else None
-
-
-def _attribute(value: JSON) -> Any:
-    return TypeSerializer().serialize(_decimal(value))
-
-
-def _decimal(value: JSON) -> JSON:
-    """DynamoDB takes no floats; nine decimals of a second, or of a share, are all that is meant."""
-    if isinstance(value, float):
-        return Decimal(str(round(value, 9)))
-    if isinstance(value, dict):
-        return {key: _decimal(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_decimal(item) for item in value]
-    return value

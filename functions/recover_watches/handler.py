@@ -1,0 +1,39 @@
+"""recover_watches: finds watches whose execution died and outcomes nobody was told of, and sees to them.
+
+Invoked on a schedule, and by Step Functions' own events about executions that did not end by themselves.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from import_watch.assembly import recovery
+from import_watch.model import JSON
+from import_watch.observability import logger, speak_of
+from import_watch.recovery import read_status_change
+from import_watch.registration import Vendors
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+VENDORS = Vendors(Path(__file__).parents[1])
+RESERVE_SECONDS = 45
+"""Kept back of the function's time: one watch whose services are all slow takes no longer."""
+
+
+def handler(event: dict[str, JSON], context: LambdaContext) -> dict[str, JSON]:
+    """Handle one invocation: an event about an execution, or anything else for a sweep."""
+    if event.get("source") == "aws.states":
+        execution, status, given = read_status_change(event)
+        speak_of("-", execution)
+        done = recovery(VENDORS).execution_ended(execution, status, given, time.time())
+        logger.info("an execution did not end by itself", executionStatus=status.value, done=done.value)
+        return {"done": done.value}
+    speak_of("-", "-")
+    counts = recovery(VENDORS).sweep(
+        time.time(), lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    )
+    logger.info("swept", done=counts)
+    return {"done": counts}

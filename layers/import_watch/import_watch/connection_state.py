@@ -1,0 +1,193 @@
+"""What the watches of one connection share: how many there are, its limit, and how long its past imports ran.
+
+One item a connection, in the table of watches. No poll writes it: only a watch that begins or ends, a vendor that
+throttles, and a limit that has changed do. A count that a crash left wrong is set right by `recover_watches`; until
+then it can only make polls rarer than they need be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from import_watch.items import attribute, table_client, values_of
+from import_watch.model import JSON, Ending, Outcome, Watch, connection_key
+from import_watch.observability import logger
+from import_watch.pacing import running_time
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MOST_KINDS = 10
+"""Job types of a connection whose running times are kept: vendors have two or three."""
+LONGEST_KIND = 60
+COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
+ATTEMPTS = 5
+"""Tries to add a running time while others add theirs, before it is let go: the count is what matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """What the watches of a connection share.
+
+    Parameters
+    ----------
+    active_watches : int
+    throttled_until : float or None
+        Epoch seconds until which the vendor wants none of them.
+    requests_per_minute : float or None
+        The limit, as a poll last read it in the connection's secret.
+    running_times : mapping of str to tuple of float
+        Seconds that past imports ran, the latest last, by job type.
+    revision : int
+        Changes with every running time that is added.
+    """
+
+    active_watches: int = 0
+    throttled_until: float | None = None
+    requests_per_minute: float | None = None
+    running_times: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    revision: int = 0
+
+
+class ConnectionStates:
+    """Reads and writes what connections share.
+
+    Parameters
+    ----------
+    table_name : str
+        The table of watches.
+    client : DynamoDBClient, optional
+        A boto3 client that is there already.
+    """
+
+    def __init__(self, table_name: str, client: DynamoDBClient | None = None) -> None:
+        self._table = table_name
+        self._client: DynamoDBClient = client or table_client()
+
+    def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:
+        """Read what is shared; nothing yet where no watch has begun."""
+        found = self._client.get_item(TableName=self._table, Key=_key(vendor, connection), ConsistentRead=consistent)
+        return _state(found.get("Item", {}))
+
+    def watch_began(self, vendor: str, connection: str) -> ConnectionState:
+        """Count one more active watch, and give what is shared with it in."""
+        return self._count(vendor, connection, 1)
+
+    def watch_withdrawn(self, vendor: str, connection: str) -> None:
+        """Take back a watch that was counted and did not begin."""
+        self._count(vendor, connection, -1)
+
+    def watch_ended(self, watch: Watch, ending: Ending) -> None:
+        """Count one active watch less; the running time of an import that completed joins those of its kind.
+
+        Nothing that goes wrong here is raised: the outcome stands, only how often others poll hangs on the count, and
+        `recover_watches` sets it right.
+        """
+        try:
+            if ending.outcome not in COMPLETED or not self._remember(watch, ending):
+                self._count(watch.vendor, watch.connection, -1)
+        except Exception:  # noqa: BLE001
+            logger.exception("the watch was not taken out of its connection's count")
+
+    def _remember(self, watch: Watch, ending: Ending) -> bool:
+        """Count one active watch less and add a running time in one write; False where others were always faster."""
+        # Only who ends a watch loads what remembers.
+        from import_watch.history import remembering
+
+        # Without the vendor's word an end lies, on average, half-way between the last two polls.
+        lag = (ending.detection_lag_seconds or 0.0) * (0.5 if ending.ended_at is None else 1.0)
+        time, kind = round(running_time(watch, ending.detected_at - lag), 1), (watch.job_type or "")[:LONGEST_KIND]
+        for _ in range(ATTEMPTS):
+            state = self.get(watch.vendor, watch.connection, consistent=True)
+            kinds = dict(state.running_times)
+            kinds[kind] = remembering(kinds.pop(kind, ()), time)
+            values: dict[str, JSON] = {":more": -1, ":next": state.revision + 1, ":seen": state.revision}
+            values[":kinds"] = {name: list(times) for name, times in list(kinds.items())[-MOST_KINDS:]}
+            if self._update(
+                watch.vendor,
+                watch.connection,
+                "SET runningTimes = :kinds, revision = :next ADD activeWatches :more",
+                values,
+                "revision = :seen" if state.revision else "attribute_not_exists(revision) OR revision = :seen",
+            ):
+                return True
+        return False
+
+    def throttled(self, watch: Watch, until: float) -> None:
+        """Have every watch of a connection keep away until a time; a later time that is known already stands."""
+        self._update(
+            watch.vendor,
+            watch.connection,
+            "SET throttledUntil = :until",
+            {":until": until},
+            "attribute_not_exists(throttledUntil) OR throttledUntil < :until",
+        )
+
+    def limit_read(self, watch: Watch, per_minute: float | None) -> None:
+        """Keep the limit that the connection's secret names, for watches that are yet to begin."""
+        self._update(
+            watch.vendor, watch.connection, "SET requestsPerMinute = :limit", {":limit": per_minute}, condition=None
+        )
+
+    def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
+        """Set the count of active watches right, unless it has changed since it was seen.
+
+        Returns
+        -------
+        bool
+            Whether it was set.
+        """
+        return self._update(
+            vendor,
+            connection,
+            "SET activeWatches = :counted",
+            {":counted": counted, ":seen": seen},
+            "activeWatches = :seen" if seen else "attribute_not_exists(activeWatches) OR activeWatches = :seen",
+        )
+
+    def _count(self, vendor: str, connection: str, more: int) -> ConnectionState:
+        found = self._client.update_item(
+            TableName=self._table,
+            Key=_key(vendor, connection),
+            UpdateExpression="ADD activeWatches :more",
+            ExpressionAttributeValues={":more": attribute(more)},
+            ReturnValues="ALL_NEW",
+        )
+        return _state(found["Attributes"])
+
+    def _update(
+        self, vendor: str, connection: str, expression: str, values: Mapping[str, JSON], condition: str | None
+    ) -> bool:
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(vendor, connection),
+                UpdateExpression=expression,
+                ExpressionAttributeValues={name: attribute(value) for name, value in values.items()},
+                **({"ConditionExpression": condition} if condition else {}),  # type: ignore[arg-type]
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _key(vendor: str, connection: str) -> dict[str, Any]:
+    return {"watchId": {"S": connection_key(vendor, connection)}}
+
+
+def _state(item: Mapping[str, Any]) -> ConnectionState:
+    values = values_of(item)
+    kinds: Mapping[str, Any] = values.get("runningTimes", {})
+    return ConnectionState(
+        active_watches=max(0, int(values.get("activeWatches", 0))),
+        throttled_until=_float(values.get("throttledUntil")),
+        requests_per_minute=_float(values.get("requestsPerMinute")),
+        running_times={kind: tuple(float(time) for time in times) for kind, times in kinds.items()},
+        revision=int(values.get("revision", 0)),
+    )
+
+
+def _float(value: JSON) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,77 @@
+"""A connection's rate limit, shared by its watches without a word between them. Pure.
+
+A *round* is the time in which every active watch of a connection may poll once. A watch comes in at the end of the
+round, by its place in the order of arrival, and then waits for whole rounds. So watches that were spread out stay
+spread out, whatever makes them wait: the schedule, a history that sends them all to sleep until the same moment, or a
+vendor that wants none of them for a while.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SHARE = 0.4
+"""Share of the limit that is planned for. At most half is to be used in any minute: arrivals, endings and clocks that
+nobody can plan for take the rest."""
+ASSUMED_PER_MINUTE = 60.0
+"""Requests per minute that a vendor is taken to allow if it throttles and its limit is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A watch's share of its connection.
+
+    Parameters
+    ----------
+    active : int
+        Active watches of the connection, this one included.
+    per_minute : float or None
+        Requests per minute that the vendor allows; None where no limit is known.
+    """
+
+    active: int = 1
+    per_minute: float | None = None
+
+    @property
+    def round_seconds(self) -> float:
+        """The length of a round in seconds; 0 where no limit is known."""
+        return turn_seconds(self.per_minute) * max(1, self.active)
+
+
+UNSHARED = Share()
+
+
+def turn_seconds(per_minute: float | None) -> float:
+    """Give the seconds from one poll of a connection to the next, whoever polls; 0 where no limit is known."""
+    return 60 / (SHARE * per_minute) if per_minute else 0.0
+
+
+def in_turn(wait: int, share: Share, *, at_least: bool = False) -> int:
+    """Give the wait that keeps a watch in its turn.
+
+    Parameters
+    ----------
+    wait : int
+        Seconds that the watch would wait if it were alone.
+    share : Share
+    at_least : bool
+        Whether the vendor named the wait, so that it may only become longer.
+
+    Returns
+    -------
+    int
+        Whole rounds, as near to `wait` as they come and at least one.
+    """
+    seconds = share.round_seconds
+    if not seconds:
+        return wait
+    if share.active <= 1:
+        return max(wait, math.ceil(seconds))
+    rounds = math.ceil(wait / seconds - 1e-9) if at_least else round(wait / seconds)
+    return math.ceil(max(1, rounds) * seconds)
+
+
+def first_turn(place: int, per_minute: float | None) -> float:
+    """Give the seconds from the registration of a watch to its first turn, by its place in the order of arrival."""
+    return place * turn_seconds(per_minute) if place > 1 else 0.0

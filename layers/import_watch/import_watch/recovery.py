@@ -1,0 +1,237 @@
+"""Finds watches that nobody carries on and outcomes that nobody was told, and sees to them.
+
+What it does is safe at any time and in any number: a watch is taken over by a conditional write, an execution is
+started under a name that stands for watch and generation, and an outcome is published under the id that is the
+watch's. A watch whose execution lives is left alone, however late its poll is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from import_watch.connection_state import ConnectionStates
+from import_watch.endings import broken, stopped
+from import_watch.executions import Executions, ExecutionStatus
+from import_watch.lifecycle import passed_on
+from import_watch.model import JSON, Ending, key_parts
+from import_watch.observability import count, logger
+from import_watch.publication import Publisher
+from import_watch.registration import Registrar
+from import_watch.succession import RESUME, executions_of, named_like, successor_name
+from import_watch.sweep_position import SweepPosition, SweepPositions
+from import_watch.watches import Conflict, Position, Record, Watches
+
+MOST_TAKEOVERS = 3
+"""Executions on end that may die without a single poll before a watch ends as broken."""
+
+
+class Recovered(StrEnum):
+    """What was done for a watch."""
+
+    LEFT_ALONE = "LEFT_ALONE"
+    STARTED = "STARTED"
+    TAKEN_OVER = "TAKEN_OVER"
+    BROKEN = "BROKEN"
+    STOPPED = "STOPPED"
+    PUBLISHED = "PUBLISHED"
+    FAILED = "FAILED"
+
+
+class Recovery:
+    """Recovers watches.
+
+    Parameters
+    ----------
+    watches : Watches
+    states : ConnectionStates
+    executions : Executions
+    registrar : Registrar
+    publisher : Publisher
+    positions : SweepPositions
+    state_machine : str
+        ARN of the state machine.
+    overdue_seconds : float
+        How late a poll, or a publishing, must be before somebody looks after it.
+    """
+
+    def __init__(
+        self,
+        watches: Watches,
+        states: ConnectionStates,
+        executions: Executions,
+        registrar: Registrar,
+        publisher: Publisher,
+        positions: SweepPositions,
+        state_machine: str,
+        overdue_seconds: float,
+    ) -> None:
+        self._watches = watches
+        self._states = states
+        self._executions = executions
+        self._registrar = registrar
+        self._publisher = publisher
+        self._positions = positions
+        self._state_machine = state_machine
+        self._overdue_seconds = overdue_seconds
+
+    def sweep(self, now: float, time_left: Callable[[], float]) -> dict[str, int]:
+        """Look after everything that is overdue, and set the counts of active watches right.
+
+        What there is no time for is left to the next sweep, which goes on from there.
+
+        Parameters
+        ----------
+        now : float
+            Epoch seconds.
+        time_left : callable
+            Gives the seconds that this sweep may still take.
+
+        Returns
+        -------
+        dict of str to int
+            How often each thing was done.
+        """
+        done: Counter[str] = Counter()
+        before = self._positions.get()
+        # Outcomes that cannot be published, because the topic is gone, must not keep watches from being recovered.
+        half = time_left() / 2
+        unpublished = self._publish_overdue(now, lambda: time_left() > half, before.unpublished, done)
+        counted, active = Counter(before.counted if before.active else {}), None
+        for watch_id, due, position in self._watches.active(before.active):
+            counted[key_parts(watch_id)[:2]] += 1
+            if due <= now - self._overdue_seconds:
+                done[self._attempt(watch_id, now)] += 1
+            if time_left() <= 0:
+                active = position
+                logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
+                break
+        if active is None:
+            done["COUNTS_REPAIRED"] = self._repair(counted)
+            counted.clear()
+        self._positions.keep(SweepPosition(unpublished, active, counted))
+        return dict(done)
+
+    def _publish_overdue(
+        self, now: float, goes_on: Callable[[], bool], start: Position | None, done: Counter[str]
+    ) -> Position | None:
+        for watch_id, detected_at, position in self._watches.unpublished(start):
+            if detected_at > now - self._overdue_seconds:
+                return None
+            done[self._attempt(watch_id, now)] += 1
+            if not goes_on():
+                return position
+        return None
+
+    def execution_ended(self, execution: str, status: ExecutionStatus, given: JSON, now: float) -> Recovered:
+        """Look after the watch of an execution that did not end by itself.
+
+        Parameters
+        ----------
+        execution : str
+            Its ARN.
+        status : ExecutionStatus
+            How it ended.
+        given : JSON
+            Its input; None where that is not known.
+        now : float
+            Epoch seconds.
+        """
+        given = self._executions.input(execution) if given is None else given
+        if given is None:
+            return Recovered.LEFT_ALONE
+        resumed = given.get(RESUME) if isinstance(given, dict) else None
+        watch_id = resumed["watchId"] if resumed else self._registrar.key_of(given)
+        if resumed is None and self._watches.get(watch_id) is None:
+            # It died before it could register: what it was started for is not lost.
+            self._registrar.register(given, execution, now)
+        record = self._watches.get(watch_id)
+        if record is None or record.execution != execution:
+            return Recovered.LEFT_ALONE
+        return self._recover(record, status, now)
+
+    def _attempt(self, watch_id: str, now: float) -> Recovered:
+        """Recover one watch; what goes wrong with it is seen, and does not keep the others waiting."""
+        try:
+            record = self._watches.get(watch_id)
+            if record is None:
+                return Recovered.LEFT_ALONE
+            return self._recover(record, self._executions.status(record.execution), now)
+        except Exception:  # noqa: BLE001
+            vendor, *_ = key_parts(watch_id)
+            logger.exception("a watch could not be recovered", watchId=watch_id)
+            count("RecoveryFailed", vendor)
+            return Recovered.FAILED
+
+    def _recover(self, record: Record, status: ExecutionStatus, now: float) -> Recovered:
+        if status.is_alive or record.published_at is not None:
+            return Recovered.LEFT_ALONE
+        watch = record.watch
+        logger.warning("nobody carries this watch on", watchId=watch.watch_id, executionStatus=status.value)
+        if record.ending is not None:
+            done = self._published(record, now, Recovered.PUBLISHED)
+        elif status is ExecutionStatus.ABORTED:
+            done = self._ended(record, stopped(watch, now), now, Recovered.STOPPED)
+        elif status is ExecutionStatus.MISSING and record.execution == self._named(successor_name(watch)):
+            self._executions.start(watch, self._state_machine)
+            done = Recovered.STARTED
+        elif watch.takeovers >= MOST_TAKEOVERS:
+            why = f"{MOST_TAKEOVERS} executions on end died without a poll"
+            done = self._ended(record, broken(watch, now, why), now, Recovered.BROKEN)
+        else:
+            done = self._taken_over(record)
+        count(f"Watches{done.value.title().replace('_', '')}", watch.vendor)
+        return done
+
+    def _taken_over(self, record: Record) -> Recovered:
+        watch = passed_on(replace(record.watch, takeovers=record.watch.takeovers + 1))
+        try:
+            self._watches.pass_on(watch, self._named(successor_name(watch)))
+        except Conflict:
+            return Recovered.LEFT_ALONE
+        self._executions.start(watch, self._state_machine)
+        return Recovered.TAKEN_OVER
+
+    def _ended(self, record: Record, ending: Ending, now: float, done: Recovered) -> Recovered:
+        ended = self._publisher.end(record, ending)
+        return Recovered.LEFT_ALONE if ended is None else self._published(ended, now, done)
+
+    def _published(self, record: Record, now: float, done: Recovered) -> Recovered:
+        action = self._publisher.publish(record, now)
+        logger.info("outcome", watchId=record.watch.watch_id, action=action)
+        return done
+
+    def _named(self, name: str) -> str:
+        return named_like(executions_of(self._state_machine), name)
+
+    def _repair(self, active: Counter[tuple[str, ...]]) -> int:
+        repaired = 0
+        for (vendor, connection), counted in active.items():
+            seen = self._states.get(vendor, connection, consistent=True).active_watches
+            if seen != counted and self._states.repair(vendor, connection, counted, seen):
+                logger.warning("a count of active watches was wrong", connection=connection, counted=counted, was=seen)
+                repaired += 1
+        return repaired
+
+
+def read_status_change(event: JSON) -> tuple[str, ExecutionStatus, JSON]:
+    """Read an event of Step Functions about an execution: its ARN, how it ended, and its input if it is told.
+
+    Raises
+    ------
+    ValueError
+        If it is not such an event.
+    """
+    try:
+        detail = event["detail"]
+        given = detail.get("input")
+        return (
+            str(detail["executionArn"]),
+            ExecutionStatus(detail["status"]),
+            None if given is None else json.loads(given),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("the event is not a status change of an execution") from error

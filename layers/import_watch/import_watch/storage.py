@@ -1,0 +1,38 @@
+"""What is stored, as a function's settings name it: each part once, over one client."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from import_watch import settings
+from import_watch.connection_state import ConnectionStates
+from import_watch.items import table_client
+from import_watch.sweep_position import SweepPositions
+from import_watch.watches import Watches
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@cache
+def watches() -> Watches:
+    """Give the table of watches."""
+    return Watches(settings.text("TABLE_NAME"), settings.retention_seconds(), _client())
+
+
+@cache
+def states() -> ConnectionStates:
+    """Give what connections share."""
+    return ConnectionStates(settings.text("TABLE_NAME"), _client())
+
+
+@cache
+def positions() -> SweepPositions:
+    """Give where sweeps leave off."""
+    return SweepPositions(settings.text("TABLE_NAME"), _client())
+
+
+@cache
+def _client() -> DynamoDBClient:
+    return table_client()
