@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from import_watch.items import attribute, table_client, values_of
-from import_watch.model import JSON, Ending, Outcome, Watch, connection_key
+from import_watch.model import JSON, Ending, Outcome, Watch, connection_key, kind_of
 from import_watch.observability import logger
 from import_watch.pacing import running_time
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_KINDS = 10
 """Job types of a connection whose running times are kept: vendors have two or three."""
-LONGEST_KIND = 60
 COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 ATTEMPTS = 5
 """Tries to add a running time while others add theirs, before it is let go: the count is what matters."""
@@ -98,7 +97,7 @@ class ConnectionStates:
 
         # Without the vendor's word an end lies, on average, half-way between the last two polls.
         lag = (ending.detection_lag_seconds or 0.0) * (0.5 if ending.ended_at is None else 1.0)
-        time, kind = round(running_time(watch, ending.detected_at - lag), 1), (watch.job_type or "")[:LONGEST_KIND]
+        time, kind = round(running_time(watch, ending.detected_at - lag), 1), kind_of(watch.job_type)
         for _ in range(ATTEMPTS):
             state = self.get(watch.vendor, watch.connection, consistent=True)
             kinds = dict(state.running_times)

@@ -19,6 +19,8 @@ PROBLEMS_KEPT = 20
 """Vendor messages carried in a notification; the rest is in the archived log."""
 TEXT_KEPT = 1_000
 """Characters kept of one vendor message."""
+KIND_KEPT = 60
+"""Characters kept of a job type where running times are kept by it."""
 
 
 class ImportState(StrEnum):
@@ -316,6 +318,11 @@ def key_parts(key: str) -> tuple[str, ...]:
 
 def _key(*parts: str) -> str:
     return "#".join(part.replace("%", "%25").replace("#", "%23") for part in parts)
+
+
+def kind_of(job_type: str | None) -> str:
+    """Give the kind of an import, whose running times are kept together: its job type, cut, if the vendor tells one."""
+    return (job_type or "-")[:KIND_KEPT]
 
 
 def iso(time: float | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from import_watch.model import FailedPoll, ImportState, Watch
+from import_watch.model import FailedPoll, ImportState, Watch, kind_of
 from import_watch.rate_limit import UNSHARED, Share, first_turn, in_turn
 from import_watch.schedule import Policy, Progress, jitter_of, next_wait
 
@@ -81,7 +81,7 @@ def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None =
         queued=not running,
         starts_in=None if watch.starts_at is None else watch.starts_at - now,
         progress=_progress(watch, now, age) if running else None,
-        history=watch.histories.get(watch.job_type or "") if running else None,
+        history=watch.histories.get(kind_of(watch.job_type)) if running else None,
         retry_after=retry_after,
         jitter=jitter_of(watch.watch_id, watch.polls),
         policy=policy,
