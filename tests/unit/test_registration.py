@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,8 +22,11 @@ from tests.unit.aws_fixtures import (
     adapter,
     an_ending,
     aws_account,
+    client,
+    connection_states,
     indexed,
     registrar,
+    shared,
     state_machine,
     watch_table,
 )
@@ -132,6 +136,94 @@ class TestDuplicate:
         polled = replace(first.watch, polls=3, import_state=ImportState.RUNNING)
         watches.save(polled)
         assert started(watches, event(), EXECUTION, NOW + 60).watch == polled
+
+
+class TestWatchWhoseExecutionDied:
+    def stop(self) -> None:
+        client("stepfunctions").stop_execution(executionArn=EXECUTION)
+
+    def test_a_duplicate_takes_it_over_and_nothing_starts_from_zero(self, watches: Watches) -> None:
+        first = started(watches, event())
+        polled = replace(first.watch, polls=3, vendor_errors=1, execution_polls=3, import_state=ImportState.RUNNING)
+        watches.save(polled)
+        self.stop()
+        again = started(watches, event(metadata={"other": True}), OTHER_EXECUTION, NOW + 60)
+        record = recorded(watches, first)
+        assert again.action == "WAIT"
+        assert again.watch == record.watch == replace(polled, generation=2, executions=2, execution_polls=0)
+        assert (record.execution, record.metadata) == (OTHER_EXECUTION, {"a": 1.5})
+
+    def test_a_poll_that_is_overdue_is_made_at_once_and_one_that_is_due_is_waited_for(self, watches: Watches) -> None:
+        watches.save(replace(started(watches, event()).watch, next_poll_at=NOW + 40))
+        self.stop()
+        assert started(watches, event(), OTHER_EXECUTION, NOW + 30).seconds == 10
+        assert started(watches, event(), OTHER_EXECUTION, NOW + 60).seconds == 0
+
+    def test_an_attempt_whose_answer_was_lost_gets_the_same_again(self, watches: Watches) -> None:
+        started(watches, event())
+        self.stop()
+        first, again = (started(watches, event(), OTHER_EXECUTION, NOW + 60) for _ in range(2))
+        assert (again.action, again.watch) == (first.action, first.watch)
+
+    def test_an_outcome_that_nobody_was_told_is_published(self, watches: Watches) -> None:
+        first = started(watches, event())
+        watches.end(first.watch, an_ending())
+        self.stop()
+        assert started(watches, event(), OTHER_EXECUTION).action == "PUBLISH"
+
+    def test_one_that_was_told_is_not(self, watches: Watches) -> None:
+        first = started(watches, event())
+        watches.end(first.watch, an_ending())
+        watches.record_published(first.watch.watch_id, NOW + 70)
+        self.stop()
+        assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
+
+
+class TestResume:
+    def test_the_execution_that_was_named_goes_on_where_the_watch_is(self, watches: Watches) -> None:
+        first = started(watches, event()).watch
+        passed = replace(first, generation=2, executions=2, polls=4, next_poll_at=NOW + 30)
+        watches.pass_on(passed, OTHER_EXECUTION)
+        done = registrar(watches).resume(first.watch_id, 2, OTHER_EXECUTION, NOW + 10)
+        assert (done.action, done.watch, done.seconds) == ("WAIT", passed, 20)
+
+    @pytest.mark.parametrize(("generation", "execution"), [(1, EXECUTION), (3, OTHER_EXECUTION), (2, EXECUTION)])
+    def test_any_other_is_superseded(self, watches: Watches, generation: int, execution: str) -> None:
+        first = started(watches, event()).watch
+        watches.pass_on(replace(first, generation=2), OTHER_EXECUTION)
+        assert registrar(watches).resume(first.watch_id, generation, execution, NOW).action == "SUPERSEDED"
+
+    def test_a_watch_that_has_ended_since_is_published(self, watches: Watches) -> None:
+        first = started(watches, event()).watch
+        watches.end(first, an_ending())
+        assert registrar(watches).resume(first.watch_id, 1, EXECUTION, NOW).action == "PUBLISH"
+
+    def test_one_that_is_gone_is_an_error(self, watches: Watches) -> None:
+        with pytest.raises(LookupError, match="there is no watch"):
+            registrar(watches).resume("voyado#default#1", 1, EXECUTION, NOW)
+
+
+class TestSharedWithTheConnection:
+    def test_a_new_watch_is_counted_and_a_duplicate_is_not(self, watches: Watches) -> None:
+        started(watches, event())
+        started(watches, event(), OTHER_EXECUTION)
+        started(watches, event(importId="6"), OTHER_EXECUTION)
+        started(watches, event(vendor="other"), OTHER_EXECUTION)
+        assert shared().active_watches == 2
+
+    def test_watches_of_a_connection_with_a_limit_come_in_one_after_the_other(self, watches: Watches) -> None:
+        waits = [started(watches, event(vendor="document360", importId=str(n))).seconds for n in range(1, 7)]
+        assert waits == [5, 5, 8, 10, 13, 15]
+
+    def test_it_takes_the_history_of_its_connection_with_it(self, watches: Watches) -> None:
+        for number in range(5):
+            watch = started(watches, event(importId=str(number))).watch
+            ran = replace(watch, import_state=ImportState.SUCCEEDED, running_since=NOW, job_type="PRODUCTS")
+            connection_states().watch_ended(
+                ran, an_ending(detected_at=NOW + 600, ended_at=NOW + 600, detection_lag_seconds=0.0)
+            )
+        history = started(watches, event()).watch.histories["PRODUCTS"]
+        assert (history.count, round(math.exp(history.log_median))) == (5, 600)
 
 
 INVALID: list[tuple[Any, list[str]]] = [

@@ -41,6 +41,10 @@ class Recovered(StrEnum):
     FAILED = "FAILED"
 
 
+ENDED = (Recovered.BROKEN, Recovered.STOPPED, Recovered.PUBLISHED)
+"""After these a watch is active no more."""
+
+
 class Recovery:
     """Recovers watches.
 
@@ -102,9 +106,12 @@ class Recovery:
         unpublished = self._publish_overdue(now, lambda: time_left() > half, before.unpublished, done)
         counted, active = Counter(before.counted if before.active else {}), None
         for watch_id, due, position in self._watches.active(before.active):
-            counted[key_parts(watch_id)[:2]] += 1
+            recovered = None
             if due <= now - self._overdue_seconds:
-                done[self._attempt(watch_id, now)] += 1
+                recovered = self._attempt(watch_id, now)
+                done[recovered] += 1
+            if recovered not in ENDED:
+                counted[key_parts(watch_id)[:2]] += 1
             if time_left() <= 0:
                 active = position
                 logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
