@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test up down watch build deploy lock format
+.PHONY: help demo test up down watch redrive build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ down: .venv/installed ## ends the local stack
 watch: .venv/installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
 	@: $${VENDOR:?is missing: make watch VENDOR=egain IMPORT_ID=…} $${IMPORT_ID:?is missing: make watch VENDOR=egain IMPORT_ID=…}
 	@$(LOCAL) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
+
+redrive: .venv/installed ## [STACK=import-watch]: put dead letters back where they belong
+	@$(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
 
 .venv/sam/installed: requirements-sam.txt | .venv/installed
 	@echo "Installing the SAM CLI into .venv/sam (once) …"

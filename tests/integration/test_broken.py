@@ -56,7 +56,7 @@ def test_a_watch_that_could_not_be_registered_is_told_all_the_same(stack: LocalS
     assert observer.states(observer.executions("77")[0]) == ["RegisterWatch", "PublishOutcome", "OutcomePublished"]
 
 
-def test_an_outcome_that_cannot_be_published_fails_the_execution_and_stays_in_the_table(
+def test_an_outcome_that_cannot_be_published_fails_the_execution_and_is_told_by_recovery(
     stack: LocalStack, observer: Observer
 ) -> None:
     stack.simulators["voyado"].script("78", [{"status": "SUCCESS"}])
@@ -65,6 +65,8 @@ def test_an_outcome_that_cannot_be_published_fails_the_execution_and_stays_in_th
         arn = wait_until(lambda: observer.executions("78"), 20, "an execution")[0]
         assert observer.states(arn)[-1] == "OutcomeNotPublished"
     assert stack.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "FAILED"
-    item = observer.item(watch_id("voyado", "default", "78"))
-    assert item["outcome"] == "SUCCEEDED"
-    assert "publishedAt" not in item
+    key = watch_id("voyado", "default", "78")
+    assert observer.outcome(key).event["data"]["outcome"] == "SUCCEEDED"
+    wait_until(lambda: "publishedAt" in observer.item(key), 20, "the publishing is noted")
+    assert "unpublished" not in observer.item(key)
+    assert len(observer.messages(key)) == 1

@@ -1,0 +1,1 @@
+"""Commands for whoever runs a stack, in an account or on this machine."""

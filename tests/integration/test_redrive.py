@@ -1,0 +1,129 @@
+"""Dead letters are put back where they belong, and twice does no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from import_watch.model import watch_id
+
+from local.emulator import REGION
+from local.paths import ROOT
+from local.stack import LocalStack
+from local.waiting import wait_until
+from tests.integration.observer import Observer
+
+pytestmark = pytest.mark.xdist_group("stack")
+VENDOR = "voyado"
+
+
+def start_event(import_id: str) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": f"letter-{import_id}",
+        "detail-type": "ImportStarted",
+        "source": "shop",
+        "detail": {"vendor": VENDOR, "importId": import_id, "metadata": {"kept": "ä"}},
+    }
+
+
+def put_letter(stack: LocalStack, body: str) -> None:
+    """Leave a letter as a rule does, whose delivery of dead letters the emulator does not have."""
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], MessageBody=body)
+
+
+def letters(stack: LocalStack) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs["DeadLetterQueueUrl"], AttributeNames=names
+    )["Attributes"]
+    return sum(int(found[name]) for name in names)
+
+
+def redrive(stack: LocalStack, name: str = "import-watch") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "operations", "redrive", "--stack", name],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": stack.emulator.endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "any",
+            "AWS_SECRET_ACCESS_KEY": "any",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def empty_queue(stack: LocalStack) -> None:
+    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["DeadLetterQueueUrl"])
+
+
+@pytest.mark.usefixtures("empty_queue")
+def test_a_start_event_is_put_back_and_twice_is_watched_once(stack: LocalStack, observer: Observer) -> None:
+    stack.simulators[VENDOR].script("8100", [{"status": "SUCCESS"}])
+    body = json.dumps(start_event("8100"))
+    for _ in range(2):
+        put_letter(stack, body)
+        done = redrive(stack)
+        assert (done.returncode, done.stdout) == (0, "put back: 1 × ImportStarted\n"), done.stderr
+    data = observer.outcome(watch_id(VENDOR, "default", "8100")).event["data"]
+    assert (data["outcome"], data["metadata"]) == ("SUCCEEDED", {"kept": "ä"})
+    wait_until(lambda: len(observer.executions("8100")) == 2, 20, "both executions")
+    ends = {observer.states(execution)[-1] for execution in observer.executions("8100")}
+    assert ends == {"OutcomePublished", "AlreadyWatched"}
+    assert len(observer.messages(watch_id(VENDOR, "default", "8100"))) == 1
+    assert letters(stack) == 0
+
+
+@pytest.mark.usefixtures("empty_queue")
+def test_an_event_about_an_execution_goes_to_the_function_that_it_was_meant_for(
+    stack: LocalStack, observer: Observer
+) -> None:
+    """What a function failed with comes wrapped in what Lambda says of the failure."""
+    machine = stack.outputs["WatchStateMachineArn"].replace(":stateMachine:", ":execution:")
+    event = {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {
+            "executionArn": f"{machine}:died-before-it-registered",
+            "status": "ABORTED",
+            "input": json.dumps(start_event("8200")),
+        },
+    }
+    put_letter(stack, json.dumps({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event}))
+    done = redrive(stack)
+    assert (done.returncode, done.stdout) == (0, "put back: 1 × Step Functions Execution Status Change\n")
+    data = observer.outcome(watch_id(VENDOR, "default", "8200")).event["data"]
+    assert (data["reason"], data["metadata"]) == ("WATCH_STOPPED", {"kept": "ä"})
+
+
+@pytest.mark.usefixtures("empty_queue")
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [("rubbish", "it is not an event"), ('{"detail-type": "Other"}', "Other is not an event of ours"), ("[]", "it is")],
+)
+def test_what_cannot_be_put_back_is_left_and_named(stack: LocalStack, body: str, why: str) -> None:
+    put_letter(stack, body)
+    done = redrive(stack)
+    assert done.returncode == 1
+    assert why in done.stdout
+    assert letters(stack) == 1
+
+
+@pytest.mark.usefixtures("empty_queue")
+def test_an_empty_queue_and_a_stack_that_is_not_there_are_told(stack: LocalStack) -> None:
+    done = redrive(stack)
+    assert (done.returncode, done.stdout) == (0, "There are no dead letters.\n")
+    missing = redrive(stack, "another-stack")
+    assert missing.returncode == 2
+    assert "another-stack" in missing.stdout
+    assert "Traceback" not in missing.stderr
