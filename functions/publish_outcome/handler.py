@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from import_watch.assembly import publisher, registrar
+from import_watch.assembly import publisher, registrar, stall_publisher
 from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
 from import_watch.registration import Vendors
@@ -23,7 +23,15 @@ VENDORS = Vendors(Path(__file__).parents[1])
 
 
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
-    """Handle one invocation by the state machine: `{"input": <what it holds>, "execution": …}`."""
+    """Handle one invocation by the state machine: `{"input": <what it holds>, "execution": …}`.
+
+    With `stalled` in place of `input`, a watch goes on and people are told that its import does not.
+    """
+    if stalled := event.get("stalled"):
+        speak_of(stalled["watchId"], event["execution"], generation=stalled["generation"])
+        told = stall_publisher().tell_stalled(stalled["watchId"], time.time())
+        logger.info("stalled", told=told)
+        return {"action": "TOLD" if told else "NOT_TOLD", "watchId": stalled["watchId"]}
     held, execution, now = event["input"], event["execution"], time.time()
     owned = held.get("watch") or held.get(RESUME)
     if owned is None:

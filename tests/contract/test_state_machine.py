@@ -76,6 +76,7 @@ def test_a_failed_task_leads_to_the_publishing_and_what_cannot_be_done_to_a_fail
         "RegisterWatch": "PublishOutcome",
         "PollVendor": "PublishOutcome",
         "HandOver": "NotHandedOver",
+        "TellStalled": "WaitForPoll",
         "PublishOutcome": "OutcomeNotPublished",
     }
     assert {STATES[name]["Type"] for name in ("OutcomeNotPublished", "NotHandedOver")} == {"Fail"}

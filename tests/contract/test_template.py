@@ -146,7 +146,7 @@ def test_the_rule_takes_the_event_from_any_source() -> None:
 def test_the_table_is_on_demand_encrypted_restorable_and_forgets_ended_watches() -> None:
     table = RESOURCES["WatchTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["SSESpecification"]["SSEEnabled"] is True
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
 

@@ -55,6 +55,7 @@ EVERY = {
     "unreadable": [messages.unreadable(WATCH, "HTTP 200: the body is not a JSON object", 3_600)],
     "timed_out": [messages.timed_out(WATCH, 86_400, polled) for polled in (RUNNING, QUEUED, NO_ANSWER, None)],
     "invalid_event": [messages.invalid_event(["importId must be import-4711", "vendor must be one of egain, voyado"])],
+    "stalled": [messages.stalled(WATCH, 3_600)],
     "watch_stopped": [messages.watch_stopped(WATCH)],
     "watch_broken": [messages.watch_broken(WATCH, "States.Timeout")],
 }

@@ -26,6 +26,16 @@ def registrar(vendors: Vendors) -> Registrar:
 
 
 @cache
+def stall_publisher() -> Publisher:
+    """Give what tells of imports that do not get on."""
+    from import_watch.notifications import Topic
+    from import_watch.publication import Publisher
+
+    topic, stalled = (Topic(settings.text(name)) for name in ("TOPIC_ARN", "STALLED_TOPIC_ARN"))
+    return Publisher(storage.watches(), storage.states(), topic, settings.text("SOURCE"), stalled)
+
+
+@cache
 def publisher() -> Publisher:
     """Give what tells outcomes."""
     from import_watch.notifications import Topic

@@ -116,6 +116,16 @@ def watch_broken(watch: Watch, why: str) -> str:
     )
 
 
+def stalled(watch: Watch, seconds: float) -> str:
+    """Say that an import does not get on, and that its watch does."""
+    done = f"{watch.progress.fraction:.0%} done, " if watch.progress is not None else ""
+    seen = f"{done}last status {watch.vendor_status!r}" if watch.vendor_status else f"{done}no status"
+    return (
+        f"{_what(watch)} has not got on for {duration(seconds)} ({seen}): look at it at the vendor; Import Watch goes "
+        "on watching it."
+    )
+
+
 def watch_stopped(watch: Watch) -> str:
     """Say that a person stopped the execution that watched."""
     return (

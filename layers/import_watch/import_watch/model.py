@@ -248,7 +248,8 @@ class Watch:
     `takeovers` those since its last poll that took it over from a dead one. `execution_polls` counts the polls of
     the present execution, those put off included. `place` is its place among the watches of its connection when it
     was registered, and `paced_for` the requests per minute that its first wait was made for. `histories` are those
-    of its connection when it was registered, by job type. Every `…_since` is the time of the first of an unbroken
+    of its connection when it was registered, by job type. `stalled_at` is when people were told that
+    it does not get on. Every `…_since` is the time of the first of an unbroken
     run of such observations.
     """
 
@@ -279,6 +280,7 @@ class Watch:
     progress: ReportedProgress | None = None
     progress_changed_at: float | None = None
     percent_step: int | None = None
+    stalled_at: float | None = None
     seen_at: float | None = None
     announced_start: float | None = None
     starts_at: float | None = None

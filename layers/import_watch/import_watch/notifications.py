@@ -11,15 +11,15 @@ from botocore.config import Config
 
 from import_watch.cost import estimated_cost
 from import_watch.encoding import to_json
-from import_watch.messages import duration
-from import_watch.model import JSON, LogRecord, LogStatus, Outcome, iso
+from import_watch.messages import duration, stalled
+from import_watch.model import JSON, LogRecord, LogStatus, Outcome, Watch, iso
 from import_watch.watches import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
-COMPLETED, FAILED = "ImportCompleted", "ImportFailed"
+COMPLETED, FAILED, STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
 NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
 """Makes ids of notifications; never to be changed, or repeats would look new."""
 MOST_BYTES = 250_000
@@ -53,20 +53,9 @@ def notification(record: Record, source: str) -> dict[str, JSON]:
     if ending is None:
         raise ValueError(f"watch {watch.watch_id} has not ended")
     return {
-        "specversion": "1.0",
-        "id": str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}")),
-        "source": source,
-        "type": event_type(ending.outcome),
-        "subject": watch.watch_id,
-        "time": iso(ending.detected_at),
-        "datacontenttype": "application/json",
+        **_envelope(watch, source, event_type(ending.outcome), ending.detected_at),
         "data": {
-            # Empty where an event that could not be watched named none.
-            "vendor": watch.vendor or None,
-            "connection": watch.connection or None,
-            "importId": watch.import_id or None,
-            "correlationId": record.correlation_id,
-            "metadata": record.metadata,
+            **_given_back(record),
             "outcome": ending.outcome.value,
             "reason": ending.reason,
             "message": ending.message,
@@ -87,6 +76,34 @@ def notification(record: Record, source: str) -> dict[str, JSON]:
                 "executions": watch.executions,
                 "estimatedCostUsd": estimated_cost(watch),
             },
+        },
+    }
+
+
+def stall_notification(record: Record, source: str, now: float) -> dict[str, JSON]:
+    """Give the CloudEvents 1.0 event of an import that does not get on: its watch goes on.
+
+    Parameters
+    ----------
+    record : Record
+    source : str
+        CloudEvents source: the stack.
+    now : float
+        Epoch seconds.
+    """
+    watch = record.watch
+    since = watch.progress_changed_at
+    return {
+        **_envelope(watch, source, STALLED, watch.stalled_at or now, "/stalled"),
+        "data": {
+            **_given_back(record),
+            "message": stalled(watch, now - (since or now)),
+            "vendorStatus": watch.vendor_status,
+            "jobType": watch.job_type,
+            "fractionDone": watch.progress.fraction if watch.progress else None,
+            "standsStillSince": iso(since),
+            "startedAt": iso(watch.running_since if watch.running_since is not None else watch.started_at),
+            "polls": watch.polls,
         },
     }
 
@@ -165,6 +182,21 @@ class Topic:
             If SNS does not take it.
         """
         event, message = bounded(event)
+        self._send(event, message, f"{event['data']['outcome']}: import {_named(event['data'])}")
+
+    def publish_stalled(self, event: dict[str, JSON]) -> None:
+        """Publish that an import does not get on: a sentence to e-mail subscribers, JSON to everybody else.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        forms = {"default": json.dumps(event, ensure_ascii=False), "email": event["data"]["message"]}
+        message = json.dumps(forms, ensure_ascii=False).encode("utf-8", "replace").decode()
+        self._send(event, message, f"STALLED: import {_named(event['data'])}")
+
+    def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:
         data = event["data"]
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             name: {"DataType": "String", "StringValue": value}
@@ -172,24 +204,44 @@ class Topic:
                 "eventType": event["type"],
                 "vendor": data["vendor"],
                 "connection": data["connection"],
-                "outcome": data["outcome"],
-                "reason": (data["reason"] or "")[:ATTRIBUTE_KEPT],
+                "outcome": data.get("outcome"),
+                "reason": (data.get("reason") or "")[:ATTRIBUTE_KEPT],
             }.items()
             if value
         }
         self._sns.publish(
             TopicArn=self._arn,
-            Subject=_subject(data),
+            # SNS takes up to 100 visible ASCII characters.
+            Subject=subject.encode("ascii", "replace").decode()[:100],
             Message=message,
             MessageStructure="json",
             MessageAttributes=attributes,
         )
 
 
-def _subject(data: dict[str, JSON]) -> str:
-    """SNS takes up to 100 visible ASCII characters."""
-    text = f"{data['outcome']}: import {_named(data)}"
-    return text.encode("ascii", "replace").decode()[:100]
+def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "") -> dict[str, JSON]:
+    """Give what CloudEvents asks for; the id is stable, so that a consumer can drop a repeat."""
+    return {
+        "specversion": "1.0",
+        "id": str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}{more}")),
+        "source": source,
+        "type": kind,
+        "subject": watch.watch_id,
+        "time": iso(time),
+        "datacontenttype": "application/json",
+    }
+
+
+def _given_back(record: Record) -> dict[str, JSON]:
+    """Give what names the import; empty where an event that could not be watched named none."""
+    watch = record.watch
+    return {
+        "vendor": watch.vendor or None,
+        "connection": watch.connection or None,
+        "importId": watch.import_id or None,
+        "correlationId": record.correlation_id,
+        "metadata": record.metadata,
+    }
 
 
 def _no_log(*, keeps_log: bool) -> LogRecord:

@@ -6,12 +6,14 @@ import math
 
 from import_watch.model import FailedPoll, ImportState, Watch, kind_of
 from import_watch.rate_limit import UNSHARED, Share, first_turn, in_turn
-from import_watch.schedule import Policy, Progress, jitter_of, next_wait
+from import_watch.schedule import HISTORY_NEEDED, Policy, Progress, jitter_of, next_wait
 
 LONGEST_RETRY_AFTER = 900
 """Seconds that a vendor may ask us to stay away."""
 OLDEST_IMPORT = 30 * 86_400
 """Seconds ago beyond which a start that is told is not believed: the wait that follows from it would be hours."""
+STALLED_SECONDS, STALLED_TIMES = 1_800.0, 3.0
+"""Standstill that people are told of: in seconds, and in typical running times."""
 PERCENT = 0.01
 """Step of a percentage of which nothing else is known."""
 BACKOFF_FIRST, BACKOFF_MOST = 30, 300
@@ -65,6 +67,19 @@ def throttled_until(failed: FailedPoll, watch: Watch, now: float) -> float:
 def backoff(failures: int) -> int:
     """Give the least seconds to the next poll after so many failed ones in a row (1 or more)."""
     return int(min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(failures - 1, 10)))
+
+
+def stands_still(watch: Watch, now: float) -> float | None:
+    """Give for how many seconds the progress of an import has not moved, where that is too long; else None.
+
+    Too long is more than half an hour, and more than three times what past imports of its kind took.
+    """
+    if watch.import_state is not ImportState.RUNNING or watch.progress is None or watch.progress_changed_at is None:
+        return None
+    history = watch.histories.get(kind_of(watch.job_type))
+    typical = math.exp(history.log_median) if history is not None and history.count >= HISTORY_NEEDED else 0.0
+    stood = now - watch.progress_changed_at
+    return stood if stood > max(STALLED_SECONDS, STALLED_TIMES * typical) else None
 
 
 def running_time(watch: Watch, ended_at: float) -> float:

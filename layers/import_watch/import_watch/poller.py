@@ -29,7 +29,7 @@ from import_watch.model import (
     Watch,
 )
 from import_watch.observability import count, logger, speak_of
-from import_watch.pacing import throttled_until
+from import_watch.pacing import stands_still, throttled_until
 from import_watch.rate_limit import ASSUMED_PER_MINUTE, Share
 from import_watch.schedule import Policy
 from import_watch.succession import named_like, resume_input, successor_name
@@ -96,8 +96,8 @@ class Poller:
         Returns
         -------
         dict
-            `action` WAIT (with `seconds`), HAND_OVER (with the `successor` to start), PUBLISH or SUPERSEDED, and the
-            `watch` as it is now.
+            `action` WAIT or STALLED (with `seconds`), HAND_OVER (with the `successor` to start), PUBLISH or
+            SUPERSEDED, and the `watch` as it is now.
         """
         connection = self._connections.get(watch.connection)
         shared = self._states.get(watch.vendor, watch.connection)
@@ -134,8 +134,7 @@ class Poller:
                 after, ending = step.watch, step.ending
                 self._states.watch_ended(after, ending)
             elif step.watch.execution_polls < self._hand_over_polls:
-                self._watches.save(step.watch)
-                return {"action": "WAIT", "seconds": step.seconds, "watch": to_json(step.watch)}
+                return self._go_on(step)
             else:
                 return self._hand_over(step.watch, execution)
         except Conflict as conflict:
@@ -149,6 +148,14 @@ class Poller:
             after, ending, answer, polled, connection if isinstance(connection, Connection) else None
         )
         return {"action": "PUBLISH", "watch": to_json(after)}
+
+    def _go_on(self, step: Wait) -> dict[str, JSON]:
+        watch, now = step.watch, time.time()
+        stalled = watch.stalled_at is None and stands_still(watch, now) is not None
+        if stalled:
+            watch = replace(watch, stalled_at=now)
+        self._watches.save(watch)
+        return {"action": "STALLED" if stalled else "WAIT", "seconds": step.seconds, "watch": to_json(watch)}
 
     def _hand_over(self, watch: Watch, execution: str) -> dict[str, JSON]:
         """Pass the watch on to an execution with an empty history, long before this one's is full."""

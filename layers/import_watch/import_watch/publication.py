@@ -7,7 +7,7 @@ from typing import Literal
 from import_watch.connection_state import ConnectionStates
 from import_watch.endings import broken
 from import_watch.model import JSON, Ending
-from import_watch.notifications import Topic, notification
+from import_watch.notifications import Topic, notification, stall_notification
 from import_watch.observability import logger
 from import_watch.watches import Conflict, Record, Watches
 
@@ -24,13 +24,23 @@ class Publisher:
     topic : Topic
     source : str
         CloudEvents source.
+    stalled_topic : Topic, optional
+        Where it is told that an import does not get on.
     """
 
-    def __init__(self, watches: Watches, states: ConnectionStates, topic: Topic, source: str) -> None:
+    def __init__(
+        self,
+        watches: Watches,
+        states: ConnectionStates,
+        topic: Topic,
+        source: str,
+        stalled_topic: Topic | None = None,
+    ) -> None:
         self._watches = watches
         self._states = states
         self._topic = topic
         self._source = source
+        self._stalled_topic = stalled_topic
 
     def publish_for(self, watch_id: str, generation: int, error: JSON, now: float) -> Action:
         """Publish the outcome of a watch for the execution that owns it.
@@ -69,6 +79,20 @@ class Publisher:
                 return "SUPERSEDED"
             record = ended
         return self.publish(record, now)
+
+    def tell_stalled(self, watch_id: str, now: float) -> bool:
+        """Tell that an import does not get on, unless it has ended by now; give whether that was told.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        record = self._watches.get(watch_id)
+        if record is None or record.ending is not None or self._stalled_topic is None:
+            return False
+        self._stalled_topic.publish_stalled(stall_notification(record, self._source, now))
+        return True
 
     def end(self, record: Record, ending: Ending) -> Record | None:
         """End a watch that has not ended; give it as it has ended, or None where another generation owns it."""
