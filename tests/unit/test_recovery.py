@@ -295,6 +295,13 @@ class TestExecutionThatEnded:
         assert self.ended(account, "ABORTED") is Recovered.LEFT_ALONE
         assert account.told() == []
 
+    def test_one_that_named_its_successor_and_could_not_start_it_has_it_started(self, account: Account) -> None:
+        heir = a_watch(generation=2, executions=2)
+        account.register(heir, account.successor(heir))
+        assert self.ended(account, "FAILED") is Recovered.STARTED
+        assert account.started() == {"resume": {"watchId": heir.watch_id, "generation": 2}}
+        assert self.ended(account, "FAILED") is Recovered.LEFT_ALONE
+
     def test_one_that_does_not_own_the_watch_changes_nothing(self, account: Account) -> None:
         watch = account.register(a_watch())
         assert self.ended(account, "ABORTED", execution=DEAD) is Recovered.LEFT_ALONE

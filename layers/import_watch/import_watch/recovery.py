@@ -156,8 +156,11 @@ class Recovery:
             # It died before it could register: what it was started for is not lost.
             self._registrar.register(given, execution, now)
         record = self._watches.get(watch_id)
-        if record is None or record.execution != execution:
+        if record is None:
             return Recovered.LEFT_ALONE
+        if record.execution != execution:
+            # A duplicate's, or one that named its successor and could not start it.
+            status = self._executions.status(record.execution)
         return self._recover(record, status, now)
 
     def _attempt(self, watch_id: str, now: float) -> Recovered:
