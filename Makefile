@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test up down watch redrive build deploy lock format
+.PHONY: help demo test up down watch redrive replay build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,10 @@ watch: .venv/installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one r
 
 redrive: .venv/installed ## [STACK=import-watch]: put dead letters back where they belong
 	@$(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
+
+replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
+	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
+	@$(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
 
 .venv/sam/installed: requirements-sam.txt | .venv/installed
 	@echo "Installing the SAM CLI into .venv/sam (once) …"

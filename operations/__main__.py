@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import boto3
@@ -10,27 +12,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from operations.redrive import Stack, redrive
+from operations.replay import NotReplayable, replay
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
-
-
-@app.callback()
-def operations() -> None:
-    """Run a stack; where and as whom is for the usual AWS settings to say (profile, region, endpoint)."""
+console = Console(soft_wrap=True, highlight=False)
+StackName = Annotated[str, typer.Option("--stack", help="Name of the stack.")]
 
 
 @app.command(name="redrive")
-def redrive_dead_letters(stack: Annotated[str, typer.Option(help="Name of the stack.")] = "import-watch") -> None:
+def redrive_dead_letters(stack: StackName = "import-watch") -> None:
     """Put dead letters back: start events on the bus, events about executions to recover_watches."""
-    console = Console(soft_wrap=True, highlight=False)
-    try:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    with _told(f"The dead letters of stack {stack} could not be put back"):
+        outputs = _outputs(stack)
         where = Stack(outputs["DeadLetterQueueUrl"], outputs["ImportBusName"], f"{stack}-recover-watches")
         done = redrive(where, boto3.client("sqs"), boto3.client("events"), boto3.client("lambda"))
-    except (ClientError, BotoCoreError) as error:
-        console.print(f"The dead letters of stack {stack} could not be put back: {error}")
-        raise typer.Exit(2) from None
     for kind, count in done.put_back.items():
         console.print(f"put back: {count} × {kind}")
     for why in done.left:
@@ -38,6 +33,29 @@ def redrive_dead_letters(stack: Annotated[str, typer.Option(help="Name of the st
     if not done.put_back and not done.left:
         console.print("There are no dead letters.")
     raise typer.Exit(1 if done.left else 0)
+
+
+@app.command(name="replay")
+def replay_notification(watch: str, stack: StackName = "import-watch") -> None:
+    """Have the notification of a watch published again, by the next sweep and under the same id."""
+    with _told(f"The notification of {watch} cannot be published again"):
+        replay(_outputs(stack)["WatchTableName"], watch, boto3.client("dynamodb"))
+    console.print(f"The next sweep publishes the outcome of {watch} again.")
+
+
+def _outputs(stack: str) -> dict[str, str]:
+    found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell a person in one line what went wrong, in place of a traceback."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, NotReplayable) as error:
+        console.print(f"{what}: {error}")
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

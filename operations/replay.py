@@ -1,0 +1,42 @@
+"""Has a notification published again, under the same id, for somebody who lost it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class NotReplayable(Exception):
+    """There is no such watch, it has not ended, or its outcome is about to be published anyway."""
+
+
+def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
+    """Mark the outcome of a watch as not published: the next sweep of recover_watches publishes it.
+
+    There is no second way to publish: what goes out is what went out before, with the same id, so that whoever has it
+    already can drop it.
+
+    Parameters
+    ----------
+    table : str
+    watch_id : str
+        `vendor#connection#importId`, as in the notification's `subject`.
+
+    Raises
+    ------
+    NotReplayable
+    """
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"watchId": {"S": watch_id}},
+            UpdateExpression="SET unpublished = :unpublished REMOVE publishedAt, expiresAt",
+            ConditionExpression="attribute_exists(ending) AND attribute_exists(publishedAt)",
+            ExpressionAttributeValues={":unpublished": {"S": "UNPUBLISHED"}},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        raise NotReplayable(
+            f"there is no watch {watch_id} whose outcome was published: the id is the notification's subject"
+        ) from None

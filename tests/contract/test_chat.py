@@ -1,0 +1,45 @@
+"""What the pipe writes for chat is of the form that Amazon Q Developer shows, for every outcome."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from local.paths import EVENTS, TEMPLATE
+
+PIPE: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]["ChatPipe"]["Properties"]
+SAMPLES = sorted((EVENTS / "notifications").glob("*.json"))
+
+
+def written(notification: dict[str, Any]) -> Any:
+    """Fill the template as EventBridge Pipes does: a path is replaced by what it leads to, escaped within quotes."""
+
+    def value(found: re.Match[str]) -> str:
+        node: Any = {"body": notification}
+        for key in found[1].split(".")[1:]:
+            node = node[key]
+        return json.dumps(node)[1:-1] if isinstance(node, str) else json.dumps(node)
+
+    return json.loads(re.sub(r"<(\$[\w.]+)>", value, PIPE["TargetParameters"]["InputTemplate"]))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_it_has_the_form_that_is_shown(path: Path) -> None:
+    notification = json.loads(path.read_text())
+    message = written(notification)
+    assert (message["version"], message["source"], message["id"]) == ("1.0", "custom", notification["id"])
+    content = message["content"]
+    assert content["textType"] == "client-markdown"
+    assert content["description"] == notification["data"]["message"]
+    assert content["title"].startswith(notification["data"]["outcome"])
+    assert len(content["title"]) <= 250
+
+
+def test_a_message_is_taken_out_of_the_queue_one_by_one() -> None:
+    """A batch would be one message for chat, and it shows none of those."""
+    assert PIPE["SourceParameters"]["SqsQueueParameters"]["BatchSize"] == 1
