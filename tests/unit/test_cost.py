@@ -8,7 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from import_watch.cost import MEMORY_GB, TRANSITIONS_PER_EXECUTION, TRANSITIONS_PER_POLL, estimated_cost
+from import_watch.cost import (
+    MEMORY_GB,
+    TRANSITIONS_PER_HAND_OVER,
+    TRANSITIONS_PER_POLL,
+    TRANSITIONS_PER_WATCH,
+    estimated_cost,
+    price,
+)
 from import_watch.model import JSON, Watch
 from samtranslator.yaml_helper import yaml_parse
 
@@ -43,7 +50,16 @@ def states_entered(actions: list[str]) -> Iterator[str]:
 def test_transitions_are_counted_as_the_state_machine_makes_them(polls: int) -> None:
     entered = list(states_entered(["WAIT"] * polls + ["PUBLISH"]))
     assert entered[-1] == "OutcomePublished"
-    assert len(entered) == TRANSITIONS_PER_EXECUTION + TRANSITIONS_PER_POLL * polls
+    assert len(entered) == TRANSITIONS_PER_WATCH + TRANSITIONS_PER_POLL * polls
+
+
+def test_a_hand_over_costs_what_the_state_machine_needs_for_it_in_both_executions() -> None:
+    handing_over = list(states_entered(["WAIT", "WAIT", "HAND_OVER"]))
+    carrying_on = list(states_entered(["WAIT", "WAIT", "PUBLISH"]))
+    assert (handing_over[-1], carrying_on[-1]) == ("HandedOver", "OutcomePublished")
+    polls = [*handing_over, *carrying_on].count("PollVendor")
+    expected = TRANSITIONS_PER_WATCH + TRANSITIONS_PER_HAND_OVER + TRANSITIONS_PER_POLL * polls
+    assert len(handing_over) + len(carrying_on) == expected
 
 
 def test_memory_is_that_of_every_function_in_the_template() -> None:
@@ -55,10 +71,10 @@ def test_memory_is_that_of_every_function_in_the_template() -> None:
 
 def test_a_watch_of_35_polls_costs_about_three_tenths_of_a_cent() -> None:
     transitions = (4 + 3 * 35) * 25.00 / 1e6
-    functions = 37 * 0.20 / 1e6 + 7.5 * 0.25 * 13.33 / 1e6
-    table = (3 * 35 + 5) * 0.625 / 1e6
+    functions = 37 * 0.20 / 1e6 + 7.5 * 0.5 * 13.33 / 1e6
+    table = (3 * 35 + 7) * 0.625 / 1e6 + (3 + 35 / 2) * 0.125 / 1e6
     rest = (1.00 + 0.50 + 3 * 5.00) / 1e6
-    assert estimated_cost(WATCH) == pytest.approx(transitions + functions + table + rest, rel=0.02)
+    assert estimated_cost(WATCH) == pytest.approx(transitions + functions + table + rest, rel=0.001)
     assert 0.0025 < estimated_cost(WATCH) < 0.0035
 
 
@@ -75,10 +91,18 @@ def test_more_of_anything_costs_more(dearer: Watch) -> None:
     assert estimated_cost(dearer) > estimated_cost(WATCH)
 
 
-def test_every_further_execution_pays_for_its_functions_and_not_only_for_its_transitions() -> None:
+def test_every_further_execution_pays_for_its_function_and_its_reads_and_not_only_for_its_transitions() -> None:
     one, two = (estimated_cost(replace(WATCH, executions=executions)) for executions in (1, 2))
-    functions = 2 * 0.20 / 1e6 + 0.5 * 0.5 * 13.33 / 1e6
-    assert two - one == pytest.approx(TRANSITIONS_PER_EXECUTION * 25.00 / 1e6 + functions, abs=1.1e-6)
+    function = 0.20 / 1e6 + 0.25 * 0.5 * 13.33 / 1e6
+    table = 1.5 * 0.125 / 1e6
+    assert two - one == pytest.approx(4 * 25.00 / 1e6 + function + table, abs=1.1e-6)
+
+
+def test_the_price_of_a_mean_watch_is_the_mean_of_prices() -> None:
+    watches = [replace(WATCH, polls=polls, executions=polls // 200 + 1) for polls in (3, 250, 900)]
+    polls, executions = (sum(getattr(watch, name) for watch in watches) / 3 for name in ("polls", "executions"))
+    mean = sum(estimated_cost(watch) for watch in watches) / 3
+    assert price(polls, executions, 7.0) == pytest.approx(mean, abs=1e-6)
 
 
 def test_a_watch_that_never_polled_still_costs_something() -> None:
