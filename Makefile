@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test up down watch redrive replay build deploy lock format
+.PHONY: help demo test up down watch redrive replay bench build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,6 +47,13 @@ redrive: .venv/installed ## [STACK=import-watch]: put dead letters back where th
 replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
 	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
 	@$(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
+.venv/bench-installed: requirements-bench.txt | .venv/installed
+	@echo "Installing what draws the benchmarks' pictures into .venv (once) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-bench.txt
+	@touch $@
+
+bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
+	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
 .venv/sam/installed: requirements-sam.txt | .venv/installed
 	@echo "Installing the SAM CLI into .venv/sam (once) …"
@@ -70,7 +77,7 @@ deploy: build ## sam deploy: guided the first time, then as you answered
 lock: .venv/installed ## pin what requirements*.in name, with hashes
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-	for name in dev sam; do \
+	for name in dev sam bench; do \
 		.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
 	done

@@ -84,8 +84,31 @@ class Progress:
 
 
 DEFAULT_POLICY = Policy()
-PRESETS: Mapping[str, Policy] = {"default": DEFAULT_POLICY}
-"""Policies by name, for people to choose from."""
+PRESETS: Mapping[str, Policy] = {
+    "default": DEFAULT_POLICY,
+    "quick": Policy(floor=3, ratio=0.3, ceiling=26, ceiling_ratio=0, informed_ratio=0.1, informed_ceiling=120),
+    "prompt": Policy(floor=5, ratio=0.2, ceiling=42, ceiling_ratio=0.0005, informed_ratio=0.1, informed_ceiling=300),
+    "even": Policy(floor=3, ratio=0.2, ceiling=52, ceiling_ratio=0.0005),
+    "thrifty": Policy(floor=5, ratio=0.45, ceiling=85, ceiling_ratio=0.0005),
+    "frugal": Policy(floor=5, ratio=0.45, ceiling=170, ceiling_ratio=0.0005),
+}
+"""Policies by name, for people to choose from: all of one rule, from the soonest to the fewest polls.
+
+default
+    What stands in `Policy`: between `even` and `thrifty`.
+quick
+    Half a minute at most with nothing known, two with evidence: where people sit and wait.
+prompt
+    42 seconds at most with nothing known, five minutes with evidence.
+even
+    52 seconds at most, and smaller lags in long imports than the default has, at a few more polls.
+thrifty
+    A minute and a half at most with nothing known: three quarters of the default's polls.
+frugal
+    Three minutes at most with nothing known: half of the default's polls, where the bill or the vendor counts most.
+
+`benchmarks/schedule` measures them; `docs/schedule.md` has the figures.
+"""
 
 
 def next_wait(

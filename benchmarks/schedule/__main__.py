@@ -1,0 +1,83 @@
+"""`python -m benchmarks.schedule`: measures, prints, and checks what the pages in `docs/` tell.
+
+It ends with status 1 where the pages have other figures than those measured; `--write` puts the new ones in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+
+from import_watch.schedule import DEFAULT_POLICY, PRESETS
+from rich.console import Console
+
+from benchmarks.schedule import pages, record
+from benchmarks.schedule.optimum import Optimum, ours, poll_times
+from benchmarks.schedule.plot import draw
+from benchmarks.schedule.runs import IMPORTS, OURS, SEED, Results, name_of, run
+from benchmarks.schedule.tables import Against, show
+from benchmarks.schedule.targets import SIXTY
+
+OTHER_SEEDS = (3, 4)
+WIDTH = 150
+
+
+def main() -> int:
+    """Run the benchmark; see the module."""
+    parser = argparse.ArgumentParser(prog="benchmarks.schedule", description=__doc__)
+    parser.add_argument("--seed", type=int, default=SEED, help=f"of the simulated imports; {SEED} if not given")
+    parser.add_argument("--imports", type=int, default=IMPORTS, help=f"of each scenario; {IMPORTS:,} if not given")
+    parser.add_argument("--write", action="store_true", help="write the record, the pages' figures and the picture")
+    told = parser.parse_args()
+    began = time.monotonic()
+    results = run(told.seed, told.imports)
+    others = {seed: run(seed, told.imports) for seed in OTHER_SEEDS if seed != told.seed}
+    against = _against_optimum()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    show(console, results, against, others)
+    console.print(f"{time.monotonic() - began:.0f} s", highlight=False)
+    if told.seed != SEED or told.imports != IMPORTS:
+        return 0
+    return _compare(console, _recorded(results, against, others), write=told.write)
+
+
+def _against_optimum() -> list[Against]:
+    optimum = Optimum()
+    schedules = {name_of(preset): ours(optimum, policy) for preset, policy in PRESETS.items()}
+    schedules[f"{OURS}, without jitter"] = ours(optimum, replace(DEFAULT_POLICY, jitter=0.0), watches=1)
+    schedules[SIXTY] = optimum.evaluate(poll_times(lambda *_: 60))
+    return [(name, checks, optimum.at_lag(checks.lag)) for name, checks in schedules.items()]
+
+
+def _recorded(results: Results, against: list[Against], others: dict[int, Results]) -> record.Record:
+    return record.Record(
+        record.shortened(results),
+        {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
+        {str(seed): Results(other.seed, other.imports, other.pooled, {}) for seed, other in others.items()},
+    )
+
+
+def _compare(console: Console, measured: record.Record, *, write: bool) -> int:
+    if write:
+        record.write(measured)
+        kept = record.read()
+        for page in pages.PAGES:
+            page.write_text(pages.refreshed(page.read_text(), kept))
+        draw(kept.results.pooled, pages.PICTURE)
+        console.print(f"Wrote {record.RECORD.name}, {pages.PICTURE.name} and the figures of the pages.")
+        return 0
+    kept = record.read()
+    faults = record.differences(kept, measured)
+    faults += [page.name for page in pages.PAGES if pages.refreshed(page.read_text(), kept) != page.read_text()]
+    if faults:
+        console.print("Other figures than recorded; python -m benchmarks.schedule --write puts these in:", style="red")
+        console.print("\n".join(faults[:20]), highlight=False)
+        return 1
+    console.print(f"The figures are those of docs/schedule.md and docs/cost.md ({OURS} as it is).")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Follows an import to its end: by Import Watch's own schedule under a policy, or by a peer's."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import islice
+from typing import NamedTuple
+
+from import_watch.pacing import LONGEST_RETRY_AFTER, backoff
+from import_watch.schedule import Policy, Progress, first_wait, jitter_of, next_wait
+
+from benchmarks.schedule.imports import Answer, Import
+from benchmarks.schedule.peers import Peer
+
+MOST_POLLS = 100_000
+"""Bound of every loop: more than any schedule here needs for the longest import."""
+
+
+class Run(NamedTuple):
+    """How an import was followed: the polls it took, and the seconds from its end to the poll that saw it."""
+
+    polls: int
+    lag: float
+    seconds: float
+    watched: float
+
+
+class Watching:
+    """What Import Watch keeps of an import between two polls, and what follows for the next wait.
+
+    It keeps what `import_watch.lifecycle` and `pacing` keep of a watch, at a tenth of the time: a benchmark makes
+    millions of polls. `tests/unit/test_schedule_benchmark.py` holds the two to the same waits, poll by poll.
+
+    Parameters
+    ----------
+    watched : Import
+    policy : Policy
+    """
+
+    def __init__(self, watched: Import, policy: Policy) -> None:
+        self._policy = policy
+        self._id = f"benchmark#{watched.scenario}#{watched.number}"
+        self._history = watched.history
+        self._polls = 0
+        self._failures = 0
+        self._running = False
+        self._announced: float | None = None
+        self._starts_at: float | None = None
+        self._since = 0.0
+        self._told_since: float | None = None
+        self._fraction: float | None = None
+        self._resolution: float | None = None
+        self._changed_at = 0.0
+        self._step = 0
+
+    def first(self) -> int:
+        """Give the seconds to the first poll."""
+        return first_wait(0.0, self._policy)
+
+    def after(self, answer: Answer, now: float) -> int:
+        """Give the seconds to the next poll, after one that did not see the end."""
+        self._polls += 1
+        if answer.refused is not None:
+            self._failures += 1
+            scheduled = self._scheduled(now)
+            if answer.refused > 0:
+                return max(scheduled, min(self._scheduled(now, answer.refused), LONGEST_RETRY_AFTER))
+            return max(scheduled, backoff(self._failures))
+        self._failures = 0
+        self._running = not answer.queued
+        if answer.queued:
+            put_off = self._announced is not None and answer.announced_start != self._announced
+            self._starts_at = None if put_off else answer.announced_start
+            self._announced = answer.announced_start
+            self._since = now
+        else:
+            self._starts_at = self._announced = None
+            self._told_since = answer.running_since if self._told_since is None else self._told_since
+        if answer.fraction is not None and answer.fraction != self._fraction:
+            self._changed_at = now
+        self._fraction, self._resolution = answer.fraction, answer.resolution
+        if answer.fraction is not None and answer.resolution is None:
+            self._step = math.gcd(self._step, round(answer.fraction * 100), 100)
+            self._resolution = self._step / 100
+        return self._scheduled(now)
+
+    def _scheduled(self, now: float, retry_after: float | None = None) -> int:
+        since = 0.0
+        if self._running:
+            since = self._since if self._told_since is None else self._told_since
+        age = now - since
+        progress = None
+        if self._running and self._fraction is not None and self._resolution is not None:
+            stood_still = min(now - self._changed_at, age)
+            progress = Progress(self._fraction, self._resolution, stood_still)
+        return next_wait(
+            age,
+            queued=not self._running,
+            starts_in=None if self._starts_at is None else self._starts_at - now,
+            progress=progress,
+            history=self._history if self._running else None,
+            retry_after=retry_after,
+            jitter=jitter_of(self._id, self._polls),
+            policy=self._policy,
+        )
+
+
+def follow(watched: Import, policy: Policy) -> Run:
+    """Follow an import by Import Watch's schedule."""
+    watching = Watching(watched, policy)
+    now = float(watching.first())
+    for polls in range(1, MOST_POLLS):
+        answer = watched.answer(now)
+        if answer.ended:
+            return Run(polls, now - watched.ends, watched.seconds, now)
+        now += watching.after(answer, now)
+    raise RuntimeError(f"{watched.scenario} {watched.number} has no end")
+
+
+def follow_by_peer(watched: Import, peer: Peer, seed: int) -> Run:
+    """Follow an import by a peer's schedule, with jitter of its own for each import."""
+    chance = random.Random(f"{seed}/{watched.scenario}/{watched.number}/{peer.name}")
+    now, retry_after = 0.0, 0.0
+    for polls, wait in enumerate(islice(peer.all_waits(chance), MOST_POLLS), 1):
+        now += retry_after or wait
+        retry_after = 0.0
+        refused = watched.refused(now)
+        if refused is None and now >= watched.ends:
+            return Run(polls, now - watched.ends, watched.seconds, now)
+        if refused and peer.honours_retry_after:
+            retry_after = float(int(refused))
+    raise RuntimeError(f"{watched.scenario} {watched.number} has no end for {peer.name}")

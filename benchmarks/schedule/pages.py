@@ -1,0 +1,168 @@
+"""Puts the recorded figures into the pages of `docs/`, between marks, and tells whether a page has others. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.schedule.bill import MONTHLY, quotas, ways
+from benchmarks.schedule.figures import COLUMNS, ratios
+from benchmarks.schedule.record import Record
+from benchmarks.schedule.runs import OURS
+from benchmarks.schedule.tables import exactly, number
+from benchmarks.schedule.targets import SIXTY, dominated_by, targets
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
+PICTURE = DOCS / "schedule.svg"
+OPEN_AT_ONCE = (1_000, 10_000, 100_000)
+"""Open watches for which the page says what to ask for."""
+SPARE = 1.5
+"""What is asked for over what is taken on average: polls do not come evenly."""
+_MARKED = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def refreshed(page: str, record: Record) -> str:
+    """Give a page with the recorded figures between its marks.
+
+    Raises
+    ------
+    ValueError
+        If a mark asks for figures that nobody knows.
+    """
+
+    def fill(mark: re.Match[str]) -> str:
+        if mark[2] not in BLOCKS:
+            raise ValueError(f"no figures are called {mark[2]!r}; known are {', '.join(BLOCKS)}")
+        return f"{mark[1]}{BLOCKS[mark[2]](record)}\n{mark[3]}"
+
+    return _MARKED.sub(fill, page)
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _pooled(record: Record) -> str:
+    pooled = record.results.pooled
+    rows = []
+    for name, figures in pooled.items():
+        values, compared = asdict(figures), ratios(figures, pooled[OURS])
+        cells = [f"{number(column, values[column])} ({compared[column]:.2f})" for column in COLUMNS]
+        rows.append([f"**{name}**" if name == OURS else name, *cells])
+    count = record.results.imports * len(record.results.scenarios)
+    told = f"{count:,} imports, seed {record.results.seed}; in brackets the ratio to {OURS}'s default.\n\n"
+    return told + _table(["schedule", *COLUMNS.values()], rows)
+
+
+def _scenarios(record: Record) -> str:
+    rows = []
+    for scenario, each in record.results.scenarios.items():
+        values, compared = asdict(each[OURS]), ratios(each[OURS], each[SIXTY])
+        rows.append([scenario, *(f"{number(column, values[column])} ({compared[column]:.2f})" for column in COLUMNS)])
+    return _table(["scenario", *COLUMNS.values()], rows)
+
+
+def _optimum(record: Record) -> str:
+    rows = [
+        [
+            name,
+            f"{each['polls']:.1f}",
+            f"{each['lag']:.1f}",
+            f"{each['best']:.1f}",
+            f"{each['polls'] / each['best']:.3f}",
+        ]
+        for name, each in record.optimum.items()
+    ]
+    return _table(["schedule", "polls", "mean lag s", "optimum's polls", "ratio"], rows)
+
+
+def _targets(record: Record) -> str:
+    of_optimum = record.optimum[OURS]["polls"] / record.optimum[OURS]["best"]
+    others = [targets(other, of_optimum) for other in record.others.values()]
+    rows = []
+    for index, target in enumerate(targets(record.results, of_optimum)):
+        told = [target, *(other[index] for other in others)]
+        bound = f"at {'most' if target.at_most else 'least'} {target.bound:g}"
+        rows.append(
+            [target.name, bound, *(f"{exactly(each.reached)}{'' if each.met else ' (missed)'}" for each in told)]
+        )
+    seeds = [record.results.seed, *record.others]
+    return _table(["target", "bound", *(f"seed {seed}" for seed in seeds)], rows)
+
+
+def _dominated(record: Record) -> str:
+    found = dominated_by(record.results.pooled)
+    return _table(["peer", "dominated by"], [[peer, ", ".join(by) or "none"] for peer, by in found.items()])
+
+
+def _cost(record: Record) -> str:
+    pooled = record.results.pooled
+    rows = []
+    for way in ways(pooled):
+        figures = pooled[way.schedule]
+        months = [f"${way.per_import * count:,.2f}" for count in MONTHLY]
+        rows.append([way.name, f"{figures.polls:.0f}", f"{figures.lag:.0f}", f"{figures.lag_p95:.0f}", *months])
+    return _table(["", "polls", "mean lag s", "p95 lag s", *(f"{count:,} a month" for count in MONTHLY)], rows)
+
+
+def _presets(record: Record) -> str:
+    sixty, rows = record.results.pooled[SIXTY], []
+    for name, figures in record.results.pooled.items():
+        if name.startswith(OURS):
+            told = [f"${figures.dollars / 1_000 * count:,.2f}" for count in MONTHLY]
+            rows.append([name, f"{figures.lag:.0f}", *told, f"{figures.dollars / sixty.dollars:.2f}"])
+    return _table(["", "mean lag s", *(f"{count:,} a month" for count in MONTHLY), "of fixed 60 s"], rows)
+
+
+def _perpoll(record: Record) -> str:
+    rows = [
+        [way.name, f"${way.per_poll * 1_000:.4f}"]
+        for way in ways(record.results.pooled)
+        if way.schedule == OURS or way.name.startswith(("Step", "Lambda"))
+    ]
+    return _table(["", "1,000 further polls"], rows)
+
+
+def _quotas(record: Record) -> str:
+    rows = []
+    for quota in quotas(record.results.pooled[OURS]):
+        asked = []
+        for count in OPEN_AT_ONCE:
+            needed = SPARE * quota.each * count
+            if needed <= quota.limit:
+                asked.append("enough")
+            elif quota.can_be_raised:
+                asked.append(f"ask for {_round_up(needed):,}")
+            else:
+                asked.append(f"{_round_up(needed):,} needed, cannot be raised")
+        rows.append([quota.name, f"{quota.limit:,.0f}", f"{quota.each:.3g}", f"{_round_down(quota.watches):,}", *asked])
+    headings = ["quota", "default", "a watch takes", "open watches it allows"]
+    return _table([*headings, *(f"for {count:,} open" for count in OPEN_AT_ONCE)], rows)
+
+
+def _round_up(needed: float) -> int:
+    unit = int("1" + "0" * max(0, len(str(int(needed))) - 2))
+    return math.ceil(needed / unit) * unit
+
+
+def _round_down(count: int) -> int:
+    unit = int("1" + "0" * max(0, len(str(count)) - 2))
+    return count // unit * unit
+
+
+BLOCKS: Mapping[str, Callable[[Record], str]] = {
+    "pooled": _pooled,
+    "scenarios": _scenarios,
+    "optimum": _optimum,
+    "targets": _targets,
+    "dominated": _dominated,
+    "cost": _cost,
+    "presets": _presets,
+    "perpoll": _perpoll,
+    "quotas": _quotas,
+}

@@ -1,0 +1,111 @@
+"""Prints the figures: every schedule beside ours, of each scenario and pooled, and at last the ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.schedule.figures import COLUMNS, Figures, ratios
+from benchmarks.schedule.optimum import Checks
+from benchmarks.schedule.runs import OURS, Results
+from benchmarks.schedule.targets import SIXTY, dominated_by, targets
+
+Against = tuple[str, Checks, Checks]
+"""A schedule's name, what it does with nothing but the status, and the best that there can be at its mean lag."""
+
+
+def show(console: Console, results: Results, against: Sequence[Against], others: Mapping[int, Results]) -> None:
+    """Print everything, the ratios last.
+
+    Parameters
+    ----------
+    console : Console
+    results : Results
+    against : sequence of Against
+        The default policy first.
+    others : mapping of int to Results
+        The default policy and fixed 60 s on other seeds.
+    """
+    for scenario, figures in results.scenarios.items():
+        console.print(_figures(f"{scenario}: {results.imports:,} imports", figures))
+    count = results.imports * len(results.scenarios)
+    console.print(
+        _figures(f"Pooled: {count:,} imports, seed {results.seed}; ratio to {OURS} in brackets", results.pooled)
+    )
+    console.print(_optimum(against))
+    console.print(_targets(results, against[0], others))
+    console.print(_dominated(results))
+    console.print(_ratios(results))
+
+
+def number(column: str, value: float) -> str:
+    """Write a figure with as many digits as it is good for."""
+    if column == "dollars":
+        return f"{value:.2f}"
+    return f"{value:.2f}" if column == "relative_lag" else f"{value:.1f}"
+
+
+def exactly(reached: float) -> str:
+    """Write what was reached of a target, so that a near miss is seen."""
+    return f"{reached:.4f}".rstrip("0").rstrip(".")
+
+
+def _figures(title: str, schedules: Mapping[str, Figures]) -> Table:
+    table = _table(title, "schedule")
+    for name, figures in schedules.items():
+        values, compared = asdict(figures), ratios(figures, schedules[OURS])
+        cells = [f"{number(column, values[column])} ({compared[column]:.2f})" for column in COLUMNS]
+        table.add_row(name, *cells, style="bold" if name == OURS else None)
+    return table
+
+
+def _optimum(against: Sequence[Against]) -> Table:
+    table = Table(title="Nothing but the status: polls over those of the optimal checking schedule at equal mean lag")
+    for heading in ("schedule", "polls", "mean lag s", "optimum's polls", "ratio"):
+        table.add_column(heading, justify="left" if heading == "schedule" else "right")
+    for name, one, best in against:
+        table.add_row(name, f"{one.polls:.1f}", f"{one.lag:.1f}", f"{best.polls:.1f}", f"{one.polls / best.polls:.3f}")
+    return table
+
+
+def _targets(results: Results, default: Against, others: Mapping[int, Results]) -> Table:
+    _, one, best = default
+    of_optimum = one.polls / best.polls
+    elsewhere = {seed: {target.name: target for target in targets(other, of_optimum)} for seed, other in others.items()}
+    table = Table(title=f"What was set out for {OURS}, pooled, and what was reached")
+    for heading in ("target", "bound", f"seed {results.seed}", *(f"seed {seed}" for seed in elsewhere)):
+        table.add_column(heading, justify="left" if heading == "target" else "right")
+    for target in targets(results, of_optimum):
+        told = [target, *(other[target.name] for other in elsewhere.values())]
+        cells = [Text(exactly(each.reached), style="green" if each.met else "red") for each in told]
+        table.add_row(target.name, f"{'≤' if target.at_most else '≥'} {target.bound:g}", *cells)
+    return table
+
+
+def _dominated(results: Results) -> Table:
+    table = Table(title="Which of our presets are no worse than a peer in every column, and better in one")
+    table.add_column("peer")
+    table.add_column("dominated by")
+    for peer, by in dominated_by(results.pooled).items():
+        table.add_row(peer, ", ".join(by) or "none")
+    return table
+
+
+def _ratios(results: Results) -> Table:
+    table = _table(f"Ratio of each to {OURS}, pooled: above 1 is more", "schedule")
+    for name, figures in results.pooled.items():
+        compared = ratios(figures, results.pooled[OURS])
+        table.add_row(name, *(f"{compared[column]:.2f}" for column in COLUMNS), style="bold" if name == SIXTY else None)
+    return table
+
+
+def _table(title: str, first: str) -> Table:
+    table = Table(title=title)
+    table.add_column(first)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
+    return table

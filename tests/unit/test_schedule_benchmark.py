@@ -1,0 +1,405 @@
+"""The schedule's benchmark: that it can be repeated, measures what ships, and does not flatter us."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+from import_watch.cost import price
+from import_watch.lifecycle import End, Wait, advance, begin
+from import_watch.model import (
+    FailedPoll,
+    ImportState,
+    Observation,
+    ReportedProgress,
+    Start,
+    Tolerance,
+    Trouble,
+    Watch,
+)
+from import_watch.schedule import DEFAULT_POLICY, PRESETS
+
+from benchmarks.schedule import pages, record
+from benchmarks.schedule.bill import MONTHLY, quotas, ways
+from benchmarks.schedule.driver import Watching, follow, follow_by_peer
+from benchmarks.schedule.figures import (
+    COLUMNS,
+    POLL_SECONDS,
+    POLLS_PER_EXECUTION,
+    Figures,
+    dominates,
+    frontier,
+    quantile,
+    ratios,
+)
+from benchmarks.schedule.imports import (
+    LONGEST,
+    SCENARIOS,
+    SHORTEST,
+    Answer,
+    Import,
+    imports,
+    mean_up_to,
+    share_ended_by,
+)
+from benchmarks.schedule.optimum import Checks, Optimum, ours, poll_times
+from benchmarks.schedule.peers import PEERS, Peer
+from benchmarks.schedule.runs import OURS, SCHEDULES, Results, run
+from benchmarks.schedule.targets import OF_FIXED_60, OF_OPTIMUM, PEERS_DOMINATED, SIXTY, dominated_by
+
+COUNT = 80
+
+
+@pytest.fixture(scope="module")
+def sample() -> Results:
+    return run(2, COUNT, processes=1)
+
+
+# ------------------------------------------------------------ it can be repeated
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_seed_others() -> None:
+    schedules = (OURS, "Google Python")
+    once, again, other = (run(seed, 5, schedules, processes=1) for seed in (7, 7, 8))
+    assert once == again
+    assert once.pooled != other.pooled
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_an_import_does_not_hang_on_how_many_others_there_are(scenario: str) -> None:
+    assert imports(scenario, 3, 1) == imports(scenario, 9, 1)[:3]
+
+
+# ------------------------------------------------------------ the imports are as they are said to be
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_running_times_follow_the_distribution_that_the_optimum_knows(scenario: str) -> None:
+    times = [simulated.seconds for simulated in imports(scenario, 2_000, 5)]
+    assert min(times) >= SHORTEST
+    assert max(times) <= LONGEST
+    for time in (60, 900, 7_200, 43_200):
+        assert sum(each <= time for each in times) / len(times) == pytest.approx(share_ended_by(time), abs=0.04)
+
+
+def test_the_distribution_and_its_mean_agree() -> None:
+    steps = [SHORTEST * (LONGEST / SHORTEST) ** (step / 5_000) for step in range(5_001)]
+    added = (math.sqrt(one * other) * (share_ended_by(other) - share_ended_by(one)) for one, other in pairwise(steps))
+    assert math.fsum(added) == pytest.approx(mean_up_to(LONGEST), rel=1e-3)
+    assert (share_ended_by(SHORTEST), share_ended_by(LONGEST)) == pytest.approx((0, 1), abs=1e-9)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_progress_never_goes_back_and_the_end_is_seen_once_it_is_there(scenario: str) -> None:
+    for simulated in imports(scenario, 20, 3):
+        moments = [simulated.starts + simulated.seconds * step / 200 for step in range(201)]
+        told = [answer.fraction for time in moments if (answer := simulated.answer(time)).fraction is not None]
+        assert told == sorted(told)
+        assert all(0 <= fraction <= 1 for fraction in told)
+        assert not simulated.answer(simulated.ends - 1e-3).ended
+        assert simulated.answer(simulated.ends).ended or simulated.refused(simulated.ends) is not None
+
+
+# ------------------------------------------------------------ it measures what ships
+
+
+def polled(simulated: Import, answer: Answer) -> Observation | FailedPoll:
+    """Give an answer as a vendor folder would have read it."""
+    if answer.refused is not None:
+        return FailedPoll(Trouble.THROTTLED, "slow down", retry_after=answer.refused or None)
+    if answer.ended:
+        return Observation(ImportState.SUCCEEDED)
+    progress = None if answer.fraction is None else ReportedProgress(answer.fraction, answer.resolution)
+    started = answer.announced_start if answer.queued else answer.running_since
+    state = ImportState.QUEUED if answer.queued else ImportState.RUNNING
+    return Observation(state, progress=progress, started_at=started, job_type=simulated.scenario)
+
+
+def waits_of_the_product(simulated: Import) -> list[int]:
+    """Follow an import as the poll function does: by `lifecycle`, with a watch."""
+    histories = {simulated.scenario: simulated.history} if simulated.history else {}
+    start = Start("egain", str(simulated.number), timeout_seconds=10 * 86_400)
+    step: Wait | End = begin(start, 0.0, Tolerance(), histories=histories)
+    now, waits = 0.0, []
+    watch: Watch = replace(step.watch, watch_id=f"benchmark#{simulated.scenario}#{simulated.number}")
+    while isinstance(step, Wait):
+        waits.append(step.seconds)
+        now += step.seconds
+        step = advance(watch, polled(simulated, simulated.answer(now)), now, Tolerance())
+        watch = step.watch
+    return waits
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_benchmark_waits_as_the_product_does_poll_by_poll(scenario: str) -> None:
+    shown = 0
+    for simulated in imports(scenario, 24, 11):
+        watching, now = Watching(simulated, DEFAULT_POLICY), 0.0
+        waits = [watching.first()]
+        while True:
+            now += waits[-1]
+            answer = simulated.answer(now)
+            if answer.ended:
+                break
+            waits.append(watching.after(answer, now))
+        if len(waits) <= 250:
+            shown += 1
+            assert waits == waits_of_the_product(simulated)
+            assert follow(simulated, DEFAULT_POLICY).polls == len(waits)
+    assert shown >= 15
+
+
+def test_lag_is_counted_from_the_end_to_the_poll_that_sees_it() -> None:
+    simulated = Import("status only", 1, 100.0)
+    by_ten = replace(PEERS[0], first=10.0, waits=lambda _: iter([60.0, 60.0]))
+    assert follow_by_peer(simulated, by_ten, 0) == (3, 30.0, 100.0, 130.0)
+
+
+# ------------------------------------------------------------ the peers are as sourced
+
+FIRST_WAITS: dict[str, list[float | tuple[float, float]]] = {
+    "fixed 60 s": [60, 60, 60],
+    "Azure SDK for Python, 30 s": [30, 30, 30],
+    "botocore waiter, 15 s": [0, 15, 15],
+    "exponential, 5 s × 1.5 to 300 s": [0, 5, 7.5, 11.25],
+    "Lambda durable functions": [0, (1, 5), (1, 7.5), (1, 11.25)],
+    "gcloud": [1, (2, 3), (2.8, 3.8), (3.92, 4.92)],
+    "Smithy waiter": [0, 2, (2, 4), (2, 8)],
+    "Google Java": [0, 5, 7.5, 11.25],
+    "Google Python": [0, (0, 1), (0, 1.5), (0, 2.25)],
+    "Temporal retry": [0, 1, 2, 4],
+}
+LONGEST_WAITS = {
+    "fixed 60 s": 60,
+    "Azure SDK for Python, 30 s": 30,
+    "botocore waiter, 15 s": 15,
+    "exponential, 5 s × 1.5 to 300 s": 300,
+    "Lambda durable functions": 300,
+    "gcloud": 181,
+    "Smithy waiter": 120,
+    "Google Java": 45,
+    "Google Python": 20,
+    "Temporal retry": 100,
+}
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+def test_a_peer_waits_as_its_source_says(peer: Peer) -> None:
+    waits = list(islice(peer.all_waits(random.Random(1)), 400))  # noqa: S311 - its jitter
+    for wait, expected in zip(waits, FIRST_WAITS[peer.name], strict=False):
+        least, most = expected if isinstance(expected, tuple) else (expected, expected)
+        assert least <= wait <= most
+    longest = LONGEST_WAITS[peer.name]
+    assert 0.95 * longest <= max(waits) <= longest
+
+
+def test_retry_after_is_honoured_by_the_peer_that_does() -> None:
+    class Refusing(Import):
+        __slots__ = ()
+
+        def refused(self, now: float) -> float | None:
+            return 47.0 if now < 40 else None
+
+    azure, other = PEERS[1], PEERS[0]
+    simulated = Refusing("throttled", 1, 60.0)
+    assert azure.honours_retry_after
+    assert follow_by_peer(simulated, azure, 0).watched == 30 + 47
+    assert follow_by_peer(simulated, other, 0).watched == 60
+
+
+# ------------------------------------------------------------ what is claimed holds on a small sample
+
+
+def test_beside_one_poll_a_minute_it_hears_sooner_with_fewer_polls(sample: Results) -> None:
+    reached = ratios(sample.pooled[OURS], sample.pooled[SIXTY])
+    assert reached["polls"] < 0.95
+    assert reached["dollars"] < 0.95
+    assert reached["lag"] < 0.7
+    for column in ("lag_p50", "lag_p95", "relative_lag"):
+        assert reached[column] <= OF_FIXED_60[column]
+
+
+@pytest.mark.parametrize(
+    ("peer", "preset"),
+    [
+        (SIXTY, "even"),
+        ("Azure SDK for Python, 30 s", "quick"),
+        ("Lambda durable functions", "frugal"),
+        ("gcloud", "frugal"),
+        ("Smithy waiter", "even"),
+        ("Google Java", "prompt"),
+        ("Temporal retry", "thrifty"),
+    ],
+)
+def test_a_peer_is_dominated_by_a_preset(sample: Results, peer: str, preset: str) -> None:
+    compared = ratios(sample.pooled[f"{OURS}, {preset}"], sample.pooled[peer])
+    assert compared.pop("lag_p99") < 1.2  # of so few imports it is the sixth longest lag
+    assert max(compared.values()) <= 1
+
+
+def test_of_the_recorded_imports_most_peers_are_dominated_in_every_column() -> None:
+    for results in (record.read().results, *record.read().others.values()):
+        assert sum(1 for by in dominated_by(results.pooled).values() if by) >= PEERS_DOMINATED
+
+
+def test_every_preset_is_measured() -> None:
+    assert len(SCHEDULES) == len(PRESETS) + len(PEERS) == len(set(SCHEDULES))
+
+
+def test_presets_come_from_the_soonest_to_the_fewest_polls(sample: Results) -> None:
+    order = ["quick", "prompt", "even", "thrifty", "frugal"]
+    assert list(PRESETS) == ["default", *order]
+    polls = [sample.pooled[f"{OURS}, {preset}"].polls for preset in order]
+    assert polls == sorted(polls, reverse=True)
+    assert polls[2] > sample.pooled[OURS].polls > polls[3]
+
+
+# ------------------------------------------------------------ the optimum is one
+
+
+@pytest.fixture(scope="module")
+def optimum() -> Optimum:
+    return Optimum()
+
+
+def loss(checks: Checks, second: float) -> float:
+    return checks.polls + second * checks.lag
+
+
+def evenly(every: float, _age: float, _polls: int) -> float:
+    return every
+
+
+def by_age(share: float, most: float, age: float, _polls: int) -> float:
+    return min(most, max(5.0, share * age))
+
+
+def by_root(times: float, age: float, _polls: int) -> float:
+    return times * math.sqrt(age + 10)
+
+
+@pytest.mark.parametrize("second", [0.2, 1.0, 5.0])
+def test_no_simple_schedule_loses_less_than_the_optimum(optimum: Optimum, second: float) -> None:
+    least = loss(optimum.at_price(second), second)
+    simple = [optimum.evaluate(poll_times(partial(evenly, every))) for every in (15, 30, 60, 120, 300)]
+    simple += [
+        optimum.evaluate(poll_times(partial(by_age, share, most)))
+        for share in (0.02, 0.1, 0.3)
+        for most in (30, 60, 120, 600, LONGEST)
+    ]
+    simple += [optimum.evaluate(poll_times(partial(by_root, times))) for times in (0.5, 1, 2, 4)]
+    simple += [ours(optimum, policy, watches=1) for policy in PRESETS.values()]
+    assert least <= min(loss(checks, second) for checks in simple)
+
+
+def test_at_equal_lag_the_optimum_has_the_fewest_polls_and_ours_has_little_more(optimum: Optimum) -> None:
+    own = ours(optimum, DEFAULT_POLICY, watches=10)
+    best = optimum.at_lag(own.lag)
+    assert best.polls < own.polls < 1.01 * OF_OPTIMUM * best.polls
+
+
+def test_the_optimum_for_an_even_distribution_is_the_one_in_the_book() -> None:
+    # Running times spread evenly over 1,000 s, a poll at 1 and a second at 0.05: each wait 20 s shorter than the last.
+    even = Optimum(1_000, lambda time: min(time, 1_000) / 1_000, lambda time: min(time, 1_000) ** 2 / 2_000)
+    expected = [100 * check + 10 * check * (10 - check) for check in range(1, 11)]
+    found = even.at_price(0.05)
+    assert loss(found, 0.05) == pytest.approx(loss(even.evaluate(expected), 0.05), rel=1e-3)
+    assert len(found.times) == len(expected)
+    assert list(found.times) == pytest.approx(expected, abs=15)
+
+
+def test_a_schedule_that_stops_too_soon_is_not_compared(optimum: Optimum) -> None:
+    with pytest.raises(ValueError, match="before the longest import ends"):
+        optimum.evaluate([60.0, 3_600.0])
+
+
+def test_a_lag_that_is_never_best_is_refused(optimum: Optimum) -> None:
+    with pytest.raises(ValueError, match="is never best"):
+        optimum.at_lag(LONGEST)
+
+
+# ------------------------------------------------------------ figures and pages
+
+SOME = Figures(10, 20, 15, 50, 60, 0.1, 1.0, 1.0, 600)
+
+
+def test_one_dominates_another_only_where_it_is_no_worse_in_every_column() -> None:
+    assert dominates(SOME, replace(SOME, polls=11))
+    assert not dominates(SOME, SOME)
+    for column in COLUMNS:
+        assert not dominates(replace(SOME, **{column: 1.1 * asdict(SOME)[column]}), replace(SOME, executions=2))
+
+
+def test_a_quantile_is_the_least_value_that_so_many_do_not_exceed() -> None:
+    ordered = [float(value) for value in range(1, 101)]
+    assert [quantile(ordered, share) for share in (0.0, 0.5, 0.95, 0.99, 1.0)] == [1, 50, 95, 99, 100]
+
+
+def test_the_frontier_holds_those_that_nobody_beats_in_both() -> None:
+    schedules = {
+        "few": replace(SOME, polls=5, lag_p95=90),
+        "beaten": replace(SOME, polls=20, lag_p95=60),
+        "some": SOME,
+    }
+    assert frontier(schedules) == ["few", "some"]
+
+
+def test_an_execution_carries_as_many_polls_as_the_template_lets_it() -> None:
+    template = (pages.DOCS.parent / "template.yaml").read_text()
+    assert f"HandOverPolls:\n    Type: Number\n    Default: {POLLS_PER_EXECUTION}\n" in template
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_a_page_tells_the_figures_that_were_recorded(page: Path) -> None:
+    text = page.read_text()
+    assert "<!-- figures: " in text
+    assert pages.refreshed(text, record.read()) == text
+
+
+def test_a_page_with_another_figure_is_found_out() -> None:
+    text = pages.PAGES[1].read_text()
+    cell = next(part for part in text.split("|") if part.strip().startswith("$"))
+    assert pages.refreshed(text.replace(cell, " $0.01 ", 1), record.read()) == text
+    with pytest.raises(ValueError, match="no figures are called 'weather'"):
+        pages.refreshed("<!-- figures: weather -->\n<!-- end -->", record.read())
+
+
+def test_the_recorded_dollars_are_those_of_the_prices_of_today() -> None:
+    for figures in record.read().results.pooled.values():
+        today = 1_000 * price(figures.polls, figures.executions, figures.polls * POLL_SECONDS)
+        assert figures.dollars == pytest.approx(today, rel=1e-4)
+
+
+def test_a_record_comes_back_as_it_was_written_and_a_difference_is_named(tmp_path: Path) -> None:
+    kept = record.read()
+    record.write(kept, tmp_path / "record.json")
+    assert record.read(tmp_path / "record.json") == kept
+    pooled = {**kept.results.pooled, OURS: replace(kept.results.pooled[OURS], polls=1.0)}
+    changed = replace(kept, results=replace(kept.results, pooled=pooled))
+    (told,) = record.differences(kept, changed)
+    assert told.startswith(f"results / pooled / {OURS} / polls: ")
+
+
+def test_a_month_is_priced_by_hand() -> None:
+    pooled = {**dict.fromkeys((OURS, SIXTY, "Lambda durable functions"), SOME)}
+    import_watch, a_minute, http, durable = ways(pooled)
+    assert import_watch.per_import == a_minute.per_import == price(10, 1, 2.0)
+    assert http.per_import == pytest.approx((3 + 30) * 25e-6 + 1.5e-6)
+    assert durable.per_import == pytest.approx(
+        12 * 8.25e-6 + 11 * 0.2e-6 + 10 * 0.2 * 0.5 * 13.3334e-6 + 1.5e-6, rel=1e-6
+    )
+    assert http.per_poll == pytest.approx(75e-6)
+    assert MONTHLY == (100, 10_000, 1_000_000)
+
+
+def test_quotas_are_counted_in_open_watches() -> None:
+    # One poll a minute: three transitions, and two writes to the index, a minute.
+    counted = {quota.name: quota.watches for quota in quotas(replace(SOME, polls=10, watched=600))}
+    assert counted["state transitions a second, other regions"] == 800 * 60 // 3
+    assert counted["open executions"] == 1_000_000
+    assert counted["DynamoDB writes a second of the one partition of the index"] == 1_000 * 60 // 2
