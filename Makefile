@@ -58,7 +58,7 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios aga
 .venv/sam/installed: requirements-sam.txt | .venv/installed
 	@echo "Installing the SAM CLI into .venv/sam (once) …"
 	@$(PYTHON) -m venv .venv/sam
-	@.venv/sam/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-sam.txt
+	@$(BIN)/uv pip install --quiet --python .venv/sam/bin/python --require-hashes --requirement requirements-sam.txt
 	@touch $@
 
 build: .venv/sam/installed ## sam build: the layer for Lambda, from any host
@@ -75,13 +75,11 @@ deploy: build ## sam deploy: guided the first time, then as you answered
 	fi
 
 lock: .venv/installed ## pin what requirements*.in name, with hashes
-	$(PYTHON) -m venv .venv/lock
-	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	for name in dev sam bench; do \
-		.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
 	done
-	cd layers/import_watch && ../../.venv/lock/bin/uv pip compile --quiet --python-version 3.13 \
+	cd layers/import_watch && ../../$(BIN)/uv pip compile --quiet --python-version 3.13 \
 		--python-platform aarch64-manylinux2014 --generate-hashes --custom-compile-command "make lock" \
 		requirements.in --output-file requirements.txt
 
