@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.config import Config
@@ -20,6 +22,9 @@ from import_watch.model import JSON, FailedPoll, Trouble
 from import_watch.policies import policy_of
 from import_watch.schedule import Policy
 from import_watch.vendor import Adapter, ClientCredentials
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LEAST_PER_MINUTE, MOST_PER_MINUTE = 1, 100_000
 """Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
@@ -73,10 +78,7 @@ class Connections:
         self._adapter = adapter
         self._hosts = hosts
         self._cache_seconds = cache_seconds
-        # Bounded, so that a slow Secrets Manager costs a poll and not the function's whole time.
-        self._secrets = SecretsProvider(
-            boto_config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
-        )
+        self._secrets = SecretsProvider(boto3_client=_client())
 
     def get(self, name: str, *, fresh: bool = False) -> Connection | FailedPoll:
         """Give a connection by name.
@@ -146,6 +148,14 @@ class Connections:
         if faults or base_url is None:
             return _malformed(secret_name, "; ".join(faults))
         return Connection(name, base_url, texts, tuple(buckets), limit, policy)
+
+
+def _client() -> SecretsManagerClient:
+    # Of the default session, as every other client: one of its own would read the SDK's data anew, for 100 ms.
+    # Bounded, so that a slow Secrets Manager costs a poll and not the function's whole time.
+    return boto3.client(
+        "secretsmanager", config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+    )
 
 
 def _malformed(secret_name: str, why: str) -> FailedPoll:

@@ -7,10 +7,12 @@ Nothing here raises for what a network does.
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -58,6 +60,8 @@ class Exchanger:
     def __init__(self, peer: str, *, private_addresses: bool = False) -> None:
         self._peer = peer
         self._sockets = _Sockets(private_addresses=private_addresses)
+        self._deadline = _Deadline(self._sockets.shut)
+        weakref.finalize(self, self._deadline.give_up)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
@@ -75,9 +79,7 @@ class Exchanger:
             UNAVAILABLE where the peer could not be reached, broke off, or was not done at the deadline.
         """
         ends = time.monotonic() + EXCHANGE_SECONDS
-        deadline = threading.Timer(EXCHANGE_SECONDS, self._sockets.shut)
-        deadline.daemon = True
-        deadline.start()
+        self._deadline.set(ends)
         try:
             answer = self._read(request, ends)
         except PrivateAddress:
@@ -88,7 +90,7 @@ class Exchanger:
             # The error's own words name hosts and may quote headers: its kind says enough.
             return self._failed(f"could not be reached: {type(error).__name__}")
         finally:
-            deadline.cancel()
+            self._deadline.set(None)
             self._sockets.sweep()
         return answer or self._late()
 
@@ -128,6 +130,56 @@ class Exchanger:
 
 class PrivateAddress(Exception):
     """A host has an address that is not public: the metadata service of the cloud, or somebody's inner network."""
+
+
+class _Deadline:
+    """Does something at a deadline, unless that is lifted before.
+
+    One thread for all deadlines, from the first one on: starting a thread for each, as `threading.Timer` does, takes
+    longer than the rest of our own work in an exchange.
+
+    Parameters
+    ----------
+    missed : callable
+        What to do; it must be short, because nobody can set or lift a deadline meanwhile.
+    """
+
+    def __init__(self, missed: Callable[[], None]) -> None:
+        self._missed = missed
+        self._changed = threading.Condition()
+        self._ends: float | None = None
+        self._wakes = 0.0
+        self._given_up = False
+        self._thread: threading.Thread | None = None
+
+    def set(self, ends: float | None) -> None:
+        """Set the deadline, as `time.monotonic` tells time; None lifts it."""
+        with self._changed:
+            self._ends = ends
+            if ends is None:
+                return
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, daemon=True)
+                self._thread.start()
+            elif ends < self._wakes:
+                self._changed.notify()
+
+    def give_up(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._given_up = True
+            self._changed.notify()
+
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._given_up:
+                now = time.monotonic()
+                if self._ends is not None and self._ends <= now:
+                    self._ends = None
+                    self._missed()
+                # Lifting a deadline wakes nobody: most are, and the thread may as well sleep on.
+                self._wakes = math.inf if self._ends is None else self._ends
+                self._changed.wait(None if self._ends is None else self._ends - now)
 
 
 class _Sockets:
