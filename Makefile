@@ -61,7 +61,7 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios aga
 	@$(BIN)/uv pip install --quiet --python .venv/sam/bin/python --require-hashes --requirement requirements-sam.txt
 	@touch $@
 
-build: .venv/sam/installed ## sam build: the layer for Lambda, from any host
+build: .venv/sam/installed ## [LAMBDA_PYTHON=python3.13]: sam build, the layer for Lambda, from any host
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed
 	SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
