@@ -22,7 +22,7 @@ help: ## list the targets
 demo: .venv/installed ## the main job on the embedded default, start to end, for the three vendors
 	@$(LOCAL) demo
 
-test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
+test: .venv/installed .venv/sam/installed ## the whole test suite, linters and type checks included; what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class LocalStack:
         Where the emulator's log is kept; it is thrown away else.
     environment : mapping of str to str, optional
         Further settings of the emulator.
+    deployer : callable
+        Creates the stack on the emulator with the parameters, and gives its outputs.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class LocalStack:
         parameters: Mapping[str, str] | None = None,
         log_folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        deployer: Callable[[Emulator, Mapping[str, str] | None], dict[str, str]] = deploy,
     ) -> None:
         self.emulator = Emulator(wait_scale, log_folder, environment)
         self.simulators: dict[str, SimulatorProcess] = {}
@@ -48,6 +51,7 @@ class LocalStack:
         self.outcomes_queue_url = ""
         self._vendors = vendors
         self._parameters = parameters
+        self._deploy = deployer
         self._open = ExitStack()
 
     def __enter__(self) -> LocalStack:
@@ -55,7 +59,7 @@ class LocalStack:
             opening.enter_context(self.emulator)
             for vendor in self._vendors:
                 self.simulators[vendor] = opening.enter_context(SimulatorProcess(vendor))
-            self.outputs = deploy(self.emulator, self._parameters)
+            self.outputs = self._deploy(self.emulator, self._parameters)
             self.outcomes_queue_url = self._subscribe()
             self._connect()
             self._open = opening.pop_all()

@@ -1,0 +1,134 @@
+"""What `sam build` makes and `sam deploy` uploads, run by Lambda's runtime client with nothing else on the path."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from local.paths import TEMPLATE
+from local.scenarios import SCENARIOS, Scenario
+from local.stack import VENDORS, LocalStack
+from tests.integration.observer import Observer
+from tests.packaging.conftest import Start
+from tests.packaging.runtime_api import FunctionError
+from tests.packaging.sam import Sam
+
+pytestmark = pytest.mark.xdist_group("packaging")
+EXECUTION = "arn:aws:states:eu-west-1:000000000000:execution:import-watch-watch-import:packaged"
+NATIVE = (".so", ".pyd", ".dylib", ".a")
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+WATCHED = {
+    "document360": BY_NAME["document360-warnings"],
+    "egain": BY_NAME["egain-partial"],
+    "voyado": BY_NAME["voyado-success"],
+}
+INVOKED = {"register-watch", "publish-outcome", "recover-watches", *(f"poll-{vendor}" for vendor in VENDORS)}
+"""The functions that the tests below invoke."""
+
+
+def step_by_step(scenario: Scenario) -> list[dict[str, Any]]:
+    """Give a scenario's script with a poll for every step."""
+    return [{name: value for name, value in step.items() if name != "seconds"} for step in scenario.steps]
+
+
+def test_every_function_of_the_template_is_deployed_and_invoked_here(functions: dict[str, dict[str, Any]]) -> None:
+    resources = yaml_parse(TEMPLATE.read_text())["Resources"].values()
+    described = sum(resource["Type"] == "AWS::Serverless::Function" for resource in resources)
+    assert len(functions) == described
+    assert set(functions) == INVOKED, "have a test below invoke it in its place, and name it in INVOKED"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_import_is_watched_by_the_functions_as_they_were_packaged(
+    vendor: str, packaged_stack: LocalStack, subscriber: Observer, start: Start
+) -> None:
+    scenario = WATCHED[vendor]
+    packaged_stack.simulators[vendor].script(scenario.import_id, step_by_step(scenario))
+    register, poll, publish = start("register-watch"), start(f"poll-{vendor}"), start("publish-outcome")
+
+    answer = register.invoke({"event": scenario.event, "execution": EXECUTION})
+    actions = [answer["action"]]
+    for _ in scenario.steps:
+        answer = poll.invoke({"watch": answer["watch"], "execution": EXECUTION})
+        actions.append(answer["action"])
+    assert actions == [*["WAIT"] * len(scenario.steps), "PUBLISH"]
+    told = publish.invoke({"input": answer, "execution": EXECUTION})
+    assert (told["action"], told["watchId"]) == ("PUBLISHED", answer["watch"]["watchId"])
+
+    message = subscriber.outcome(told["watchId"])
+    data = message.event["data"]
+    assert (message.event["type"], data["outcome"], data["log"]["status"]) == (
+        scenario.expected["type"],
+        scenario.expected["outcome"],
+        scenario.expected["log"],
+    )
+    # Archiving loads what no other poll does: all of it was in the package.
+    for location in filter(None, (data["answer"], data["log"]["location"])):
+        assert subscriber.archived(location)
+
+
+def test_a_sweep_runs_as_it_was_packaged(start: Start) -> None:
+    swept = start("recover-watches").invoke({"source": "aws.events", "detail-type": "Scheduled Event"})
+    assert set(swept) == {"done"}
+
+
+def test_an_import_whose_execution_died_is_taken_over_as_it_was_packaged(
+    packaged_stack: LocalStack, subscriber: Observer, start: Start
+) -> None:
+    scenario = BY_NAME["egain-cancelled"]
+    packaged_stack.simulators["egain"].script(scenario.import_id, step_by_step(scenario))
+    machine = packaged_stack.outputs["WatchStateMachineArn"]
+    died = {
+        "executionArn": f"{machine.replace(':stateMachine:', ':execution:')}:died",
+        "stateMachineArn": machine,
+        "status": "FAILED",
+        "input": json.dumps(scenario.event),
+    }
+    seen_to = start("recover-watches").invoke({"source": "aws.states", "detail": died})
+    assert seen_to == {"done": "TAKEN_OVER"}
+    told = subscriber.outcome(f"egain#default#{scenario.import_id}")
+    assert told.event["data"]["outcome"] == scenario.expected["outcome"]
+
+
+def test_the_deployed_stack_watches_an_import_by_itself(packaged_stack: LocalStack, subscriber: Observer) -> None:
+    scenario = BY_NAME["voyado-aborted"]
+    packaged_stack.simulators["voyado"].script(scenario.import_id, step_by_step(scenario))
+    packaged_stack.start_import(scenario.event["detail"])
+    told = subscriber.outcome(f"voyado#default#{scenario.import_id}")
+    assert told.event["data"]["outcome"] == scenario.expected["outcome"]
+
+
+def test_nothing_of_this_machine_is_found_by_a_packaged_function(start: Start) -> None:
+    function = start("register-watch", "pytest.main")
+    with pytest.raises(FunctionError, match="No module named 'pytest'") as failed:
+        function.invoke({})
+    assert failed.value.kind == "Runtime.ImportModuleError"
+
+
+def test_the_layer_has_no_native_code_and_no_commands(sam: Sam) -> None:
+    layer = sam.built / "ImportWatchLayer" / "python"
+    assert (layer / "import_watch" / "poller.py").is_file()
+    assert [path.name for path in layer.rglob("*") if path.name.endswith(NATIVE)] == []
+    assert not (layer / "bin").exists()
+
+
+def test_the_layer_carries_the_bytecode_of_lambda_and_no_other(sam: Sam) -> None:
+    layer = sam.built / "ImportWatchLayer" / "python"
+    compiled = list(layer.rglob("*.pyc"))
+    if not compiled:
+        pytest.skip("no Python 3.13 on this machine, which alone writes its bytecode")
+    assert {path.suffixes[0] for path in compiled} == {".cpython-313"}
+    sources = set(layer.rglob("*.py"))
+    assert {path.parent.parent / f"{path.name.split('.')[0]}.py" for path in compiled} == sources
+    # Bit 0: by hash; bit 1, to check the source: not set. The times in a zip are not the source's.
+    assert {path.read_bytes()[4:8] for path in compiled} == {b"\x01\x00\x00\x00"}
+
+
+def test_tracebacks_of_the_layer_name_the_place_on_lambda(sam: Sam) -> None:
+    path = sam.built / "ImportWatchLayer" / "python" / "import_watch" / "__pycache__" / "poller.cpython-313.pyc"
+    if not path.exists():
+        pytest.skip("no Python 3.13 on this machine, which alone writes its bytecode")
+    assert b"/opt/python/import_watch/poller.py" in path.read_bytes()
