@@ -63,7 +63,9 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios aga
 
 build: .venv/sam/installed ## [LAMBDA_PYTHON=python3.13]: sam build, the layer for Lambda, from any host
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed
-	SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
+	@# An interpreter that uv has installed will do as well as one on the path.
+	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || echo python3.13)}" \
+		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
 deploy: build ## sam deploy: guided the first time, then as you answered
 	@if [ -f samconfig.local.toml ]; then \
@@ -79,6 +81,8 @@ lock: .venv/installed ## pin what requirements*.in name, with hashes
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
 	done
+	cd benchmarks/cold_start/peer && ../../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --custom-compile-command "make lock" requirements.in --output-file requirements.txt
 	cd layers/import_watch && ../../$(BIN)/uv pip compile --quiet --python-version 3.13 \
 		--python-platform aarch64-manylinux2014 --generate-hashes --custom-compile-command "make lock" \
 		requirements.in --output-file requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ import pytest
 
 from local.deployment import STACK_NAME
 from local.emulator import REGION
-from local.lambda_layout import link_runtime
+from local.lambda_layout import Layout, link_runtime
 from local.stack import LocalStack
 from tests.integration.observer import Observer
 from tests.packaging.runtime_api import Function
@@ -20,6 +21,15 @@ from tests.packaging.sam import Sam, unpack
 
 Start: TypeAlias = Callable[..., Function]
 WAIT_SCALE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A function as it was unpacked, and what Lambda would start it with."""
+
+    layout: Layout
+    handler: str
+    environment: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -61,31 +71,42 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(
+def place(
     packaged_stack: LocalStack, functions: dict[str, dict[str, Any]], runtime: Path, tmp_path: Path
-) -> Iterator[Start]:
+) -> Callable[[str], Place]:
+    """What unpacks a function."""
+
+    def unpacked(name: str) -> Place:
+        folder = tmp_path / name
+        folder.mkdir()
+        configuration = functions[name]
+        layout = unpack(packaged_stack.emulator, configuration, folder, runtime)
+        environment = {
+            **configuration["Environment"]["Variables"],
+            "_HANDLER": configuration["Handler"],
+            "LAMBDA_TASK_ROOT": str(layout.task),
+            "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": packaged_stack.emulator.endpoint_url,
+        }
+        return Place(layout, configuration["Handler"], environment)
+
+    return unpacked
+
+
+@pytest.fixture
+def start(place: Callable[[str], Place], tmp_path: Path) -> Iterator[Start]:
     """What starts a function in its place; all are ended with the test."""
     with ExitStack() as running:
 
         def start_one(name: str, handler: str | None = None) -> Function:
-            folder = tmp_path / name
-            folder.mkdir()
-            configuration = functions[name]
-            layout = unpack(packaged_stack.emulator, configuration, folder, runtime)
-            environment = {
-                **configuration["Environment"]["Variables"],
-                "_HANDLER": configuration["Handler"],
-                "LAMBDA_TASK_ROOT": str(layout.task),
-                "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
-                "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),
-                "AWS_ACCESS_KEY_ID": "local",
-                "AWS_SECRET_ACCESS_KEY": "local",
-                "AWS_REGION": REGION,
-                "AWS_DEFAULT_REGION": REGION,
-                "AWS_ENDPOINT_URL": packaged_stack.emulator.endpoint_url,
-            }
-            function = Function(layout, handler or configuration["Handler"], environment, folder / "log")
-            return running.enter_context(function)
+            found = place(name)
+            log = tmp_path / f"{name}.log"
+            return running.enter_context(Function(found.layout, handler or found.handler, found.environment, log))
 
         yield start_one

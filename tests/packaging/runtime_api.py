@@ -46,8 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         event = self.server.events.get()
-        if event is None:  # the end
-            self._send(410, b"")
+        if event is None:  # the function has been ended, and nobody waits any more
+            self.close_connection = True
             return
         told = {
             "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from import_watch.connections import Connection
 from import_watch.exchange import Exchanger, Request
 from import_watch.model import FailedPoll, Observation
-from import_watch.oauth import Tokens
 from import_watch.redaction import redacted
 from import_watch.retry_after import retry_after
 from import_watch.vendor import Adapter, Answer, ApiKey, read_answer
+
+if TYPE_CHECKING:
+    from import_watch.oauth import Tokens
 
 
 class Client:
@@ -34,7 +37,7 @@ class Client:
         self._adapter = adapter
         self._clock = clock
         self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses)
-        self._tokens = Tokens(self._exchanger, clock)
+        self._tokens: Tokens | None = None
 
     def ask(
         self, connection: Connection, import_id: str, *, fresh: bool = False
@@ -63,7 +66,7 @@ class Client:
         if isinstance(authentication, ApiKey):
             headers[authentication.header] = connection.fields[authentication.field]
         else:
-            token = self._tokens.get(connection, authentication, fresh=fresh)
+            token = self._kept_tokens().get(connection, authentication, fresh=fresh)
             if isinstance(token, FailedPoll):
                 return None, token
             headers["Authorization"] = f"Bearer {token}"
@@ -76,3 +79,11 @@ class Client:
         if isinstance(polled, FailedPoll) and answer.status in (429, 503):
             polled = replace(polled, retry_after=retry_after(answer, self._clock()))
         return answer, polled
+
+    def _kept_tokens(self) -> Tokens:
+        # Only a vendor that wants a token pays for loading this.
+        from import_watch.oauth import Tokens
+
+        if self._tokens is None:
+            self._tokens = Tokens(self._exchanger, self._clock)
+        return self._tokens

@@ -32,7 +32,6 @@ from import_watch.observability import count, logger, speak_of
 from import_watch.pacing import stands_still, throttled_until
 from import_watch.rate_limit import ASSUMED_PER_MINUTE, Share
 from import_watch.schedule import Policy
-from import_watch.succession import named_like, resume_input, successor_name
 from import_watch.vendor import Adapter, Answer
 from import_watch.watches import Conflict, Record, Watches
 
@@ -160,6 +159,9 @@ class Poller:
     def _hand_over(self, watch: Watch, execution: str) -> dict[str, JSON]:
         """Pass the watch on to an execution with an empty history, long before this one's is full."""
         after = passed_on(watch)
+        # One poll in thousands hands over.
+        from import_watch.succession import named_like, resume_input, successor_name
+
         name = successor_name(after)
         heir = named_like(execution, name)
         try:

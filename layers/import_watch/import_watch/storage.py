@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from import_watch import settings
 from import_watch.connection_state import ConnectionStates
 from import_watch.items import table_client
-from import_watch.sweep_position import SweepPositions
 from import_watch.watches import Watches
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from import_watch.sweep_position import SweepPositions
 
 
 @cache
@@ -30,6 +31,9 @@ def states() -> ConnectionStates:
 @cache
 def positions() -> SweepPositions:
     """Give where sweeps leave off."""
+    # Nobody but the recovery sweeps.
+    from import_watch.sweep_position import SweepPositions
+
     return SweepPositions(settings.text("TABLE_NAME"), _client())
 
 

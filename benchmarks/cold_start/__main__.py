@@ -1,0 +1,193 @@
+"""Measures the poll function beside a straightforward handler, in fresh processes that take turns.
+
+    python -m benchmarks.cold_start [--runs 15] [--polls 40]
+
+Ends with exit status 1 if something is not reached that is to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cold_start.contenders import Contender, contenders
+from benchmarks.cold_start.surroundings import EXECUTION, Surroundings, surroundings
+
+INVOCATION = Path(__file__).with_name("invocation.py")
+PROCESS_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process."""
+
+    import_ms: float
+    first_ms: float
+    warm_ms: float
+    bare_ms: float
+    own_ms: float
+    peak_mb: float
+    modules: int
+    exchanges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Parameters
+    ----------
+    title : str
+    value : callable
+        Gives the figure of a run.
+    most : float or None
+        What our own figure must stay below.
+    most_share : float or None
+        What our share of the peer's figure must not exceed.
+    """
+
+    title: str
+    value: Callable[[Run], float]
+    most: float | None = None
+    most_share: float | None = None
+
+
+ROWS = (
+    Row("import, ms", lambda run: run.import_ms),
+    Row("first invocation with import, ms", lambda run: run.first_ms, most_share=0.6),
+    Row("warm poll, ms", lambda run: run.warm_ms),
+    Row("  HTTP round trips in it", lambda run: run.exchanges),
+    Row("  the same, bare, ms", lambda run: run.bare_ms),
+    Row("  warm poll over them", lambda run: run.warm_ms / run.bare_ms),
+    Row("  own time beside network calls, ms", lambda run: run.own_ms, most=5.0),
+    Row("peak memory, MB", lambda run: run.peak_mb, most=110.0),
+    Row("modules loaded", lambda run: run.modules),
+)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start")
+    parser.add_argument("--runs", type=int, default=15, help="processes for each contender")
+    parser.add_argument("--polls", type=int, default=40, help="warm polls in each process")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="import-watch-") as folder, surroundings() as around:
+        measured = contenders(Path(folder), around.registered, EXECUTION)
+        runs: dict[str, list[Run]] = {contender.title: [] for contender in measured}
+        # The first turn is not counted: it writes the bytecode of the runtime's packages.
+        for turn in range(options.runs + 1):
+            for contender in measured:
+                run = _run(contender, around, options.polls, write_bytecode=turn == 0)
+                if turn:
+                    runs[contender.title].append(run)
+        if not _traced(around):
+            raise RuntimeError("the peer sent no segment, so its Tracer was not at work")
+        missed = _print([(contender, runs[contender.title]) for contender in measured])
+    return 1 if missed else 0
+
+
+def _run(contender: Contender, around: Surroundings, polls: int, *, write_bytecode: bool) -> Run:
+    command = contender.layout.command(INVOCATION, contender.handler)
+    if write_bytecode:
+        # Of the runtime's packages alone: on Lambda they come compiled, and nothing else can be written to.
+        warm_up = "import sys; sys.path.append(sys.argv[1]); import boto3, boto3.s3.transfer; boto3.client('dynamodb')"
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", warm_up, str(contender.layout.runtime)],
+            env=around.environment,
+            check=True,
+            timeout=PROCESS_SECONDS,
+        )
+    order = {"event": contender.event, "follow": contender.follow, "polls": polls}
+    done = subprocess.run(
+        command,
+        env=around.environment,
+        input=json.dumps(order) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{contender.title} failed: {done.stderr[-2_000:]}")
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    answer = told["answer"]
+    if answer.get("action", "WAIT") != "WAIT" or answer.get("done", False):
+        raise RuntimeError(f"{contender.title} did not find a running import: {answer}")
+    return Run(
+        import_ms=told["importSeconds"] * 1_000,
+        first_ms=told["firstSeconds"] * 1_000,
+        warm_ms=statistics.median(poll["seconds"] for poll in told["polls"]) * 1_000,
+        bare_ms=statistics.median(told["bareSeconds"]) * 1_000,
+        own_ms=statistics.median(poll["ownSeconds"] for poll in told["polls"]) * 1_000,
+        peak_mb=told["peakBytes"] / 1e6,
+        modules=len(told["modules"]),
+        exchanges=told["exchanges"],
+    )
+
+
+def _traced(around: Surroundings) -> bool:
+    around.daemon.settimeout(1)
+    try:
+        return b"trace_id" in around.daemon.recv(65_536)
+    except TimeoutError:
+        return False
+
+
+def _print(measured: list[tuple[Contender, list[Run]]]) -> list[str]:
+    """Print the table, and give what was not reached."""
+    count = len(measured[0][1])
+    table = Table(title=f"Medians of {count} fresh processes each, Python {platform.python_version()}")
+    table.add_column("")
+    for contender, _ in measured:
+        table.add_column(contender.title, justify="right")
+    for contender, _ in measured[:-1]:
+        table.add_column(f"{contender.title} / peer", justify="right")
+    table.add_column("to reach")
+    missed = []
+    for row in ROWS:
+        figures = [statistics.median(map(row.value, runs)) for _, runs in measured]
+        goal, reached = _goal(row, figures)
+        if not reached:
+            missed.append(row.title)
+        table.add_row(row.title, *(f"{figure:.1f}" for figure in figures), *_shares(figures), goal)
+    for title, sizes in (
+        ("unzipped size, MB", [contender.size / 1e6 for contender, _ in measured]),
+        ("  with all that is required, MB", [contender.packaged_size / 1e6 for contender, _ in measured]),
+    ):
+        table.add_row(title, *(f"{size:.1f}" for size in sizes), *_shares(sizes), "")
+    console = Console(width=140)
+    console.print(table)
+    console.print("With and without bytecode: Import Watch, built with and without Python 3.13 on the host.")
+    console.print("Peer: benchmarks/cold_start/peer, the straightforward handler, without the botocore that it brings.")
+    return missed
+
+
+def _shares(figures: list[float]) -> list[str]:
+    return [f"{figure / figures[-1]:.2f}" for figure in figures[:-1]]
+
+
+def _goal(row: Row, figures: list[float]) -> tuple[str, bool]:
+    """Give what is to be reached, and whether the first contender does."""
+    if row.most is not None:
+        reached = figures[0] < row.most
+        return f"< {row.most:g}: {'reached' if reached else 'MISSED'}", reached
+    if row.most_share is not None:
+        reached = figures[0] / figures[-1] <= row.most_share
+        return f"≤ {row.most_share:g} of peer: {'reached' if reached else 'MISSED'}", reached
+    return "", True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Runs one handler in a fresh process, as the runtime of Lambda does, and tells what that took.
+
+    python -I -S -B invocation.py <search path> <handler> < order
+
+The order is a line of JSON: `event`, `follow` (the key of an answer that takes the place of the same key in the next
+event, or null) and `polls`, how often the warm handler is called. What is told is the last line, JSON too. Nothing is
+imported here but what the runtime has loaded anyway before it comes to a handler.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+class Context:
+    """What a handler is told of its invocation."""
+
+    function_name = "benchmark"
+    function_version = "$LATEST"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:benchmark"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Give plenty."""
+        return 60_000
+
+
+class Network:
+    """The time spent inside the calls of sockets, and the requests sent, put between sockets and whoever uses them."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.requests: list[tuple[Any, bytes]] = []
+        self._sending: Any = None
+        for name in ("connect", "send", "sendall", "recv", "recv_into"):
+            setattr(socket.socket, name, self._timed(name, getattr(socket.socket, name)))
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.seconds = 0.0
+        self.requests = []
+        self._sending = None
+
+    def _timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(sock: socket.socket, *arguments: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(sock, *arguments)
+            finally:
+                self.seconds += time.perf_counter() - started
+                if sock.type is socket.SOCK_STREAM:
+                    self._record(sock, bytes(arguments[0]) if name.startswith("send") else None)
+
+        return timed
+
+    def _record(self, sock: socket.socket, data: bytes | None) -> None:
+        """Add what was sent to the request that is being sent; whatever else a socket does ends that."""
+        if data is None:
+            self._sending = None
+        elif self._sending is sock:
+            peer, begun = self.requests[-1]
+            self.requests[-1] = (peer, begun + data)
+        else:
+            self._sending = sock
+            self.requests.append((sock.getpeername(), data))
+
+
+def main() -> None:
+    """Run the handler and tell."""
+    order = json.loads(sys.stdin.readline())
+    event, key = order["event"], order["follow"]
+    before = set(sys.modules)
+    started = time.perf_counter()
+    module, _, name = sys.argv[2].rpartition(".")
+    handler = getattr(importlib.import_module(module), name)
+    imported = time.perf_counter()
+    answer = handler(event, Context())
+    invoked = time.perf_counter()
+    told = {
+        "importSeconds": imported - started,
+        "firstSeconds": invoked - started,
+        "modules": sorted(set(sys.modules) - before),
+        "answer": answer,
+        "polls": [],
+        "exchanges": 0,
+        "bareSeconds": [],
+    }
+    if order["polls"]:
+        network = Network()
+        for _ in range(order["polls"]):
+            event = {**event, key: answer[key]} if key else event
+            network.clear()
+            began = time.perf_counter()
+            answer = handler(event, Context())
+            took = time.perf_counter() - began
+            told["polls"].append({"seconds": took, "ownSeconds": took - network.seconds})
+        told["exchanges"] = len(network.requests)
+        # A copy: what is sent from here on is recorded too.
+        told["bareSeconds"] = bare(list(network.requests), order["polls"])
+    told["peakBytes"] = peak_bytes()
+    sys.__stdout__.write("\n" + json.dumps(told) + "\n")  # type: ignore[union-attr]
+
+
+def bare(requests: list[tuple[Any, bytes]], times: int) -> list[float]:
+    """Give the seconds that the last poll's exchanges take with nothing around them, over kept connections."""
+    sockets = {peer: socket.create_connection(peer) for peer, _ in requests}
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        for peer, data in requests:
+            sockets[peer].sendall(data)
+            read_answer(sockets[peer])
+        taken.append(time.perf_counter() - began)
+    for sock in sockets.values():
+        sock.close()
+    return taken
+
+
+def read_answer(sock: socket.socket) -> None:
+    """Read an HTTP answer that tells its length."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += received(sock)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+    while len(body) < int(lengths[0]):
+        body += received(sock)
+
+
+def received(sock: socket.socket) -> bytes:
+    """Give the next bytes.
+
+    Raises
+    ------
+    ConnectionError
+        If there are none.
+    """
+    data = sock.recv(65_536)
+    if not data:
+        raise ConnectionError("the server closed the connection inside an answer")
+    return data
+
+
+def peak_bytes() -> int:
+    """Give the most memory that this process has had; unlike getrusage's, not its parent's before it began."""
+    with open("/proc/self/status") as status:  # noqa: PTH123
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+if __name__ == "__main__":
+    task, layer, runtime = sys.argv[1].split(os.pathsep)
+    sys.path[:0] = [task, layer]
+    sys.path.append(runtime)
+    import awslambdaric.bootstrap  # noqa: F401
+
+    main()

@@ -1,0 +1,99 @@
+"""What the functions talk to: the emulator with the deployed stack, a vendor that never ends, an X-Ray daemon."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from local.deployment import STACK_NAME, deploy
+from local.emulator import REGION, Emulator
+
+IMPORT_ID = "5512340987651234567"
+EXECUTION = f"arn:aws:states:{REGION}:000000000000:execution:{STACK_NAME}-watch-import:benchmark"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is there.
+
+    Parameters
+    ----------
+    environment : dict of str to str
+        What a function's process is given: the poll function's variables, and Lambda's own.
+    registered : dict
+        What `register_watch` answered for the one import.
+    daemon : socket
+        Gets the segments of whoever is traced.
+    """
+
+    environment: dict[str, str]
+    registered: dict[str, Any]
+    daemon: socket.socket
+
+
+class _Vendor(BaseHTTPRequestHandler):
+    """Says of every import that it runs, in one piece: two would wait for each other's acknowledgement."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        body = json.dumps({"id": self.path.rpartition("/")[2], "status": "IN_PROGRESS", "type": "PRODUCTS"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def surroundings() -> Iterator[Surroundings]:
+    """Start it all, and end it."""
+    with ExitStack() as running:
+        emulator = running.enter_context(Emulator())
+        deploy(emulator)
+        secret = {"baseUrl": running.enter_context(_vendor()), "apiKey": "benchmark"}
+        emulator.client("secretsmanager").create_secret(
+            Name=f"{STACK_NAME}/voyado/default", SecretString=json.dumps(secret)
+        )
+        functions = emulator.client("lambda")
+        configured = functions.get_function_configuration(FunctionName=f"{STACK_NAME}-poll-voyado")
+        event = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": IMPORT_ID}}
+        answer = functions.invoke(
+            FunctionName=f"{STACK_NAME}-register-watch", Payload=json.dumps({"event": event, "execution": EXECUTION})
+        )
+        daemon = running.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        daemon.bind(("127.0.0.1", 0))
+        environment = {
+            **configured["Environment"]["Variables"],
+            "AWS_ENDPOINT_URL": emulator.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
+            "LAMBDA_TASK_ROOT": "/var/task",
+            "_X_AMZN_TRACE_ID": "Root=1-5e1b4151-5ac6c58f5b5daa0f5ac6c58f;Parent=53995c3f42cd8ad8;Sampled=1",
+            "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
+        }
+        yield Surroundings(environment, json.loads(answer["Payload"].read()), daemon)
+
+
+@contextmanager
+def _vendor() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Vendor)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()

@@ -1,0 +1,165 @@
+"""What a cold poll loads: nothing that it does not use, and nothing new without somebody having said so here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from local.paths import ROOT
+from local.scenarios import SCENARIOS
+from local.stack import VENDORS, LocalStack
+from tests.packaging.conftest import Place, Start
+
+pytestmark = pytest.mark.xdist_group("packaging")
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+WATCHED = {
+    "document360": BY_NAME["document360-error"],
+    "egain": BY_NAME["egain-failed"],
+    "voyado": BY_NAME["voyado-late"],
+}
+INVOCATION = ROOT / "benchmarks" / "cold_start" / "invocation.py"
+EXECUTION = "arn:aws:states:eu-west-1:000000000000:execution:import-watch-watch-import:cold"
+OURS = {
+    "import_watch",
+    *(
+        f"import_watch.{name}"
+        for name in (
+            "archiving",
+            "connection_state",
+            "connections",
+            "encoding",
+            "endings",
+            "exchange",
+            "hosts",
+            "http",
+            "items",
+            "lifecycle",
+            "messages",
+            "model",
+            "observability",
+            "pacing",
+            "policies",
+            "poller",
+            "rate_limit",
+            "redaction",
+            "retry_after",
+            "schedule",
+            "settings",
+            "storage",
+            "vendor",
+            "watches",
+        )
+    ),
+}
+OURS_BY_VENDOR = {"egain": {"import_watch.oauth"}}
+"""What a vendor's polls load besides."""
+PACKAGES = {
+    "adapter",
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore",
+    "certifi",
+    "charset_normalizer",  # by requests
+    "dateutil",  # by botocore
+    "idna",  # by requests
+    "import_watch",
+    "jmespath",  # by botocore and Powertools
+    "requests",
+    "s3transfer",  # by boto3
+    "six",  # by dateutil
+    "typing_extensions",  # by Powertools
+    "urllib3",
+}
+PARTS = {
+    # The package itself loads its metrics and its tracing, but not the X-Ray SDK.
+    "aws_lambda_powertools": {
+        "exceptions",
+        "logging",
+        "metrics",
+        "package_logger",
+        "shared",
+        "tracing",
+        "utilities",
+        "utilities.jmespath_utils",
+        "utilities.parameters",
+        "warnings",
+    },
+    # Not `s3`, which is the transfer manager's.
+    "boto3": {"compat", "docs", "dynamodb", "exceptions", "resources", "session", "utils"},
+}
+"""The parts of large packages, to the depth that tells something."""
+STANDARD = {
+    *("ast", "base64", "binascii", "bisect", "bz2", "calendar", "concurrent", "configparser", "contextvars", "copy"),
+    *("csv", "dataclasses", "datetime", "dis", "email", "encodings", "fcntl", "fnmatch", "getpass", "glob", "grp"),
+    *("gzip", "hashlib", "heapq", "hmac", "html", "http", "importlib", "inspect", "ipaddress", "locale", "lzma"),
+    *("mimetypes", "mmap", "multiprocessing", "ntpath", "opcode", "pathlib", "pickle", "platform", "pwd", "pyexpat"),
+    *("queue", "quopri", "random", "runpy", "secrets", "shlex", "shutil", "signal", "ssl", "stringprep", "struct"),
+    *("subprocess", "tempfile", "termios", "token", "tokenize", "unicodedata", "urllib", "uuid", "xml", "zipfile"),
+    "zlib",
+}
+"""Of Python 3.11 or 3.13, beside what the runtime client has loaded before: all but a few for the packages above."""
+ADVICE = "import it only where it is used, or, where every poll uses it, name it in this file and run `make bench`"
+
+
+def parts(modules: set[str], package: str) -> set[str]:
+    """Give the parts of a package that were loaded; of `utilities` its parts."""
+    inside = [name.split(".")[1:] for name in modules if name.startswith(f"{package}.")]
+    return {".".join(path[: 2 if path[0] == "utilities" else 1]) for path in inside}
+
+
+@pytest.fixture
+def loaded(place: Callable[[str], Place], start: Start, packaged_stack: LocalStack) -> Callable[[str], set[str]]:
+    """What polls once in a fresh process, and gives the modules that this loaded."""
+
+    def poll(vendor: str) -> set[str]:
+        scenario = WATCHED[vendor]
+        packaged_stack.simulators[vendor].script(scenario.import_id, [scenario.steps[0]])
+        registered = start("register-watch").invoke({"event": scenario.event, "execution": EXECUTION})
+        function = place(f"poll-{vendor}")
+        event = {"watch": registered["watch"], "execution": EXECUTION}
+        done = subprocess.run(
+            function.layout.command(INVOCATION, function.handler),
+            env=function.environment,
+            input=json.dumps({"event": event, "follow": "watch", "polls": 0}) + "\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert told["answer"]["action"] == "WAIT"
+        return set(told["modules"])
+
+    return poll
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_poll_loads_nothing_that_it_does_not_use(vendor: str, loaded: Callable[[str], set[str]]) -> None:
+    modules = loaded(vendor)
+    tops = {name.partition(".")[0] for name in modules if not name.startswith("_")}
+    found = {
+        "import_watch": {name for name in modules if name.partition(".")[0] == "import_watch"},
+        "packages": tops - sys.stdlib_module_names,
+        **{package: parts(modules, package) for package in PARTS},
+    }
+    known = {"import_watch": OURS | OURS_BY_VENDOR.get(vendor, set()), "packages": PACKAGES, **PARTS}
+    told = [
+        *(
+            f"a poll now loads {sorted(new)} of {what}: {ADVICE}"
+            for what in known
+            if (new := found[what] - known[what])
+        ),
+        *(
+            f"a poll no longer loads {sorted(old)} of {what}: take it out here"
+            for what in known
+            if (old := known[what] - found[what])
+        ),
+    ]
+    if new := (tops & sys.stdlib_module_names) - STANDARD:
+        told.append(f"a poll now loads {sorted(new)} of the standard library: {ADVICE}")
+    assert not told, "; ".join(told)
