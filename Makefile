@@ -22,7 +22,7 @@ help: ## list the targets
 demo: .venv/installed ## the main job on the embedded default, start to end, for the three vendors
 	@$(LOCAL) demo
 
-test: .venv/installed .venv/sam/installed ## the whole test suite, linters and type checks included; what CI runs
+test: .venv/installed .venv/sam/installed .venv/aws/installed ## the whole test suite, linters and type checks included; what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -47,6 +47,7 @@ redrive: .venv/installed ## [STACK=import-watch]: put dead letters back where th
 replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
 	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
 	@$(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
+
 .venv/bench-installed: requirements-bench.txt | .venv/installed
 	@echo "Installing what draws the benchmarks' pictures into .venv (once) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-bench.txt
@@ -59,6 +60,12 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios aga
 	@echo "Installing the SAM CLI into .venv/sam (once) …"
 	@$(PYTHON) -m venv .venv/sam
 	@$(BIN)/uv pip install --quiet --python .venv/sam/bin/python --require-hashes --requirement requirements-sam.txt
+	@touch $@
+
+.venv/aws/installed: requirements-aws.txt | .venv/installed
+	@echo "Installing the AWS CLI into .venv/aws (once) …"
+	@$(PYTHON) -m venv .venv/aws
+	@$(BIN)/uv pip install --quiet --python .venv/aws/bin/python --require-hashes --requirement requirements-aws.txt
 	@touch $@
 
 build: .venv/sam/installed ## [LAMBDA_PYTHON=python3.13]: sam build, the layer for Lambda, from any host
@@ -77,7 +84,7 @@ deploy: build ## sam deploy: guided the first time, then as you answered
 	fi
 
 lock: .venv/installed ## pin what requirements*.in name, with hashes
-	for name in dev sam bench; do \
+	for name in dev sam bench aws; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
 	done
