@@ -196,6 +196,27 @@ class TestUnpublishedOutcome:
         assert account.sweep(NOW + 9_000) == {"LEFT_ALONE": 1}
         assert account.told() == []
 
+    def test_one_that_an_execution_tells_just_before_it_ends_is_told_once(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, an_ending())
+
+        def publishes_and_ends(_execution: str) -> ExecutionStatus:
+            account.recovery._publisher.publish(account.record(watch), NOW + 9_000)
+            return ExecutionStatus.SUCCEEDED
+
+        monkeypatch.setattr(account.recovery._executions, "status", publishes_and_ends)
+        assert account.sweep(NOW + 9_000) == {"LEFT_ALONE": 1}
+        assert len(account.told()) == 1
+
+    def test_one_whose_execution_is_forgotten_is_published(self, account: Account) -> None:
+        """Step Functions keeps an execution for 90 days, and a topic may be gone for longer."""
+        watch = account.register(a_watch(), DEAD)
+        account.watches.end(watch, an_ending())
+        assert account.recovery._executions.status(DEAD) is ExecutionStatus.MISSING
+        assert account.sweep(NOW + 9_000) == {"PUBLISHED": 1}
+
     def test_the_outcome_stands_though_the_execution_was_stopped(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, an_ending())

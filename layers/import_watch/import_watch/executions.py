@@ -33,6 +33,11 @@ class ExecutionStatus(StrEnum):
         """Whether the execution goes on by itself."""
         return self in (ExecutionStatus.RUNNING, ExecutionStatus.PENDING_REDRIVE)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there was an execution, which has ended."""
+        return not self.is_alive and self is not ExecutionStatus.MISSING
+
 
 class Executions:
     """Executions of one state machine.

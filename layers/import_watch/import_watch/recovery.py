@@ -156,25 +156,31 @@ class Recovery:
             # It died before it could register: what it was started for is not lost.
             self._registrar.register(given, execution, now)
         record = self._watches.get(watch_id)
-        if record is None:
-            return Recovered.LEFT_ALONE
-        if record.execution != execution:
+        if record is not None and record.execution != execution:
             # A duplicate's, or one that named its successor and could not start it.
-            status = self._executions.status(record.execution)
-        return self._recover(record, status, now)
+            return self._look_after(record, now)
+        return Recovered.LEFT_ALONE if record is None else self._recover(record, status, now)
 
     def _attempt(self, watch_id: str, now: float) -> Recovered:
         """Recover one watch; what goes wrong with it is seen, and does not keep the others waiting."""
         try:
             record = self._watches.get(watch_id)
-            if record is None:
-                return Recovered.LEFT_ALONE
-            return self._recover(record, self._executions.status(record.execution), now)
+            return Recovered.LEFT_ALONE if record is None else self._look_after(record, now)
         except Exception:  # noqa: BLE001
             vendor, *_ = key_parts(watch_id)
             logger.exception("a watch could not be recovered", watchId=watch_id)
             count("RecoveryFailed", vendor)
             return Recovered.FAILED
+
+    def _look_after(self, seen: Record, now: float) -> Recovered:
+        """Recover a watch, unless its execution lives or it has changed hands."""
+        status = self._executions.status(seen.execution)
+        # What an execution that is over wrote last, be it that the outcome was told, may not have been seen yet; one
+        # that was not even started has written nothing.
+        record = self._watches.get(seen.watch.watch_id) if status.is_over else seen
+        if record is None or record.execution != seen.execution:
+            return Recovered.LEFT_ALONE
+        return self._recover(record, status, now)
 
     def _recover(self, record: Record, status: ExecutionStatus, now: float) -> Recovered:
         if status.is_alive or record.published_at is not None:
