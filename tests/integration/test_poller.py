@@ -124,6 +124,16 @@ class TestOwner:
         assert vendor.poll(watch)["action"] == "SUPERSEDED"
         assert vendor.record(watch).ending == an_ending()
 
+    def test_one_that_has_polled_in_an_attempt_whose_answer_was_lost_goes_on_from_there(self, vendor: Vendor) -> None:
+        vendor.connect()
+        watch = vendor.register(polls=3)
+        further = replace(watch, polls=5, next_poll_at=FOREVER)
+        vendor.watches.save(further)
+        done = vendor.poll(watch)
+        assert (done["action"], from_json(Watch, done["watch"])) == ("WAIT", further)
+        assert done["seconds"] > 1
+        assert vendor.record(watch).watch == further
+
 
 class TestHandOver:
     def test_after_its_polls_an_execution_names_its_successor_in_the_same_write(self, vendor: Vendor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -191,10 +191,11 @@ class TestSave:
 
     def test_what_becomes_none_is_removed_from_the_item(self, watches: Watches) -> None:
         register(watches, replace(FULL, generation=1))
-        watches.save(WATCH)
+        bare = replace(WATCH, polls=FULL.polls)
+        watches.save(bare)
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert record.watch == WATCH
+        assert record.watch == bare
         gone = {"vendorStatus", "progress", "awaitingLog", "failingSince", "lastTrouble", "logMissing", "notFoundSince"}
         assert gone & stored_item(WATCH.watch_id).keys() == set()
 
@@ -207,6 +208,24 @@ class TestSave:
         assert conflict.value.record is not None
         assert conflict.value.record.watch == owner
         assert watches.get(WATCH.watch_id) == conflict.value.record
+
+    @pytest.mark.parametrize("polls", [2, 3, 4])
+    def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: Watches, polls: int) -> None:
+        """A function that was given up for lost may write late."""
+        register(watches, replace(WATCH, polls=3))
+        writes: list[Callable[[], None]] = [
+            lambda: watches.save(replace(WATCH, polls=polls)),
+            lambda: watches.pass_on(replace(WATCH, polls=polls, generation=2), OTHER_EXECUTION),
+        ]
+        for write in writes:
+            if polls >= 3:
+                write()
+                continue
+            with pytest.raises(Conflict):
+                write()
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.watch.polls, record.watch.generation) == ((3, 1) if polls < 3 else (polls, 2))
 
     def test_an_ended_watch_is_not_saved(self, watches: Watches) -> None:
         register(watches)

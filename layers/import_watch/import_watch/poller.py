@@ -6,6 +6,7 @@ The vendor is the adapter that lies beside it in the function's own folder (`ada
 from __future__ import annotations
 
 import importlib
+import math
 import time
 from dataclasses import replace
 from functools import cache
@@ -138,6 +139,9 @@ class Poller:
                 return self._hand_over(step.watch, execution)
         except Conflict as conflict:
             decided = _decided_before(watch, conflict.record)
+            if decided is None and (further := _polled_before(watch, conflict.record)) is not None:
+                logger.info("an attempt whose answer was lost has polled: the watch goes on from there")
+                return further
             if decided is None:
                 logger.info("superseded: another execution owns this watch")
                 return {"action": "SUPERSEDED", "watch": to_json(watch)}
@@ -250,6 +254,14 @@ def _decided_before(watch: Watch, record: Record | None) -> tuple[Watch, Ending]
     if record is None or record.ending is None or record.watch.generation != watch.generation:
         return None
     return record.watch, record.ending
+
+
+def _polled_before(watch: Watch, record: Record | None) -> dict[str, JSON] | None:
+    """Give how to go on from a later poll that this very execution wrote in such an attempt; None if it did not."""
+    if record is None or record.ending is not None or record.watch.generation != watch.generation:
+        return None
+    seconds = math.ceil((record.watch.next_poll_at or 0.0) - time.time())
+    return {"action": "WAIT", "seconds": max(1, seconds), "watch": to_json(record.watch)}
 
 
 def _tell(watch: Watch, polled: Observation | FailedPoll) -> None:

@@ -125,9 +125,10 @@ class Watches:
         Raises
         ------
         Conflict
-            If the watch has ended, or another generation owns it.
+            If the watch has ended, another generation owns it, or a later poll is written: a function that was given
+            up for lost may still be running.
         """
-        self._update(watch, _changing(watch, None), owner=watch.generation)
+        self._update(watch, _changing(watch, None), owner=watch.generation, polls=watch.polls)
 
     def pass_on(self, watch: Watch, execution: str) -> None:
         """Write the state of an active watch that another execution owns from now on: the next generation.
@@ -142,9 +143,10 @@ class Watches:
         Raises
         ------
         Conflict
-            If the watch has ended, or a generation other than the one before owns it.
+            If the watch has ended, a generation other than the one before owns it, or a later poll is written.
         """
-        self._update(watch, {**_changing(watch, None), "execution": execution}, owner=watch.generation - 1)
+        values = {**_changing(watch, None), "execution": execution}
+        self._update(watch, values, owner=watch.generation - 1, polls=watch.polls)
 
     def end(self, watch: Watch, ending: Ending) -> None:
         """Write how a watch ended: the first who does so decides.
@@ -225,11 +227,13 @@ class Watches:
             if not start:
                 return
 
-    def _update(self, watch: Watch, values: dict[str, JSON], *, owner: int) -> None:
+    def _update(self, watch: Watch, values: dict[str, JSON], *, owner: int, polls: int | None = None) -> None:
         values.pop("watchId")
         gone = tuple(name for name in STATE_ATTRIBUTES if name not in values and name != "watchId")
-        condition = "attribute_not_exists(ending) AND generation = :owner"
-        self._change(watch.watch_id, values, gone, condition, owner=owner)
+        condition, numbers = "attribute_not_exists(ending) AND generation = :owner", {":owner": owner}
+        if polls is not None:
+            condition, numbers = f"{condition} AND polls <= :polls", {**numbers, ":polls": polls}
+        self._change(watch.watch_id, values, gone, condition, numbers=numbers)
 
     def _change(
         self,
@@ -238,15 +242,14 @@ class Watches:
         remove: tuple[str, ...],
         condition: str,
         condition_names: Mapping[str, str] | None = None,
-        owner: int | None = None,
+        numbers: Mapping[str, int] | None = None,
     ) -> None:
         sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))
         names = {f"#s{index}": name for index, name in enumerate(values)}
         names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
         attribute_values = {f":s{index}": attribute(value) for index, value in enumerate(values.values())}
-        if owner is not None:
-            attribute_values[":owner"] = {"N": str(owner)}
+        attribute_values |= {name: attribute(number) for name, number in (numbers or {}).items()}
         try:
             self._client.update_item(
                 TableName=self._table,
