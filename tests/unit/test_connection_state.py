@@ -132,6 +132,13 @@ class TestRepair:
         assert states.repair("voyado", "default", 7, 0)
         assert shared().active_watches == 7
 
+    def test_one_below_zero_too(self, states: ConnectionStates) -> None:
+        """An end that was counted twice; it is seen as none."""
+        states.watch_withdrawn("voyado", "default")
+        assert states.get("voyado", "default", consistent=True).active_watches == 0
+        assert states.repair("voyado", "default", 7, 0)
+        assert shared().active_watches == 7
+
     def test_one_that_has_changed_since_is_left(self, states: ConnectionStates) -> None:
         states.watch_began("voyado", "default")
         states.watch_began("voyado", "default")

@@ -143,7 +143,8 @@ class ConnectionStates:
             connection,
             "SET activeWatches = :counted",
             {":counted": counted, ":seen": seen},
-            "activeWatches = :seen" if seen else "attribute_not_exists(activeWatches) OR activeWatches = :seen",
+            # One below zero, after an end that was counted twice, is seen as none.
+            "activeWatches = :seen" if seen else "attribute_not_exists(activeWatches) OR activeWatches <= :seen",
         )
 
     def _count(self, vendor: str, connection: str, more: int) -> ConnectionState:
