@@ -31,7 +31,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many conformance cases each vendor went through."""
+    """Print how many conformance cases each vendor went through, and what the searches of the model covered."""
     for test, secrets in TOLD.items():
         terminalreporter.write_line(f"{test} told a secret: {', '.join(sorted(set(secrets)))}", red=True)
     reports = [report for kind in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(kind, [])]
@@ -42,6 +42,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties
         if name == "conformance"
     )
+    searches = [
+        (report.nodeid.partition("[")[2].rstrip("]"), *value)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "model" and isinstance(value, tuple | list)
+    ]
+    for scenario, interleavings, steps, moments, settled in sorted(searches, key=lambda found: str(found[0])):
+        terminalreporter.write_line(
+            f"model: {interleavings:,} interleavings by {steps:,} steps between {moments:,} moments, "
+            f"{settled:,} ends settled: {scenario}"
+        )
     if counts:
         told = ", ".join(f"{vendor} {count}" for vendor, count in sorted(counts.items()))
         terminalreporter.write_line(f"conformance cases: {told}")

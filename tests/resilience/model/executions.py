@@ -1,0 +1,118 @@
+"""Executions of the state machine: how they start, go on from task to task, and end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from import_watch.succession import named_like
+
+from tests.resilience.model import flow
+from tests.resilience.model.functions import EXECUTIONS, VENDOR, Call
+from tests.resilience.model.invocations import Invocations
+from tests.resilience.model.world import IMPORT, NOW, RUNNING, Run, Scenario, World, with_run
+
+TRIES = 2
+"""Times that a task is tried: each of a budget's few faults can make one fail."""
+
+
+class Executions:
+    """Moves executions; each method gives the moment after.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    invocations : Invocations
+    """
+
+    def __init__(self, scenario: Scenario, invocations: Invocations) -> None:
+        self._scenario = scenario
+        self._invocations = invocations
+
+    def delivered(self, world: World) -> World:
+        number = self._scenario.starts - world.starts + 1
+        detail = {"vendor": VENDOR, "importId": IMPORT, "metadata": {"delivery": number}}
+        given = flow.text({"id": "event", "detail-type": "ImportStarted", "detail": detail})
+        return self.started(world._replace(starts=world.starts - 1), f"{EXECUTIONS}start-{number}", given, NOW)
+
+    def started(self, world: World, name: str, given: str, now: float) -> World:
+        run = Run(name, given, RUNNING, "", "", 0, -1)
+        world = world._replace(runs=tuple(sorted((*world.runs, run))))
+        return self.moved(world, run, flow.begin(given, name), now)
+
+    def moved(self, world: World, run: Run, to: tuple[flow.Step, str], now: float) -> World:
+        """Have an execution stand at its next task, or end."""
+        step, data = to
+        if isinstance(step, flow.Ended):
+            return self.over(world, run._replace(point=-1), step.status)
+        return with_run(world, self.tried(run._replace(state=step.state, data=data, failures=0), now))
+
+    def reached(self, world: World, run: Run, now: float) -> World:
+        """Have an execution's function come to a point, and the execution go on where that is nobody else's concern."""
+        point = self._invocations.points[run.point]
+        if point.operation is None and point.answer is not None:
+            to = flow.answered(run.state, run.data, point.answer, run.name)
+            if isinstance(to[0], flow.Task):
+                return self.moved(world, run, to, now)
+        return with_run(world, run)
+
+    def tried(self, run: Run, now: float) -> Run:
+        step, _ = flow.enter(run.state, run.data, run.name)
+        assert isinstance(step, flow.Task)
+        if step.resource == flow.START:
+            return run._replace(point=-1)
+        parameters = json.loads(step.parameters)
+        call = Call(parameters["FunctionName"], flow.text(parameters["Payload"]), now)
+        return run._replace(point=self._invocations.begin(call))
+
+    def over(self, world: World, run: Run, status: str) -> World:
+        """End an execution; events about it are delivered at any time where it did not end by itself."""
+        run = run._replace(status=status, state="", data="", failures=0)
+        others = world.others
+        if run.point >= 0 and self._invocations.points[run.point].operation is not None:
+            others = (*others, ("stray", run.name, run.point))
+        world = with_run(world, run._replace(point=-1))
+        if status in ("FAILED", "ABORTED"):
+            point = self._invocations.begin(Call("recover_watches", self.died(run), NOW))
+            others = (*others, *(("event", run.name, point),) * self._scenario.deliveries)
+        return world._replace(others=tuple(sorted(others)))
+
+    def returns(self, world: World, run: Run, now: float) -> Iterator[tuple[str, World]]:
+        point = self._invocations.points[run.point]
+        if point.answer is not None:
+            moved = self.moved(world, run, flow.answered(run.state, run.data, point.answer, run.name), now)
+            yield f"goes on to {_where(moved, run)}", moved
+        else:
+            for what, after in self.tries_again(world, run, now):
+                yield f"{point.error}, and {what}", after
+
+    def tries_again(self, world: World, run: Run, now: float) -> Iterator[tuple[str, World]]:
+        failures = run.failures + 1
+        if failures < TRIES and flow.retried(run.state):
+            yield "tries again", with_run(world, self.tried(run._replace(failures=failures), now))
+        caught = self.moved(world, run, flow.failed(run.state, run.data, run.name), now)
+        yield f"gives up: {_where(caught, run)}", caught
+
+    def started_heir(self, world: World, run: Run, now: float) -> tuple[World, str]:
+        """Do as Step Functions does: a name that is taken is fine while its execution runs on the same input."""
+        step, _ = flow.enter(run.state, run.data, run.name)
+        assert isinstance(step, flow.Task)
+        parameters = json.loads(step.parameters)
+        name, given = named_like(run.name, parameters["Name"]), flow.text(parameters["Input"])
+        before = next((other for other in world.runs if other.name == name), None)
+        if before is not None and (before.status, before.given) != (RUNNING, given):
+            taken = flow.failed(run.state, run.data, run.name, flow.NAME_TAKEN)
+            return self.moved(world, run, taken, now), "the name is taken"
+        if before is None:
+            world = self.started(world, name, given, now)
+        return self.moved(world, run, flow.answered(run.state, run.data, "{}", run.name), now), "done"
+
+    def died(self, run: Run) -> str:
+        """Give the event about an execution that did not end by itself."""
+        detail = {"executionArn": run.name, "status": run.status, "input": run.given}
+        return flow.text({"source": "aws.states", "detail": detail})
+
+
+def _where(world: World, run: Run) -> str:
+    run = next(other for other in world.runs if other.name == run.name)
+    return run.state or run.status

@@ -1,0 +1,175 @@
+"""The real functions, by their real handlers, over ports that a tape answers and a clock that stands still."""
+
+from __future__ import annotations
+
+import json
+import logging
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+import import_watch.archiving
+import import_watch.poller
+import import_watch.recovery
+import publish_outcome.handler
+import pytest
+import recover_watches.handler
+import register_watch.handler
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from import_watch.connections import Connection, Connections
+from import_watch.http import Client
+from import_watch.model import FailedPoll, Observation, Tolerance
+from import_watch.observability import logger
+from import_watch.poller import Poller
+from import_watch.publication import Publisher
+from import_watch.recovery import Recovery
+from import_watch.registration import Registrar, Vendors
+from import_watch.schedule import DEFAULT_POLICY
+from import_watch.vendor import Answer
+
+from local.paths import FUNCTIONS
+from tests.resilience.model.flow import text
+from tests.resilience.model.tape import (
+    Tape,
+    TapedArchiving,
+    TapedConnectionStates,
+    TapedExecutions,
+    TapedSweepPositions,
+    TapedTopic,
+    TapedWatches,
+)
+
+VENDOR = "voyado"
+STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:watch"
+EXECUTIONS = "arn:aws:states:eu-west-1:123456789012:execution:watch:"
+SWEEP_LATER = 3_600.0
+"""Seconds by which a sweep's clock is ahead: everything is overdue to it, so that no promise leans on lateness."""
+
+
+class Call(NamedTuple):
+    """One invocation of a function: what it is given, as JSON text, and the time on its clock."""
+
+    function: str
+    event: str
+    now: float
+
+
+class Clock:
+    """Stands still while a function runs."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Functions:
+    """Runs calls on tapes.
+
+    Parameters
+    ----------
+    patch : pytest.MonkeyPatch
+        Takes back, at the end of a test, what is put in place here.
+    hand_over_polls : int
+    most_takeovers : int
+    publisher : type of Publisher
+    recovery : type of Recovery
+        Others than the real ones show that the search finds what is wrong with them.
+    """
+
+    def __init__(
+        self,
+        patch: pytest.MonkeyPatch,
+        *,
+        hand_over_polls: int,
+        most_takeovers: int,
+        publisher: type[Publisher] = Publisher,
+        recovery: type[Recovery] = Recovery,
+    ) -> None:
+        self._tape, self._clock = Tape(), Clock()
+        tape = self._tape
+        self._client = _Client(tape)
+        watches, states, executions = TapedWatches(tape), TapedConnectionStates(tape), TapedExecutions(tape)
+        vendors = Vendors(FUNCTIONS)
+        registrar = Registrar(vendors, watches, states, executions, Tolerance())
+        tells = publisher(watches, states, TapedTopic(tape), "/import-watch/model")
+        recovers = recovery(
+            watches, states, executions, registrar, tells, TapedSweepPositions(tape), STATE_MACHINE, overdue_seconds=0
+        )
+        poller = Poller(
+            vendors.adapter(VENDOR),
+            cast(Connections, _Connections()),
+            cast(Client, self._client),
+            watches,
+            states,
+            TapedArchiving(tape, watches),
+            Tolerance(),
+            DEFAULT_POLICY,
+            hand_over_polls,
+        )
+        patch.setattr(import_watch.recovery, "MOST_TAKEOVERS", most_takeovers)
+        for module in (register_watch.handler, publish_outcome.handler, recover_watches.handler, import_watch.poller):
+            patch.setattr(module, "time", self._clock)
+        patch.setattr(import_watch.archiving, "time", self._clock)
+        patch.setattr(register_watch.handler, "registrar", lambda _vendors: registrar)
+        patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
+        patch.setattr(publish_outcome.handler, "publisher", lambda: tells)
+        patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
+        patch.setattr(import_watch.poller, "_poller", lambda: poller)
+        # A million runs have nothing to say to anybody.
+        for module in (import_watch.poller, import_watch.recovery):
+            patch.setattr(module, "count", lambda *_of: None)
+        patch.setattr(logging.getLogger(logger.service), "disabled", True)
+        self._handlers: dict[str, Any] = {
+            "register_watch": register_watch.handler.handler,
+            "publish_outcome": publish_outcome.handler.handler,
+            "recover_watches": recover_watches.handler.handler,
+            f"poll_{VENDOR}": import_watch.poller.handler,
+        }
+
+    def run(self, call: Call, results: tuple[Any, ...]) -> str:
+        """Run a call on the results that its operations had so far, and give its answer as JSON text.
+
+        Raises
+        ------
+        Suspended
+            Before the first operation that has no result.
+        Exception
+            Whatever the function raises.
+        """
+        self._tape.load(results)
+        self._clock.now = call.now
+        context = cast(LambdaContext, SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000))
+        event = json.loads(call.event)
+        if "watch" in event:
+            self._client.turn = event["watch"]["generation"], event["watch"]["polls"]
+        return text(self._handlers[call.function](event, context))
+
+
+class _Connections:
+    """The secret of every connection."""
+
+    def get(self, name: str, *, fresh: bool = False) -> Connection:  # noqa: ARG002
+        return Connection(name, "https://cluster.api.esales.apptus.cloud", {})
+
+
+class _Client:
+    """A vendor that is asked as any other port is."""
+
+    turn: tuple[int, int] = (0, 0)
+    """The generation and the poll, by which it may be made to answer."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    def ask(
+        self,
+        connection: Connection,  # noqa: ARG002
+        import_id: str,
+        *,
+        fresh: bool = False,  # noqa: ARG002
+    ) -> tuple[Answer | None, Observation | FailedPoll]:
+        seen: Observation = self._tape.perform("vendor", "ask", import_id, *self.turn)
+        return Answer(200, {}, b"{}"), seen

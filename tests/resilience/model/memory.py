@@ -1,0 +1,179 @@
+"""The stores in memory, with the conditions of the real ones: `test_memory` holds each to the table that moto gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from import_watch.connection_state import COMPLETED, MOST_KINDS, ConnectionState, ConnectionStates
+from import_watch.history import remembering
+from import_watch.model import Ending, LogRecord, Start, Watch, connection_key, kind_of
+from import_watch.pacing import running_time
+from import_watch.sweep_position import SweepPosition, SweepPositions
+from import_watch.watches import Conflict, Position, Record, Watches
+
+
+@dataclass
+class MemoryWatches(Watches):
+    """The table of watches: every method one step, as it is one request of the real one."""
+
+    items: dict[str, Record] = field(default_factory=dict)
+
+    def get(self, watch_id: str) -> Record | None:
+        return self.items.get(watch_id)
+
+    def register(
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+    ) -> None:
+        if watch.watch_id in self.items:
+            raise Conflict(self.items[watch.watch_id])
+        self.items[watch.watch_id] = Record(
+            watch, execution, start.metadata, start.correlation_id, keeps_log=keeps_log, ending=ending
+        )
+
+    def save(self, watch: Watch) -> None:
+        self.items[watch.watch_id] = replace(self._next(watch, watch.generation), watch=watch)
+
+    def pass_on(self, watch: Watch, execution: str) -> None:
+        record = self._next(watch, watch.generation - 1)
+        self.items[watch.watch_id] = replace(record, watch=watch, execution=execution)
+
+    def end(self, watch: Watch, ending: Ending) -> None:
+        self.items[watch.watch_id] = replace(self._owned(watch, watch.generation), watch=watch, ending=ending)
+
+    def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
+        record = self._ended(watch_id)
+        if record.log is not None:
+            raise Conflict(record)
+        self.items[watch_id] = replace(record, log=log, answer=record.answer if answer is None else answer)
+
+    def record_published(self, watch_id: str, now: float) -> None:
+        record = self._ended(watch_id)
+        if record.published_at is not None:
+            raise Conflict(record)
+        self.items[watch_id] = replace(record, published_at=now)
+
+    def active(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+        due = {
+            key: record.watch.next_poll_at
+            for key, record in self.items.items()
+            if record.ending is None and record.watch.next_poll_at is not None
+        }
+        return _after(position, due)
+
+    def unpublished(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+        detected = {
+            key: record.ending.detected_at
+            for key, record in self.items.items()
+            if record.ending is not None and record.published_at is None
+        }
+        return _after(position, detected)
+
+    def _next(self, watch: Watch, owner: int) -> Record:
+        record = self._owned(watch, owner)
+        if record.watch.polls > watch.polls:
+            raise Conflict(record)
+        return record
+
+    def _owned(self, watch: Watch, owner: int) -> Record:
+        record = self.items.get(watch.watch_id)
+        if record is None or record.ending is not None or record.watch.generation != owner:
+            raise Conflict(record)
+        return record
+
+    def _ended(self, watch_id: str) -> Record:
+        record = self.items.get(watch_id)
+        if record is None or record.ending is None:
+            raise Conflict(record)
+        return record
+
+
+def _after(position: Position | None, times: Mapping[str, float]) -> Iterator[tuple[str, float, Position]]:
+    """Give the keys in the order of their times, from beyond a position."""
+    start = (float(position["time"]), str(position["key"])) if position else None
+    for time, key in sorted((time, key) for key, time in times.items()):
+        if start is None or (time, key) > start:
+            yield key, time, {"time": time, "key": key}
+
+
+@dataclass
+class MemoryConnectionStates(ConnectionStates):
+    """What connections share; `items` has the counts as they are, which may be below zero."""
+
+    items: dict[str, ConnectionState] = field(default_factory=dict)
+
+    def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:  # noqa: ARG002
+        return _told(self._item(vendor, connection))
+
+    def watch_began(self, vendor: str, connection: str) -> ConnectionState:
+        self._add(vendor, connection, 1)
+        return self.get(vendor, connection)
+
+    def watch_withdrawn(self, vendor: str, connection: str) -> None:
+        self._add(vendor, connection, -1)
+
+    def watch_ended(self, watch: Watch, ending: Ending) -> None:
+        """End and running time are one step here: what the real one reads in between is checked as it writes."""
+        self._add(watch.vendor, watch.connection, -1)
+        if ending.outcome not in COMPLETED:
+            return
+        item = self._item(watch.vendor, watch.connection)
+        lag = (ending.detection_lag_seconds or 0.0) * (0.5 if ending.ended_at is None else 1.0)
+        time, kind = round(running_time(watch, ending.detected_at - lag), 1), kind_of(watch.job_type)
+        kinds = dict(item.running_times)
+        kinds[kind] = remembering(kinds.pop(kind, ()), time)
+        kept = dict(list(kinds.items())[-MOST_KINDS:])
+        self._put(watch.vendor, watch.connection, replace(item, running_times=kept, revision=item.revision + 1))
+
+    def throttled(self, watch: Watch, until: float) -> None:
+        item = self._item(watch.vendor, watch.connection)
+        if item.throttled_until is None or item.throttled_until < until:
+            self._put(watch.vendor, watch.connection, replace(item, throttled_until=until))
+
+    def limit_read(self, watch: Watch, per_minute: float | None) -> None:
+        item = self._item(watch.vendor, watch.connection)
+        self._put(watch.vendor, watch.connection, replace(item, requests_per_minute=per_minute))
+
+    def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
+        item = self._item(vendor, connection)
+        if max(0, item.active_watches) != seen:
+            return False
+        self._put(vendor, connection, replace(item, active_watches=counted))
+        return True
+
+    def _add(self, vendor: str, connection: str, more: int) -> None:
+        item = self._item(vendor, connection)
+        self._put(vendor, connection, replace(item, active_watches=item.active_watches + more))
+
+    def _item(self, vendor: str, connection: str) -> ConnectionState:
+        return self.items.get(connection_key(vendor, connection), ConnectionState())
+
+    def _put(self, vendor: str, connection: str, item: ConnectionState) -> None:
+        self.items[connection_key(vendor, connection)] = item
+
+
+def _told(item: ConnectionState) -> ConnectionState:
+    return replace(item, active_watches=max(0, item.active_watches))
+
+
+@dataclass
+class MemorySweepPositions(SweepPositions):
+    """Where sweeps leave off."""
+
+    items: dict[str, SweepPosition] = field(default_factory=dict)
+
+    def get(self) -> SweepPosition:
+        return self.items.get("sweep", SweepPosition())
+
+    def keep(self, position: SweepPosition) -> None:
+        self.items["sweep"] = position
+
+
+class Uncounted(MemoryConnectionStates):
+    """One watch for ever: how many there are says nothing where the vendor has no known limit."""
+
+    def _item(self, vendor: str, connection: str) -> ConnectionState:  # noqa: ARG002
+        return ConnectionState(active_watches=1)
+
+    def _put(self, vendor: str, connection: str, item: ConnectionState) -> None:
+        """Keep nothing."""

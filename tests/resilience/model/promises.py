@@ -1,0 +1,85 @@
+"""What must hold of every write, every message and every end: promises 1 to 4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from import_watch.watches import Record
+
+
+class Broken(Exception):
+    """A promise that is not kept, by its number."""
+
+    def __init__(self, promise: int, what: str) -> None:
+        super().__init__(f"promise {promise} is broken: {what}")
+        self.promise = promise
+        self.during: Any = None
+
+
+def demand(promise: int, kept: bool, what: str) -> None:
+    """Raise Broken unless what is promised is so."""
+    if not kept:
+        raise Broken(promise, what)
+
+
+def check_write(
+    method: str, before: Record | None, after: Record, writer: str | None, alive: Mapping[str, bool], *, sure: bool
+) -> None:
+    """Check a write that went through.
+
+    Parameters
+    ----------
+    method : str
+        Of the table of watches.
+    before, after : Record or None, Record
+    writer : str or None
+        The execution whose function writes; None for recovery.
+    alive : mapping of str to bool
+        Executions, and whether each is alive.
+    sure : bool
+        Whether everybody was told the truth about who is alive.
+    """
+    now = after.watch
+    demand(4, now.executions == now.generation, f"{now.executions} executions in generation {now.generation}")
+    if before is None:
+        demand(3, method == "register", f"{method} made a watch")
+        demand(3, now.generation == 1 and writer in (after.execution, None), "a new watch is not its maker's")
+        return
+    was = before.watch
+    demand(3, method != "register", "a watch was registered twice")
+    demand(3, now.registered_at == was.registered_at, "the watch began anew")
+    demand(3, method == "end" or now.polls >= was.polls, f"the watch went back from poll {was.polls} to {now.polls}")
+    demand(3, (after.metadata, after.correlation_id) == (before.metadata, before.correlation_id), "a duplicate's words")
+    demand(2, before.ending is None or (after.ending, now) == (before.ending, was), "an outcome was changed")
+    demand(2, before.published_at in (None, after.published_at), "a publishing was forgotten")
+    passed_on = method == "pass_on"
+    demand(4, now.generation - was.generation == passed_on, f"from generation {was.generation} to {now.generation}")
+    demand(4, passed_on or after.execution == before.execution, "the owner changed within a generation")
+    owner_lives = alive.get(before.execution, False)
+    if method in ("save", "end") and writer is not None:
+        demand(4, writer == before.execution, f"{writer} wrote what {before.execution} owns")
+    elif method in ("pass_on", "end") and writer != before.execution and sure:
+        # A successor may be started just after somebody asked for it in vain; then it has not polled yet.
+        successor = was.generation > 1 and was.execution_polls == 0
+        demand(3, not owner_lives or successor, f"the watch was taken from {before.execution}, which lives")
+
+
+def check_message(record: Record | None, first: tuple[str, str, str] | None, told: tuple[str, str, str]) -> None:
+    """Check a message by what the table says at that moment, and by the first message."""
+    demand(2, record is not None and record.ending is not None, "an outcome was told that is not written")
+    assert record is not None
+    assert record.ending is not None
+    written = (record.ending.outcome.value, str(record.ending.reason))
+    demand(2, told[1:] == written, f"{told[1:]} was told, {written} is written")
+    demand(2, first in (None, told), f"{told} was told after {first}")
+
+
+def check_end(record: Record | None, told: int, *, over: bool) -> None:
+    """Check what is left when executions have ended and recovery has swept."""
+    demand(1, record is not None, "an accepted start event left no watch")
+    assert record is not None
+    demand(1, record.ending is not None, "the watch never ends")
+    demand(1, told > 0, "the outcome was never told")
+    demand(1, record.published_at is not None, "that the outcome was told was never written")
+    demand(1, over, "an execution goes on for ever")

@@ -1,0 +1,145 @@
+"""Takes every step from every moment that can be reached, and has each end settle."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.resilience.model.functions import SWEEP_LATER, Call
+from tests.resilience.model.promises import Broken, check_end
+from tests.resilience.model.steps import Model
+from tests.resilience.model.trace import told
+from tests.resilience.model.world import NOW, Step, World, is_alive
+
+ROUNDS, ROUND_SECONDS, STEPS = 8, 600.0, 400
+"""Sweeps, the seconds from one to the next, and the steps of executions between two, in which all must settle."""
+
+
+@dataclass
+class Covered:
+    """What a search has been through."""
+
+    moments: int = 0
+    steps: int = 0
+    ends: int = 0
+    settled: int = 0
+    interleavings: int = 0
+    points: int = 0
+
+
+class Counterexample(AssertionError):
+    """A shortest way to a broken promise."""
+
+
+@dataclass
+class Search:
+    """An exhaustive search, depth first, of moments that have not been come to before.
+
+    Parameters
+    ----------
+    model : Model
+    covered : Covered
+        Counts, as the search goes on.
+    """
+
+    model: Model
+    covered: Covered = field(default_factory=Covered)
+    _settled: set[World] = field(default_factory=set)
+
+    def run(self) -> Covered:
+        """Search everything.
+
+        Raises
+        ------
+        Counterexample
+            If a promise can be broken.
+        """
+        first = self.model.first()
+        try:
+            self._search(first)
+        except Broken:
+            raise Counterexample(self._shortest(first)) from None
+        self.covered.points = len(self.model.invocations.points)
+        return self.covered
+
+    def _search(self, first: World) -> None:
+        """Go depth first; a moment's interleavings are those of what follows on it."""
+        self._look(first)
+        ways: dict[World, int] = {first: 0}
+        path: list[tuple[World, Iterator[tuple[Step, World]]]] = [(first, self.model.steps(first))]
+        while path:
+            world, steps = path[-1]
+            taken = next(steps, None)
+            if taken is None:
+                path.pop()
+                ways[world] = ways[world] or 1
+                if path:
+                    ways[path[-1][0]] += ways[world]
+                continue
+            self.covered.steps += 1
+            after = taken[1]
+            if after in ways:
+                ways[world] += ways[after]
+                continue
+            self._look(after)
+            ways[after] = 0
+            path.append((after, self.model.steps(after)))
+        self.covered.moments = len(ways)
+        self.covered.interleavings = ways[first]
+
+    def _look(self, world: World) -> None:
+        """Where every execution is over, nobody else need ever go on: recovery alone must see to the rest."""
+        if not any(is_alive(run) for run in world.runs):
+            self.covered.ends += 1
+            self._settle(world)
+
+    def _settle(self, world: World) -> None:
+        undelivered = self.model.services.record(world) is None
+        world = world._replace(others=(), starts=0)
+        if world in self._settled:
+            return
+        self._settled.add(world)
+        self.covered.settled += 1
+        model = self.model
+        for turn in range(1, ROUNDS + 1):
+            now = NOW + turn * ROUND_SECONDS
+            if undelivered and turn == 1:
+                # Sweeps know only what is in the table.
+                for run in world.runs:
+                    if run.status in ("FAILED", "ABORTED"):
+                        world = model.call(world, Call("recover_watches", model.executions.died(run), now), now)
+            world = model.call(world, Call("recover_watches", "{}", now + SWEEP_LATER), now)
+            for _ in range(STEPS):
+                alive = next((run for run in world.runs if is_alive(run)), None)
+                if alive is None:
+                    break
+                world = model.carry_on(world, alive, now)
+            if alive is None and world.told[0]:
+                break
+        check_end(model.services.record(world), world.told[0], over=alive is None)
+
+    def _shortest(self, first: World) -> str:
+        """Search again, breadth first, and give the way to the nearest broken promise."""
+        came: dict[World, tuple[World, Step] | None] = {first: None}
+        queue = deque([first])
+        while queue:
+            world = queue.popleft()
+            try:
+                self._look(world)
+                for step, after in self.model.steps(world):
+                    if after not in came:
+                        came[after] = (world, step)
+                        queue.append(after)
+            except Broken as broken:
+                return self._way(came, world, broken)
+        raise AssertionError("what was found once is not found again")
+
+    def _way(self, came: dict[World, tuple[World, Step] | None], world: World, broken: Broken) -> str:
+        steps: list[Step] = []
+        while (from_ := came[world]) is not None:
+            world, step = from_
+            steps.append(step)
+        lines = [f"{number:3}. {told(self.model, step)}" for number, step in enumerate(reversed(steps), 1)]
+        last = "when all has settled" if broken.during is None else f"with {told(self.model, broken.during)}"
+        return "\n".join([str(broken), *lines, f"     {last}: {broken}"])

@@ -1,0 +1,127 @@
+"""The search finds what is wrong: each of these mistakes is planted, and has a way to a broken promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from import_watch.model import Ending, Start, Watch
+from import_watch.notifications import notification
+from import_watch.publication import Publisher
+from import_watch.recovery import Recovered, Recovery
+from import_watch.watches import Record
+
+from tests.resilience.model.memory import MemoryWatches
+from tests.resilience.model.search import Counterexample, Search
+from tests.resilience.model.steps import Model
+from tests.resilience.model.world import Scenario
+
+pytestmark = pytest.mark.usefixtures("socket_disabled")
+
+
+class SavesWhateverTheGeneration(MemoryWatches):
+    """A superseded execution's poll goes through."""
+
+    def save(self, watch: Watch) -> None:
+        record = self.items[watch.watch_id]
+        if record.ending is None:
+            self.items[watch.watch_id] = replace(record, watch=watch)
+
+
+class RegistersOver(MemoryWatches):
+    """A duplicate starts the watch anew."""
+
+    def register(
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+    ) -> None:
+        self.items.pop(watch.watch_id, None)
+        super().register(watch, execution, start, keeps_log=keeps_log, ending=ending)
+
+
+class EndsAnew(MemoryWatches):
+    """The last outcome stands."""
+
+    def end(self, watch: Watch, ending: Ending) -> None:
+        record = self.items[watch.watch_id]
+        self.items[watch.watch_id] = replace(record, watch=watch, ending=ending)
+
+
+class ForgetsPolls(MemoryWatches):
+    """A watch is carried on from before what a function that was given up for lost has written since."""
+
+    def _next(self, watch: Watch, owner: int) -> Record:
+        return self._owned(watch, owner)
+
+
+class TellsBeforeItWrites(Publisher):
+    def end(self, record: Record, ending: Ending) -> Record | None:
+        self._topic.publish(notification(replace(record, ending=ending), self._source))
+        return super().end(record, ending)
+
+
+class NeverNotes(Publisher):
+    """That the outcome was told is not looked at, so that it is told again."""
+
+    def publish(self, record: Record, now: float) -> Any:
+        return super().publish(replace(record, published_at=None), now)
+
+
+class BelievesWhatItReadFirst(Recovery):
+    """An execution may tell the outcome and end after the table is read, and before its status is."""
+
+    def _look_after(self, seen: Record, now: float) -> Recovered:
+        return self._recover(seen, self._executions.status(seen.execution), now)
+
+
+class TakesFromTheLiving(Recovery):
+    def _look_after(self, seen: Record, now: float) -> Recovered:  # noqa: ARG002
+        return Recovered.LEFT_ALONE if seen.ending is not None else self._taken_over(seen)
+
+
+class Sleeps(Recovery):
+    def sweep(self, now: float, time_left: Callable[[], float]) -> dict[str, int]:  # noqa: ARG002
+        return {}
+
+
+FAULT = Scenario(deliveries=1, faults=1)
+PLANTED = [
+    (replace(FAULT, watches=SavesWhateverTheGeneration), 4, "from generation 2 to 1"),
+    (replace(FAULT, watches=EndsAnew), 2, "an outcome was changed"),
+    (replace(FAULT, watches=ForgetsPolls), 3, "went back from poll 1 to 0"),
+    (replace(FAULT, publisher=TellsBeforeItWrites), 2, "told that is not written"),
+    (replace(FAULT, recovery=Sleeps), 1, "the watch never ends"),
+    (Scenario(starts=2, watches=RegistersOver), 3, "a watch was registered twice"),
+    (Scenario(starts=2, sweeps=1, recovery=BelievesWhatItReadFirst), 2, "told twice, though nothing went wrong"),
+    (Scenario(sweeps=1, recovery=TakesFromTheLiving), 3, "which lives"),
+]
+
+
+@pytest.mark.parametrize(("scenario", "promise", "what"), PLANTED)
+def test_a_planted_mistake_is_found(
+    scenario: Scenario, promise: int, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Counterexample) as found:
+        Search(Model(monkeypatch, scenario)).run()
+    lines = str(found.value).splitlines()
+    assert lines[0].startswith(f"promise {promise} is broken: ")
+    assert what in str(found.value)
+    assert lines[1].startswith("  1. start-1: ")
+    assert len(lines) < 40
+
+
+def test_the_way_to_it_can_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Counterexample) as found:
+        Search(Model(monkeypatch, Scenario(starts=2, watches=RegistersOver))).run()
+    assert str(found.value).splitlines() == [
+        "promise 3 is broken: a watch was registered twice",
+        "  1. start-1: states.watch_began(voyado, default) -> 1 active",
+        "  2. start-1: watches.register(generation 1, poll 0, start-1, Start, False) -> None",
+        "  3. start-1: states.get(voyado, default) -> 1 active",
+        "  4. start-1: vendor.ask(5512340987651234567, 1, 0) -> RUNNING",
+        "  5. the bus: delivers the start event again",
+        "  6. start-2: states.watch_began(voyado, default) -> 1 active",
+        "     with start-2: watches.register(generation 1, poll 0, start-2, Start, False): promise 3 is broken: "
+        "a watch was registered twice",
+    ]

@@ -1,0 +1,160 @@
+"""The stores in memory behave as the real ones do on a table: the model is worth as much as that."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from import_watch.connection_state import ConnectionStates
+from import_watch.model import Ending, LogRecord, LogStatus, Outcome, Watch, watch_id
+from import_watch.sweep_position import SweepPosition, SweepPositions
+from import_watch.watches import Conflict, Watches
+
+from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, MemoryWatches
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    OTHER_EXECUTION,
+    TABLE,
+    a_start,
+    a_watch,
+    an_ending,
+    aws_account,
+    client,
+    connection_states,
+    watch_table,
+)
+
+SEQUENCES, LENGTH = 8, 60
+IMPORTS = ("one", "two")
+LOG = LogRecord(LogStatus.VENDOR_ONLY, source="there", bytes=5)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
+    with aws_account(monkeypatch):
+        yield watch_table()
+
+
+def result_of(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except Conflict as conflict:
+        return "conflict", conflict.record
+
+
+def some_watch(choose: random.Random) -> Watch:
+    """Give a watch whose generation, polls and times differ little, so that conditions hold and fail about as often."""
+    number, generation = choose.randrange(len(IMPORTS)), choose.randint(1, 3)
+    return a_watch(
+        watch_id=watch_id("voyado", "default", IMPORTS[number]),
+        import_id=IMPORTS[number],
+        generation=generation,
+        executions=generation,
+        polls=choose.randint(0, 2),
+        # No two are due at once, as their order is then nobody's promise.
+        next_poll_at=choose.choice([None, NOW + number, NOW + 10 + number]),
+        job_type=choose.choice([None, "IMPORT"]),
+        last_trouble=choose.choice([None, "it was away"]),
+    )
+
+
+def some_ending(choose: random.Random, watch: Watch) -> Ending:
+    return an_ending(
+        outcome=choose.choice([Outcome.SUCCEEDED, Outcome.PARTIAL, Outcome.FAILED]),
+        detected_at=NOW + IMPORTS.index(watch.import_id) + choose.choice([60.0, 3_600.0]),
+        detection_lag_seconds=choose.choice([None, 12.5]),
+        ended_at=choose.choice([None, NOW + 30]),
+        counts={"errors": 1},
+    )
+
+
+def an_act(choose: random.Random) -> Callable[[Watches], Any]:
+    """Choose what to do, with its arguments, to be done to both tables alike."""
+    watch, execution = some_watch(choose), choose.choice([EXECUTION, OTHER_EXECUTION])
+    ending, answer = some_ending(choose, watch), choose.choice([None, "s3://answer"])
+    start = a_start(metadata=choose.choice([None, {"a": 1.5}]), correlation_id=choose.choice([None, "order"]))
+    ended = choose.choice([None, None, ending])
+    acts: list[Callable[[Watches], Any]] = [
+        lambda watches: watches.get(watch.watch_id),
+        lambda watches: watches.register(watch, execution, start, keeps_log=True, ending=ended),
+        lambda watches: watches.save(watch),
+        lambda watches: watches.save(watch),
+        lambda watches: watches.pass_on(watch, execution),
+        lambda watches: watches.pass_on(watch, execution),
+        lambda watches: watches.end(watch, ending),
+        lambda watches: watches.record_log(watch.watch_id, LOG, answer),
+        lambda watches: watches.record_published(watch.watch_id, NOW + 90),
+    ]
+    return choose.choice(acts)
+
+
+def a_connection_act(choose: random.Random) -> Callable[[ConnectionStates], Any]:
+    connection = choose.choice(["default", "second"])
+    watch = replace(some_watch(choose), connection=connection)
+    ending = some_ending(choose, watch)
+    counted, seen, limit = choose.randint(1, 4), choose.randint(0, 2), choose.choice([None, 60.0])
+    acts: list[Callable[[ConnectionStates], Any]] = [
+        lambda states: states.watch_began("voyado", connection),
+        lambda states: states.watch_withdrawn("voyado", connection),
+        lambda states: states.watch_ended(watch, ending),
+        lambda states: states.throttled(watch, NOW + counted),
+        lambda states: states.limit_read(watch, limit),
+        lambda states: states.repair("voyado", connection, counted, seen),
+    ]
+    return choose.choice(acts)
+
+
+def listed(watches: Watches) -> list[Any]:
+    """Give what both indexes list, and what they go on with after the first."""
+    seen: list[Any] = []
+    for listing in (watches.active, watches.unpublished):
+        entries = list(listing())
+        seen.append([entry[:2] for entry in entries])
+        seen.append([entry[:2] for entry in listing(entries[0][2])] if entries else [])
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(SEQUENCES))
+def test_watches_in_memory_are_as_in_the_table(table: Watches, seed: int) -> None:
+    choose, memory, seen = random.Random(seed), MemoryWatches(), Counter[str]()  # noqa: S311
+    for _ in range(LENGTH):
+        act = an_act(choose)
+        expected = result_of(lambda act=act: act(table))  # type: ignore[misc]
+        assert result_of(lambda act=act: act(memory)) == expected  # type: ignore[misc]
+        assert listed(memory) == listed(table)
+        seen["conflict" if isinstance(expected, tuple) else "done"] += 1
+    assert min(seen["conflict"], seen["done"]) >= LENGTH // 10
+    for name in IMPORTS:
+        key = watch_id("voyado", "default", name)
+        assert memory.get(key) == table.get(key)
+
+
+@pytest.mark.parametrize("seed", range(SEQUENCES))
+def test_connections_in_memory_are_as_in_the_table(table: Watches, seed: int) -> None:  # noqa: ARG001
+    choose, real, memory = random.Random(seed), connection_states(), MemoryConnectionStates()  # noqa: S311
+    for _ in range(LENGTH):
+        act = a_connection_act(choose)
+        assert act(memory) == act(real)
+        for name in ("default", "second"):
+            assert memory.get("voyado", name) == real.get("voyado", name, consistent=True)
+
+
+def test_positions_in_memory_are_as_in_the_table(table: Watches) -> None:
+    position = next(iter([{"watchId": {"S": "a"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}]))
+    given = (
+        SweepPosition(),
+        SweepPosition(None, position, Counter({("voyado", "default"): 2})),
+        SweepPosition(position, None, Counter()),
+    )
+    assert list(table.active()) == []
+    real, memory = SweepPositions(TABLE, client("dynamodb")), MemorySweepPositions()
+    assert memory.get() == real.get()
+    for kept in given:
+        real.keep(kept)
+        memory.keep(kept)
+        assert memory.get() == real.get() == kept

@@ -1,0 +1,64 @@
+"""Writes what happened so that a person can follow it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from import_watch.connection_state import ConnectionState
+from import_watch.model import Ending, Observation, Watch
+from import_watch.watches import Conflict, Record
+
+from tests.resilience.model.functions import EXECUTIONS
+from tests.resilience.model.steps import Model
+from tests.resilience.model.tape import Operation
+from tests.resilience.model.world import Step
+
+
+def told(model: Model, step: Step) -> str:
+    """Write one step on one line."""
+    parts = [f"{_short(step.who)}:"]
+    if step.operation is not None:
+        parts.append(done(model.invocations.operations.values[step.operation]))
+    if step.how:
+        parts.append(_short(step.how))
+    if step.result is not None:
+        parts.append(f"-> {_value(model.invocations.results.values[step.result])}")
+    return " ".join(parts)
+
+
+def done(operation: Operation) -> str:
+    """Write an operation."""
+    given = ", ".join(_value(argument) for argument in operation.arguments if argument is not None)
+    return f"{operation.port}.{operation.method}({given})"
+
+
+def _value(value: Any) -> str:
+    match value:
+        case Watch():
+            return f"generation {value.generation}, poll {value.polls}"
+        case Ending():
+            return f"{value.outcome} {value.reason or ''}".strip()
+        case Record():
+            ending = "" if value.ending is None else f", {_value(value.ending)}"
+            published = "" if value.published_at is None else ", published"
+            return f"[{_value(value.watch)} of {_short(value.execution)}{ending}{published}]"
+        case Conflict():
+            return f"conflict with {_value(value.record)}"
+        case Observation():
+            return value.state.value
+        case ConnectionState():
+            return f"{value.active_watches} active"
+        case dict():
+            return str(value.get("data", {}).get("outcome", "…"))
+        case list():
+            return f"{len(value)} listed"
+        case str():
+            return _short(value)
+    return str(value) if value is None or isinstance(value, float | int | Exception) else type(value).__name__
+
+
+def _short(text: str) -> str:
+    """Leave out what all names of executions have in common, and most of what stands for a watch."""
+    for name in [word for word in text.replace(EXECUTIONS, "").split() if len(word) > 40 and word[40:41] == "-"]:
+        text = text.replace(name, f"heir{name[40:]}")
+    return text.replace(EXECUTIONS, "")

@@ -1,0 +1,104 @@
+"""A moment of the model as a value, and what there is to interleave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from import_watch.executions import ExecutionStatus
+from import_watch.model import ImportState
+from import_watch.publication import Publisher
+from import_watch.recovery import Recovery
+
+from tests.resilience.model.functions import VENDOR
+from tests.resilience.model.memory import MemoryWatches
+
+NOW = 1_767_225_600.0
+IMPORT = "5512340987651234567"
+WATCH = f"{VENDOR}#default#{IMPORT}"
+RUNNING = ExecutionStatus.RUNNING.value
+RUNNING_THEN = (ImportState.RUNNING, ImportState.SUCCEEDED, ImportState.FAILED)
+"""What the vendor answers, the last for ever: one that changes its mind shows who believed which answer."""
+
+
+class Run(NamedTuple):
+    """An execution: where it stands, what it holds, and the function that it waits for (-1: none)."""
+
+    name: str
+    given: str
+    status: str
+    state: str
+    data: str
+    failures: int
+    point: int
+
+
+class World(NamedTuple):
+    """A moment. Stores are numbers of their contents, `told` counts messages and has the first.
+
+    `others` are functions that no execution waits for: recovery, and strays, whose execution has given them up or
+    died. None of them need ever go on: that is how they die.
+    """
+
+    watches: int
+    states: int
+    positions: int
+    asked: int
+    told: tuple[int, tuple[str, str, str] | None]
+    runs: tuple[Run, ...]
+    others: tuple[tuple[str, str, int], ...]
+    starts: int
+    faults: int
+    doubt: bool
+
+
+class Step(NamedTuple):
+    """What was done from a moment: by whom, which operation (a number, or None), and how it went."""
+
+    who: str
+    operation: int | None
+    how: str
+    result: int | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What there is to interleave.
+
+    Parameters
+    ----------
+    starts : int
+        Deliveries of the start event.
+    sweeps : int
+        Scheduled recoveries, at any moments, also at once.
+    deliveries : int
+        Of each event about an execution that died.
+    faults : int
+        Of any kind, at any moments.
+    hand_over_polls, most_takeovers : int
+        As the real settings.
+    vendor : tuple of ImportState
+        Its answers, the last for ever.
+    """
+
+    starts: int = 1
+    sweeps: int = 0
+    deliveries: int = 0
+    faults: int = 0
+    hand_over_polls: int = 9
+    most_takeovers: int = 3
+    vendor: tuple[ImportState, ...] = RUNNING_THEN
+    exact: bool = False
+    watches: type[MemoryWatches] = MemoryWatches
+    publisher: type[Publisher] = Publisher
+    recovery: type[Recovery] = Recovery
+
+
+def with_run(world: World, run: Run) -> World:
+    """Put an execution in the place of the one of its name."""
+    return world._replace(runs=tuple(run if other.name == run.name else other for other in world.runs))
+
+
+def is_alive(run: Run) -> bool:
+    """Whether an execution goes on."""
+    return run.status == RUNNING
