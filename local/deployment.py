@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -30,29 +31,34 @@ ARTEFACT_PROPERTIES = {
 DEPLOY_SECONDS = 60
 
 
-def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Create the stack and give its outputs.
+def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None, project: Path = ROOT) -> dict[str, str]:
+    """Create the stack, or update it where it is there, and give its outputs.
 
     Parameters
     ----------
     emulator : Emulator
         Running.
     parameters : mapping of str to str, optional
-        Template parameters besides those of every local stack.
+        Template parameters besides those of every local stack; one that the template does not have is left out.
+    project : Path
+        The folder that holds the template: this project's, or an earlier release's.
 
     Raises
     ------
     RuntimeError
-        If the stack is not created, naming the resources that failed.
+        If the stack is not created or updated, naming the resources that failed.
     """
     cloudformation = emulator.client("cloudformation")
-    cloudformation.create_stack(
+    template = _packaged(emulator.client("s3"), project)
+    write = cloudformation.update_stack if _exists(cloudformation) else cloudformation.create_stack
+    write(
         StackName=STACK_NAME,
-        TemplateBody=json.dumps(_packaged(emulator.client("s3"))),
+        TemplateBody=json.dumps(template),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
             {"ParameterKey": name, "ParameterValue": value}
             for name, value in {**LOCAL_PARAMETERS, **(parameters or {})}.items()
+            if name in template["Parameters"]
         ],
     )
 
@@ -60,8 +66,8 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None) -> d
         stack: dict[str, Any] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
-    stack = wait_until(settled, DEPLOY_SECONDS, "the stack is created", pause=0.1)
-    if stack["StackStatus"] != "CREATE_COMPLETE":
+    stack = wait_until(settled, DEPLOY_SECONDS, "the stack is deployed", pause=0.1)
+    if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
         failed = [
             f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
@@ -72,11 +78,17 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None) -> d
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def _packaged(s3: Any) -> dict[str, Any]:
+def _exists(cloudformation: Any) -> bool:
+    stacks = cloudformation.list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])["StackSummaries"]
+    return any(stack["StackName"] == STACK_NAME for stack in stacks)
+
+
+def _packaged(s3: Any, project: Path) -> dict[str, Any]:
     """Give the template with its local folders and files put into a bucket, as `sam package` does."""
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    template: dict[str, Any] = yaml_parse((project / TEMPLATE.name).read_text())
     bucket = f"{STACK_NAME}-artefacts"
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+    if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
     for resource in template["Resources"].values():
         name = ARTEFACT_PROPERTIES.get(resource["Type"])
         if name is None:
@@ -84,9 +96,12 @@ def _packaged(s3: Any) -> dict[str, Any]:
         path = resource["Properties"][name]
         # The layer's own dependencies are the emulator's: it runs functions on its interpreter and packages.
         inside = "python/" if resource["Type"] == "AWS::Serverless::LayerVersion" else ""
-        source = ROOT / path
-        s3.put_object(Bucket=bucket, Key=path, Body=_zip(source, inside) if source.is_dir() else source.read_bytes())
-        resource["Properties"][name] = f"s3://{bucket}/{path}"
+        source = project / path
+        content = _zip(source, inside) if source.is_dir() else source.read_bytes()
+        # A key of its own for every content, or an update would not see that anything has changed.
+        key = f"{hashlib.sha256(content).hexdigest()[:16]}/{path}"
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        resource["Properties"][name] = f"s3://{bucket}/{key}"
     return template
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import math
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ from import_watch.watches import Conflict, Record, Watches
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+FIRST_RELEASE = {"STALLED": "WAIT", "HAND_OVER": "SUPERSEDED"}
+"""What is said in place of an action to a definition that does not know it yet."""
 THROTTLING_REMEMBERED = 3_600.0
 """Seconds for which a vendor without a known limit is taken to have one after it throttled."""
 
@@ -221,10 +224,19 @@ class Poller:
 
 
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
-    """Handle one invocation by the state machine: `{"watch": …, "execution": …}`."""
+    """Handle one invocation by the state machine: `{"watch": …, "execution": …, "actions": …}`."""
     watch = from_json(Watch, event["watch"])
     speak_of(watch.watch_id, event["execution"], generation=watch.generation, poll=watch.polls + 1)
-    return _poller().poll(watch, event["execution"])
+    return _in_words_of(event.get("actions", ()), _poller().poll(watch, event["execution"]))
+
+
+def _in_words_of(actions: Collection[str], done: dict[str, JSON]) -> dict[str, JSON]:
+    """Say what happened in actions that the execution's definition knows: it may be that of the first release.
+
+    One that knows no hand-over ends quietly, and `recover_watches` finds the successor that was named and not started.
+    """
+    action = done["action"]
+    return done if action in actions else {**done, "action": FIRST_RELEASE.get(action, action)}
 
 
 @cache
