@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch.assembly import publisher, registrar, stall_publisher
+from import_watch.encoding import to_json
 from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
 from import_watch.registration import Vendors
+from import_watch.start_event import correlation_of
 from import_watch.succession import RESUME
 
 if TYPE_CHECKING:
@@ -28,18 +30,30 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     With `stalled` in place of `input`, a watch goes on and people are told that its import does not.
     """
     if stalled := event.get("stalled"):
-        speak_of(stalled["watchId"], event["execution"], generation=stalled["generation"])
+        _speak_of(stalled, event["execution"])
         told = stall_publisher().tell_stalled(stalled["watchId"], time.time())
         logger.info("stalled", told=told)
         return {"action": "TOLD" if told else "NOT_TOLD", "watchId": stalled["watchId"]}
     held, execution, now = event["input"], event["execution"], time.time()
     owned = held.get("watch") or held.get(RESUME)
     if owned is None:
+        speak_of(execution, correlation=correlation_of(held))
         registration = registrar(VENDORS).register(held, execution, now)
-        owned = {"watchId": registration.watch.watch_id, "generation": registration.watch.generation}
+        owned = to_json(registration.watch)
         if registration.action == "ALREADY_WATCHED":
             return {"action": "ALREADY_WATCHED", "watchId": owned["watchId"]}
-    speak_of(owned["watchId"], execution, generation=owned["generation"])
+    _speak_of(owned, execution)
     action = publisher().publish_for(owned["watchId"], owned["generation"], held.get("error"), now)
     logger.info("outcome", action=action)
     return {"action": action, "watchId": owned["watchId"]}
+
+
+def _speak_of(watch: dict[str, JSON], execution: str) -> None:
+    """Speak of a watch as the state machine carries it; where it resumes one, that is hardly more than its id."""
+    speak_of(
+        execution,
+        correlation=watch.get("correlation"),
+        watch_id=watch["watchId"],
+        generation=watch["generation"],
+        poll=watch.get("polls"),
+    )

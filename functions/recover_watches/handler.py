@@ -27,11 +27,11 @@ def handler(event: dict[str, JSON], context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation: an event about an execution, or anything else for a sweep."""
     if event.get("source") == "aws.states":
         execution, status, given = read_status_change(event)
-        speak_of("-", execution)
+        speak_of(execution)
         done = recovery(VENDORS).execution_ended(execution, status, given, time.time())
         logger.info("an execution did not end by itself", executionStatus=status.value, done=done.value)
         return {"done": done.value}
-    speak_of("-", "-")
+    speak_of(None)
     counts = recovery(VENDORS).sweep(
         time.time(), lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     )

@@ -6,15 +6,16 @@ Its package is the whole `functions` folder, because what an import id looks lik
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch.assembly import registrar
 from import_watch.encoding import to_json
 from import_watch.model import JSON
-from import_watch.observability import logger, speak_of
+from import_watch.observability import logger, speak_of, speak_of_watch
 from import_watch.registration import Vendors
-from import_watch.start_event import unknown_fields
+from import_watch.start_event import correlation_of, unknown_fields
 from import_watch.succession import RESUME
 
 if TYPE_CHECKING:
@@ -27,11 +28,16 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation by the state machine: `{"event": <its input>, "execution": …}`."""
     given, execution, now = event["event"], event["execution"], time.time()
     if resumed := given.get(RESUME) if isinstance(given, dict) else None:
+        speak_of(execution, watch_id=resumed["watchId"], generation=resumed["generation"])
         done = registrar(VENDORS).resume(resumed["watchId"], resumed["generation"], execution, now)
+        speak_of_watch(done.watch, execution)
     else:
+        speak_of(execution, correlation=correlation_of(given))
         done = registrar(VENDORS).register(given, execution, now)
-    speak_of(done.watch.watch_id, execution, generation=done.watch.generation)
+        # A duplicate is found by what its own sender knows, and says which import it is a duplicate of.
+        mine = replace(done.watch, correlation=correlation_of(given))
+        speak_of_watch(mine, execution)
     if ignored := unknown_fields(given):
         logger.warning("the start event has fields that are passed over", fields=ignored)
-    logger.info("registered", action=done.action)
+    logger.info("registered", action=done.action, watchedAs=done.watch.correlation)
     return {"action": done.action, "seconds": done.seconds, "watch": to_json(done.watch)}

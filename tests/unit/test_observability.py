@@ -1,20 +1,142 @@
-"""What a function says of itself: a metric is one line of the embedded metric format."""
+"""What a function says of itself: lines that carry the watch, and metrics as lines of the embedded metric format."""
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
-from import_watch.observability import count
+from import_watch.model import LogStatus, Outcome, Trouble
+from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch, vendor_of
+from import_watch.start_event import correlation_of, event_id
+
+from tests.unit.aws_fixtures import EXECUTION, a_watch
+
+EVENT_ID = "11111111-2222-3333-4444-555555555555"
 
 
-def test_an_occurrence_is_counted_by_vendor(capsys: pytest.CaptureFixture[str]) -> None:
-    count("UnrecognisedStatus", "voyado")
-    told = json.loads(capsys.readouterr().out)
-    (metrics,) = told["_aws"]["CloudWatchMetrics"]
-    assert (metrics["Namespace"], [one["Name"] for one in metrics["Metrics"]]) == (
-        "ImportWatch",
-        ["UnrecognisedStatus"],
+@pytest.fixture(autouse=True)
+def _nothing_is_said_before_or_after() -> Iterator[None]:
+    logger.clear_state()
+    yield
+    logger.clear_state()
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def said() -> Iterator[io.StringIO]:
+    """What the logger says; it keeps the stream that it found when it was made."""
+    handler = cast("logging.StreamHandler[Any]", logger.registered_handler)
+    before = handler.setStream(io.StringIO())
+    yield handler.stream
+    handler.setStream(before)
+
+
+def lines(said: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.getvalue().splitlines()]
+
+
+class TestMetrics:
+    def test_metrics_that_share_their_dimensions_are_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        measure({Metric.POLLS: 1, Metric.VENDOR_LATENCY: 12.5}, vendor="voyado")
+        (line,) = told(capsys)
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive == {
+            "Namespace": "ImportWatch",
+            "Dimensions": [["vendor", "service"]],
+            "Metrics": [{"Name": "Polls", "Unit": "Count"}, {"Name": "VendorLatency", "Unit": "Milliseconds"}],
+        }
+        assert (line["vendor"], line["Polls"], line["VendorLatency"]) == ("voyado", [1.0], [12.5])
+        assert line["service"]
+
+    def test_a_line_leads_back_to_its_watch_without_a_dimension_for_it(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        speak_of_watch(a_watch(correlation="order-5"), EXECUTION)
+        measure({Metric.POLLS: 1}, vendor="voyado")
+        (line,) = told(capsys)
+        assert (line["correlationId"], line["watchId"]) == ("order-5", a_watch().watch_id)
+        assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["vendor", "service"]]
+
+    @pytest.mark.parametrize(
+        ("metric", "dimensions"),
+        [
+            (Metric.POLLS, {}),
+            (Metric.POLLS, {"vendor": "voyado", "trouble": Trouble.THROTTLED}),
+            (Metric.WATCHES_ENDED, {"vendor": "voyado"}),
+            (Metric.WATCHES_ENDED, {"vendor": "voyado", "result": Outcome.FAILED}),
+            (Metric.SWEEPS, {"vendor": "voyado"}),
+        ],
     )
-    assert "vendor" in metrics["Dimensions"][0]
-    assert (told["vendor"], told["UnrecognisedStatus"]) == ("voyado", [1.0])
+    def test_a_metric_has_exactly_its_dimensions(
+        self, metric: Metric, dimensions: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(ValueError, match=metric.label):
+            measure({metric: 1}, **dimensions)
+        assert told(capsys) == []
+
+    def test_free_text_cannot_be_a_dimension(self) -> None:
+        with pytest.raises(AttributeError):
+            measure({Metric.OUTCOMES_UNKNOWN: 1}, reason="what a vendor says")  # type: ignore[arg-type]
+
+    def test_every_name_is_used_once(self) -> None:
+        assert len({metric.label for metric in Metric}) == len(Metric)
+
+    def test_every_unit_is_one_of_cloudwatch_and_every_dimension_is_known_to_be_bounded(self) -> None:
+        assert {metric.unit for metric in Metric} <= {"Count", "Seconds", "Milliseconds", "None"}
+        bounded = {"vendor", "outcome", "reason", "trouble", "done"}
+        assert {name for metric in Metric for name in metric.dimensions} == bounded
+
+    @pytest.mark.parametrize("watch_id", ["invalid#event-1", "invalid#voyado"])
+    def test_a_start_event_that_cannot_be_watched_names_no_vendor(self, watch_id: str) -> None:
+        assert vendor_of(watch_id) == "invalid"
+
+    def test_the_vendor_of_a_watch_is_its_folder(self) -> None:
+        assert vendor_of(a_watch().watch_id) == "voyado"
+
+
+class TestLines:
+    def test_a_line_carries_the_watch_its_execution_generation_and_poll(self, said: io.StringIO) -> None:
+        speak_of_watch(a_watch(correlation="order-5", generation=2, polls=7), EXECUTION, poll=8)
+        logger.info("polled", logStatus=LogStatus.NONE.value)
+        (line,) = lines(said)
+        assert (line["correlationId"], line["watchId"], line["vendor"]) == ("order-5", a_watch().watch_id, "voyado")
+        assert (line["execution"], line["generation"], line["poll"]) == (EXECUTION, 2, 8)
+
+    def test_a_watch_of_an_earlier_release_is_found_by_its_id(self, said: io.StringIO) -> None:
+        speak_of_watch(a_watch(), EXECUTION)
+        logger.info("polled")
+        assert lines(said)[0]["correlationId"] == a_watch().watch_id
+
+    def test_what_an_earlier_invocation_said_is_dropped(self, said: io.StringIO) -> None:
+        speak_of_watch(a_watch(correlation="order-5", generation=2), EXECUTION)
+        speak_of(None)
+        logger.info("swept")
+        (line,) = lines(said)
+        assert {"correlationId", "watchId", "execution", "generation", "poll"} & line.keys() == set()
+
+
+class TestCorrelation:
+    def event(self, **detail: Any) -> dict[str, Any]:
+        return {"id": EVENT_ID, "detail": detail}
+
+    def test_the_senders_own_id_comes_first(self) -> None:
+        assert correlation_of(self.event(correlationId="order-5")) == "order-5"
+
+    @pytest.mark.parametrize("refused", [None, "", "x" * 257, "two\nlines", 5, ["order-5"]])
+    def test_one_that_is_refused_gives_way_to_the_events(self, refused: Any) -> None:
+        assert correlation_of(self.event(correlationId=refused)) == EVENT_ID
+
+    @pytest.mark.parametrize("event", [None, "text", [], {}, {"id": 5}, {"id": "x" * 101}, {"id": "é"}, {"detail": []}])
+    def test_an_event_may_have_neither(self, event: Any) -> None:
+        assert correlation_of(event) is None
+        assert event_id(event) is None
+
+    def test_it_is_bounded_like_the_field_of_the_start_event(self) -> None:
+        assert correlation_of(self.event(correlationId="x" * 256)) == "x" * 256

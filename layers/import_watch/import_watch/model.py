@@ -249,8 +249,9 @@ class Watch:
     the present execution, those put off included. `place` is its place among the watches of its connection when it
     was registered, and `paced_for` the requests per minute that its first wait was made for. `histories` are those
     of its connection when it was registered, by job type. `stalled_at` is when people were told that
-    it does not get on. Every `…_since` is the time of the first of an unbroken
-    run of such observations.
+    it does not get on. `correlation` is what all its log lines are found by: the `correlationId` of the start event,
+    else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an unbroken run of
+    such observations.
     """
 
     watch_id: str
@@ -295,6 +296,7 @@ class Watch:
     log_missing: str | None = None
     kept_answer: str | None = None
     vendor_title: str | None = None
+    correlation: str | None = None
 
 
 def watch_id(vendor: str, connection: str, import_id: str) -> str:

@@ -30,7 +30,7 @@ from import_watch.model import (
     Trouble,
     Watch,
 )
-from import_watch.observability import count, logger, speak_of
+from import_watch.observability import Metric, logger, measure, speak_of_watch
 from import_watch.pacing import stands_still, throttled_until
 from import_watch.rate_limit import ASSUMED_PER_MINUTE, Share
 from import_watch.schedule import Policy
@@ -108,15 +108,17 @@ class Poller:
         step = put_off(watch, time.time(), share, shared.throttled_until)
         if step is not None:
             logger.info("put off: it is not this watch's turn", active=share.active)
+            measure({Metric.RATE_LIMIT_WAITS: 1}, vendor=watch.vendor)
             return self._keep(watch, step, execution)
         began = time.monotonic()
         answer, polled, connection = self._ask(watch, connection)
+        asked = (time.monotonic() - began) * 1000
         now = time.time()
         policy = connection.policy if isinstance(connection, Connection) and connection.policy else self._policy
         step = advance(watch, polled, now, self._tolerance, policy, share)
         spent = round((time.monotonic() - began) * 1000)
         after = replace(step.watch, poll_milliseconds=watch.poll_milliseconds + spent)
-        _tell(after, polled)
+        _tell(after, polled, asked if isinstance(connection, Connection) else None)
         self._tell_others(watch, polled, connection, shared, now)
         if after.awaiting_log is not None and watch.awaiting_log is None and answer is not None:
             # This answer decided the outcome; the polls that look for the log may bring none.
@@ -226,7 +228,7 @@ class Poller:
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation by the state machine: `{"watch": …, "execution": …, "actions": …}`."""
     watch = from_json(Watch, event["watch"])
-    speak_of(watch.watch_id, event["execution"], generation=watch.generation, poll=watch.polls + 1)
+    speak_of_watch(watch, event["execution"], poll=watch.polls + 1)
     return _in_words_of(event.get("actions", ()), _poller().poll(watch, event["execution"]))
 
 
@@ -276,11 +278,29 @@ def _polled_before(watch: Watch, record: Record | None) -> dict[str, JSON] | Non
     return {"action": "WAIT", "seconds": max(1, seconds), "watch": to_json(record.watch)}
 
 
-def _tell(watch: Watch, polled: Observation | FailedPoll) -> None:
+def _tell(watch: Watch, polled: Observation | FailedPoll, milliseconds: float | None) -> None:
+    """Log and measure a poll; `milliseconds` is how long the vendor took, None where it was not asked."""
+    values = {Metric.POLLS: 1.0}
+    if milliseconds is not None:
+        values[Metric.VENDOR_LATENCY] = milliseconds = round(milliseconds, 1)
     if isinstance(polled, FailedPoll):
-        logger.warning("poll failed", trouble=polled.trouble.value, detail=polled.detail, failures=watch.failures)
+        logger.warning(
+            "poll failed",
+            trouble=polled.trouble.value,
+            detail=polled.detail,
+            failures=watch.failures,
+            milliseconds=milliseconds,
+        )
+        measure({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, trouble=polled.trouble)
     elif polled.state is ImportState.UNRECOGNISED:
-        logger.warning("the vendor gives a status that nobody has mapped", vendorStatus=polled.vendor_status)
-        count("UnrecognisedStatus", watch.vendor)
+        logger.warning(
+            "the vendor gives a status that nobody has mapped",
+            vendorStatus=polled.vendor_status,
+            milliseconds=milliseconds,
+        )
+        values[Metric.UNRECOGNISED_STATUS] = 1
     else:
-        logger.info("polled", importState=polled.state.value, vendorStatus=polled.vendor_status)
+        logger.info(
+            "polled", importState=polled.state.value, vendorStatus=polled.vendor_status, milliseconds=milliseconds
+        )
+    measure(values, vendor=watch.vendor)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from import_watch.connection_state import ConnectionStates
+from import_watch.cost import estimated_cost
 from import_watch.endings import broken
-from import_watch.model import JSON, Ending
+from import_watch.model import JSON, Ending, LogStatus, Outcome, Reason
 from import_watch.notifications import Topic, notification, stall_notification
-from import_watch.observability import logger
+from import_watch.observability import Metric, logger, measure, vendor_of
+from import_watch.pacing import running_time
 from import_watch.watches import Conflict, Record, Watches
 
 Action = Literal["PUBLISHED", "ALREADY_PUBLISHED", "SUPERSEDED"]
@@ -92,6 +94,7 @@ class Publisher:
         if record is None or record.ending is not None or self._stalled_topic is None:
             return False
         self._stalled_topic.publish_stalled(stall_notification(record, self._source, now))
+        measure({Metric.IMPORTS_STALLED: 1}, vendor=record.watch.vendor)
         return True
 
     def end(self, record: Record, ending: Ending) -> Record | None:
@@ -115,12 +118,39 @@ class Publisher:
         """
         if record.published_at is not None:
             return "ALREADY_PUBLISHED"
-        self._topic.publish(notification(record, self._source))
+        event = notification(record, self._source)
+        self._topic.publish(event)
+        logger.info("told", outcome=event["data"]["outcome"], reason=event["data"]["reason"], notification=event["id"])
         try:
             self._watches.record_published(record.watch.watch_id, now)
         except Conflict:
             logger.warning("the outcome was told twice, under the same id")
+        else:
+            _measure(record, now)
         return "PUBLISHED"
+
+
+def _measure(record: Record, now: float) -> None:
+    """Count a watch whose outcome is told; here, because every watch comes by here, and once."""
+    watch, ending = record.watch, record.ending
+    if ending is None:
+        return
+    vendor = vendor_of(watch.watch_id)
+    values = {
+        Metric.PUBLICATION_DELAY: max(0.0, now - ending.detected_at),
+        Metric.ESTIMATED_COST: estimated_cost(watch),
+    }
+    if ending.detection_lag_seconds is not None:
+        values[Metric.DETECTION_LAG] = ending.detection_lag_seconds
+    if ending.outcome is Outcome.UNKNOWN:
+        if ending.reason:
+            measure({Metric.OUTCOMES_UNKNOWN: 1}, reason=Reason(ending.reason))
+    else:
+        values[Metric.IMPORT_DURATION] = running_time(watch, ending.ended_at or ending.detected_at)
+        if (record.log.status is LogStatus.UNAVAILABLE) if record.log else record.keeps_log:
+            values[Metric.LOG_ARCHIVE_FAILURES] = 1
+    measure({Metric.WATCHES_ENDED: 1}, vendor=vendor, outcome=ending.outcome)
+    measure(values, vendor=vendor)
 
 
 def _why(error: JSON) -> str:

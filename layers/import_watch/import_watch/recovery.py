@@ -18,7 +18,7 @@ from import_watch.endings import broken, stopped
 from import_watch.executions import Executions, ExecutionStatus
 from import_watch.lifecycle import passed_on
 from import_watch.model import JSON, Ending, key_parts
-from import_watch.observability import count, logger
+from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch
 from import_watch.publication import Publisher
 from import_watch.registration import Registrar
 from import_watch.succession import RESUME, executions_of, named_like, successor_name
@@ -103,7 +103,7 @@ class Recovery:
         before = self._positions.get()
         # Outcomes that cannot be published, because the topic is gone, must not keep watches from being recovered.
         half = time_left() / 2
-        unpublished = self._publish_overdue(now, lambda: time_left() > half, before.unpublished, done)
+        unpublished, untold = self._publish_overdue(now, lambda: time_left() > half, before.unpublished, done)
         counted, active = Counter(before.counted if before.active else {}), None
         for watch_id, due, position in self._watches.active(before.active):
             recovered = None
@@ -114,24 +114,32 @@ class Recovery:
                 counted[key_parts(watch_id)[:2]] += 1
             if time_left() <= 0:
                 active = position
+                speak_of(None)
                 logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
                 break
+        speak_of(None)
         if active is None:
             done["COUNTS_REPAIRED"] = self._repair(counted)
+            self._measure_active(counted)
             counted.clear()
         self._positions.keep(SweepPosition(unpublished, active, counted))
+        measure({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: untold})
         return dict(done)
 
     def _publish_overdue(
         self, now: float, goes_on: Callable[[], bool], start: Position | None, done: Counter[str]
-    ) -> Position | None:
+    ) -> tuple[Position | None, int]:
+        """Publish what is overdue; give where to go on the next time, and how many outcomes are still not told."""
+        untold = 0
         for watch_id, detected_at, position in self._watches.unpublished(start):
             if detected_at > now - self._overdue_seconds:
-                return None
-            done[self._attempt(watch_id, now)] += 1
+                return None, untold
+            recovered = self._attempt(watch_id, now)
+            done[recovered] += 1
+            untold += recovered not in ENDED
             if not goes_on():
-                return position
-        return None
+                return position, untold
+        return None, untold
 
     def execution_ended(self, execution: str, status: ExecutionStatus, given: JSON, now: float) -> Recovered:
         """Look after the watch of an execution that did not end by itself.
@@ -163,13 +171,13 @@ class Recovery:
 
     def _attempt(self, watch_id: str, now: float) -> Recovered:
         """Recover one watch; what goes wrong with it is seen, and does not keep the others waiting."""
+        speak_of(None, watch_id=watch_id)
         try:
             record = self._watches.get(watch_id)
             return Recovered.LEFT_ALONE if record is None else self._look_after(record, now)
         except Exception:  # noqa: BLE001
-            vendor, *_ = key_parts(watch_id)
-            logger.exception("a watch could not be recovered", watchId=watch_id)
-            count("RecoveryFailed", vendor)
+            logger.exception("a watch could not be recovered")
+            measure({Metric.RECOVERIES: 1}, done=Recovered.FAILED)
             return Recovered.FAILED
 
     def _look_after(self, seen: Record, now: float) -> Recovered:
@@ -186,7 +194,8 @@ class Recovery:
         if status.is_alive or record.published_at is not None:
             return Recovered.LEFT_ALONE
         watch = record.watch
-        logger.warning("nobody carries this watch on", watchId=watch.watch_id, executionStatus=status.value)
+        speak_of_watch(watch, record.execution)
+        logger.warning("nobody carries this watch on", executionStatus=status.value)
         if record.ending is not None:
             done = self._published(record, now, Recovered.PUBLISHED)
         elif status is ExecutionStatus.ABORTED:
@@ -199,7 +208,8 @@ class Recovery:
             done = self._ended(record, broken(watch, now, why), now, Recovered.BROKEN)
         else:
             done = self._taken_over(record)
-        count(f"Watches{done.value.title().replace('_', '')}", watch.vendor)
+        if done is not Recovered.LEFT_ALONE:
+            measure({Metric.RECOVERIES: 1}, done=done)
         return done
 
     def _taken_over(self, record: Record) -> Recovered:
@@ -217,11 +227,18 @@ class Recovery:
 
     def _published(self, record: Record, now: float, done: Recovered) -> Recovered:
         action = self._publisher.publish(record, now)
-        logger.info("outcome", watchId=record.watch.watch_id, action=action)
+        logger.info("outcome", action=action)
         return done
 
     def _named(self, name: str) -> str:
         return named_like(executions_of(self._state_machine), name)
+
+    def _measure_active(self, counted: Counter[tuple[str, ...]]) -> None:
+        active = Counter(dict.fromkeys(self._registrar.vendors, 0))
+        for (vendor, _connection), watches in counted.items():
+            active[vendor] += watches
+        for vendor, watches in active.items():
+            measure({Metric.ACTIVE_WATCHES: watches}, vendor=vendor)
 
     def _repair(self, active: Counter[tuple[str, ...]]) -> int:
         repaired = 0

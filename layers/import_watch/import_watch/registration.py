@@ -16,9 +16,10 @@ from import_watch.executions import Executions
 from import_watch.history import history_of
 from import_watch.lifecycle import begin, passed_on, wait_to_resume
 from import_watch.model import JSON, Ending, Outcome, Reason, Start, Tolerance, Watch, watch_id
+from import_watch.observability import Metric, measure
 from import_watch.rate_limit import Share
 from import_watch.schedule import DEFAULT_POLICY, Policy
-from import_watch.start_event import InvalidStart, parse
+from import_watch.start_event import InvalidStart, correlation_of, event_id, parse
 from import_watch.vendor import Adapter
 from import_watch.watches import Conflict, Record, Watches
 
@@ -114,12 +115,19 @@ class Registrar:
         share = Share(max(1, shared.active_watches), shared.requests_per_minute or adapter.requests_per_minute)
         histories = {kind: history_of(times) for kind, times in shared.running_times.items() if times}
         first = begin(start, now, self._tolerance, self._policy_of(start.vendor), share, histories)
+        watch = replace(first.watch, correlation=correlation_of(event))
         try:
-            self._watches.register(first.watch, execution, start, keeps_log=adapter.keeps_log)
+            self._watches.register(watch, execution, start, keeps_log=adapter.keeps_log)
         except Conflict as conflict:
             self._states.watch_withdrawn(start.vendor, start.connection)
-            return self._registered_before(conflict.record, first.watch, execution, now)
-        return Registration("WAIT", first.watch, first.seconds)
+            return self._registered_before(conflict.record, watch, execution, now)
+        measure({Metric.WATCHES_STARTED: 1}, vendor=start.vendor)
+        return Registration("WAIT", watch, first.seconds)
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """Names of the vendors that there are."""
+        return self._vendors.names
 
     def resume(self, watch_id: str, generation: int, execution: str, now: float) -> Registration:
         """Carry on a watch that was passed on to an execution.
@@ -190,7 +198,11 @@ class Registrar:
         """Record an event that cannot be watched under its own id, so that it never ends a real watch."""
         start: Start = invalid.start
         watch = replace(
-            begin(start, now, Tolerance()).watch, watch_id=_invalid_id(event), next_poll_at=None, deadline=now
+            begin(start, now, Tolerance()).watch,
+            watch_id=_invalid_id(event),
+            next_poll_at=None,
+            deadline=now,
+            correlation=correlation_of(event),
         )
         ending = Ending(
             outcome=Outcome.UNKNOWN,
@@ -208,7 +220,6 @@ class Registrar:
 
 
 def _invalid_id(event: JSON) -> str:
-    told = event.get("id") if isinstance(event, dict) else None
-    if isinstance(told, str) and 1 <= len(told) <= 100 and told.isascii() and told.isprintable():
+    if told := event_id(event):
         return f"invalid#{told}"
     return f"invalid#{hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:32]}"

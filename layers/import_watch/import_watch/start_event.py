@@ -18,6 +18,7 @@ from import_watch.vendor import Adapter, clean, printable_id
 LONGEST_TIMEOUT = 30 * 86_400
 MOST_METADATA_BYTES = 4_096
 LONGEST_TEXT = 256
+LONGEST_EVENT_ID = 100
 LARGEST_ID = 10**38
 SAFE_INTEGER = 2.0**53
 """Beyond it a float may have lost digits, and would name another import."""
@@ -96,6 +97,22 @@ def unknown_fields(event: JSON) -> list[str]:
     if not isinstance(detail, Mapping):
         return []
     return sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:10]
+
+
+def event_id(event: JSON) -> str | None:
+    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used."""
+    told = event.get("id") if isinstance(event, Mapping) else None
+    usable = isinstance(told, str) and 1 <= len(told) <= LONGEST_EVENT_ID and told.isascii() and told.isprintable()
+    return told if usable else None
+
+
+def correlation_of(event: JSON) -> str | None:
+    """Give what all log lines of an import are found by: its `correlationId`, else the id of its start event."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    try:
+        return _text(detail.get("correlationId") if isinstance(detail, Mapping) else None)
+    except ValueError:
+        return event_id(event)
 
 
 REQUIRED = object()

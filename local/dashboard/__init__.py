@@ -1,0 +1,1 @@
+"""The dashboard of the template, drawn from what the functions of a local stack measured."""

@@ -1,0 +1,289 @@
+"""Every metric is measured where its table says what it is: provoked by the real code, with exactly its dimensions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from import_watch.archiving import Archiving
+from import_watch.connection_state import ConnectionStates
+from import_watch.connections import Connections
+from import_watch.executions import Executions
+from import_watch.hosts import Hosts
+from import_watch.http import Client
+from import_watch.model import Ending, LogRecord, LogStatus, Outcome, Reason, Tolerance, Trouble, Watch
+from import_watch.notifications import Topic
+from import_watch.observability import NAMESPACE, Metric
+from import_watch.poller import Poller
+from import_watch.publication import Publisher
+from import_watch.recovery import Recovered, Recovery
+from import_watch.schedule import DEFAULT_POLICY
+from import_watch.sweep_position import SweepPositions
+from import_watch.watches import Watches
+
+from local.dashboard.data import Measurement, measurements_of
+from tests.loopback_server import Exchange, Server, servers
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    TABLE,
+    VENDORS,
+    a_start,
+    a_watch,
+    adapter,
+    an_ending,
+    aws_account,
+    client,
+    connection_states,
+    registrar,
+    state_machine,
+    watch_table,
+)
+
+FOREVER = 4_000_000_000.0
+"""A time that the clock of this machine does not reach: the deadline of a watch of then is far."""
+OVERDUE = 300
+
+
+class Account:
+    """A vendor on this machine, a table, topics, a state machine, and all that measures."""
+
+    def __init__(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+        self.server = server
+        self.capsys = capsys
+        self.watches: Watches = watch_table()
+        self.states: ConnectionStates = connection_states()
+        self.machine = state_machine()
+        secret = json.dumps({"baseUrl": server.url, "apiKey": "an-api-key"})
+        client("secretsmanager").create_secret(Name="stack/voyado/default", SecretString=secret)
+        self.topic = client("sns").create_topic(Name="outcomes")["TopicArn"]
+        self.says(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+
+    def says(self, status: int, body: Any) -> None:
+        def behave(exchange: Exchange) -> None:
+            exchange.answer(status, body)
+
+        self.server.behave = behave
+
+    def watch(self, *, keeps_log: bool = False, **changes: Any) -> Watch:
+        watch = a_watch(**changes)
+        self.states.watch_began(watch.vendor, watch.connection)
+        self.watches.register(watch, EXECUTION, a_start(), keeps_log=keeps_log)
+        return watch
+
+    def poll(self) -> None:
+        voyado = adapter("voyado")
+        Poller(
+            adapter=voyado,
+            connections=Connections("stack", voyado, Hosts(loopback_http=True), cache_seconds=0),
+            client=Client(voyado, private_addresses=True),
+            watches=self.watches,
+            states=self.states,
+            archiving=Archiving("archive", self.watches, keeps_log=False),
+            tolerance=Tolerance(),
+            policy=DEFAULT_POLICY,
+            hand_over_polls=200,
+        ).poll(self.watch(registered_at=FOREVER, deadline=FOREVER), EXECUTION)
+
+    def end(self, ending: Ending, log: LogRecord | None = None, *, keeps_log: bool = False) -> Watch:
+        watch = self.watch(keeps_log=keeps_log)
+        self.watches.end(watch, ending)
+        if log is not None:
+            self.watches.record_log(watch.watch_id, log, None)
+        return watch
+
+    def publisher(self, topic: str | None = None) -> Publisher:
+        sns = client("sns")
+        stalled = Topic(sns.create_topic(Name="stalled")["TopicArn"], sns)
+        return Publisher(self.watches, self.states, Topic(topic or self.topic, sns), "/import-watch/stack", stalled)
+
+    def publish(self, ending: Ending, log: LogRecord | None = None, *, keeps_log: bool = False) -> None:
+        watch = self.end(ending, log, keeps_log=keeps_log)
+        self.publisher().publish_for(watch.watch_id, watch.generation, None, NOW + 90)
+
+    def sweep(self, topic: str | None = None) -> None:
+        Recovery(
+            watches=self.watches,
+            states=self.states,
+            executions=Executions(client("stepfunctions")),
+            registrar=registrar(self.watches),
+            publisher=self.publisher(topic),
+            positions=SweepPositions(TABLE, client("dynamodb")),
+            state_machine=self.machine,
+            overdue_seconds=OVERDUE,
+        ).sweep(NOW + 60 + OVERDUE, lambda: 100.0)
+
+    def measured(self) -> list[Measurement]:
+        """Take what was measured since this was last asked."""
+        return [found for line in self.capsys.readouterr().out.splitlines() for found in measurements_of(line)]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Account]:
+    monkeypatch.setattr("import_watch.observability.logger.service", "a-stack")
+    with aws_account(monkeypatch), servers() as serve:
+        yield Account(serve(lambda exchange: exchange.answer(500)), capsys)
+
+
+def started(account: Account) -> None:
+    event = {"id": "event-1", "detail": {"vendor": "voyado", "importId": "5512340987651234567"}}
+    registrar(account.watches).register(event, EXECUTION, NOW)
+
+
+def throttled(account: Account) -> None:
+    account.says(429, b"")
+    account.poll()
+
+
+def unrecognised(account: Account) -> None:
+    account.says(200, {"id": "5512340987651234567", "status": "ON_HOLIDAY"})
+    account.poll()
+
+
+def put_off(account: Account) -> None:
+    account.states.throttled(a_watch(), FOREVER)
+    account.poll()
+
+
+def stalled(account: Account) -> None:
+    account.publisher().tell_stalled(account.watch().watch_id, NOW + 3_600)
+
+
+def told(account: Account) -> None:
+    account.publish(an_ending(detection_lag_seconds=4.5))
+
+
+def broken(account: Account) -> None:
+    account.publish(an_ending(outcome=Outcome.UNKNOWN, reason=Reason.WATCH_BROKEN.value))
+
+
+def log_lost(account: Account) -> None:
+    account.publish(an_ending(), LogRecord(LogStatus.UNAVAILABLE, reason="AccessDenied"), keeps_log=True)
+
+
+def active(account: Account) -> None:
+    account.watch()
+    account.sweep()
+
+
+def untold(account: Account) -> None:
+    account.end(an_ending())
+    client("stepfunctions").stop_execution(executionArn=EXECUTION)
+    account.sweep(account.topic.replace("outcomes", "gone"))
+
+
+VENDOR = {"vendor": "voyado"}
+CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
+    Metric.WATCHES_STARTED: (started, VENDOR, 1),
+    Metric.POLLS: (Account.poll, VENDOR, 1),
+    Metric.VENDOR_LATENCY: (Account.poll, VENDOR, pytest.approx(500, abs=500)),
+    Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "trouble": Trouble.THROTTLED.value}, 1),
+    Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),
+    Metric.RATE_LIMIT_WAITS: (put_off, VENDOR, 1),
+    Metric.IMPORTS_STALLED: (stalled, VENDOR, 1),
+    Metric.WATCHES_ENDED: (told, {**VENDOR, "outcome": Outcome.SUCCEEDED.value}, 1),
+    Metric.OUTCOMES_UNKNOWN: (broken, {"reason": Reason.WATCH_BROKEN.value}, 1),
+    Metric.DETECTION_LAG: (told, VENDOR, 4.5),
+    Metric.PUBLICATION_DELAY: (told, VENDOR, 30),
+    Metric.IMPORT_DURATION: (told, VENDOR, 60),
+    Metric.LOG_ARCHIVE_FAILURES: (log_lost, VENDOR, 1),
+    Metric.ESTIMATED_COST: (told, VENDOR, pytest.approx(0.0001, abs=0.0001)),
+    Metric.SWEEPS: (Account.sweep, {}, 1),
+    Metric.OUTCOMES_UNPUBLISHED: (untold, {}, 1),
+    Metric.ACTIVE_WATCHES: (active, VENDOR, 1),
+    Metric.RECOVERIES: (untold, {"done": Recovered.FAILED.value}, 1),
+}
+
+
+def test_every_metric_is_provoked_here() -> None:
+    assert CAUSES.keys() == set(Metric)
+
+
+@pytest.mark.parametrize("metric", Metric, ids=lambda metric: metric.label)
+def test_a_metric_is_measured_with_exactly_its_dimensions_and_unit(metric: Metric, account: Account) -> None:
+    cause, dimensions, value = CAUSES[metric]
+    cause(account)
+    expected = tuple(sorted({**dimensions, "service": "a-stack"}.items()))
+    found = [one for one in account.measured() if one.name == metric.label and one.dimensions == expected]
+    assert [(one.namespace, one.unit, one.value) for one in found] == [(NAMESPACE, metric.unit, value)]
+    assert set(dimensions) == set(metric.dimensions)
+
+
+def test_a_poll_is_measured_in_one_line(account: Account) -> None:
+    account.poll()
+    lines = [line for line in account.capsys.readouterr().out.splitlines() if list(measurements_of(line))]
+    assert len(lines) == 1
+
+
+def test_a_poll_that_failed_is_a_poll_too(account: Account) -> None:
+    throttled(account)
+    assert {"Polls", "VendorLatency", "VendorErrors"} == {one.name for one in account.measured()}
+
+
+def test_a_watch_that_is_put_off_is_no_poll(account: Account) -> None:
+    put_off(account)
+    assert [one.name for one in account.measured()] == ["RateLimitWaits"]
+
+
+def test_a_vendor_that_could_not_be_asked_has_no_latency(account: Account) -> None:
+    client("secretsmanager").delete_secret(SecretId="stack/voyado/default", ForceDeleteWithoutRecovery=True)
+    client("s3").create_bucket(
+        Bucket="archive", CreateBucketConfiguration={"LocationConstraint": client("s3").meta.region_name}
+    )
+    account.poll()
+    assert {one.name for one in account.measured()} == {"Polls", "VendorErrors"}
+
+
+def test_what_a_vendor_gives_as_a_reason_is_no_dimension(account: Account) -> None:
+    account.publish(an_ending(outcome=Outcome.FAILED, reason="The archive holds no project file."))
+    measured = account.measured()
+    assert ("WatchesEnded", "FAILED") in {(one.name, dict(one.dimensions).get("outcome")) for one in measured}
+    assert "project file" not in str(measured)
+
+
+def test_what_a_start_event_gives_as_a_vendor_is_no_dimension(account: Account) -> None:
+    event = {"id": "event-1", "detail": {"vendor": "made-up", "importId": "1"}}
+    done = registrar(account.watches).register(event, EXECUTION, NOW)
+    account.publisher().publish_for(done.watch.watch_id, 1, None, NOW + 1)
+    measured = account.measured()
+    assert "made-up" not in str(measured)
+    assert {dict(one.dimensions)["vendor"] for one in measured if one.name == "WatchesEnded"} == {"invalid"}
+
+
+def test_an_outcome_that_is_told_twice_is_counted_once(account: Account) -> None:
+    told(account)
+    watch = a_watch()
+    account.publisher().publish_for(watch.watch_id, watch.generation, None, NOW + 99)
+    assert [one.name for one in account.measured()].count("WatchesEnded") == 1
+
+
+def test_a_vendor_without_active_watches_is_measured_as_having_none(account: Account) -> None:
+    account.sweep()
+    active = {dict(one.dimensions)["vendor"]: one.value for one in account.measured() if one.name == "ActiveWatches"}
+    assert active == dict.fromkeys(VENDORS.names, 0)
+
+
+def test_a_sweep_that_finds_everything_told_says_so(account: Account) -> None:
+    """An alarm that an outcome was not told has to see that it is told by now."""
+    account.sweep()
+    assert [one.value for one in account.measured() if one.name == "OutcomesUnpublished"] == [0]
+
+
+def test_a_watch_that_is_left_alone_is_no_recovery(account: Account) -> None:
+    account.watch(next_poll_at=NOW)
+    account.sweep()
+    assert [one for one in account.measured() if one.name == "Recoveries"] == []
+
+
+@pytest.mark.parametrize("log", [LogRecord(LogStatus.VENDOR_ONLY, source="s3://b/k", reason="not ours"), None])
+def test_a_log_that_is_where_it_should_be_is_no_failure(log: LogRecord | None, account: Account) -> None:
+    account.publish(an_ending(), log)
+    assert "LogArchiveFailures" not in {one.name for one in account.measured()}
+
+
+def test_a_watch_that_ended_before_its_log_was_looked_after_lost_it(account: Account) -> None:
+    account.publish(replace(an_ending(), outcome=Outcome.PARTIAL), keeps_log=True)
+    assert "LogArchiveFailures" in {one.name for one in account.measured()}
