@@ -22,6 +22,8 @@ LOCAL_PARAMETERS = {
     "AllowLoopbackHttp": "true",
     # A secret that was changed by hand is to be seen at the next poll.
     "SecretCacheSeconds": "1",
+    # The emulator has no saved queries, and no alarms on more than one metric.
+    "Emulated": "true",
 }
 ARTEFACT_PROPERTIES = {
     "AWS::Serverless::Function": "CodeUri",
@@ -49,11 +51,12 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None, proj
         If the stack is not created or updated, naming the resources that failed.
     """
     cloudformation = emulator.client("cloudformation")
-    template = _packaged(emulator.client("s3"), project)
+    template, address = _packaged(emulator, project)
     write = cloudformation.update_stack if _exists(cloudformation) else cloudformation.create_stack
     write(
         StackName=STACK_NAME,
-        TemplateBody=json.dumps(template),
+        # Longer than a request may be, so it is put into the bucket too, as `sam deploy` does.
+        TemplateURL=address,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
             {"ParameterKey": name, "ParameterValue": value}
@@ -83,8 +86,9 @@ def _exists(cloudformation: Any) -> bool:
     return any(stack["StackName"] == STACK_NAME for stack in stacks)
 
 
-def _packaged(s3: Any, project: Path) -> dict[str, Any]:
-    """Give the template with its local folders and files put into a bucket, as `sam package` does."""
+def _packaged(emulator: Emulator, project: Path) -> tuple[dict[str, Any], str]:
+    """Put the template into a bucket, and its folders and files, as `sam package` does; give it, and its address."""
+    s3 = emulator.client("s3")
     template: dict[str, Any] = yaml_parse((project / TEMPLATE.name).read_text())
     bucket = f"{STACK_NAME}-artefacts"
     if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
@@ -102,7 +106,8 @@ def _packaged(s3: Any, project: Path) -> dict[str, Any]:
         key = f"{hashlib.sha256(content).hexdigest()[:16]}/{path}"
         s3.put_object(Bucket=bucket, Key=key, Body=content)
         resource["Properties"][name] = f"s3://{bucket}/{key}"
-    return template
+    s3.put_object(Bucket=bucket, Key=TEMPLATE.name, Body=json.dumps(template).encode())
+    return template, f"{emulator.endpoint_url}/{bucket}/{TEMPLATE.name}"
 
 
 def _zip(folder: Path, inside: str) -> bytes:

@@ -1,0 +1,229 @@
+"""The dashboard, the alarms and the saved queries show what the code measures and logs, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from import_watch.model import Outcome, Reason, Trouble
+from import_watch.observability import NAMESPACE, Metric
+from import_watch.recovery import Recovered
+from import_watch.registration import Vendors
+from samtranslator.yaml_helper import yaml_parse
+
+from local.dashboard.body import dashboard
+from local.dashboard.expressions import searches
+from local.paths import FUNCTIONS, ROOT, TEMPLATE
+
+STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
+ALARMS = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+QUERIES = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::Logs::QueryDefinition"}
+BODY = dashboard({})
+VENDORS = Vendors(FUNCTIONS).names
+BY_LABEL = {metric.label: metric for metric in Metric}
+BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "trouble": Trouble, "done": Recovered}
+AWS = {
+    # Namespace and dimension: the metrics that AWS writes there.
+    ("AWS/Lambda", "FunctionName"): {"Throttles", "Errors", "Duration"},
+    ("AWS/States", "StateMachineArn"): {"ExecutionsFailed", "ExecutionsTimedOut"},
+    ("AWS/SQS", "QueueName"): {"ApproximateNumberOfMessagesVisible"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A metric that something shows; a dimension's value is None where any will do."""
+
+    where: str
+    namespace: str
+    name: str
+    dimensions: dict[str, Any]
+    stat: str
+
+
+def in_widgets() -> Iterator[Shown]:
+    for widget in BODY["widgets"]:
+        properties = widget["properties"]
+        for entry in properties["metrics"]:
+            options = entry[-1] if isinstance(entry[-1], dict) else {}
+            if "expression" not in options:
+                namespace, name, *pairs = [part for part in entry if isinstance(part, str)]
+                dimensions = dict(zip(pairs[::2], pairs[1::2], strict=True))
+                yield Shown(properties["title"], namespace, name, dimensions, options.get("stat", properties["stat"]))
+            for search in searches(options.get("expression", "0")):
+                terms = {**search.exact, **search.partial}
+                name = terms.pop("MetricName")
+                yield Shown(
+                    properties["title"],
+                    search.namespace,
+                    name,
+                    {dimension: terms.get(dimension) for dimension in search.dimensions},
+                    search.stat,
+                )
+                assert terms.keys() <= search.dimensions
+
+
+def in_alarms() -> Iterator[Shown]:
+    for name, alarm in ALARMS.items():
+        properties = alarm["Properties"]
+        stats = [one["MetricStat"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+        for stat in stats or [{"Metric": properties, "Stat": properties["Statistic"]}]:
+            metric = stat["Metric"]
+            dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+            yield Shown(name, metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"])
+
+
+SHOWN = [*in_widgets(), *in_alarms()]
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: f"{shown.where}: {shown.name}")
+class TestEveryMetricThatIsShown:
+    def test_is_measured_with_these_dimensions(self, shown: Shown) -> None:
+        if shown.namespace == NAMESPACE:
+            assert set(shown.dimensions) == {"service", *BY_LABEL[shown.name].dimensions}
+        else:
+            (dimension,) = shown.dimensions
+            assert shown.name in AWS[shown.namespace, dimension]
+
+    def test_is_this_stacks(self, shown: Shown) -> None:
+        told = json.dumps(shown.dimensions)
+        own = ("AWS::StackName", "WatchStateMachine", "DeadLetterQueue", *(f"{name}Function" for name in polls()))
+        assert any(name in told for name in (*own, "RegisterWatch", "PublishOutcome", "RecoverWatches"))
+
+    def test_has_values_that_there_are(self, shown: Shown) -> None:
+        for name, value in shown.dimensions.items():
+            if name in BOUNDS and value is not None:
+                assert value in {member.value for member in BOUNDS[name]}
+            if name == "vendor" and value is not None:
+                assert value in VENDORS
+
+    def test_is_shown_by_a_statistic_that_makes_sense(self, shown: Shown) -> None:
+        """Counts add up, but for those of a moment; times do not."""
+        if shown.namespace == NAMESPACE:
+            metric = BY_LABEL[shown.name]
+            of_a_moment = metric in (Metric.ACTIVE_WATCHES, Metric.OUTCOMES_UNPUBLISHED)
+            adds_up = metric.unit in ("Count", "None") and not of_a_moment
+            assert (shown.stat == "Sum") == adds_up
+
+
+def polls() -> list[str]:
+    return [name.removesuffix("Function") for name in RESOURCES if re.fullmatch(r"Poll\w+Function", name)]
+
+
+def test_every_metric_is_shown_in_a_widget() -> None:
+    assert {shown.name for shown in in_widgets() if shown.namespace == NAMESPACE} == BY_LABEL.keys()
+
+
+def test_no_widget_lists_the_vendors() -> None:
+    text = json.dumps(BODY).lower()
+    assert [vendor for vendor in VENDORS if vendor in text] == []
+
+
+def test_widgets_fill_the_screen_and_do_not_overlap() -> None:
+    cells = [
+        (x, y)
+        for one in BODY["widgets"]
+        for x in range(one["x"], one["x"] + one["width"])
+        for y in range(one["y"], one["y"] + one["height"])
+    ]
+    assert len(set(cells)) == len(cells) == 24 * 21
+
+
+def test_names_within_a_widget_are_used_once() -> None:
+    for widget in BODY["widgets"]:
+        ids = [entry[-1]["id"] for entry in widget["properties"]["metrics"] if "id" in entry[-1]]
+        assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+class TestEveryAlarm:
+    def test_notifies_of_alarm_and_recovery(self, name: str) -> None:
+        action = {"Fn::If": ["NotifiesOfAlarms", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
+        properties = ALARMS[name]["Properties"]
+        assert (properties["AlarmActions"], properties["OKActions"]) == (action, action)
+
+    def test_says_what_it_means_and_how_missing_data_is_taken(self, name: str) -> None:
+        properties = ALARMS[name]["Properties"]
+        assert len(properties["AlarmDescription"]) > 60
+        assert properties["TreatMissingData"] in ("notBreaching", "breaching", "ignore")
+
+    def test_stands_in_the_page_about_it(self, name: str) -> None:
+        page = (ROOT / "docs" / "observability.md").read_text()
+        of_a_vendor = re.fullmatch(r"Poll\w+?(Failing|Throttled)Alarm", name)
+        assert (f"`Poll‹Vendor›{of_a_vendor[1]}Alarm`" if of_a_vendor else f"`{name}`") in page
+
+    def test_is_left_out_on_an_emulator_only_if_it_does_math(self, name: str) -> None:
+        assert (ALARMS[name].get("Condition") == "OnAws") == ("Metrics" in ALARMS[name]["Properties"])
+
+
+def test_only_a_missing_sweep_is_an_alarm_by_itself() -> None:
+    missing = {name: one["Properties"]["TreatMissingData"] for name, one in ALARMS.items()}
+    assert missing.pop("RecoveryStoppedAlarm") == "breaching"
+    assert missing.pop("OutcomesUnpublishedAlarm") == "ignore"
+    assert set(missing.values()) == {"notBreaching"}
+
+
+def test_every_vendor_has_its_two_alarms() -> None:
+    assert {f"Poll{name}" for name in ("Document360", "Egain", "Voyado")} == set(polls())
+    for name in polls():
+        vendor = name.removeprefix("Poll").lower()
+        dimensions = [shown.dimensions for shown in in_alarms() if shown.where == f"{name}FailingAlarm"]
+        assert {one["vendor"] for one in dimensions} == {vendor}
+        throttled = RESOURCES[f"{name}ThrottledAlarm"]["Properties"]
+        assert throttled["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": f"{name}Function"}}]
+
+
+def test_every_other_function_is_in_the_alarm_on_throttling() -> None:
+    watched = [shown.dimensions["FunctionName"]["Ref"] for shown in in_alarms() if shown.where.startswith("Functions")]
+    functions = {name for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
+    assert set(watched) == functions - {f"{name}Function" for name in polls()}
+
+
+def test_the_sweeps_alarm_is_slower_than_the_slowest_sweeps() -> None:
+    alarm = RESOURCES["RecoveryStoppedAlarm"]["Properties"]
+    assert STACK["Parameters"]["RecoveryMinutes"]["MaxValue"] * 60 <= alarm["Period"]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+class TestEverySavedQuery:
+    def test_asks_for_fields_that_are_logged(self, name: str) -> None:
+        sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").glob("*.py")]
+        code = "\n".join(path.read_text() for path in sources)
+        # What Powertools puts into every line, or every line about an exception.
+        logged = {"message", "level", "exception_name"}
+        logged |= set(re.findall(r"\b([A-Za-z]+)=", code)) | set(re.findall(r'"([A-Za-z]+)": ', code))
+        assert asked(name) - logged == set()
+        assert len(asked(name)) > 1
+
+    def test_lists_no_log_groups(self, name: str) -> None:
+        assert QUERIES[name]["Condition"] == "OnAws"
+        assert "LogGroupNames" not in QUERIES[name]["Properties"]
+
+    def test_stands_in_the_page_about_it(self, name: str) -> None:
+        title = QUERIES[name]["Properties"]["Name"]["Fn::Sub"].partition("/")[2]
+        assert f"**{title}**" in (ROOT / "docs" / "observability.md").read_text()
+
+
+def asked(name: str) -> set[str]:
+    text = QUERIES[name]["Properties"]["QueryString"]["Fn::Sub"]
+    told: set[str] = set()
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        told |= {field.strip() for field in line.removeprefix("fields ").split(",") if line.startswith("fields")}
+        told |= set(re.findall(r"(?:ispresent|pct|max|count)\((\w+)", line))
+        told |= set(re.findall(r"(\w+) (?:=|in) [\"\[]", line)) | set(re.findall(r" by (\w+)$", line))
+    return {field for field in told if not field.startswith("@")}
+
+
+@pytest.mark.parametrize("metric", Metric, ids=lambda metric: metric.label)
+def test_the_page_says_what_every_metric_means(metric: Metric) -> None:
+    page = (ROOT / "docs" / "observability.md").read_text()
+    dimensions = ", ".join(f"`{name}`" for name in metric.dimensions) or "–"
+    assert re.search(rf"^\| `{metric.label}` \| {dimensions} \| .+\|$", page, re.MULTILINE)

@@ -1,0 +1,69 @@
+"""What an operator finds: all lines of an import by one id, and the dashboard."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from local.dashboard.data import measurements_of
+from local.deployment import STACK_NAME
+from local.stack import LocalStack
+from local.waiting import wait_until
+from tests.integration.observer import Observer
+
+FUNCTIONS = ("register-watch", "poll-voyado", "publish-outcome")
+
+
+def lines(stack: LocalStack, function: str) -> list[dict[str, Any]]:
+    """Give the JSON lines of a function's log."""
+    logs = stack.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{function}")
+    messages = (event["message"] for page in pages for event in page["events"])
+    return [json.loads(message) for message in messages if message.startswith("{")]
+
+
+@pytest.mark.parametrize("correlation", [None, "order-5"])
+def test_all_lines_of_an_import_are_found_by_one_id(
+    stack: LocalStack, observer: Observer, correlation: str | None
+) -> None:
+    import_id = str(uuid.uuid4().int % 10**18)
+    stack.simulators["voyado"].script(import_id, ({"polls": 1, "status": "IN_PROGRESS"}, {"status": "SUCCESS"}))
+    entry = {
+        "Source": "a.test",
+        "DetailType": "ImportStarted",
+        "Detail": json.dumps({"vendor": "voyado", "importId": import_id, "correlationId": correlation}),
+        "EventBusName": stack.outputs["ImportBusName"],
+    }
+    sent = stack.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"]
+    watch_id = f"voyado#default#{import_id}"
+
+    def told() -> dict[str, list[dict[str, Any]]] | None:
+        found = {name: [line for line in lines(stack, name) if line.get("watchId") == watch_id] for name in FUNCTIONS}
+        return found if any(line.get("message") == "told" for line in found["publish-outcome"]) else None
+
+    found = wait_until(told, 60, "the outcome is told", pause=0.5)
+    everything = [line for name in FUNCTIONS for line in found[name]]
+    assert {line["correlationId"] for line in everything} == {correlation or sent}
+    assert {line["service"] for line in everything} == {STACK_NAME}
+    said = [line for line in everything if "_aws" not in line]
+    assert len({line["execution"] for line in said}) == 1
+    assert {(line["vendor"], line["generation"]) for line in said} == {("voyado", 1)}
+    assert [line["poll"] for line in said if line["message"] == "polled"] == [1, 2]
+    notification = observer.outcome(watch_id).event
+    assert notification["data"]["correlationId"] == correlation
+    assert [line["notification"] for line in said if line["message"] == "told"] == [notification["id"]]
+    measured = {one.name for line in everything for one in measurements_of(json.dumps(line))}
+    assert {"WatchesStarted", "Polls", "VendorLatency", "WatchesEnded", "DetectionLag", "ImportDuration"} <= measured
+
+
+def test_the_dashboard_is_there_and_its_names_are_filled_in(stack: LocalStack) -> None:
+    cloudwatch = stack.client("cloudwatch")
+    body = cloudwatch.get_dashboard(DashboardName=stack.outputs["DashboardName"])["DashboardBody"]
+    titles = [widget["properties"]["title"] for widget in json.loads(body)["widgets"]]
+    assert len(titles) == 13
+    left = body.replace("${PROP('Dim.", "")
+    assert "${" not in left
+    assert f'service=\\"{STACK_NAME}\\"' in body
