@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test up down watch redrive replay bench build deploy lock format
+.PHONY: help demo test up down watch redrive replay bench dashboard build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -55,6 +55,9 @@ replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]
 
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
+
+dashboard: .venv/bench-installed ## draw docs/images/dashboard.png from a run of the local stack
+	@$(LOCAL).dashboard
 
 .venv/sam/installed: requirements-sam.txt | .venv/installed
 	@echo "Installing the SAM CLI into .venv/sam (once) …"
