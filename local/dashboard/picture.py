@@ -19,10 +19,13 @@ from local.dashboard.data import Measurement
 from local.dashboard.expressions import Series, shown
 
 COLUMNS = 24
-UNIT = 0.62
+WIDE, TALL = 0.62, 0.5
 """Inches of a column, and of a row."""
+FOOT = 0.25
+"""Inches for the note below."""
 GAP = 0.16
-PALETTE = ("#1f77b4", "#e377c2", "#17becf", "#9467bd", "#bcbd22", "#8c564b", "#ff9900", "#d13212", "#2ca02c")
+PALETTE = ("#1f77b4", "#e377c2", "#17becf", "#9467bd", "#bcbd22", "#8c564b", "#aec7e8", "#c49c94", "#dbdb8d")
+"""Colours of what has none of its own; none of them is one that the dashboard gives."""
 INK, FAINT, PAPER = "#16191f", "#687078", "#f2f3f3"
 FOREVER = 1e12
 
@@ -42,14 +45,15 @@ def draw(body: Mapping[str, Any], measurements: Sequence[Measurement], period: f
         Where the picture goes.
     """
     rows = max(widget["y"] + widget["height"] for widget in body["widgets"])
-    figure = pyplot.figure(figsize=(COLUMNS * UNIT, rows * UNIT + 0.3), facecolor=PAPER)
+    figure = pyplot.figure(figsize=(COLUMNS * WIDE, rows * TALL + FOOT), facecolor=PAPER)
     began = measurements[0].time // period * period
     ends = measurements[-1].time // period * period + period
-    colors: dict[str, str] = {}
+    colors = _colors_of_lines(body, measurements, period)
     for widget in body["widgets"]:
         axes = _place(figure, widget, rows)
         properties = widget["properties"]
-        axes.set_title(properties["title"], loc="left", fontsize=8.5, color=INK, fontweight="bold", pad=6)
+        at = 0.01 if properties["view"] == "singleValue" else -0.09
+        axes.set_title(properties["title"], loc="left", x=at, fontsize=8.5, color=INK, fontweight="bold", pad=7)
         if properties["view"] == "singleValue":
             _single_values(axes, shown(properties, measurements, FOREVER))
             continue
@@ -62,13 +66,25 @@ def draw(body: Mapping[str, Any], measurements: Sequence[Measurement], period: f
     pyplot.close(figure)
 
 
+def _colors_of_lines(body: Mapping[str, Any], measurements: Sequence[Measurement], period: float) -> dict[str, str]:
+    """Give colours to what lines stand for, mostly vendors, before bars take the colours that are told apart best."""
+    lines = [one["properties"] for one in body["widgets"] if "stacked" not in one["properties"]]
+    names = [_name(one) for properties in lines for one in shown(properties, measurements, period) if not one.color]
+    return {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(dict.fromkeys(names))}
+
+
+def _name(line: Series) -> str:
+    """Give what a line stands for: two lines of one vendor have one colour."""
+    return line.label.partition(" ")[0]
+
+
 def _place(figure: Figure, widget: Mapping[str, Any], rows: int) -> Axes:
     """Give the axes of a widget, on a white card."""
-    height = rows * UNIT + 0.3
+    height = rows * TALL + FOOT
     left, width = widget["x"] / COLUMNS, widget["width"] / COLUMNS
-    top = 1 - widget["y"] * UNIT / height
-    tall = widget["height"] * UNIT / height
-    margin_x, margin_y = GAP / 2 / (COLUMNS * UNIT), GAP / 2 / height
+    top = 1 - widget["y"] * TALL / height
+    tall = widget["height"] * TALL / height
+    margin_x, margin_y = GAP / 2 / (COLUMNS * WIDE), GAP / 2 / height
     card = FancyBboxPatch(
         (left + margin_x, top - tall + margin_y),
         width - 2 * margin_x,
@@ -81,9 +97,9 @@ def _place(figure: Figure, widget: Mapping[str, Any], rows: int) -> Axes:
     )
     figure.add_artist(card)
     if widget["properties"]["view"] == "singleValue":
-        inside = (left + 0.01, top - tall + 0.012, width - 0.02, tall - 0.036)
+        inside = (left + 0.01, top - tall + 0.012, width - 0.02, tall - 0.045)
     else:
-        inside = (left + 0.03, top - tall + 0.078, width - 0.038, tall - 0.112)
+        inside = (left + 0.032, top - tall + 0.068, width - 0.042, tall - 0.104)
     return figure.add_axes(inside, zorder=2)
 
 
@@ -93,7 +109,9 @@ def _single_values(axes: Axes, series: Sequence[Series]) -> None:
         x = (number + 0.5) / len(series)
         value = next(iter(one.points.values()), None)
         text = "–" if value is None else f"{value:,.0f}"
-        axes.text(x, 0.55, text, ha="center", va="center", fontsize=19, color=one.color or INK, fontweight="bold")
+        # What is as it should be does not call for attention.
+        color = FAINT if not value else one.color or INK
+        axes.text(x, 0.55, text, ha="center", va="center", fontsize=19, color=color, fontweight="bold")
         axes.text(x, 0.08, one.label, ha="center", va="center", fontsize=8, color=FAINT)
 
 
@@ -107,24 +125,23 @@ def _graph(
 ) -> None:
     began, ends, period = time
     bottom: dict[float, float] = {}
+    solid: set[str] = set()
     for one in series:
-        color = one.color or colors.setdefault(one.label, PALETTE[len(colors) % len(PALETTE)])
+        name = one.label if stacked else _name(one)
+        color = one.color or colors.setdefault(name, PALETTE[len(colors) % len(PALETTE)])
         starts = list(one.points)
         minutes = [(start - began) / 60 for start in starts]
         values = [one.points[start] for start in starts]
         if stacked:
-            axes.bar(
-                minutes,
-                values,
-                width=period / 60 * 0.9,
-                bottom=[bottom.get(start, 0.0) for start in starts],
-                align="edge",
-                color=color,
-                label=one.label,
-            )
+            below = [bottom.get(start, 0.0) for start in starts]
+            axes.bar(minutes, values, period / 60 * 0.9, below, align="edge", color=color, label=one.label)
             bottom |= {start: bottom.get(start, 0.0) + one.points[start] for start in starts}
         else:
-            axes.plot(minutes, values, color=color, label=one.label, linewidth=1.3, marker="o", markersize=2.2)
+            style = "--" if name in solid else "-"
+            axes.plot(minutes, values, style, color=color, label=one.label, linewidth=1.3, marker="o", markersize=2.2)
+            solid.add(name)
+    whole = all(value == int(value) for one in series for value in one.points.values())
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=whole))
     axes.set_xlim(0, (ends - began) / 60)
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color="#eaeded", linewidth=0.8)
