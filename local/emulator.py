@@ -24,6 +24,8 @@ READY_SECONDS = 60
 TETHERED = Path(__file__).with_name("tethered_emulator.py")
 WORKERS = 40
 """Function workers at once; each takes about 30 MB while it is busy."""
+ROOT_KEY = "test"
+"""Access key and secret of the account itself, for an emulator that asks who is calling."""
 
 
 class Emulator:
@@ -37,14 +39,23 @@ class Emulator:
         Where its log is written; else its own temporary folder.
     environment : mapping of str to str, optional
         Further settings of the emulator.
+    enforces_policies : bool
+        Whether it refuses what the policies of roles, buckets, topics and queues do not allow. It speaks TLS then,
+        since those of the template refuse whatever comes without; that takes `openssl` on the machine.
     """
 
     def __init__(
-        self, wait_scale: float = 1.0, folder: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        wait_scale: float = 1.0,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        *,
+        enforces_policies: bool = False,
     ) -> None:
         self.port = free_port()
-        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        self.endpoint_url = f"{'https' if enforces_policies else 'http'}://127.0.0.1:{self.port}"
         self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
+        self.certificate = self._scratch / "ministack-tls" / "server.crt" if enforces_policies else None
         self._log_path = (folder or self._scratch) / "emulator.log"
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
@@ -59,6 +70,7 @@ class Emulator:
             "TMPDIR": str(self._scratch),
             "STATE_DIR": str(self._scratch / "state"),
             "S3_DATA_DIR": str(self._scratch / "s3"),
+            **({"AUTH": "true", "USE_SSL": "1"} if enforces_policies else {}),
             **(environment or {}),
         }
         self._log: IO[bytes] | None = None
@@ -110,7 +122,7 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         """Give a boto3 client of a service of the emulator."""
-        return client(self.endpoint_url, service)
+        return client(self.endpoint_url, service, self.certificate)
 
     def __enter__(self) -> Emulator:
         self.start()
@@ -123,19 +135,21 @@ class Emulator:
         if self._process is not None and self._process.poll() is not None:
             raise TimeoutError(f"the emulator ended with exit status {self._process.returncode}")
         try:
-            return requests.get(f"{self.endpoint_url}/_ministack/health", timeout=2).ok
-        except requests.RequestException:
+            verify = str(self.certificate) if self.certificate else True
+            return requests.get(f"{self.endpoint_url}/_ministack/health", timeout=2, verify=verify).ok
+        except OSError:  # not there yet: it, or its certificate
             return False
 
 
-def client(endpoint_url: str, service: str) -> Any:
-    """Give a boto3 client of a service behind an endpoint on this machine; any credentials will do there."""
+def client(endpoint_url: str, service: str, certificate: Path | None = None) -> Any:
+    """Give a boto3 client of a service behind an endpoint on this machine, as the account's root."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,
         region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id=ROOT_KEY,
+        aws_secret_access_key=ROOT_KEY,
+        verify=str(certificate) if certificate else None,
         config=Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=60, proxies={}),
     )
 

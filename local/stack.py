@@ -34,6 +34,8 @@ class LocalStack:
         Further settings of the emulator.
     deployer : callable
         Creates the stack on the emulator with the parameters, and gives its outputs.
+    enforces_policies : bool
+        Whether the emulator refuses what no policy allows, as AWS does.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class LocalStack:
         log_folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
         deployer: Callable[[Emulator, Mapping[str, str] | None], dict[str, str]] = deploy,
+        *,
+        enforces_policies: bool = False,
     ) -> None:
-        self.emulator = Emulator(wait_scale, log_folder, environment)
+        self.emulator = Emulator(wait_scale, log_folder, environment, enforces_policies=enforces_policies)
         self.simulators: dict[str, SimulatorProcess] = {}
         self.outputs: dict[str, str] = {}
         self.outcomes_queue_url = ""
@@ -120,11 +124,21 @@ class LocalStack:
     def _subscribe(self) -> str:
         sqs = self.client("sqs")
         url: str = sqs.create_queue(QueueName=f"{STACK_NAME}-outcomes")["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        # A subscriber's queue lets the topic write to it: that is the subscriber's to say, here as on AWS.
+        takes = {
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Condition": {"ArnEquals": {"aws:SourceArn": self.outputs["OutcomeTopicArn"]}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [takes]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         self.client("sns").subscribe(
             TopicArn=self.outputs["OutcomeTopicArn"],
             Protocol="sqs",
-            Endpoint=attributes["QueueArn"],
+            Endpoint=queue,
             Attributes={"RawMessageDelivery": "true"},
         )
         return url

@@ -1,4 +1,4 @@
-"""One local stack for all integration tests, with waits at a twentieth and trouble borne for seconds."""
+"""One local stack for all integration tests: waits at a twentieth, trouble borne for seconds, every policy enforced."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.scenarios import LOG_BUCKET
 from local.stack import LocalStack
 from tests.integration.observer import Observer
 
@@ -15,8 +16,9 @@ SHORT_PATIENCE = {"NotFoundSeconds": "30", "UnrecognisedSeconds": "4", "FailingS
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """The real template on the emulator, with the simulators."""
-    with LocalStack(wait_scale=WAIT_SCALE, parameters=SHORT_PATIENCE) as running:
+    """The real template on the emulator, with the simulators; what no policy of the template allows is refused."""
+    parameters = {**SHORT_PATIENCE, "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*"}
+    with LocalStack(wait_scale=WAIT_SCALE, parameters=parameters, enforces_policies=True) as running:
         yield running
 
 

@@ -20,7 +20,7 @@ RETRY_SCALE = 0.002
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A stack of its own, to be broken piece by piece."""
-    with LocalStack(wait_scale=RETRY_SCALE, vendors=("voyado",)) as running:
+    with LocalStack(wait_scale=RETRY_SCALE, vendors=("voyado",), enforces_policies=True) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from import_watch.model import watch_id
 
-from local.emulator import REGION
+from local.emulator import REGION, ROOT_KEY
 from local.paths import ROOT
 from local.stack import LocalStack
 from local.waiting import wait_until
@@ -52,8 +52,9 @@ def redrive(stack: LocalStack, name: str = "import-watch") -> subprocess.Complet
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": stack.emulator.endpoint_url,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "any",
-            "AWS_SECRET_ACCESS_KEY": "any",
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+            "AWS_CA_BUNDLE": str(stack.emulator.certificate),
         },
         capture_output=True,
         text=True,
