@@ -1,0 +1,92 @@
+"""Lists roles and statements with the test that needs each; `python -m tests.permissions.listing` writes the page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from local.paths import ROOT
+from tests.permissions.grants import Statement, grants, statements
+from tests.permissions.uses import USES
+
+PAGE = ROOT / "docs" / "permissions.md"
+BEGIN, END = "<!-- made by tests/permissions/listing.py -->", "<!-- end -->"
+EXECUTION = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+UNNAMED = {
+    "*": "X-Ray and the delivery of logs have no resource that could be named",
+    f"{EXECUTION}:execution:${{AWS::StackName}}-watch-import:*": "an execution gets its name when it starts",
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-poll-*": (
+        "a new vendor's function is invoked without a change here"
+    ),
+    **{
+        f"${{LogArchiveBucket.Arn}}/{vendor}/*": "objects are named by the import they tell of"
+        for vendor in ("document360", "egain", "voyado")
+    },
+    **{
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+        f"${{AWS::StackName}}/{vendor}/*": "connections are made by people, after the stack"
+        for vendor in ("document360", "egain", "voyado")
+    },
+}
+"""Resources with a wildcard, and why they cannot be named."""
+ON_THE_TEMPLATE = {
+    "WriteLogs": "test_a_function_writes_to_its_own_log_group_and_no_other",
+    "WriteTraces": "test_whoever_is_traced_may_write_traces",
+    "UseKey": "test_the_key_is_used_by_whoever_touches_what_it_encrypts",
+    "SendDeadLetters": "test_what_a_function_failed_with_may_be_kept",
+    "InvokeFunctions": "test_the_state_machine_invokes_the_functions_that_it_asks_and_no_other",
+    "DeliverLogs": "test_the_state_machine_delivers_its_log",
+    ("WatchStateMachineRole", "StartExecutions"): "test_the_state_machine_starts_its_own_executions",
+    ("ImportStartedRole", "StartExecutions"): "test_the_rule_starts_executions",
+}
+"""Statements that the emulator does not ask for, by name or by role and name: the test that asserts the need."""
+
+
+def needed_by(statement: Statement) -> list[str]:
+    """Give the tests that need a statement, by name; several where a statement has several grants."""
+    told = ON_THE_TEMPLATE.get((statement.role, statement.sid)) or ON_THE_TEMPLATE.get(statement.sid)
+    if told:
+        return [told]
+    keys = [
+        (grant.role, grant.action, grant.resource)
+        for grant in grants()
+        if (grant.role, grant.sid) == (statement.role, statement.sid)
+    ]
+    return sorted({USES[key].__name__ for key in keys if key in USES})
+
+
+def listing() -> str:
+    """Give the list as the page has it."""
+    by_role = defaultdict(list)
+    for statement in statements():
+        by_role[statement.role].append(statement)
+    lines = [BEGIN]
+    for role, found in by_role.items():
+        lines += ["", f"### {role}", "", "| statement | allows | on | needed by |", "|---|---|---|---|"]
+        for one in found:
+            sid = f"{one.sid}, if {one.condition}" if one.condition else one.sid
+            cells = (sid, _code(one.actions), _code(one.resources), _code(needed_by(one)))
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "### Patterns", "", "| pattern | why it cannot be named |", "|---|---|"]
+    lines += [f"| `{_short(resource)}` | {why} |" for resource, why in UNNAMED.items()]
+    return "\n".join([*lines, "", END])
+
+
+def page_with(text: str) -> str:
+    """Give the page with a list in place of the one that it has."""
+    page = PAGE.read_text()
+    return page[: page.index(BEGIN)] + text + page[page.index(END) + len(END) :]
+
+
+def _code(words: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(f"`{_short(word)}`" for word in words)
+
+
+def _short(resource: str) -> str:
+    """Leave out of an ARN what is the same in all of them."""
+    for start in ("arn:${AWS::Partition}:", "${AWS::Region}:${AWS::AccountId}:"):
+        resource = resource.replace(start, "")
+    return resource.replace("${AWS::StackName}", "<stack>")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page_with(listing()))

@@ -1,0 +1,177 @@
+"""The roles' statements: nothing is allowed that could be named and is not, and each has something that needs it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from local.paths import ROOT
+from tests.permissions import test_uses
+from tests.permissions.grants import RESOURCES, ROLES, Statement, grants, role_of, statements, written
+from tests.permissions.listing import ON_THE_TEMPLATE, PAGE, UNNAMED, listing, needed_by, page_with
+from tests.permissions.uses import USES
+
+DEFINITION = (ROOT / "statemachine" / "watch_import.asl.json").read_text()
+STATES: dict[str, dict[str, Any]] = json.loads(DEFINITION)["States"]
+MACHINE: dict[str, Any] = RESOURCES["WatchStateMachine"]["Properties"]
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+STATEMENTS = list(statements())
+
+
+def allowed(role: str, sid: str) -> Statement:
+    (found,) = (one for one in STATEMENTS if (one.role, one.sid) == (role, sid))
+    return found
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda one: f"{one.role}-{one.sid}")
+class TestEveryStatement:
+    def test_names_its_actions(self, statement: Statement) -> None:
+        assert [action for action in statement.actions if "*" in action or "?" in action] == []
+
+    def test_names_its_resources_or_says_why_it_cannot(self, statement: Statement) -> None:
+        assert [one for one in statement.resources if ("*" in one or "?" in one) and one not in UNNAMED] == []
+
+    def test_has_a_name_that_is_its_own(self, statement: Statement) -> None:
+        assert statement.sid
+        assert STATEMENTS.count(statement) == 1
+
+    def test_is_needed_by_a_test(self, statement: Statement) -> None:
+        names = needed_by(statement)
+        assert names
+        known = {use.__name__ for use in USES.values()} | globals().keys()
+        assert [name for name in names if name not in known] == []
+
+
+def test_names_of_statements_are_unlike_within_a_role() -> None:
+    assert [key for key, count in Counter((one.role, one.sid) for one in STATEMENTS).items() if count > 1] == []
+
+
+def test_no_pattern_is_excused_that_nobody_uses() -> None:
+    assert UNNAMED.keys() == {one for statement in STATEMENTS for one in statement.resources if "*" in one}
+
+
+def test_only_traces_and_the_delivery_of_logs_are_allowed_everywhere() -> None:
+    everywhere = {(one.role, one.sid) for one in STATEMENTS if "*" in one.resources}
+    assert {sid for _, sid in everywhere} == {"WriteTraces", "DeliverLogs"}
+
+
+def test_every_grant_that_the_emulator_asks_for_is_taken_away_once() -> None:
+    """Action by action and resource by resource; the rest is asserted here."""
+    asserted = {key if isinstance(key, tuple) else (None, key) for key in ON_THE_TEMPLATE}
+    wanted = {
+        (grant.role, grant.action, grant.resource)
+        for grant in grants()
+        if (grant.role, grant.sid) not in asserted and (None, grant.sid) not in asserted
+    }
+    assert wanted == USES.keys()
+    assert len(test_uses.USED) == len(USES)
+
+
+def test_every_role_is_held_by_one() -> None:
+    held = Counter(role_of(properties) for properties in (*FUNCTIONS.values(), MACHINE))
+    held += Counter(
+        target["RoleArn"]["Fn::GetAtt"][0]
+        for resource in RESOURCES.values()
+        if resource["Type"] == "AWS::Events::Rule"
+        for target in resource["Properties"]["Targets"]
+        if "RoleArn" in target
+    )
+    assert held == dict.fromkeys(ROLES, 1)
+
+
+def test_no_role_has_a_policy_that_is_not_written_here() -> None:
+    assert [name for name, role in ROLES.items() if "ManagedPolicyArns" in role["Properties"]] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_writes_to_its_own_log_group_and_no_other(name: str) -> None:
+    group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    statement = allowed(role_of(FUNCTIONS[name]), "WriteLogs")
+    assert statement.resources == (f"{group}.Arn",)
+    assert statement.actions == ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+def test_whoever_is_traced_may_write_traces() -> None:
+    writes = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    for properties in FUNCTIONS.values():
+        assert set(allowed(role_of(properties), "WriteTraces").actions) == writes
+    # Step Functions samples by itself; Lambda's sampling is not the function's to ask for.
+    samples = {"xray:GetSamplingRules", "xray:GetSamplingTargets"}
+    assert MACHINE["Tracing"] == {"Enabled": True}
+    assert set(allowed(role_of(MACHINE), "WriteTraces").actions) == writes | samples
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_key_is_used_by_whoever_touches_what_it_encrypts(name: str) -> None:
+    role = role_of(FUNCTIONS[name])
+    services = {action.partition(":")[0] for one in STATEMENTS if one.role == role for action in one.actions}
+    assert services & {"dynamodb", "s3", "sns", "sqs", "secretsmanager"}
+    statement = allowed(role, "UseKey")
+    assert (statement.condition, statement.resources) == ("HasKey", ("KmsKeyArn",))
+    assert statement.actions == ("kms:Decrypt", "kms:GenerateDataKey")
+
+
+def test_what_a_function_failed_with_may_be_kept() -> None:
+    kept = {
+        role_of(properties): written(properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"])
+        for properties in FUNCTIONS.values()
+        if "EventInvokeConfig" in properties
+    }
+    sends = {one.role: one for one in STATEMENTS if "sqs:SendMessage" in one.actions}
+    assert {role: one.resources for role, one in sends.items()} == {role: (queue,) for role, queue in kept.items()}
+
+
+def test_the_state_machine_invokes_the_functions_that_it_asks_and_no_other() -> None:
+    asked = {
+        name.removeprefix("${").removesuffix("Arn}") + ".Arn"
+        for state in STATES.values()
+        if isinstance(name := state.get("Parameters", {}).get("FunctionName"), str)
+    }
+    prefix = written(MACHINE["DefinitionSubstitutions"]["PollFunctionPrefix"])
+    assert any("${PollFunctionPrefix}" in json.dumps(state) for state in STATES.values())
+    statement = allowed(role_of(MACHINE), "InvokeFunctions")
+    assert set(statement.resources) == asked | {f"{prefix}*"}
+    assert statement.actions == ("lambda:InvokeFunction",)
+
+
+def test_the_state_machine_starts_its_own_executions() -> None:
+    starts = [state for state in STATES.values() if state.get("Resource", "").endswith(":states:startExecution")]
+    assert [state["Parameters"]["StateMachineArn.$"] for state in starts] == ["$$.StateMachine.Id"]
+    statement = allowed(role_of(MACHINE), "StartExecutions")
+    assert statement.resources[0].endswith(":stateMachine:" + MACHINE["Name"]["Fn::Sub"])
+
+
+def test_the_state_machine_delivers_its_log() -> None:
+    assert MACHINE["Logging"]["Destinations"]
+    statement = allowed(role_of(MACHINE), "DeliverLogs")
+    assert {action.partition(":")[0] for action in statement.actions} == {"logs"}
+    assert "logs:PutLogEvents" not in statement.actions
+
+
+def test_the_rule_starts_executions() -> None:
+    (target,) = RESOURCES["ImportStartedRule"]["Properties"]["Targets"]
+    statement = allowed(target["RoleArn"]["Fn::GetAtt"][0], "StartExecutions")
+    assert (statement.actions, statement.resources) == (("states:StartExecution",), (written(target["Arn"]),))
+
+
+def test_a_poll_function_reaches_only_its_own_vendors_secrets_and_folder() -> None:
+    for properties in FUNCTIONS.values():
+        name: str = properties["FunctionName"]["Fn::Sub"]
+        mine = [one for one in STATEMENTS if one.role == role_of(properties)]
+        reached = [resource for one in mine if one.sid in ("ReadSecrets", "WriteArchive") for resource in one.resources]
+        if "-poll-" in name:
+            assert [resource.endswith(f"/{name.rpartition('-')[2]}/*") for resource in reached] == [True, True]
+        else:
+            assert reached == []
+
+
+def test_the_page_lists_every_statement_as_it_is() -> None:
+    """`python -m tests.permissions.listing` writes it anew."""
+    assert PAGE.read_text() == page_with(listing())

@@ -1,0 +1,58 @@
+"""Each grant of a function's role is taken away in turn, from a stack that enforces policies: something fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from local.deployment import STACK_NAME
+from local.scenarios import LOG_BUCKET
+from local.stack import LocalStack
+from tests.permissions.grants import Grant, grants, without
+from tests.permissions.uses import LOG_READER_ARN, USES, WORKS, Stage, prepare
+
+pytestmark = pytest.mark.xdist_group("permissions-stack")
+USED = [grant for grant in grants() if (grant.role, grant.action, grant.resource) in USES]
+PARAMETERS = {
+    "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*",
+    "LogReaderRoleArns": LOG_READER_ARN,
+    "OverdueSeconds": "0",
+    # Nobody sweeps but the tests.
+    "RecoveryMinutes": "1000",
+}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with LocalStack(parameters=PARAMETERS, enforces_policies=True) as stack:
+        prepare(stack)
+        yield Stage(stack)
+
+
+@contextmanager
+def taken_away(stage: Stage, grant: Grant) -> Iterator[None]:
+    """Have a role without a grant."""
+    iam = stage.client("iam")
+    role = stage.client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=grant.role)[
+        "StackResourceDetail"
+    ]["PhysicalResourceId"]
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    less = json.dumps(without(policy, grant))
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+@pytest.mark.parametrize("grant", USED, ids=str)
+def test_something_fails_without_this_grant(grant: Grant, stage: Stage) -> None:
+    use = USES[grant.role, grant.action, grant.resource]
+    assert use(stage) == WORKS
+    with taken_away(stage, grant):
+        assert use(stage) != WORKS
+    stage.forget()

@@ -1,0 +1,283 @@
+"""What needs each grant of a function's role: something the deployed function does, and does not do without it.
+
+A use gives `WORKS`, or what was seen instead.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
+from local.stack import LocalStack, connection_fields
+
+WORKS = "works"
+EXECUTIONS = "arn:aws:states:eu-west-1:000000000000:execution:import-watch-watch-import:"
+FOREIGN_BUCKET = "logs-of-another-account"
+LOG_READER = "import-log-reader"
+LOG_READER_ARN = f"arn:aws:iam::000000000000:role/{LOG_READER}"
+ENDED: dict[str, dict[str, Any]] = {
+    "document360": {"status": "Completed", "log": {"articles": 1}},
+    "egain": {"status": "Successful", "fields": {}},
+    "voyado": {"status": "SUCCESS"},
+}
+RUNNING: dict[str, dict[str, Any]] = {
+    "document360": {"status": "InProgress"},
+    "egain": {"status": "In Progress", "total": 100, "processed": 10},
+    "voyado": {"status": "IN_PROGRESS"},
+}
+
+
+class Stage:
+    """A stack on which functions are invoked one by one, with no execution that hurries on."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.client = cache(stack.client)
+        self._count = itertools.count(1)
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a function; give what it returned, or `{"failed": …}`."""
+        done = self.client("lambda").invoke(FunctionName=f"import-watch-{function}", Payload=json.dumps(event).encode())
+        payload = json.loads(done["Payload"].read())
+        return {"failed": payload["errorMessage"]} if "FunctionError" in done else dict(payload or {})
+
+    def execution(self) -> str:
+        """Give the ARN of an execution that there is not."""
+        return f"{EXECUTIONS}gone-{next(self._count)}"
+
+    def start_event(self, vendor: str = "voyado", connection: str = "default", step: Any = None) -> dict[str, Any]:
+        """Give the start event of an import that nobody watches."""
+        number = next(self._count)
+        import_id = f"00000000-0000-4000-8000-{number:012}" if vendor == "egain" else f"{number}"
+        self.stack.simulators[vendor].script(import_id, [step or ENDED[vendor]])
+        return {
+            "id": f"event-{number}",
+            "detail-type": "ImportStarted",
+            "detail": {"vendor": vendor, "importId": import_id, "connection": connection},
+        }
+
+    def registered(self, event: dict[str, Any], execution: str) -> dict[str, Any]:
+        """Register a start event, and give the watch."""
+        done = self.invoke("register-watch", {"event": event, "execution": execution})
+        watch: dict[str, Any] = done["watch"]
+        return watch
+
+    def connection(self, vendor: str, **more: Any) -> str:
+        """Make a connection that no function has read yet."""
+        name = f"fresh-{next(self._count)}"
+        fields = connection_fields(vendor, self.stack.simulators[vendor].base_url)
+        self.stack.put_connection(vendor, {**fields, **more}, name)
+        return name
+
+    def polled(self, vendor: str, step: Any = None, **connection: Any) -> dict[str, Any]:
+        """Register an import and poll it once."""
+        execution = self.execution()
+        event = self.start_event(vendor, self.connection(vendor, **connection), step)
+        watch = self.registered(event, execution)
+        return self.invoke(f"poll-{vendor}", {"watch": watch, "execution": execution})
+
+    def overdue(self, watch: dict[str, Any]) -> None:
+        """Have a watch that should have been polled a minute ago."""
+        self.client("dynamodb").update_item(
+            TableName=self.stack.outputs["WatchTableName"],
+            Key={"watchId": {"S": watch["watchId"]}},
+            UpdateExpression="SET nextPollAt = nextPollAt - :minute",
+            ExpressionAttributeValues={":minute": {"N": "60"}},
+        )
+
+    def forget(self) -> None:
+        """Empty the table, so that no execution goes on and no sweep finds more than its own watch."""
+        dynamodb, table = self.client("dynamodb"), self.stack.outputs["WatchTableName"]
+        for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="watchId"):
+            for key in page["Items"]:
+                dynamodb.delete_item(TableName=table, Key=key)
+
+    def item(self, watch_id: str) -> dict[str, Any]:
+        """Give a watch's item."""
+        found = self.client("dynamodb").get_item(
+            TableName=self.stack.outputs["WatchTableName"], Key={"watchId": {"S": watch_id}}
+        )["Item"]
+        return {name: TypeDeserializer().deserialize(value) for name, value in found.items()}
+
+
+def prepare(stack: LocalStack) -> None:
+    """Make a bucket that a role of its own reads, as another account has it."""
+    s3, iam = stack.client("s3"), stack.client("iam")
+    s3.create_bucket(Bucket=FOREIGN_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=FOREIGN_BUCKET, Key=LOG_KEY, Body=LOG_TEXT.encode())
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
+    reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{FOREIGN_BUCKET}/*"}
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    iam.create_role(RoleName=LOG_READER, AssumeRolePolicyDocument=json.dumps(document))
+    document = {"Version": "2012-10-17", "Statement": [reads]}
+    iam.put_role_policy(RoleName=LOG_READER, PolicyName="reads", PolicyDocument=json.dumps(document))
+
+
+def acted(done: dict[str, Any], *actions: str) -> str:
+    """Give whether a function came to one of these."""
+    return WORKS if done.get("action", done.get("done")) in actions else json.dumps(done)
+
+
+def registers(stage: Stage) -> str:
+    return acted(stage.invoke("register-watch", {"event": stage.start_event(), "execution": stage.execution()}), "WAIT")
+
+
+def resumes(stage: Stage) -> str:
+    execution = stage.execution()
+    watch = stage.registered(stage.start_event(), execution)
+    resume = {"resume": {"watchId": watch["watchId"], "generation": watch["generation"]}}
+    return acted(stage.invoke("register-watch", {"event": resume, "execution": execution}), "WAIT")
+
+
+def takes_over_by_a_start_event(stage: Stage) -> str:
+    event = stage.start_event()
+    stage.registered(event, stage.execution())
+    return acted(stage.invoke("register-watch", {"event": event, "execution": stage.execution()}), "WAIT")
+
+
+def publishes(stage: Stage) -> str:
+    execution = stage.execution()
+    watch = stage.registered({"id": stage.start_event()["id"], "detail": {"vendor": "nobody"}}, execution)
+    return acted(stage.invoke("publish-outcome", {"input": {"watch": watch}, "execution": execution}), "PUBLISHED")
+
+
+def publishes_what_was_never_registered(stage: Stage) -> str:
+    event = {**stage.start_event(), "error": {"Error": "States.Timeout"}}
+    return acted(stage.invoke("publish-outcome", {"input": event, "execution": stage.execution()}), "PUBLISHED")
+
+
+def publishes_after_another_execution_died(stage: Stage) -> str:
+    event = stage.start_event()
+    stage.registered(event, stage.execution())
+    given = {"input": {**event, "error": {"Error": "States.Timeout"}}, "execution": stage.execution()}
+    return acted(stage.invoke("publish-outcome", given), "PUBLISHED", "SUPERSEDED")
+
+
+def tells_that_an_import_stalls(stage: Stage) -> str:
+    execution = stage.execution()
+    watch = stage.registered(stage.start_event(), execution)
+    return acted(stage.invoke("publish-outcome", {"stalled": watch, "execution": execution}), "TOLD")
+
+
+def sweeps(stage: Stage) -> str:
+    """With a watch in the table whose execution is gone: it is taken over."""
+    stage.overdue(stage.registered(stage.start_event(step=RUNNING["voyado"]), stage.execution()))
+    done = stage.invoke("recover-watches", {})
+    return WORKS if done.get("done", {}).get("TAKEN_OVER") and "FAILED" not in done["done"] else json.dumps(done)
+
+
+def died(stage: Stage, execution: str, status: str, given: dict[str, Any] | None) -> dict[str, Any]:
+    detail: dict[str, Any] = {"executionArn": execution, "status": status}
+    if given is not None:
+        detail["input"] = json.dumps(given)
+    return stage.invoke("recover-watches", {"source": "aws.states", "detail": detail})
+
+
+def looks_after_an_execution_that_failed(stage: Stage) -> str:
+    execution, event = stage.execution(), stage.start_event(step=RUNNING["voyado"])
+    stage.registered(event, execution)
+    return acted(died(stage, execution, "FAILED", event), "TAKEN_OVER")
+
+
+def registers_for_an_execution_that_failed(stage: Stage) -> str:
+    return acted(died(stage, stage.execution(), "FAILED", stage.start_event(step=RUNNING["voyado"])), "TAKEN_OVER")
+
+
+def tells_of_an_execution_that_was_stopped(stage: Stage) -> str:
+    execution, event = stage.execution(), stage.start_event()
+    stage.registered(event, execution)
+    return acted(died(stage, execution, "ABORTED", event), "STOPPED")
+
+
+def asks_how_an_execution_was_started(stage: Stage) -> str:
+    return acted(died(stage, stage.execution(), "FAILED", None), "LEFT_ALONE")
+
+
+def polls(vendor: str) -> Callable[[Stage], str]:
+    def use(stage: Stage) -> str:
+        return acted(stage.polled(vendor, RUNNING[vendor]), "WAIT")
+
+    use.__name__ = "polls"
+    return use
+
+
+def reads_its_credentials(vendor: str) -> Callable[[Stage], str]:
+    def use(stage: Stage) -> str:
+        done = stage.polled(vendor)
+        ended = stage.item(done["watch"]["watchId"]).get("ending", {}) if "watch" in done else done
+        return WORKS if ended.get("outcome") in ("SUCCEEDED", "PARTIAL") else str(ended)
+
+    use.__name__ = "reads_its_credentials"
+    return use
+
+
+def archives_the_answer(vendor: str) -> Callable[[Stage], str]:
+    def use(stage: Stage) -> str:
+        done = stage.polled(vendor)
+        item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+        return WORKS if item.get("answer") else str(item)
+
+    use.__name__ = "archives_the_answer"
+    return use
+
+
+def copied(stage: Stage, bucket: str, **connection: Any) -> str:
+    step = {"status": "Successful", "fields": {"logFileLocation": f"s3://{bucket}/{LOG_KEY}"}}
+    done = stage.polled("egain", step, logBuckets=[bucket], **connection)
+    item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+    return WORKS if item.get("log", {}).get("status") == "ARCHIVED" else str(item)
+
+
+def copies_a_log(stage: Stage) -> str:
+    return copied(stage, LOG_BUCKET)
+
+
+def copies_a_log_in_anothers_role(stage: Stage) -> str:
+    return copied(stage, FOREIGN_BUCKET, logReaderRoleArn=LOG_READER_ARN)
+
+
+EXECUTION_ARNS = (
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-watch-import:*"
+)
+TABLE = "WatchTable.Arn"
+Use = Callable[[Stage], str]
+USES: dict[tuple[str, str, str], Use] = {
+    ("RegisterWatchRole", "dynamodb:GetItem", TABLE): resumes,
+    ("RegisterWatchRole", "dynamodb:PutItem", TABLE): registers,
+    ("RegisterWatchRole", "dynamodb:UpdateItem", TABLE): registers,
+    ("RegisterWatchRole", "states:DescribeExecution", EXECUTION_ARNS): takes_over_by_a_start_event,
+    ("PublishOutcomeRole", "dynamodb:GetItem", TABLE): publishes,
+    ("PublishOutcomeRole", "dynamodb:PutItem", TABLE): publishes_what_was_never_registered,
+    ("PublishOutcomeRole", "dynamodb:UpdateItem", TABLE): publishes,
+    ("PublishOutcomeRole", "sns:Publish", "OutcomeTopic"): publishes,
+    ("PublishOutcomeRole", "sns:Publish", "StalledTopic"): tells_that_an_import_stalls,
+    ("PublishOutcomeRole", "states:DescribeExecution", EXECUTION_ARNS): publishes_after_another_execution_died,
+    ("RecoverWatchesRole", "dynamodb:GetItem", TABLE): looks_after_an_execution_that_failed,
+    ("RecoverWatchesRole", "dynamodb:PutItem", TABLE): registers_for_an_execution_that_failed,
+    ("RecoverWatchesRole", "dynamodb:UpdateItem", TABLE): looks_after_an_execution_that_failed,
+    ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/active-by-next-poll"): sweeps,
+    ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/unpublished-by-detection"): sweeps,
+    ("RecoverWatchesRole", "sns:Publish", "OutcomeTopic"): tells_of_an_execution_that_was_stopped,
+    ("RecoverWatchesRole", "states:DescribeExecution", EXECUTION_ARNS): asks_how_an_execution_was_started,
+    ("RecoverWatchesRole", "states:StartExecution", "WatchStateMachine"): looks_after_an_execution_that_failed,
+    ("PollEgainRole", "s3:GetObject", "LogSourceObjectArns"): copies_a_log,
+    ("PollEgainRole", "sts:AssumeRole", "LogReaderRoleArns"): copies_a_log_in_anothers_role,
+}
+SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}"
+for _vendor, _role in (
+    ("document360", "PollDocument360Role"),
+    ("egain", "PollEgainRole"),
+    ("voyado", "PollVoyadoRole"),
+):
+    USES |= {
+        (_role, "dynamodb:GetItem", TABLE): polls(_vendor),
+        (_role, "dynamodb:UpdateItem", TABLE): polls(_vendor),
+        (_role, "s3:PutObject", f"${{LogArchiveBucket.Arn}}/{_vendor}/*"): archives_the_answer(_vendor),
+        (_role, "secretsmanager:GetSecretValue", f"{SECRETS}/{_vendor}/*"): reads_its_credentials(_vendor),
+    }
