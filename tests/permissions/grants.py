@@ -12,11 +12,6 @@ from local.paths import TEMPLATE
 
 RESOURCES: dict[str, dict[str, Any]] = yaml_parse(TEMPLATE.read_text())["Resources"]
 ROLES = {name: resource for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"}
-PRINCIPALS = {
-    "lambda.amazonaws.com": "function",
-    "states.amazonaws.com": "state machine",
-    "events.amazonaws.com": "rule",
-}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ ON_THE_TEMPLATE = {
     "DeliverLogs": "test_the_state_machine_delivers_its_log",
     ("WatchStateMachineRole", "StartExecutions"): "test_the_state_machine_starts_its_own_executions",
     ("ImportStartedRole", "StartExecutions"): "test_the_rule_starts_executions",
+    ("ChatPipeRole", "TakeOutcomes"): "test_the_pipe_takes_from_its_source_and_writes_to_its_target",
+    ("ChatPipeRole", "Publish"): "test_the_pipe_takes_from_its_source_and_writes_to_its_target",
 }
 """Statements that the emulator does not ask for, by name or by role and name: the test that asserts the need."""
 

@@ -22,6 +22,9 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
     for name, resource in RESOURCES.items()
     if resource["Type"] == "AWS::Serverless::Function"
 }
+PIPES: dict[str, dict[str, Any]] = {
+    name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::Pipes::Pipe"
+}
 STATEMENTS = list(statements())
 
 
@@ -83,6 +86,7 @@ def test_every_role_is_held_by_one() -> None:
         for target in resource["Properties"]["Targets"]
         if "RoleArn" in target
     )
+    held += Counter(pipe["RoleArn"]["Fn::GetAtt"][0] for pipe in PIPES.values())
     assert held == dict.fromkeys(ROLES, 1)
 
 
@@ -108,9 +112,8 @@ def test_whoever_is_traced_may_write_traces() -> None:
     assert set(allowed(role_of(MACHINE), "WriteTraces").actions) == writes | samples
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_key_is_used_by_whoever_touches_what_it_encrypts(name: str) -> None:
-    role = role_of(FUNCTIONS[name])
+@pytest.mark.parametrize("role", [*map(role_of, FUNCTIONS.values()), "ChatPipeRole"])
+def test_the_key_is_used_by_whoever_touches_what_it_encrypts(role: str) -> None:
     services = {action.partition(":")[0] for one in STATEMENTS if one.role == role for action in one.actions}
     assert services & {"dynamodb", "s3", "sns", "sqs", "secretsmanager"}
     statement = allowed(role, "UseKey")
@@ -159,6 +162,15 @@ def test_the_rule_starts_executions() -> None:
     (target,) = RESOURCES["ImportStartedRule"]["Properties"]["Targets"]
     statement = allowed(target["RoleArn"]["Fn::GetAtt"][0], "StartExecutions")
     assert (statement.actions, statement.resources) == (("states:StartExecution",), (written(target["Arn"]),))
+
+
+def test_the_pipe_takes_from_its_source_and_writes_to_its_target() -> None:
+    (pipe,) = PIPES.values()
+    role = pipe["RoleArn"]["Fn::GetAtt"][0]
+    takes, publishes = allowed(role, "TakeOutcomes"), allowed(role, "Publish")
+    assert takes.actions == ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    assert (takes.resources, publishes.actions) == ((written(pipe["Source"]),), ("sns:Publish",))
+    assert publishes.resources == (written(pipe["Target"]),)
 
 
 def test_a_poll_function_reaches_only_its_own_vendors_secrets_and_folder() -> None:
