@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test up down watch redrive replay bench dashboard build deploy lock format
+.PHONY: help demo test up down watch redrive replay bench dashboard audit build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,14 +22,18 @@ help: ## list the targets
 demo: .venv/installed ## the main job on the embedded default, start to end, for the three vendors
 	@$(LOCAL) demo
 
-test: .venv/installed .venv/sam/installed .venv/aws/installed ## the whole test suite, linters and type checks included; what CI runs
+test: .venv/installed .venv/sam/installed .venv/aws/installed .venv/checks/installed ## the whole test suite, linters and type checks included; what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/import_watch $(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
+	@mkdir -p .local && PYTHONPATH=. $(BIN)/python tests/static/translate_template.py .local/translated-template.json
+	$(BIN)/cfn-lint .local/translated-template.json
+	.venv/checks/bin/checkov --config-file .checkov.yaml
 	@PATH="$$PWD/$(BIN):$$PATH" tests/static/validate_definition.sh
 	$(BIN)/pytest -n 2 --dist loadgroup
+	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
 
 up: .venv/installed ## the local stack, left running: writes .local/stack.json
 	@$(LOCAL) up
@@ -59,6 +63,15 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios aga
 dashboard: .venv/bench-installed ## draw docs/images/dashboard.png from a run of the local stack
 	@$(LOCAL).dashboard
 
+.venv/checks/installed: requirements-checks.txt | .venv/installed
+	@echo "Installing checkov and pip-audit into .venv/checks (once) …"
+	@$(PYTHON) -m venv .venv/checks
+	@$(BIN)/uv pip install --quiet --python .venv/checks/bin/python --require-hashes --requirement requirements-checks.txt
+	@touch $@
+
+audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of what the lock files pin, as far as the registry tells
+	@$(BIN)/python tests/static/audit_locks.py $${CI:+--must-be-told}
+
 .venv/sam/installed: requirements-sam.txt | .venv/installed
 	@echo "Installing the SAM CLI into .venv/sam (once) …"
 	@$(PYTHON) -m venv .venv/sam
@@ -87,7 +100,7 @@ deploy: build ## sam deploy: guided the first time, then as you answered
 	fi
 
 lock: .venv/installed ## pin what requirements*.in name, with hashes
-	for name in dev sam bench aws; do \
+	for name in dev sam bench aws checks; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
 	done
