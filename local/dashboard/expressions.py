@@ -117,12 +117,10 @@ def _evaluated(
         case ast.Call(func=function, args=arguments):
             if _name(function) == "SEARCH":
                 return _searched(_search(node), measurements, period)
-            inner = _evaluated(arguments[0], known, measurements, period)
-            # FILL matters where a period has no value: what is drawn there is nothing, which is 0.
-            return [_sum(inner)] if _name(function) == "SUM" else inner
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            both = (_evaluated(side, known, measurements, period) for side in (left, right))
-            return [_sum([one for side in both for one in side])]
+            if _name(function) == "SUM":
+                return [_sum(_evaluated(arguments[0], known, measurements, period))]
+        case ast.List(elts=elements):
+            return [one for element in elements for one in _evaluated(element, known, measurements, period)]
     raise ValueError(f"this is not understood: {ast.unparse(node)}")
 
 

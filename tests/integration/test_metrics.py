@@ -179,6 +179,7 @@ VENDOR = {"vendor": "voyado"}
 CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.WATCHES_STARTED: (started, VENDOR, 1),
     Metric.POLLS: (Account.poll, VENDOR, 1),
+    Metric.POLLS_FAILED: (throttled, VENDOR, 1),
     Metric.VENDOR_LATENCY: (Account.poll, VENDOR, pytest.approx(500, abs=500)),
     Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "trouble": Trouble.THROTTLED.value}, 1),
     Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),
@@ -220,7 +221,18 @@ def test_a_poll_is_measured_in_one_line(account: Account) -> None:
 
 def test_a_poll_that_failed_is_a_poll_too(account: Account) -> None:
     throttled(account)
-    assert {"Polls", "VendorLatency", "VendorErrors"} == {one.name for one in account.measured()}
+    assert {"Polls", "PollsFailed", "VendorLatency", "VendorErrors"} == {one.name for one in account.measured()}
+
+
+@pytest.mark.parametrize(("status", "failed"), [(200, 0), (401, 0), (403, 0), (429, 1), (500, 1), (503, 1), (302, 1)])
+def test_a_connection_that_is_refused_is_no_failure_of_the_vendor(status: int, failed: float, account: Account) -> None:
+    """An alarm says that a vendor fails for everybody where these are nearly all of its polls."""
+    client("s3").create_bucket(
+        Bucket="archive", CreateBucketConfiguration={"LocationConstraint": client("s3").meta.region_name}
+    )
+    account.says(status, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+    account.poll()
+    assert [one.value for one in account.measured() if one.name == "PollsFailed"] == [failed]
 
 
 def test_a_watch_that_is_put_off_is_no_poll(account: Account) -> None:
@@ -234,7 +246,7 @@ def test_a_vendor_that_could_not_be_asked_has_no_latency(account: Account) -> No
         Bucket="archive", CreateBucketConfiguration={"LocationConstraint": client("s3").meta.region_name}
     )
     account.poll()
-    assert {one.name for one in account.measured()} == {"Polls", "VendorErrors"}
+    assert {one.name for one in account.measured()} == {"Polls", "PollsFailed", "VendorErrors"}
 
 
 def test_what_a_vendor_gives_as_a_reason_is_no_dimension(account: Account) -> None:

@@ -70,7 +70,7 @@ class TestMetric:
         (found,) = widget(
             [*polls[0], {"id": "a", "visible": False}],
             [*polls[1], {"id": "b", "visible": False}],
-            [{"expression": "FILL(a, 0) + FILL(b, 0)"}],
+            [{"expression": "SUM([a, b])"}],
         )
         assert found.points == {0: 3, 10: 1}
 

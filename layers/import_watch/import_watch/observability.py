@@ -30,6 +30,7 @@ class Metric(Enum):
 
     WATCHES_STARTED = ("WatchesStarted", "Count", ("vendor",))
     POLLS = ("Polls", "Count", ("vendor",))
+    POLLS_FAILED = ("PollsFailed", "Count", ("vendor",))
     VENDOR_LATENCY = ("VendorLatency", "Milliseconds", ("vendor",))
     VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "trouble"))
     UNRECOGNISED_STATUS = ("UnrecognisedStatus", "Count", ("vendor",))

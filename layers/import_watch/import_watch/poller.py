@@ -46,6 +46,10 @@ THROTTLING_REMEMBERED = 3_600.0
 """Seconds for which a vendor without a known limit is taken to have one after it throttled."""
 
 
+OF_THE_VENDOR = (Trouble.UNAVAILABLE, Trouble.UNREADABLE, Trouble.THROTTLED)
+"""Trouble that other connections are likely to have as well."""
+
+
 class Poller:
     """Polls the imports of one vendor.
 
@@ -280,7 +284,9 @@ def _polled_before(watch: Watch, record: Record | None) -> dict[str, JSON] | Non
 
 def _tell(watch: Watch, polled: Observation | FailedPoll, milliseconds: float | None) -> None:
     """Log and measure a poll; `milliseconds` is how long the vendor took, None where it was not asked."""
-    values = {Metric.POLLS: 1.0}
+    # With every poll, also where it is 0: an alarm compares the two.
+    failed = isinstance(polled, FailedPoll) and polled.trouble in OF_THE_VENDOR
+    values = {Metric.POLLS: 1.0, Metric.POLLS_FAILED: float(failed)}
     if milliseconds is not None:
         values[Metric.VENDOR_LATENCY] = milliseconds = round(milliseconds, 1)
     if isinstance(polled, FailedPoll):
