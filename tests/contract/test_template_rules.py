@@ -81,7 +81,7 @@ class TestEveryFunction:
     def test_has_a_way_out_when_it_fails(self, name: str) -> None:
         """Its state catches; or it is invoked by an event, and what it failed with is kept."""
         states = asking(name)
-        assert all(state["Catch"][0]["ErrorEquals"] == ["States.ALL"] for state in states.values())
+        assert all(state["Catch"][-1]["ErrorEquals"] == ["States.ALL"] for state in states.values())
         if targeting(name):
             kept = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
             assert kept["Fn::GetAtt"][0] in QUEUES

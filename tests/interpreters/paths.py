@@ -21,6 +21,8 @@ SUBSTITUTIONS = {
 FUNCTION_NAMES = ("register-watch", "publish-outcome", "poll-voyado")
 START: dict[str, Any] = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": "1"}}
 WATCH = {"watchId": "voyado#default#1", "vendor": "voyado", "generation": 1}
+TAKEN = "ExecutionAlreadyExists"
+"""What the emulator raises by itself for an execution's name that is taken; AWS puts more around it."""
 PASSING = (
     "Lambda.TooManyRequestsException",
     "Lambda.ServiceException",
@@ -160,12 +162,32 @@ PATHS = [
         f"{BEGINNING} NextAction HandOver HandedOver",
     ),
     Path(
-        "not-handed-over",
+        "handed-over-before",
         # Its successor has a name that is taken: its own.
         {
             "RegisterWatch": [WAITS],
-            "PollVendor": [handing_over("not-handed-over")],
-            "HandOver": [Raises("ExecutionAlreadyExists")],
+            "PollVendor": [handing_over("handed-over-before")],
+            "HandOver": [Raises(TAKEN)],
+        },
+        f"{BEGINNING} NextAction HandOver HandedOver",
+        attempts={"HandOver": 7},
+    ),
+    Path(
+        "handed-over-before-on-aws",
+        {
+            "RegisterWatch": [WAITS],
+            "PollVendor": [handing_over("successor")],
+            "HandOver": [Raises(f"StepFunctions.{TAKEN}Exception")],
+        },
+        f"{BEGINNING} NextAction HandOver HandedOver",
+        attempts={"HandOver": 7},
+    ),
+    Path(
+        "not-handed-over",
+        {
+            "RegisterWatch": [WAITS],
+            "PollVendor": [handing_over("successor")],
+            "HandOver": [Raises("StepFunctions.ExecutionLimitExceededException")],
         },
         f"{BEGINNING} NextAction HandOver NotHandedOver",
         status="FAILED",

@@ -87,7 +87,7 @@ def test_functions_are_asked_with_what_they_read(emulated: dict[str, Run]) -> No
     told = dict(emulated["stalled-and-told"].asked)
     execution = "arn:aws:states:eu-west-1:000000000000:execution:watch-import:stalled-and-told"
     assert told["PollVendor"]["FunctionName"] == f"{FUNCTIONS}poll-voyado"
-    assert told["PollVendor"]["Payload"].keys() == {"watch", "execution"}
+    assert told["PollVendor"]["Payload"].keys() == {"watch", "execution", "actions"}
     assert {payload["Payload"]["execution"] for payload in told.values()} == {execution}
     failed = dict(emulated["registering-fails"].asked)["PublishOutcome"]["Payload"]["input"]
     assert failed["error"]["Error"] == "LookupError"

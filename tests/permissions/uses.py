@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -199,32 +199,20 @@ def asks_how_an_execution_was_started(stage: Stage) -> str:
     return acted(died(stage, stage.execution(), "FAILED", None), "LEFT_ALONE")
 
 
-def polls(vendor: str) -> Callable[[Stage], str]:
-    def use(stage: Stage) -> str:
-        return acted(stage.polled(vendor, RUNNING[vendor]), "WAIT")
-
-    use.__name__ = "polls"
-    return use
+def polls(stage: Stage, vendor: str) -> str:
+    return acted(stage.polled(vendor, RUNNING[vendor]), "WAIT")
 
 
-def reads_its_credentials(vendor: str) -> Callable[[Stage], str]:
-    def use(stage: Stage) -> str:
-        done = stage.polled(vendor)
-        ended = stage.item(done["watch"]["watchId"]).get("ending", {}) if "watch" in done else done
-        return WORKS if ended.get("outcome") in ("SUCCEEDED", "PARTIAL") else str(ended)
-
-    use.__name__ = "reads_its_credentials"
-    return use
+def reads_its_credentials(stage: Stage, vendor: str) -> str:
+    done = stage.polled(vendor)
+    ended = stage.item(done["watch"]["watchId"]).get("ending", {}) if "watch" in done else done
+    return WORKS if ended.get("outcome") in ("SUCCEEDED", "PARTIAL") else str(ended)
 
 
-def archives_the_answer(vendor: str) -> Callable[[Stage], str]:
-    def use(stage: Stage) -> str:
-        done = stage.polled(vendor)
-        item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
-        return WORKS if item.get("answer") else str(item)
-
-    use.__name__ = "archives_the_answer"
-    return use
+def archives_the_answer(stage: Stage, vendor: str) -> str:
+    done = stage.polled(vendor)
+    item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+    return WORKS if item.get("answer") else str(item)
 
 
 def copied(stage: Stage, bucket: str, **connection: Any) -> str:
@@ -240,6 +228,11 @@ def copies_a_log(stage: Stage) -> str:
 
 def copies_a_log_in_anothers_role(stage: Stage) -> str:
     return copied(stage, FOREIGN_BUCKET, logReaderRoleArn=LOG_READER_ARN)
+
+
+def of(vendor: str, use: Callable[[Stage, str], str]) -> Callable[[Stage], str]:
+    """Give a vendor's use, under its own name."""
+    return wraps(use)(lambda stage: use(stage, vendor))
 
 
 EXECUTION_ARNS = (
@@ -276,8 +269,8 @@ for _vendor, _role in (
     ("voyado", "PollVoyadoRole"),
 ):
     USES |= {
-        (_role, "dynamodb:GetItem", TABLE): polls(_vendor),
-        (_role, "dynamodb:UpdateItem", TABLE): polls(_vendor),
-        (_role, "s3:PutObject", f"${{LogArchiveBucket.Arn}}/{_vendor}/*"): archives_the_answer(_vendor),
-        (_role, "secretsmanager:GetSecretValue", f"{SECRETS}/{_vendor}/*"): reads_its_credentials(_vendor),
+        (_role, "dynamodb:GetItem", TABLE): of(_vendor, polls),
+        (_role, "dynamodb:UpdateItem", TABLE): of(_vendor, polls),
+        (_role, "s3:PutObject", f"${{LogArchiveBucket.Arn}}/{_vendor}/*"): of(_vendor, archives_the_answer),
+        (_role, "secretsmanager:GetSecretValue", f"{SECRETS}/{_vendor}/*"): of(_vendor, reads_its_credentials),
     }

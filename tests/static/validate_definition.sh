@@ -6,5 +6,5 @@ if ! command -v npm >/dev/null; then
     echo "asl-validator: left out, because there is no Node on this machine"
     exit 0
 fi
-[ -x node_modules/.bin/asl-validator ] || npm ci --silent >/dev/null
+./install.sh
 node_modules/.bin/asl-validator --json-path ../../statemachine/watch_import.asl.json
