@@ -46,11 +46,11 @@ watch: .venv/installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one r
 	@$(LOCAL) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
 
 redrive: .venv/installed ## [STACK=import-watch]: put dead letters back where they belong
-	@$(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
+	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
 
 replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
 	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
-	@$(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
+	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
 
 .venv/bench-installed: requirements-bench.txt | .venv/installed
 	@echo "Installing what draws the benchmarks' pictures into .venv (once) …"

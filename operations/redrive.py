@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from import_watch.start_event import REDRIVEN
+
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
@@ -74,6 +76,8 @@ def redrive(stack: Stack, sqs: SQSClient, events: EventBridgeClient, functions: 
 
 def _put_back(event: Mapping[str, Any], stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> str | None:
     """Put an event back where it belongs; give why it was not taken, None where it was."""
+    if event["detail-type"] == "Scheduled Event":
+        return None  # a sweep that failed: the next one has made up for it
     if event.get("source") == "aws.states":
         functions.invoke(
             FunctionName=stack.recover_function, InvocationType="Event", Payload=json.dumps(event).encode()
@@ -88,6 +92,8 @@ def _put_back(event: Mapping[str, Any], stack: Stack, events: EventBridgeClient,
                 "Source": str(event.get("source")),
                 "DetailType": "ImportStarted",
                 "Detail": json.dumps(event.get("detail")),
+                # The bus gives it a new id, and an event that cannot be watched is known by the one it had.
+                "Resources": [f"{REDRIVEN}{event.get('id')}"],
             }
         ]
     )

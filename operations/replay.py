@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from import_watch.watches import UNPUBLISHED
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -34,7 +36,7 @@ def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
             Key={"watchId": {"S": watch_id}},
             UpdateExpression="SET unpublished = :unpublished REMOVE publishedAt, expiresAt",
             ConditionExpression="attribute_exists(ending) AND attribute_exists(publishedAt)",
-            ExpressionAttributeValues={":unpublished": {"S": "UNPUBLISHED"}},
+            ExpressionAttributeValues={":unpublished": {"S": UNPUBLISHED}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
         raise NotReplayable(

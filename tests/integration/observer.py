@@ -76,13 +76,20 @@ class Observer:
 
     def executions(self, import_id: str) -> list[str]:
         """Give the executions that start events of an import began."""
+        return self._executions("importId", import_id)
+
+    def executions_of_correlation(self, correlation_id: str) -> list[str]:
+        """Give the executions that start events with a correlation id began."""
+        return self._executions("correlationId", correlation_id)
+
+    def _executions(self, field: str, value: str) -> list[str]:
         stepfunctions = self.stack.client("stepfunctions")
         pages = stepfunctions.get_paginator("list_executions").paginate(
             stateMachineArn=self.stack.outputs["WatchStateMachineArn"]
         )
         arns = [execution["executionArn"] for page in pages for execution in page["executions"]]
         inputs = {arn: json.loads(stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in arns}
-        return [arn for arn, event in inputs.items() if event["detail"].get("importId") == import_id]
+        return [arn for arn, event in inputs.items() if event.get("detail", {}).get(field) == value]
 
     def _told(self, watch_id: str) -> list[Message]:
         self._collect()

@@ -50,6 +50,7 @@ def redrive(stack: LocalStack, name: str = "import-watch") -> subprocess.Complet
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": "layers/import_watch",
             "AWS_ENDPOINT_URL": stack.emulator.endpoint_url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ROOT_KEY,
@@ -105,6 +106,31 @@ def test_an_event_about_an_execution_goes_to_the_function_that_it_was_meant_for(
     assert (done.returncode, done.stdout) == (0, "put back: 1 × Step Functions Execution Status Change\n")
     data = observer.outcome(watch_id(VENDOR, "default", "8200")).event["data"]
     assert (data["reason"], data["metadata"]) == ("WATCH_STOPPED", {"kept": "ä"})
+
+
+@pytest.mark.usefixtures("empty_queue")
+def test_an_event_that_cannot_be_watched_is_told_once_however_often_it_is_put_back(
+    stack: LocalStack, observer: Observer
+) -> None:
+    """The bus gives an event a new id each time."""
+    event = start_event("8300")
+    event["detail"] = {"vendor": "nobody", "correlationId": "put-back"}
+    for _ in range(2):
+        put_letter(stack, json.dumps(event))
+        assert redrive(stack).returncode == 0
+    observer.outcome_of_correlation("put-back")
+    wait_until(lambda: len(observer.executions_of_correlation("put-back")) == 2, 20, "both executions")
+    for execution in observer.executions_of_correlation("put-back"):
+        observer.states(execution)
+    assert len(observer.messages("invalid#letter-8300")) == 1
+
+
+@pytest.mark.usefixtures("empty_queue")
+def test_a_sweep_that_failed_is_dropped_since_the_next_one_made_up_for_it(stack: LocalStack) -> None:
+    put_letter(stack, json.dumps({"requestPayload": {"source": "aws.events", "detail-type": "Scheduled Event"}}))
+    done = redrive(stack)
+    assert (done.returncode, done.stdout) == (0, "put back: 1 × Scheduled Event\n")
+    assert letters(stack) == 0
 
 
 @pytest.mark.usefixtures("empty_queue")

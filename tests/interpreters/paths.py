@@ -170,7 +170,7 @@ PATHS = [
             "HandOver": [Raises(TAKEN)],
         },
         f"{BEGINNING} NextAction HandOver HandedOver",
-        attempts={"HandOver": 7},
+        attempts={"HandOver": 1},
     ),
     Path(
         "handed-over-before-on-aws",
@@ -180,7 +180,7 @@ PATHS = [
             "HandOver": [Raises(f"StepFunctions.{TAKEN}Exception")],
         },
         f"{BEGINNING} NextAction HandOver HandedOver",
-        attempts={"HandOver": 7},
+        attempts={"HandOver": 1},
     ),
     Path(
         "not-handed-over",

@@ -81,12 +81,23 @@ def test_a_timeout_shorter_than_the_floor_is_kept_too() -> None:
 
 
 def test_a_deadline_is_kept_where_it_is_nobodys_turn() -> None:
-    first = begin(Start("egain", "1", timeout_seconds=60), T0, PATIENT, share=Share(1_000, 60))
-    assert first.seconds == 60
-    assert isinstance(advance(first.watch, Observation(ImportState.RUNNING), T0 + 60, PATIENT), End)
+    first = begin(Start("egain", "1", timeout_seconds=60), T0, PATIENT)
     throttled = put_off(first.watch, T0 + 60, Share(1_000, 60), T0 + 900)
     assert isinstance(throttled, End)
     assert throttled.ending.reason == "TIMED_OUT"
+
+
+def test_watches_that_share_a_limit_and_a_deadline_are_each_given_up_in_their_own_turn() -> None:
+    """All at the deadline would be as many requests in one second as there are watches."""
+    share, running = Share(200, 60), Observation(ImportState.RUNNING)
+    first = begin(Start("egain", "1", timeout_seconds=600), T0, PATIENT, share=share)
+    assert first.seconds == share.round_seconds == 500
+    second = advance(first.watch, running, T0 + 500, PATIENT, share=share)
+    assert isinstance(second, Wait)
+    assert second.seconds == 500
+    last = advance(second.watch, running, T0 + 1_000, PATIENT, share=share)
+    assert isinstance(last, End)
+    assert last.ending.reason == "TIMED_OUT"
 
 
 @settings(deadline=None)

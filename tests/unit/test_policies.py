@@ -101,5 +101,11 @@ def test_a_function_gets_the_policy_of_its_vendor() -> None:
     assert settings.policy("voyado", environment) == Policy(floor=10)
     assert settings.policy("egain", environment) == DEFAULT_POLICY
     assert settings.policy("egain", {}) == DEFAULT_POLICY
-    with pytest.raises(settings.MissingSetting, match=r"POLICIES cannot be used: egain: policy\.floor"):
-        settings.policy("egain", {"POLICIES": "egain: floor=0"})
+
+
+def test_one_that_makes_no_sense_is_said_in_the_log_and_keeps_nobody_from_polling(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    environment = {"POLICIES": "egain: frugle; voyado: floor=10"}
+    assert settings.policy("egain", environment) == settings.policy("voyado", environment) == DEFAULT_POLICY
+    assert "egain: policy.preset must be one of" in str(caplog.records[0].__dict__)

@@ -11,9 +11,9 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.lifecycle import Wait, begin, put_off
-from import_watch.model import FailedPoll, History, ImportState, Start, Tolerance, Trouble, Watch, kind_of
-from import_watch.pacing import backoff, scheduled_wait, throttled_until, wait_after_failure, wait_for_turn
+from import_watch.lifecycle import End, Wait, advance, begin, put_off
+from import_watch.model import FailedPoll, History, ImportState, Observation, Start, Tolerance, Trouble, Watch, kind_of
+from import_watch.pacing import backoff, throttled_until, wait_after_failure, wait_for_turn
 from import_watch.rate_limit import SHARE, Share, first_turn, in_turn, turn_seconds
 from import_watch.schedule import DEFAULT_POLICY, next_wait
 
@@ -73,6 +73,7 @@ class Connection:
     per_minute: float
     runs: Callable[[Random], float]
     history: History | None = None
+    timeout: int = 10**9
     random: Random = field(default_factory=lambda: Random(5))  # noqa: S311
     active: int = 0
     polled_at: list[float] = field(default_factory=list)
@@ -87,7 +88,7 @@ class Connection:
             if watch is None:
                 self.active += 1
                 first = begin(
-                    Start("voyado", str(number)),
+                    Start("voyado", str(number), timeout_seconds=self.timeout),
                     now,
                     Tolerance(),
                     share=self.share,
@@ -100,7 +101,7 @@ class Connection:
                 continue
             # A poll is never quite on time: a function starts cold.
             self.polled_at.append(now + self.random.random())
-            watch = replace(watch, polls=watch.polls + 1, import_state=ImportState.RUNNING)
+            before, watch = watch, replace(watch, polls=watch.polls + 1, import_state=ImportState.RUNNING)
             if throttled and throttled[0] <= now < throttled[1]:
                 failed = FailedPoll(Trouble.THROTTLED, "slow down", retry_after=throttled[1] - now)
                 until = throttled_until(failed, watch, now)
@@ -109,7 +110,12 @@ class Connection:
                 self.active -= 1
                 continue
             else:
-                wait = scheduled_wait(watch, now, DEFAULT_POLICY, self.share)
+                seen = Observation(ImportState.RUNNING)
+                step = advance(before, seen, now, Tolerance(), DEFAULT_POLICY, self.share)
+                if isinstance(step, End):
+                    self.active -= 1
+                    continue
+                watch, wait = step.watch, step.seconds
             heapq.heappush(due, (now + wait, number, watch, ends))
 
     @property
@@ -143,6 +149,13 @@ def test_so_do_watches_that_start_in_bursts(limit: float) -> None:
     connection = Connection(limit, log_normal(1_200, 1.2))
     connection.play([NOW + 900 * (number // 50) for number in range(400)])
     assert connection.busiest_minute <= limit / 2
+
+
+def test_so_do_watches_that_were_given_up_together() -> None:
+    connection = Connection(60, lambda _random: 1e9, timeout=600)
+    connection.play([NOW] * 200)
+    assert connection.active == 0
+    assert connection.busiest_minute <= 30
 
 
 def test_so_do_watches_whose_history_has_them_all_sleep_until_the_same_moment() -> None:

@@ -78,7 +78,7 @@ def begin(
     """
     began = now if start.started_at is None else min(start.started_at, now)
     turn = math.ceil(first_turn(share.active, share.per_minute))
-    seconds = min(max(first_wait(now - began, policy), turn), start.timeout_seconds or tolerance.timeout)
+    seconds = max(min(first_wait(now - began, policy), start.timeout_seconds or tolerance.timeout), turn)
     return Wait(
         Watch(
             watch_id=watch_id(start.vendor, start.connection, start.import_id),
@@ -145,9 +145,7 @@ def advance(
         return _end(watch, ending)
     if now >= watch.deadline:
         return _end(watch, endings.timed_out(watch, now, polled))
-    # The last poll falls on the deadline, so that a watch never gives up on an import that had just ended.
-    until_deadline = max(math.ceil(watch.deadline - now), math.ceil(policy.floor))
-    return _wait(watch, now, min(seconds, until_deadline))
+    return _wait(watch, now, min(seconds, _until_deadline(watch, now, policy, share)))
 
 
 def put_off(watch: Watch, now: float, share: Share, throttled_until: float | None = None) -> Wait | End | None:
@@ -173,6 +171,17 @@ def put_off(watch: Watch, now: float, share: Share, throttled_until: float | Non
     if now >= watch.deadline and watch.awaiting_log is None:
         return _end(watch, endings.timed_out(watch, now))
     return _wait(watch, now, max(1, min(seconds, math.ceil(watch.deadline - now))))
+
+
+def _until_deadline(watch: Watch, now: float, policy: Policy, share: Share) -> int:
+    """Give the seconds to the last poll, which falls on the deadline: an import that had just ended is not missed.
+
+    Watches that share a limit may have one deadline, too: each makes its last poll in its own first turn after it.
+    """
+    seconds = max(watch.deadline - now, policy.floor)
+    if share.active > 1 and share.round_seconds:
+        seconds = math.ceil(seconds / share.round_seconds) * share.round_seconds
+    return math.ceil(seconds)
 
 
 def passed_on(watch: Watch) -> Watch:
@@ -253,8 +262,8 @@ def _believed_start(watch: Watch, seen: Observation) -> float | None:
     """Give the announced start, unless the vendor puts it off from poll to poll: then the schedule alone decides."""
     if seen.state is not ImportState.QUEUED or seen.started_at is None:
         return None
-    put_off = watch.announced_start is not None and seen.started_at != watch.announced_start
-    return None if put_off else seen.started_at
+    postponed = watch.announced_start is not None and seen.started_at != watch.announced_start
+    return None if postponed else seen.started_at
 
 
 def _unknown_from(watch: Watch, now: float) -> float:

@@ -32,7 +32,7 @@ from import_watch.model import (
 )
 from import_watch.observability import Metric, logger, measure, speak_of_watch
 from import_watch.pacing import stands_still, throttled_until
-from import_watch.rate_limit import ASSUMED_PER_MINUTE, Share
+from import_watch.rate_limit import Share, share_of
 from import_watch.schedule import Policy
 from import_watch.vendor import Adapter, Answer
 from import_watch.watches import Conflict, Record, Watches
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 FIRST_RELEASE = {"STALLED": "WAIT", "HAND_OVER": "SUPERSEDED"}
 """What is said in place of an action to a definition that does not know it yet."""
-THROTTLING_REMEMBERED = 3_600.0
-"""Seconds for which a vendor without a known limit is taken to have one after it throttled."""
 
 
 OF_THE_VENDOR = (Trouble.UNAVAILABLE, Trouble.UNREADABLE, Trouble.THROTTLED)
@@ -194,8 +192,7 @@ class Poller:
         """Give the watch's share of its connection: by its secret, else by what the vendor documents."""
         limit = connection.requests_per_minute if isinstance(connection, Connection) else None
         limit = limit or self._adapter.requests_per_minute
-        throttled = shared.throttled_until is not None and shared.throttled_until > now - THROTTLING_REMEMBERED
-        return Share(max(1, shared.active_watches), limit or (ASSUMED_PER_MINUTE if throttled else None))
+        return share_of(shared.active_watches, limit, shared.throttled_until, now)
 
     def _tell_others(
         self,

@@ -16,6 +16,8 @@ SHARE = 0.4
 nobody can plan for take the rest."""
 ASSUMED_PER_MINUTE = 60.0
 """Requests per minute that a vendor is taken to allow if it throttles and its limit is not known."""
+THROTTLING_REMEMBERED = 3_600.0
+"""Seconds for which such a vendor is taken to throttle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,24 @@ class Share:
 
 
 UNSHARED = Share()
+
+
+def share_of(active: int, per_minute: float | None, throttled_until: float | None, now: float) -> Share:
+    """Give a watch's share of a connection by what is known of it.
+
+    Parameters
+    ----------
+    active : int
+        Its active watches.
+    per_minute : float or None
+        Its limit, if the secret or the vendor's documents name one.
+    throttled_until : float or None
+        Epoch seconds until which the vendor last wanted none of its watches.
+    now : float
+        Epoch seconds.
+    """
+    throttles = throttled_until is not None and throttled_until > now - THROTTLING_REMEMBERED
+    return Share(max(1, active), per_minute or (ASSUMED_PER_MINUTE if throttles else None))
 
 
 def turn_seconds(per_minute: float | None) -> float:

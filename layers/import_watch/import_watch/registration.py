@@ -17,7 +17,7 @@ from import_watch.history import history_of
 from import_watch.lifecycle import begin, passed_on, wait_to_resume
 from import_watch.model import JSON, Ending, Outcome, Reason, Start, Tolerance, Watch, watch_id
 from import_watch.observability import Metric, measure
-from import_watch.rate_limit import Share
+from import_watch.rate_limit import Share, share_of
 from import_watch.schedule import DEFAULT_POLICY, Policy
 from import_watch.start_event import InvalidStart, correlation_of, event_id, parse
 from import_watch.vendor import Adapter
@@ -112,7 +112,7 @@ class Registrar:
             return self._register_invalid(event, start, execution, now)
         adapter = self._vendors.adapter(start.vendor)
         shared = self._states.watch_began(start.vendor, start.connection)
-        share = Share(max(1, shared.active_watches), shared.requests_per_minute or adapter.requests_per_minute)
+        share = self._share(adapter, shared, now)
         histories = {kind: history_of(times) for kind, times in shared.running_times.items() if times}
         first = begin(start, now, self._tolerance, self._policy_of(start.vendor), share, histories)
         watch = replace(first.watch, correlation=correlation_of(event))
@@ -174,9 +174,13 @@ class Registrar:
         return Registration("WAIT", watch, self._rest(watch, shared, now))
 
     def _rest(self, watch: Watch, shared: ConnectionState, now: float) -> int:
-        limit = shared.requests_per_minute or self._vendors.adapter(watch.vendor).requests_per_minute
-        share = Share(max(1, shared.active_watches), limit)
+        share = self._share(self._vendors.adapter(watch.vendor), shared, now)
         return wait_to_resume(watch, now, share, self._policy_of(watch.vendor))
+
+    @staticmethod
+    def _share(adapter: Adapter, shared: ConnectionState, now: float) -> Share:
+        limit = shared.requests_per_minute or adapter.requests_per_minute
+        return share_of(shared.active_watches, limit, shared.throttled_until, now)
 
     def _registered_before(self, record: Record | None, watch: Watch, execution: str, now: float) -> Registration:
         if record is None or (record.execution != execution and record.published_at is not None):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from import_watch.hosts import Hosts
 from import_watch.model import Tolerance
+from import_watch.observability import logger
 from import_watch.policies import policies_of_text
 from import_watch.schedule import DEFAULT_POLICY, Policy
 
@@ -55,17 +56,15 @@ def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
 
 
 def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
-    """Give the schedule's policy for a vendor.
+    """Give the schedule's policy for a vendor: the default, and an error in the log, where the setting makes no sense.
 
-    Raises
-    ------
-    MissingSetting
-        If it makes no sense, naming what is at fault.
+    A watch that polls by the default is better than none at all.
     """
     try:
         return policies_of_text(environment.get("POLICIES", "")).get(vendor, DEFAULT_POLICY)
     except ValueError as error:
-        raise MissingSetting(f"the environment variable POLICIES cannot be used: {error}") from None
+        logger.error("the parameter Policies cannot be used; the default policy is", why=str(error))
+        return DEFAULT_POLICY
 
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:

@@ -25,6 +25,8 @@ SAFE_INTEGER = 2.0**53
 DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
+REDRIVEN = "import-watch/event/"
+"""Begins a resource of an event that was put back on the bus: the rest is the id that it had first."""
 KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
 
 
@@ -100,8 +102,16 @@ def unknown_fields(event: JSON) -> list[str]:
 
 
 def event_id(event: JSON) -> str | None:
-    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used."""
-    told = event.get("id") if isinstance(event, Mapping) else None
+    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used.
+
+    Of one that was put back on the bus, which gave it another, it is the first.
+    """
+    if not isinstance(event, Mapping):
+        return None
+    resources = event.get("resources")
+    marks = [mark for mark in resources if isinstance(mark, str)] if isinstance(resources, list) else []
+    first = next((mark.removeprefix(REDRIVEN) for mark in marks if mark.startswith(REDRIVEN)), None)
+    told = event.get("id") if first is None else first
     usable = isinstance(told, str) and 1 <= len(told) <= LONGEST_EVENT_ID and told.isascii() and told.isprintable()
     return told if usable else None
 
