@@ -51,9 +51,11 @@ def test_another_connection_shares_nothing(states: ConnectionStates) -> None:
     assert shared("voyado", "second") == shared("egain") == ConnectionState()
 
 
-def test_a_count_that_fell_below_zero_is_none(states: ConnectionStates) -> None:
-    end(states, 60)
-    assert shared().active_watches == 0
+def test_a_connection_is_known_from_its_first_watch_on(states: ConnectionStates) -> None:
+    assert list(states.known()) == []
+    states.watch_began("voyado", "second#one")
+    states.watch_withdrawn("voyado", "second#one")
+    assert list(states.known()) == [("voyado", "second#one")]
 
 
 class TestHistory:
@@ -133,11 +135,10 @@ class TestRepair:
         assert shared().active_watches == 7
 
     def test_one_below_zero_too(self, states: ConnectionStates) -> None:
-        """An end that was counted twice; it is seen as none."""
-        states.watch_withdrawn("voyado", "default")
-        assert states.get("voyado", "default", consistent=True).active_watches == 0
-        assert states.repair("voyado", "default", 7, 0)
-        assert shared().active_watches == 7
+        end(states, 60)
+        assert shared().active_watches == -1
+        assert states.repair("voyado", "default", 0, -1)
+        assert shared().active_watches == 0
 
     def test_one_that_has_changed_since_is_left(self, states: ConnectionStates) -> None:
         states.watch_began("voyado", "default")

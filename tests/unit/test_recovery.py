@@ -15,7 +15,7 @@ from import_watch.notifications import Topic
 from import_watch.publication import Publisher
 from import_watch.recovery import MOST_TAKEOVERS, Recovered, Recovery, read_status_change
 from import_watch.succession import executions_of, named_like, successor_name
-from import_watch.sweep_position import SweepPositions
+from import_watch.sweep_position import SweepPosition, SweepPositions
 from import_watch.watches import Record, Watches
 
 from tests.unit.aws_fixtures import (
@@ -186,14 +186,15 @@ class TestUnpublishedOutcome:
     def test_it_is_published(self, account: Account) -> None:
         watch = account.register(a_watch(), DEAD)
         account.watches.end(watch, an_ending())
-        assert account.sweep(NOW + 60 + OVERDUE) == {"PUBLISHED": 1}
+        # Whoever ended it died before it was counted.
+        assert account.sweep(NOW + 60 + OVERDUE) == {"PUBLISHED": 1, "COUNTS_REPAIRED": 1}
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
         assert account.sweep(NOW + 9_000) == {}
 
     def test_it_is_left_to_an_execution_that_lives(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, an_ending())
-        assert account.sweep(NOW + 9_000) == {"LEFT_ALONE": 1}
+        assert account.sweep(NOW + 9_000)["LEFT_ALONE"] == 1
         assert account.told() == []
 
     def test_one_that_an_execution_tells_just_before_it_ends_is_told_once(
@@ -207,7 +208,7 @@ class TestUnpublishedOutcome:
             return ExecutionStatus.SUCCEEDED
 
         monkeypatch.setattr(account.recovery._executions, "status", publishes_and_ends)
-        assert account.sweep(NOW + 9_000) == {"LEFT_ALONE": 1}
+        assert account.sweep(NOW + 9_000)["LEFT_ALONE"] == 1
         assert len(account.told()) == 1
 
     def test_one_whose_execution_is_forgotten_is_published(self, account: Account) -> None:
@@ -215,7 +216,7 @@ class TestUnpublishedOutcome:
         watch = account.register(a_watch(), DEAD)
         account.watches.end(watch, an_ending())
         assert account.recovery._executions.status(DEAD) is ExecutionStatus.MISSING
-        assert account.sweep(NOW + 9_000) == {"PUBLISHED": 1}
+        assert account.sweep(NOW + 9_000)["PUBLISHED"] == 1
 
     def test_the_outcome_stands_though_the_execution_was_stopped(self, account: Account) -> None:
         watch = account.register(a_watch())
@@ -261,6 +262,18 @@ class TestTime:
         account.sweep(LATER)
         assert shared().active_watches == 4
 
+    @pytest.mark.usefixtures("account")
+    def test_where_it_left_off_is_an_item_that_dynamodb_takes(self) -> None:
+        table = client("dynamodb").describe_table(TableName=TABLE)["Table"]
+        keys = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+        last = {"watchId": {"S": "1"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}
+        position = SweepPosition(last, last)
+        positions = SweepPositions(TABLE, client("dynamodb"))
+        positions.keep(position)
+        assert positions.get() == position
+        item = client("dynamodb").get_item(TableName=TABLE, Key={"watchId": {"S": "sweep"}})["Item"]
+        assert [name for name, value in item.items() if name in keys and keys[name] not in value] == []
+
     def test_many_watches_are_paged_through(self, account: Account) -> None:
         client("dynamodb").delete_table(TableName=TABLE)
         account.watches = watch_table()
@@ -286,6 +299,28 @@ def test_the_count_of_active_watches_is_set_right(account: Account) -> None:
         account.states.watch_began("voyado", "default")
     assert account.sweep(NOW) == {"COUNTS_REPAIRED": 1}
     assert shared().active_watches == 1
+
+
+def test_so_is_that_of_a_connection_without_active_watches(account: Account) -> None:
+    account.states.watch_began("voyado", "default")
+    assert account.sweep(NOW) == {"COUNTS_REPAIRED": 1}
+    assert shared().active_watches == 0
+    account.states.watch_withdrawn("voyado", "default")
+    assert account.sweep(NOW) == {"COUNTS_REPAIRED": 1}
+    assert shared().active_watches == 0
+
+
+def test_a_count_that_changes_while_watches_are_counted_is_left(account: Account) -> None:
+    account.states.watch_began("voyado", "default")
+    active = account.watches.active
+
+    def one_begins(position: Any = None) -> Iterator[Any]:
+        yield from active(position)
+        account.states.watch_began("voyado", "default")
+
+    account.watches.active = one_begins  # type: ignore[method-assign]
+    assert account.sweep(NOW) == {}
+    assert shared().active_watches == 2
 
 
 class TestExecutionThatEnded:

@@ -1,24 +1,30 @@
 """What the watches of one connection share: how many there are, its limit, and how long its past imports ran.
 
 One item a connection, in the table of watches. No poll writes it: only a watch that begins or ends, a vendor that
-throttles, and a limit that has changed do. A count that a crash left wrong is set right by `recover_watches`; until
-then it can only make polls rarer than they need be.
+throttles, and a limit that has changed do. A count that a crash left wrong, or an answer that was lost and asked for
+again, is set right by `recover_watches`; that finds every connection in an index, also where none of its watches is
+active.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from import_watch.items import attribute, table_client, values_of
-from import_watch.model import JSON, Ending, Outcome, Watch, connection_key, kind_of
+from import_watch.items import ACTIVE_INDEX, attribute, listed, table_client, values_of
+from import_watch.model import JSON, Ending, Outcome, Watch, connection_key, key_parts, kind_of
 from import_watch.observability import logger
 from import_watch.pacing import running_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+CONNECTION = "CONNECTION"
+"""Value of `active` in a connection's item: its own partition of the index of active watches."""
+INDEXED = "active = :connection, nextPollAt = :never"
+IN_INDEX: Mapping[str, JSON] = {":connection": CONNECTION, ":never": 0}
+"""What every write sets besides, so that the item is in the index; it changes nothing after the first."""
 MOST_KINDS = 10
 """Job types of a connection whose running times are kept: vendors have two or three."""
 COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
@@ -33,6 +39,7 @@ class ConnectionState:
     Parameters
     ----------
     active_watches : int
+        Wrong until it is repaired, also below 0, where a write was made twice or never.
     throttled_until : float or None
         Epoch seconds until which the vendor wants none of them.
     requests_per_minute : float or None
@@ -69,6 +76,12 @@ class ConnectionStates:
         """Read what is shared; nothing yet where no watch has begun."""
         found = self._client.get_item(TableName=self._table, Key=_key(vendor, connection), ConsistentRead=consistent)
         return _state(found.get("Item", {}))
+
+    def known(self) -> Iterator[tuple[str, str]]:
+        """Give every vendor and connection of which anything is kept."""
+        for key, _, _ in listed(self._client, self._table, ACTIVE_INDEX, ("active", CONNECTION), "nextPollAt"):
+            vendor, connection = key_parts(key)
+            yield vendor, connection
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
         """Count one more active watch, and give what is shared with it in."""
@@ -107,7 +120,7 @@ class ConnectionStates:
             if self._update(
                 watch.vendor,
                 watch.connection,
-                "SET runningTimes = :kinds, revision = :next ADD activeWatches :more",
+                "runningTimes = :kinds, revision = :next ADD activeWatches :more",
                 values,
                 "revision = :seen" if state.revision else "attribute_not_exists(revision) OR revision = :seen",
             ):
@@ -119,7 +132,7 @@ class ConnectionStates:
         self._update(
             watch.vendor,
             watch.connection,
-            "SET throttledUntil = :until",
+            "throttledUntil = :until",
             {":until": until},
             "attribute_not_exists(throttledUntil) OR throttledUntil < :until",
         )
@@ -127,7 +140,7 @@ class ConnectionStates:
     def limit_read(self, watch: Watch, per_minute: float | None) -> None:
         """Keep the limit that the connection's secret names, for watches that are yet to begin."""
         self._update(
-            watch.vendor, watch.connection, "SET requestsPerMinute = :limit", {":limit": per_minute}, condition=None
+            watch.vendor, watch.connection, "requestsPerMinute = :limit", {":limit": per_minute}, condition=None
         )
 
     def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
@@ -141,31 +154,30 @@ class ConnectionStates:
         return self._update(
             vendor,
             connection,
-            "SET activeWatches = :counted",
+            "activeWatches = :counted",
             {":counted": counted, ":seen": seen},
-            # One below zero, after an end that was counted twice, is seen as none.
-            "activeWatches = :seen" if seen else "attribute_not_exists(activeWatches) OR activeWatches <= :seen",
+            "activeWatches = :seen" if seen else "attribute_not_exists(activeWatches) OR activeWatches = :seen",
         )
 
     def _count(self, vendor: str, connection: str, more: int) -> ConnectionState:
         found = self._client.update_item(
             TableName=self._table,
             Key=_key(vendor, connection),
-            UpdateExpression="ADD activeWatches :more",
-            ExpressionAttributeValues={":more": attribute(more)},
+            UpdateExpression=f"SET {INDEXED} ADD activeWatches :more",
+            ExpressionAttributeValues={":more": attribute(more), **_attributes(IN_INDEX)},
             ReturnValues="ALL_NEW",
         )
         return _state(found["Attributes"])
 
     def _update(
-        self, vendor: str, connection: str, expression: str, values: Mapping[str, JSON], condition: str | None
+        self, vendor: str, connection: str, sets: str, values: Mapping[str, JSON], condition: str | None
     ) -> bool:
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(vendor, connection),
-                UpdateExpression=expression,
-                ExpressionAttributeValues={name: attribute(value) for name, value in values.items()},
+                UpdateExpression=f"SET {INDEXED}, {sets}",
+                ExpressionAttributeValues=_attributes({**values, **IN_INDEX}),
                 **({"ConditionExpression": condition} if condition else {}),  # type: ignore[arg-type]
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -177,11 +189,15 @@ def _key(vendor: str, connection: str) -> dict[str, Any]:
     return {"watchId": {"S": connection_key(vendor, connection)}}
 
 
+def _attributes(values: Mapping[str, JSON]) -> dict[str, Any]:
+    return {name: attribute(value) for name, value in values.items()}
+
+
 def _state(item: Mapping[str, Any]) -> ConnectionState:
     values = values_of(item)
     kinds: Mapping[str, Any] = values.get("runningTimes", {})
     return ConnectionState(
-        active_watches=max(0, int(values.get("activeWatches", 0))),
+        active_watches=int(values.get("activeWatches", 0)),
         throttled_until=_float(values.get("throttledUntil")),
         requests_per_minute=_float(values.get("requestsPerMinute")),
         running_times={kind: tuple(float(time) for time in times) for kind, times in kinds.items()},

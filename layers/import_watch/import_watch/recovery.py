@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
 from import_watch.connection_state import ConnectionStates
 from import_watch.endings import broken, stopped
 from import_watch.executions import Executions, ExecutionStatus
+from import_watch.items import Position
 from import_watch.lifecycle import passed_on
 from import_watch.model import JSON, Ending, key_parts
 from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch
@@ -23,7 +24,7 @@ from import_watch.publication import Publisher
 from import_watch.registration import Registrar
 from import_watch.succession import RESUME, executions_of, named_like, successor_name
 from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import Conflict, Position, Record, Watches
+from import_watch.watches import Conflict, Record, Watches
 
 MOST_TAKEOVERS = 3
 """Executions on end that may die without a single poll before a watch ends as broken."""
@@ -104,25 +105,30 @@ class Recovery:
         # Outcomes that cannot be published, because the topic is gone, must not keep watches from being recovered.
         half = time_left() / 2
         unpublished, untold = self._publish_overdue(now, lambda: time_left() > half, before.unpublished, done)
-        counted, active = Counter(before.counted if before.active else {}), None
+        # Read before the watches are counted: a watch that begins meanwhile changes it, and nothing is set then.
+        said: dict[tuple[str, ...], int] = {
+            key: self._states.get(*key, consistent=True).active_watches for key in self._states.known()
+        }
+        going_on: set[str] = set()
+        active = None
         for watch_id, due, position in self._watches.active(before.active):
             recovered = None
             if due <= now - self._overdue_seconds:
                 recovered = self._attempt(watch_id, now)
                 done[recovered] += 1
             if recovered not in ENDED:
-                counted[key_parts(watch_id)[:2]] += 1
+                going_on.add(watch_id)  # once, though one that polls meanwhile comes again
             if time_left() <= 0:
                 active = position
-                speak_of(None)
                 logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
                 break
         speak_of(None)
-        if active is None:
-            done["COUNTS_REPAIRED"] = self._repair(counted)
+        if active is None and before.active is None:
+            # Only a sweep that saw the whole index has counted: between two a watch polls, and moves past the other.
+            counted = Counter(key_parts(watch_id)[:2] for watch_id in going_on)
+            done["COUNTS_REPAIRED"] = self._repair(said, counted)
             self._measure_active(counted)
-            counted.clear()
-        self._positions.keep(SweepPosition(unpublished, active, counted))
+        self._positions.keep(SweepPosition(unpublished, active))
         measure({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: untold})
         return dict(done)
 
@@ -240,12 +246,13 @@ class Recovery:
         for vendor, watches in active.items():
             measure({Metric.ACTIVE_WATCHES: watches}, vendor=vendor)
 
-    def _repair(self, active: Counter[tuple[str, ...]]) -> int:
+    def _repair(self, said: Mapping[tuple[str, ...], int], counted: Counter[tuple[str, ...]]) -> int:
+        """Set the counts of active watches right; of a connection without any, too."""
         repaired = 0
-        for (vendor, connection), counted in active.items():
-            seen = self._states.get(vendor, connection, consistent=True).active_watches
-            if seen != counted and self._states.repair(vendor, connection, counted, seen):
-                logger.warning("a count of active watches was wrong", connection=connection, counted=counted, was=seen)
+        for vendor, connection in said.keys() | counted.keys():
+            seen, active = said.get((vendor, connection), 0), counted[vendor, connection]
+            if seen != active and self._states.repair(vendor, connection, active, seen):
+                logger.warning("a count of active watches was wrong", connection=connection, counted=active, was=seen)
                 repaired += 1
         return repaired
 

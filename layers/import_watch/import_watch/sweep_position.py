@@ -5,22 +5,17 @@ One item of the table. Sweeps that run at once may overwrite it: then a part is 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from import_watch.items import attribute, values_of
-from import_watch.model import connection_key, key_parts
-from import_watch.watches import Position
+from import_watch.items import Position
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEY = {"watchId": {"S": "sweep"}}
 """With one part only, it is no watch's and no connection's."""
-MOST_CONNECTIONS = 2_000
-"""Connections whose counts are kept between two sweeps: an item takes 400 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +26,10 @@ class SweepPosition:
     ----------
     unpublished, active : Position or None
         The last item that it saw in each index; None where it came to the end.
-    counted : Counter
-        Active watches that it counted so far, by vendor and connection.
     """
 
     unpublished: Position | None = None
     active: Position | None = None
-    counted: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
 
 class SweepPositions:
@@ -57,21 +49,16 @@ class SweepPositions:
     def get(self) -> SweepPosition:
         """Read where to go on."""
         item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
-        counted = values_of({"counted": item["counted"]})["counted"] if "counted" in item else {}
-        return SweepPosition(
-            _position(item.get("unpublished")),
-            _position(item.get("active")),
-            Counter({key_parts(key): int(count) for key, count in counted.items()}),
-        )
+        return SweepPosition(_position(item.get("afterUnpublished")), _position(item.get("afterActive")))
 
     def keep(self, position: SweepPosition) -> None:
         """Write where to go on."""
-        counted = {connection_key(*key): count for key, count in position.counted.most_common(MOST_CONNECTIONS)}
-        item = {**KEY, "counted": attribute(counted)}
+        item: dict[str, Any] = dict(KEY)
+        # `active` and `unpublished` are keys of the table's indexes: an item that has them as maps is refused.
         if position.unpublished is not None:
-            item["unpublished"] = {"M": position.unpublished}
+            item["afterUnpublished"] = {"M": position.unpublished}
         if position.active is not None:
-            item["active"] = {"M": position.active}
+            item["afterActive"] = {"M": position.active}
         self._client.put_item(TableName=self._table, Item=item)
 
 

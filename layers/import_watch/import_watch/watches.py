@@ -11,25 +11,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from import_watch.encoding import camel, from_json, to_json
-from import_watch.items import attribute, table_client, values_of
+from import_watch.items import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
 from import_watch.model import JSON, Ending, LogRecord, Start, Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ACTIVE_INDEX, UNPUBLISHED_INDEX = "active-by-next-poll", "unpublished-by-detection"
+UNPUBLISHED_INDEX = "unpublished-by-detection"
 ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
 """Values of `active` and `unpublished`: the one partition of each sparse index."""
 SCHEMA_VERSION = 1
 """Version of the item's shape, for whoever has to read one written by another release."""
 STATE_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch)))
 """What a write of the state sets or, where the state no longer has it, removes."""
-
-Position: TypeAlias = dict[str, Any]
-"""Where a look through an index left off, as DynamoDB names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,24 +205,7 @@ class Watches:
     def _listed(
         self, index: str, partition: tuple[str, str], order: str, position: Position | None
     ) -> Iterator[tuple[str, float, Position]]:
-        name, value = partition
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": f"{name} = :{name}",
-            "ExpressionAttributeValues": {f":{name}": {"S": value}},
-        }
-        start = position
-        while True:
-            if start:
-                query["ExclusiveStartKey"] = start
-            page = self._client.query(**query)
-            for item in page["Items"]:
-                key: Position = {part: dict(item[part]) for part in ("watchId", name, order)}
-                yield item["watchId"]["S"], float(item[order]["N"]), key
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return
+        return listed(self._client, self._table, index, partition, order, position)
 
     def _update(self, watch: Watch, values: dict[str, JSON], *, owner: int, polls: int | None = None) -> None:
         values.pop("watchId")

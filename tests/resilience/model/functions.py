@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, cast
 
 import import_watch.archiving
 import import_watch.poller
+import import_watch.publication
 import import_watch.recovery
+import import_watch.registration
 import publish_outcome.handler
 import pytest
 import recover_watches.handler
@@ -119,8 +121,8 @@ class Functions:
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
         patch.setattr(import_watch.poller, "_poller", lambda: poller)
         # A million runs have nothing to say to anybody.
-        for module in (import_watch.poller, import_watch.recovery):
-            patch.setattr(module, "count", lambda *_of: None)
+        for module in (import_watch.poller, import_watch.recovery, import_watch.publication, import_watch.registration):
+            patch.setattr(module, "measure", lambda *_of, **_more: None)
         patch.setattr(logging.getLogger(logger.service), "disabled", True)
         self._handlers: dict[str, Any] = {
             "register_watch": register_watch.handler.handler,

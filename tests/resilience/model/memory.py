@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from import_watch.connection_state import COMPLETED, MOST_KINDS, ConnectionState, ConnectionStates
 from import_watch.history import remembering
-from import_watch.model import Ending, LogRecord, Start, Watch, connection_key, kind_of
+from import_watch.items import Position
+from import_watch.model import Ending, LogRecord, Start, Watch, connection_key, key_parts, kind_of
 from import_watch.pacing import running_time
 from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import Conflict, Position, Record, Watches
+from import_watch.watches import Conflict, Record, Watches
 
 
 @dataclass
@@ -98,12 +99,17 @@ def _after(position: Position | None, times: Mapping[str, float]) -> Iterator[tu
 
 @dataclass
 class MemoryConnectionStates(ConnectionStates):
-    """What connections share; `items` has the counts as they are, which may be below zero."""
+    """What connections share."""
 
     items: dict[str, ConnectionState] = field(default_factory=dict)
 
     def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:  # noqa: ARG002
-        return _told(self._item(vendor, connection))
+        return self._item(vendor, connection)
+
+    def known(self) -> Iterator[tuple[str, str]]:
+        for key in sorted(self.items):
+            vendor, connection = key_parts(key)
+            yield vendor, connection
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
         self._add(vendor, connection, 1)
@@ -136,7 +142,7 @@ class MemoryConnectionStates(ConnectionStates):
 
     def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
         item = self._item(vendor, connection)
-        if max(0, item.active_watches) != seen:
+        if item.active_watches != seen:
             return False
         self._put(vendor, connection, replace(item, active_watches=counted))
         return True
@@ -150,10 +156,6 @@ class MemoryConnectionStates(ConnectionStates):
 
     def _put(self, vendor: str, connection: str, item: ConnectionState) -> None:
         self.items[connection_key(vendor, connection)] = item
-
-
-def _told(item: ConnectionState) -> ConnectionState:
-    return replace(item, active_watches=max(0, item.active_watches))
 
 
 @dataclass

@@ -103,7 +103,7 @@ class Services:
                 result = getattr(store, operation.method)(*arguments)
         except Exception as error:  # noqa: BLE001
             result = error
-        if operation.method in ("active", "unpublished"):
+        if operation.method in (*LISTINGS, "known"):
             result = list(result)
         return self._contents.of(dict(sorted(store.items.items()))), self._invocations.results.of(result)
 

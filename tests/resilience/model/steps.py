@@ -20,7 +20,7 @@ PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("positions", "get"), ("positi
 PRIVATE = PRIVATE_IF_EXACT | {
     ("vendor", "ask"),
     *(("watches", method) for method in (*LISTINGS, "record_log")),
-    *(("states", method) for method in ("get", "watch_began", "watch_withdrawn", "watch_ended", "repair")),
+    *(("states", method) for method in ("get", "known", "watch_began", "watch_withdrawn", "watch_ended", "repair")),
 }
 
 

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from import_watch.archiving import Archiving
 from import_watch.connection_state import ConnectionState, ConnectionStates
 from import_watch.executions import Executions, ExecutionStatus
+from import_watch.items import Position
 from import_watch.log_archive import Archived, LogArchive
 from import_watch.model import JSON, Ending, LogRecord, LogStatus, Start, Watch
 from import_watch.notifications import Topic
 from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import Position, Record, Watches
+from import_watch.watches import Record, Watches
 
-READS = frozenset({"get", "active", "unpublished", "status", "input", "ask"})
+READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "ask"})
 """Methods that change nothing that is ours."""
 
 
@@ -108,6 +109,9 @@ class TapedConnectionStates(ConnectionStates):
     def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:  # noqa: ARG002
         found: ConnectionState = self._tape.perform("states", "get", vendor, connection)
         return found
+
+    def known(self) -> Iterator[tuple[str, str]]:
+        yield from self._tape.perform("states", "known")
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
         found: ConnectionState = self._tape.perform("states", "watch_began", vendor, connection)
