@@ -14,6 +14,7 @@ from local.stack import LocalStack
 from local.waiting import wait_until
 from tests.integration.observer import Observer
 
+pytestmark = pytest.mark.xdist_group("stack")
 FUNCTIONS = ("register-watch", "poll-voyado", "publish-outcome")
 
 
