@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test up down watch redrive replay bench dashboard audit build deploy lock format
+.PHONY: help demo test storm up down watch redrive replay bench dashboard audit build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ test: .venv/installed .venv/sam/installed .venv/aws/installed .venv/checks/insta
 	@PATH="$$PWD/$(BIN):$$PATH" tests/static/validate_definition.sh
 	$(BIN)/pytest -n 2 --dist loadgroup
 	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
+
+storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports through a storm of faults, ending with a table
+	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m tests.resilience $(or $(N),300) $(or $(SEED),1) $(if $(KEEP),--keep $(KEEP))
 
 up: .venv/installed ## the local stack, left running: writes .local/stack.json
 	@$(LOCAL) up

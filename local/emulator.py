@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,19 @@ from local.waiting import wait_until
 REGION = "eu-west-1"
 READY_SECONDS = 60
 TETHERED = Path(__file__).with_name("tethered_emulator.py")
+SERVICES_OF_A_STACK = (
+    "cloudformation",
+    "cloudwatch_logs",
+    "dynamodb",
+    "eventbridge",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "stepfunctions",
+)
+"""What must be written down before the emulator may be killed: it writes a file a service, one after the other."""
 WORKERS = 40
 """Function workers at once; each takes about 30 MB while it is busy."""
 ROOT_KEY = "test"
@@ -42,6 +56,8 @@ class Emulator:
     enforces_policies : bool
         Whether it refuses what the policies of roles, buckets, topics and queues do not allow. It speaks TLS then,
         since those of the template refuse whatever comes without; that takes `openssl` on the machine.
+    keeps_state : bool
+        Whether it can be restarted: what it holds is written down when it is asked to end, and read back.
     """
 
     def __init__(
@@ -51,11 +67,13 @@ class Emulator:
         environment: Mapping[str, str] | None = None,
         *,
         enforces_policies: bool = False,
+        keeps_state: bool = False,
     ) -> None:
         self.port = free_port()
         self.endpoint_url = f"{'https' if enforces_policies else 'http'}://127.0.0.1:{self.port}"
         self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
         self.certificate = self._scratch / "ministack-tls" / "server.crt" if enforces_policies else None
+        self._state_folder = self._scratch / "state"
         self._log_path = (folder or self._scratch) / "emulator.log"
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
@@ -68,9 +86,10 @@ class Emulator:
             "SFN_WAIT_SCALE": str(wait_scale),
             "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS),
             "TMPDIR": str(self._scratch),
-            "STATE_DIR": str(self._scratch / "state"),
+            "STATE_DIR": str(self._state_folder),
             "S3_DATA_DIR": str(self._scratch / "s3"),
             **({"AUTH": "true", "USE_SSL": "1"} if enforces_policies else {}),
+            **({"PERSIST_STATE": "1", "S3_PERSIST": "1"} if keeps_state else {}),
             **(environment or {}),
         }
         self._log: IO[bytes] | None = None
@@ -90,7 +109,7 @@ class Emulator:
             If it does not answer in time; the message ends with its last words.
         """
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        self._log = self._log_path.open("wb")
+        self._log = self._log_path.open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(TETHERED)],
             env=self._environment,
@@ -107,17 +126,42 @@ class Emulator:
             self.stop()
             raise TimeoutError(f"{error}; its log ends with:\n{words}") from None
 
+    def restart(self) -> None:
+        """Have the emulator write down what it holds, end it with the function workers it has, and start it again.
+
+        Executions that run come back FAILED (`States.ServiceRestart`), and no event tells of it.
+
+        Raises
+        ------
+        TimeoutError
+            If it does not write it down, or does not answer again, in time.
+        """
+        if self._process is None:
+            raise RuntimeError("the emulator does not run")
+        process, asked_at = self._process, time.time()
+        process.terminate()
+
+        def has_saved() -> bool:
+            # A file that is whole takes the place of the one before.
+            files = (self._state_folder / f"{service}.json" for service in SERVICES_OF_A_STACK)
+            return all(file.exists() and file.stat().st_mtime >= asked_at for file in files)
+
+        wait_until(has_saved, READY_SECONDS, "the emulator writes down what it holds")
+        # Left alone it would wait for its function workers, which can only do harm from here on.
+        family = [psutil.Process(process.pid), *_children(process.pid)] if process.poll() is None else []
+        for member in family:
+            _signal(member, "kill")
+        process.wait(timeout=READY_SECONDS)
+        psutil.wait_procs(family[1:], timeout=READY_SECONDS)
+        self._close()
+        self.start()
+
     def stop(self) -> None:
         """End the emulator and every process it started, and remove what it left behind."""
         if self._process is not None:
             end_process_tree(self._process.pid)
             self._process.wait(timeout=10)
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            self._process = None
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        self._close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def client(self, service: str) -> Any:
@@ -130,6 +174,14 @@ class Emulator:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _close(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
@@ -175,6 +227,13 @@ def end_process_tree(pid: int, patience: float = 5.0) -> None:
     for process in alive:
         _signal(process, "kill")
     psutil.wait_procs(alive, timeout=patience)
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _signal(process: psutil.Process, verb: str) -> None:

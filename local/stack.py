@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from local.clock import Clock
 from local.deployment import STACK_NAME, deploy
 from local.emulator import REGION, Emulator
 from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
@@ -34,8 +35,13 @@ class LocalStack:
         Further settings of the emulator.
     deployer : callable
         Creates the stack on the emulator with the parameters, and gives its outputs.
+    clock : Clock, optional
+        What the time is to the functions and the simulators: with one that runs at `1 / wait_scale` times the speed,
+        a wait takes as long as it says. Else the machine's.
     enforces_policies : bool
         Whether the emulator refuses what no policy allows, as AWS does.
+    keeps_state : bool
+        Whether the emulator can be restarted.
     """
 
     def __init__(
@@ -46,10 +52,19 @@ class LocalStack:
         log_folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
         deployer: Callable[[Emulator, Mapping[str, str] | None], dict[str, str]] = deploy,
+        clock: Clock | None = None,
         *,
         enforces_policies: bool = False,
+        keeps_state: bool = False,
     ) -> None:
-        self.emulator = Emulator(wait_scale, log_folder, environment, enforces_policies=enforces_policies)
+        self._clock_setting = clock.environment() if clock else {}
+        self.emulator = Emulator(
+            wait_scale,
+            log_folder,
+            {**self._clock_setting, **(environment or {})},
+            enforces_policies=enforces_policies,
+            keeps_state=keeps_state,
+        )
         self.simulators: dict[str, SimulatorProcess] = {}
         self.outputs: dict[str, str] = {}
         self.outcomes_queue_url = ""
@@ -62,7 +77,7 @@ class LocalStack:
         with ExitStack() as opening:
             opening.enter_context(self.emulator)
             for vendor in self._vendors:
-                self.simulators[vendor] = opening.enter_context(SimulatorProcess(vendor))
+                self.simulators[vendor] = opening.enter_context(SimulatorProcess(vendor, self._clock_setting))
             self.outputs = self._deploy(self.emulator, self._parameters)
             self.outcomes_queue_url = self._subscribe()
             self._connect()

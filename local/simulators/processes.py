@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -24,12 +25,15 @@ class SimulatorProcess:
     Parameters
     ----------
     vendor : str
+    environment : mapping of str to str, optional
+        Added to the environment of the process.
     """
 
-    def __init__(self, vendor: str) -> None:
+    def __init__(self, vendor: str, environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "local.simulators.server", vendor],
             cwd=ROOT,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -50,6 +54,11 @@ class SimulatorProcess:
         """Give the epoch seconds at which an import was polled."""
         times: list[float] = self._control("GET", import_id)["polledAt"]
         return times
+
+    def faults(self, import_id: str) -> int:
+        """Give how often a fault was the answer."""
+        faults: int = self._control("GET", import_id)["faults"]
+        return faults
 
     def stop(self) -> None:
         """End the process by closing its standard input."""

@@ -2,7 +2,8 @@
 
 A script is a list of steps. A step lasts for `seconds`, or for a number of `polls`; the last one lasts for ever.
 Its clock starts with the first poll. What else a step holds is the vendor's (`status`, `progress`, `log`, …), or a
-`fault`: an HTTP answer that says nothing of the import, or a connection that is cut.
+`fault`: an HTTP answer that says nothing of the import, or a connection that is cut; or `unknown`, where the vendor
+does not know the import.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ class Moment:
 
 @dataclass(slots=True)
 class Import:
-    """One scripted import, and when it was asked for."""
+    """One scripted import, when it was asked for, and how often a fault was the answer."""
 
     steps: list[Step]
     polled_at: list[float] = field(default_factory=list)
+    faults: int = 0
     _step: int = 0
     _step_began_at: float = 0.0
     _polls_in_step: int = 0
@@ -62,6 +64,7 @@ class Import:
             self._step += 1
             self._polls_in_step = 0
         self._polls_in_step += 1
+        self.faults += "fault" in self._current
         share = (now - self._step_began_at) / self._current["seconds"] if self._is_timed else 1.0
         return Moment(self._current, min(1.0, share), self._step_began_at, self.polled_at[0])
 

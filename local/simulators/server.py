@@ -4,7 +4,8 @@
 
 prints its port as a line of JSON and serves until its standard input is closed, so that it never outlives the
 process that started it. `PUT /_simulator/imports/{id}` with `{"steps": […]}` scripts an import,
-`GET /_simulator/imports/{id}` tells when it was polled.
+`GET /_simulator/imports/{id}` tells when it was polled, and how often a fault was the
+answer.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ class SimulatorServer(ThreadingHTTPServer):
         self.imports: dict[str, Import] = {}
         self.lock = threading.Lock()
 
+    def handle_error(self, *args: Any) -> None:
+        """Keep quiet: a client that has gone while it was kept waiting is what a fault is for."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -84,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             scripted = self.server.imports.get(import_id)
             moment = scripted.poll(now) if scripted else None
-        if moment is None:
+        if moment is None or moment.step.get("unknown"):
             self._send(self.server.simulator.unknown(import_id))
         elif "fault" in moment.step:
             self._fail(moment.step["fault"])
@@ -98,7 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.imports[import_id] = Import(steps)
                 return Response(200, {"steps": len(steps)})
             scripted = self.server.imports.get(import_id)
-            return Response(200, {"polledAt": scripted.polled_at if scripted else []})
+            if scripted is None:
+                return Response(200, {"polledAt": [], "faults": 0})
+            return Response(200, {"polledAt": scripted.polled_at, "faults": scripted.faults})
 
     def _send(self, response: Response) -> None:
         body = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()

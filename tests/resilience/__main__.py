@@ -1,0 +1,38 @@
+"""Runs one storm and prints its table: `python -m tests.resilience N SEED`; exit status 0 only if all was right."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.resilience.storm import Storm
+from tests.resilience.verdict import Verdict, judge
+
+
+def weather(count: int, seed: int, folder: Path | None) -> Verdict:
+    """Run a storm, telling on standard error how far it is, and judge it."""
+    storm = Storm(count, seed, lambda line: print(line, file=sys.stderr, flush=True), folder)
+    return judge(storm.plan, storm.run(), storm.clock)
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
+    parser.add_argument("count", type=int, help="imports")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--keep", type=Path, help="folder for logs, items and histories, to look into what went wrong")
+    asked = parser.parse_args()
+    if asked.keep:
+        asked.keep.mkdir(parents=True, exist_ok=True)
+    verdict = weather(asked.count, asked.seed, asked.keep)
+    print(verdict.text)
+    if not verdict.wrong:
+        return 0
+    print(f"\n{len(verdict.wrong)} wrong:", *verdict.wrong, sep="\n  ")
+    print(f"\nIt is repeated by: make storm N={asked.count} SEED={asked.seed}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What is left when a storm is over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from local.outcomes import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """An execution that was stopped: `generation` is the one in which it owned its watch when that was asked."""
+
+    import_id: str
+    execution: str
+    generation: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LastState:
+    """The state that an execution was in when it was stopped, and whether an outcome awaited its log then."""
+
+    name: str
+    awaits_log: bool
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """What is seen when the storm is over.
+
+    Parameters
+    ----------
+    messages : dict of str to list of Message
+        What the subscriber got, by watch.
+    items : dict of str to dict
+        The table.
+    polled_at : dict of str to list of float
+        When the vendor was asked, by import, on the stack's clock.
+    published : dict of str to list of float
+        When SNS took an outcome, by import, on the machine's clock.
+    stops : list of Stop
+    last_states : dict of str to LastState
+        Where each stopped execution was, by its ARN.
+    restarts : list of tuple of float and list of str
+        When the emulator was asked to end (machine's clock), and the imports that were under way.
+    recovered : dict of str to int
+        What `recover_watches` says it did.
+    handed_over : int
+    struck : Counter
+        Faults injected on our side, by kind.
+    spells : Counter
+        Whiles in which a service failed, by name.
+    vendor_faults : dict of str to int
+        Polls that the vendor answered with a fault, by import.
+    kept : dict of str to str
+        All the text in which no secret may be, by where it was found.
+    seconds : float
+        How long it took, on the machine's clock.
+    """
+
+    messages: dict[str, list[Message]]
+    items: dict[str, dict[str, Any]]
+    polled_at: dict[str, list[float]]
+    published: dict[str, list[float]]
+    stops: list[Stop]
+    last_states: dict[str, LastState]
+    restarts: list[tuple[float, list[str]]]
+    recovered: dict[str, int]
+    handed_over: int
+    struck: Counter[str]
+    spells: Counter[str]
+    vendor_faults: dict[str, int]
+    kept: dict[str, str]
+    seconds: float
+    unsettled: str = ""
+    executions: int = 0

@@ -1,0 +1,214 @@
+"""What the imports of the storm go through at their vendors, and the outcome that each must have. Pure.
+
+Times are seconds of the stack's clock. A *patient* script is one whose outcome is that our patience ran out: no other
+import may end so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from local.scenarios import EGAIN_LOG
+from local.simulators import document360, egain, voyado
+from local.simulators.script import Step
+
+PATIENCE = 420
+"""Seconds for which every kind of trouble is borne. Failed polls on end come 30, 90, 210 and 450 s after the first."""
+LATE = "starts after its start event"
+TIMEOUT = 150
+"""Seconds of the watches that are to time out."""
+
+Steps: TypeAlias = tuple[Step, ...]
+
+WAITING: dict[str, Step] = {
+    "document360": {"status": "Queued"},
+    "egain": {"status": "Scheduled", "startsIn": 15, "total": 0},
+    "voyado": {"status": "WAITING"},
+}
+RUNNING: dict[str, Step] = {
+    "document360": {"status": "InProgress"},
+    "egain": {"status": "In Progress", "fields": EGAIN_LOG},
+    "voyado": {"status": "IN_PROGRESS"},
+}
+SUCCEEDED: dict[str, Step] = {
+    "document360": {"status": "Completed", "log": {"articles": 9, "messages": []}},
+    "egain": {
+        "status": "Successful",
+        "total": 400,
+        "fields": {**EGAIN_LOG, "results": {"successful": 400, "warnings": 0, "errors": 0}},
+    },
+    "voyado": {"status": "SUCCESS"},
+}
+FAILED: dict[str, Step] = {
+    "document360": {"status": "Error", "errors": ["The archive holds no project file."], "log": {"messages": []}},
+    "egain": {"status": "Failed", "total": 400, "processed": 100, "fields": {**EGAIN_LOG, "error": "No database"}},
+    "voyado": {"status": "FAILURE", "message": "The feed is not well formed."},
+}
+CANCELLED: dict[str, Step] = {
+    "egain": {"status": "Cancelled", "total": 400, "processed": 100, "fields": EGAIN_LOG},
+    "voyado": {"status": "ABORTED", "message": "Aborted by an operator."},
+}
+REASON_OF_FAILED = {
+    "document360": "The archive holds no project file.",
+    "egain": "No database",
+    "voyado": "The feed is not well formed.",
+}
+PARTIAL: dict[str, Step] = {
+    "document360": {**SUCCEEDED["document360"], "errors": ["3 articles could not be imported."]},
+    "egain": {
+        "status": "Successful",
+        "total": 400,
+        "fields": {**EGAIN_LOG, "results": {"successful": 395, "warnings": 0, "errors": 5}},
+    },
+}
+NO_LOG: Step = {"status": "Completed", "log": None, "errors": ["Element 'ImportLog' not found."]}
+NOT_KNOWN: Step = {"unknown": True}
+RESET: Step = {"fault": {"reset": True}}
+AWAY: Step = {"fault": {"status": 503, "body": "The service is busy"}}
+CREDENTIALS = {"document360": document360.API_TOKEN, "egain": egain.CLIENT_SECRET, "voyado": voyado.API_KEY}
+
+
+def rubbish(vendor: str) -> tuple[Step, ...]:
+    """Give answers that say nothing of an import; some say our credentials back, which must get nowhere."""
+    page = f"<html><body>Sign in as {CREDENTIALS[vendor]}</body></html>"
+    return (
+        {"fault": {"status": 200, "body": page}},
+        {"fault": {"status": 500, "body": f"stack trace: {CREDENTIALS[vendor]}"}},
+        {"fault": {"status": 200, "body": '{"status": ['}},
+        {"fault": {"status": 200, "body": '{"status": {"a": [1, null]}, "success": "perhaps"}'}},
+        {"fault": {"status": 502, "body": "\x00\x01\x02"}},
+    )
+
+
+HANGING: Step = {"fault": {"hang": 11, "status": 503, "body": ""}}
+"""One second longer than a read of the vendor client waits, on the machine's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The outcome that a script must lead to; `reason` as the notification has it."""
+
+    outcome: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One import's way.
+
+    Parameters
+    ----------
+    kind : str
+        For the table.
+    steps : tuple of Step
+    expected : Expected
+    patient : bool
+        Whether it ends because our patience runs out.
+    timeout_seconds : int or None
+        For the start event.
+    """
+
+    kind: str
+    steps: Steps
+    expected: Expected
+    patient: bool = False
+    timeout_seconds: int | None = None
+
+
+def _polls(step: Step, polls: int) -> Step:
+    return {"polls": polls, **step}
+
+
+def _running(vendor: str, random: Random) -> Step:
+    return _polls(RUNNING[vendor], random.randint(2, 7))
+
+
+def _ends(kind: str, last: dict[str, Step], outcome: str) -> Callable[[str, Random], Script]:
+    def make(vendor: str, random: Random) -> Script:
+        reason = REASON_OF_FAILED[vendor] if outcome == "FAILED" else None
+        steps = (_polls(WAITING[vendor], random.randint(1, 2)), _running(vendor, random), last[vendor])
+        return Script(kind, steps, Expected(outcome, reason))
+
+    return make
+
+
+def _trouble(kind: str, trouble: Callable[[str, Random], Steps]) -> Callable[[str, Random], Script]:
+    """Give an import that runs, meets trouble that is borne, runs on and succeeds."""
+
+    def make(vendor: str, random: Random) -> Script:
+        steps = (_running(vendor, random), *trouble(vendor, random), _running(vendor, random), SUCCEEDED[vendor])
+        return Script(kind, steps, Expected("SUCCEEDED"))
+
+    return make
+
+
+def _throttled(_vendor: str, random: Random) -> Steps:
+    hints: tuple[dict[str, str], ...] = ({}, {"Retry-After": "20"}, {"X-RateLimit-Reset": "15"})
+    headers = random.choice(hints)
+    return ({"polls": random.randint(1, 2), "fault": {"status": 429, "headers": headers, "body": "Too many requests"}},)
+
+
+def _away_in_two_spells(vendor: str, _random: Random) -> Script:
+    """Give an import whose vendor is away twice, with one good answer in between that starts the count anew."""
+    spell = {"polls": 3, **AWAY}
+    steps = (RUNNING[vendor], spell, RUNNING[vendor], spell, RUNNING[vendor], SUCCEEDED[vendor])
+    return Script("is away twice", steps, Expected("SUCCEEDED"))
+
+
+def _late(vendor: str, random: Random) -> Script:
+    steps = (_polls(NOT_KNOWN, random.randint(1, 3)), _running(vendor, random), SUCCEEDED[vendor])
+    return Script(LATE, steps, Expected("SUCCEEDED"))
+
+
+def _without_log(_vendor: str, random: Random) -> Script:
+    return Script("has no log", (_running("document360", random), NO_LOG), Expected("SUCCEEDED"))
+
+
+def _unending(kind: str, last: Callable[[str], Steps], reason: str) -> Callable[[str, Random], Script]:
+    def make(vendor: str, random: Random) -> Script:
+        return Script(kind, (_running(vendor, random), *last(vendor)), Expected("UNKNOWN", reason), patient=True)
+
+    return make
+
+
+def _never(_vendor: str, _random: Random) -> Script:
+    return Script("never exists", (NOT_KNOWN,), Expected("UNKNOWN", "NOT_FOUND"), patient=True)
+
+
+def _timed_out(vendor: str, _random: Random) -> Script:
+    expected = Expected("UNKNOWN", "TIMED_OUT")
+    return Script("runs for ever", (RUNNING[vendor],), expected, patient=True, timeout_seconds=TIMEOUT)
+
+
+MAKERS: tuple[tuple[Callable[[str, Random], Script], tuple[str, ...]], ...] = (
+    (_ends("succeeds", SUCCEEDED, "SUCCEEDED"), tuple(SUCCEEDED)),
+    (_ends("fails", FAILED, "FAILED"), tuple(FAILED)),
+    (_ends("is cancelled", CANCELLED, "CANCELLED"), tuple(CANCELLED)),
+    (_ends("completes with errors", PARTIAL, "PARTIAL"), tuple(PARTIAL)),
+    (_trouble("is reset", lambda _vendor, random: ({"polls": random.randint(1, 3), **RESET},)), tuple(RUNNING)),
+    (_trouble("gets rubbish", lambda vendor, random: tuple(random.sample(rubbish(vendor), 2))), tuple(RUNNING)),
+    (_trouble("is throttled", _throttled), tuple(RUNNING)),
+    (_trouble("hangs", lambda _vendor, _random: (HANGING,)), tuple(RUNNING)),
+    (_trouble("has a strange status", lambda _vendor, _random: ({"polls": 2, "status": "Paused"},)), tuple(RUNNING)),
+    (_late, tuple(RUNNING)),
+    (_away_in_two_spells, tuple(RUNNING)),
+    (_without_log, ("document360",)),
+    # Away for longer than is borne; comes back when nobody watches any more.
+    (
+        _unending(
+            "is away for too long", lambda v: ({"seconds": 10 * PATIENCE, **AWAY}, SUCCEEDED[v]), "VENDOR_UNAVAILABLE"
+        ),
+        tuple(RUNNING),
+    ),
+    (_unending("gets rubbish for ever", lambda v: (rubbish(v)[0],), "UNREADABLE_ANSWER"), tuple(RUNNING)),
+    (
+        _unending("has a strange status for ever", lambda _v: ({"status": "Paused"},), "UNRECOGNISED_STATUS"),
+        tuple(RUNNING),
+    ),
+    (_never, tuple(RUNNING)),
+    (_timed_out, tuple(RUNNING)),
+)
+"""Every kind of script, and the vendors that it can be played at."""

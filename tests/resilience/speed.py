@@ -1,0 +1,37 @@
+"""How fast a clock the machine can keep up with just now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from local.emulator import REGION
+from local.paths import ROOT
+
+FASTEST, SLOWEST = 20.0, 2.0
+"""The stack's seconds in one of the machine's: the fastest on a machine that has two cores for the storm."""
+COLD_START_SECONDS = 1.0
+"""The machine's seconds in which such a machine, and no slower one, imports at once what two functions import."""
+PATIENCE_SECONDS = 150
+"""After which starting a function is given up."""
+
+
+def bearable_speed() -> float:
+    """Give a speed that the machine can keep up with, by how long it takes it just now to start two functions at once.
+
+    Patience is counted in seconds of the stack's clock. On a machine that is busy with other things a fast clock would
+    have it run out where no script says so.
+    """
+    imports = "import import_watch.poller, import_watch.http, import_watch.storage as storage; storage.watches()"
+    environment = {
+        "PYTHONPATH": str(ROOT / "layers" / "import_watch"),
+        "AWS_DEFAULT_REGION": REGION,
+        "TABLE_NAME": "none",
+        "RETENTION_DAYS": "1",
+    }
+    began = time.monotonic()
+    for process in [subprocess.Popen([sys.executable, "-c", imports], env=environment) for _ in range(2)]:
+        if process.wait(timeout=PATIENCE_SECONDS):
+            raise RuntimeError("what a function imports cannot be imported")
+    return min(FASTEST, max(SLOWEST, FASTEST * COLD_START_SECONDS / (time.monotonic() - began)))

@@ -1,0 +1,68 @@
+"""Lets the whiles come and go in which a service fails, or a vendor refuses connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from random import Random
+
+from local.emulator import free_port
+from tests.resilience.plan import CONNECTIONS, Spell
+from tests.resilience.weather import Weather
+
+
+class Spells:
+    """Lets the spells of a plan come and go.
+
+    Parameters
+    ----------
+    spells : sequence of Spell
+    weather : Weather
+    random : Random
+        Chooses whose vendor refuses.
+    connect : callable
+        Stores the secret of a vendor's connection, leading to a base URL, or to the vendor where that is None.
+    """
+
+    def __init__(
+        self,
+        spells: Sequence[Spell],
+        weather: Weather,
+        random: Random,
+        connect: Callable[[str, str, str | None], None],
+    ) -> None:
+        self._coming = cycle(spells)
+        self._weather = weather
+        self._random = random
+        self._connect = connect
+        self._now: Spell | None = None
+        self._next = next(self._coming)
+        self._changes_at = time.time() + self._next.before
+        self._refusing: tuple[str, str] | None = None
+
+    def go_on(self) -> None:
+        """Have the next spell begin, or the present one end, if it is time."""
+        if time.time() < self._changes_at:
+            return
+        if self._now is not None:
+            self.end()
+            return
+        self._now = self._next
+        self._changes_at = time.time() + self._now.seconds
+        self._weather.spells[self._now.name] += 1
+        if self._now.operations:
+            self._weather.change(self._now)
+        else:
+            troubled = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
+            self._refusing = self._random.choice(troubled)
+            self._connect(*self._refusing, f"http://127.0.0.1:{free_port()}")
+
+    def end(self) -> None:
+        """Have the present spell end."""
+        self._weather.change(None)
+        if self._refusing is not None:
+            self._connect(*self._refusing, None)
+            self._refusing = None
+        self._now, self._next = None, next(self._coming)
+        self._changes_at = time.time() + self._next.before

@@ -1,0 +1,409 @@
+"""Drives many imports through a storm of faults on the emulator, and looks at what is left when it is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from threading import Lock
+from typing import Any
+
+import psutil
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.clock import Clock
+from local.outcomes import Message, receive
+from local.stack import VENDORS, LocalStack, connection_fields
+from local.waiting import wait_until
+from tests.resilience.aftermath import Aftermath, LastState, Stop
+from tests.resilience.plan import CONNECTIONS, Plan, PlannedImport, Signal, limit_of, make_plan
+from tests.resilience.proxy import FaultProxy
+from tests.resilience.scripts import LATE, PATIENCE
+from tests.resilience.speed import bearable_speed
+from tests.resilience.spells import Spells
+from tests.resilience.weather import Weather
+
+HAND_OVER_POLLS = 3
+OVERDUE_SECONDS = 10
+PARAMETERS = {
+    "NotFoundSeconds": str(PATIENCE),
+    "UnrecognisedSeconds": str(PATIENCE),
+    "FailingSeconds": str(PATIENCE),
+    "HandOverPolls": str(HAND_OVER_POLLS),
+    "OverdueSeconds": str(OVERDUE_SECONDS),
+    # Waits that grow with the age of an import would have the storm last, and show nothing more.
+    "Policies": "; ".join(f"{vendor}: ceiling=15" for vendor in VENDORS),
+}
+WORKERS = 200
+"""Function workers at once: AWS throttles with an error that is retried for long, the emulator with one that is not."""
+IN_FLIGHT = 12
+"""Imports under way at once, besides those that wait for our patience to run out."""
+PATIENT_IN_FLIGHT = 12
+SWEEP_SECONDS = 2.0
+"""The machine's seconds from one sweep to the next."""
+SWEEPS_AT_ONCE = 2
+STUCK_SECONDS = 150.0
+"""The machine's seconds without an outcome after which the storm is given up."""
+SETTLE_SECONDS = 120.0
+RECOVER = "import-watch-recover-watches"
+
+
+class Storm:
+    """One storm.
+
+    Parameters
+    ----------
+    count, seed : int
+    say : callable
+        Is told how far it is.
+    folder : Path, optional
+        Where the emulator's log, the functions' logs, the table and the histories are left, for whoever has to find
+        out what went wrong.
+    """
+
+    def __init__(
+        self, count: int, seed: int, say: Callable[[str], None] = lambda _line: None, folder: Path | None = None
+    ) -> None:
+        self.plan: Plan = make_plan(count, seed)
+        self.clock = Clock(bearable_speed())
+        self._random = Random(seed)
+        self._weather = Weather(seed)
+        self._began = time.time()
+        self._tell = say
+        self._folder = folder
+        self._by_id = {one.import_id: one for one in self.plan.imports}
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
+        self._messages: dict[str, list[Message]] = {}
+        self._started: list[PlannedImport] = []
+        self._told: set[str] = set()
+        self._sweepers = ThreadPoolExecutor(SWEEPS_AT_ONCE)
+        self._sweeps: list[Future[bool]] = []
+        self._stops: list[Stop] = []
+        self._restarts: list[tuple[float, list[str]]] = []
+
+    def run(self) -> Aftermath:
+        """Go through the storm and give what is seen afterwards.
+
+        An `unsettled` aftermath says what was waited for in vain.
+        """
+        self._began = time.time()
+        with FaultProxy(self._weather.decide, self._weather.tell) as proxy:
+            environment = {"AWS_ENDPOINT_URL": proxy.url, "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS)}
+            with LocalStack(
+                1 / self.clock.speed,
+                parameters=PARAMETERS,
+                log_folder=self._folder,
+                environment=environment,
+                clock=self.clock,
+                keeps_state=True,
+            ) as self._stack:
+                self._say(f"the stack is up; its clock is {self.clock.speed:.1f} times the machine's")
+                proxy.upstream_port = self._stack.emulator.port
+                self._proxy_port = proxy.server_port
+                self._connect_all()
+                unsettled = ""
+                try:
+                    self._rage()
+                    self._settle()
+                except TimeoutError as error:
+                    unsettled = str(error)
+                self._sweepers.shutdown()
+                return self._aftermath(time.time() - self._began, unsettled)
+
+    def _say(self, what: str) -> None:
+        self._tell(f"{time.time() - self._began:4.0f} s  {what}")
+
+    # ------------------------------------------------------------------ the storm
+
+    def _rage(self) -> None:
+        waiting = list(self.plan.imports)
+        restarts = list(self.plan.restarts)
+        spells = Spells(self.plan.spells, self._weather, self._random, self._connect)
+        kills = cycle(self.plan.worker_kills)
+        next_sweep = next_kill = last_told = time.time()
+        while len(self._told) < len(self._by_id):
+            now = time.time()
+            if self._collect():
+                last_told = now
+                self._say(f"{len(self._told)} of {len(self._by_id)} told, {len(self._started)} started")
+            if now - last_told > STUCK_SECONDS:
+                missing = [one.watch_id for one in self._started if one.watch_id not in self._told]
+                raise TimeoutError(f"no outcome for {STUCK_SECONDS:g} s; missing: {', '.join(missing)}")
+            self._start_more(waiting)
+            for import_id, asked in self._weather.due_signals():
+                self._signal(self._by_id[import_id], asked)
+            if now >= next_sweep and self._sweep():
+                next_sweep = now + SWEEP_SECONDS
+            if now >= next_kill:
+                self._kill_a_worker()
+                next_kill = now + next(kills)
+            if restarts and len(self._told) >= restarts[0]:
+                restarts.pop(0)
+                self._restart()
+                last_told = time.time()
+            spells.go_on()
+            time.sleep(0.03)
+        spells.end()
+        self._weather.calm()
+
+    def _start_more(self, waiting: list[PlannedImport]) -> None:
+        under_way = [one for one in self._started if one.watch_id not in self._told]
+        patient = sum(one.script.patient for one in under_way)
+        others = len(under_way) - patient
+        while waiting:
+            one = waiting[0]
+            if (patient if one.script.patient else others) >= (PATIENT_IN_FLIGHT if one.script.patient else IN_FLIGHT):
+                return
+            waiting.pop(0)
+            self._weather.expect(one)
+            self._stack.simulators[one.vendor].script(one.import_id, one.script.steps)
+            self._stack.start_import(one.start, one.times)
+            if one.times > 1:
+                self._weather.count("start event sent twice at once")
+            if one.script.kind == LATE:
+                self._weather.count("start event before the import exists")
+            self._started.append(one)
+            if one.script.patient:
+                patient += 1
+            else:
+                others += 1
+
+    def _signal(self, one: PlannedImport, asked: Signal) -> None:
+        if asked.what == "duplicate":
+            self._stack.start_import(one.start)
+            self._weather.count("start event sent again in mid-run")
+            return
+        item = self._item(one.watch_id)
+        if "ending" in item:
+            return
+        stepfunctions = self._client("stepfunctions")
+        try:
+            stepfunctions.stop_execution(executionArn=item["execution"])
+        except ClientError:
+            # It ended by itself, or hands over to one that has not started: nobody was stopped.
+            return
+        self._weather.count("execution stopped (StopExecution)")
+        self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.time()))
+
+    def _sweep(self) -> bool:
+        """Have recover_watches sweep, unless so many sweeps are under way already."""
+        if len(self._sweeps) >= SWEEPS_AT_ONCE and not all(sweep.done() for sweep in self._sweeps):
+            return False
+        self._sweeps = [sweep for sweep in self._sweeps if not sweep.done()]
+        self._sweeps.append(self._sweepers.submit(self._recovers, {}))
+        return True
+
+    def _kill_a_worker(self) -> None:
+        # One that speaks to AWS: in the emulator, one that dies while it starts takes all of its function's with it.
+        connections = psutil.net_connections("tcp4")
+        pids = {one.pid for one in connections if one.raddr and one.raddr.port == self._proxy_port and one.pid}
+        if workers := sorted(pids - {os.getpid()}):
+            os.kill(self._random.choice(workers), signal.SIGKILL)
+            self._weather.count("function worker killed at any moment (SIGKILL)")
+
+    def _restart(self) -> None:
+        running = list(self._executions("RUNNING"))
+        under_way = [one.import_id for one in self._started if one.import_id not in self._weather.published]
+        began = time.time()
+        self._stack.emulator.restart()
+        self._restarts.append((began, under_way))
+        self._weather.count("emulator restarted, state kept")
+        self._weather.count("an execution died of the restart", len(running))
+        self._say(f"restarted in {time.time() - began:.1f} s")
+        self._tell_of_unregistered(running)
+
+    def _tell_of_unregistered(self, executions: Sequence[str]) -> None:
+        """Send the status changes that Step Functions would, for executions that died before they could register.
+
+        The emulator says nothing of the executions that its end killed. A watch in the table is found by the sweep;
+        what was started a moment ago and is in no table yet is known to Step Functions alone.
+        """
+        stepfunctions = self._client("stepfunctions")
+        for arn in executions:
+            described = stepfunctions.describe_execution(executionArn=arn)
+            given = json.loads(described["input"])
+            if "resume" in given or self._item(self._by_id[given["detail"]["importId"]].watch_id):
+                continue
+            event = {
+                "source": "aws.states",
+                "detail": {"executionArn": arn, "status": described["status"], "input": described["input"]},
+            }
+            self._weather.count("an execution died before it registered")
+            wait_until(lambda event=event: self._recovers(event), SETTLE_SECONDS, "the status change is taken")  # type: ignore[misc]
+
+    def _recovers(self, event: dict[str, Any]) -> bool:
+        try:
+            answer = self._client("lambda").invoke(FunctionName=RECOVER, Payload=json.dumps(event).encode())
+        except (BotoCoreError, ClientError):
+            # The emulator is being restarted.
+            return False
+        return "FunctionError" not in answer
+
+    # ------------------------------------------------------------ after the storm
+
+    def _settle(self) -> None:
+        def settled() -> bool:
+            self._collect()
+            self._sweep()
+            items = self._items().values()
+            open_items = any(item.get("active") == "ACTIVE" or "unpublished" in item for item in items)
+            counts = sum(int(item.get("activeWatches", 0)) != 0 for item in items)
+            return not open_items and not counts and not any(self._executions("RUNNING"))
+
+        wait_until(settled, SETTLE_SECONDS, "everything ends and every count is 0", pause=SWEEP_SECONDS / 2)
+        self._collect()
+
+    def _aftermath(self, seconds: float, unsettled: str) -> Aftermath:
+        stepfunctions = self._client("stepfunctions")
+        executions = list(self._executions())
+        histories = {
+            arn: stepfunctions.get_execution_history(executionArn=arn, maxResults=1_000)["events"] for arn in executions
+        }
+        logs = self._logs()
+        recovered: dict[str, int] = {}
+        for line in logs[f"/aws/lambda/{RECOVER}"]:
+            for done, times in _done(line).items():
+                recovered[done] = recovered.get(done, 0) + times
+        polls = [line for group, lines in logs.items() if "poll" in group for line in lines]
+        items = self._items()
+        kept = {
+            "the table": json.dumps(items, default=str),
+            "the histories of the executions": json.dumps(histories, default=str),
+            "the logs of the functions": "\n".join(line for lines in logs.values() for line in lines),
+            "the messages": json.dumps([one.event for told in self._messages.values() for one in told]),
+        }
+        if self._folder is not None:
+            for place, text in kept.items():
+                (self._folder / f"{place.replace(' ', '-')}.txt").write_text(text)
+        return Aftermath(
+            messages=self._messages,
+            items=items,
+            polled_at={one.import_id: self._polled_at(one) for one in self._started},
+            published=dict(self._weather.published),
+            stops=self._stops,
+            last_states={stop.execution: _last_state(histories[stop.execution]) for stop in self._stops},
+            restarts=self._restarts,
+            recovered=recovered,
+            handed_over=sum(_message(line) == "handed over" for line in polls),
+            struck=Counter(self._weather.struck),
+            spells=Counter(self._weather.spells),
+            vendor_faults={
+                one.import_id: self._stack.simulators[one.vendor].faults(one.import_id) for one in self._started
+            },
+            kept=kept,
+            seconds=seconds,
+            unsettled=unsettled,
+            executions=len(executions),
+        )
+
+    # -------------------------------------------------------------------- looking
+
+    def _collect(self) -> bool:
+        """Take what the subscriber got; say whether anything new was told."""
+        before = len(self._told)
+        sqs = self._client("sqs")
+        while found := receive(sqs, self._stack.outcomes_queue_url):
+            for message in found:
+                watch = message.event["subject"]
+                self._messages.setdefault(watch, []).append(message)
+                one = self._by_id[message.event["data"]["importId"]]
+                if watch not in self._told and one.again_after_end:
+                    self._stack.start_import(one.start)
+                    self._weather.count("start event sent again after the end")
+                self._told.add(watch)
+        return len(self._told) > before
+
+    def _client(self, service: str) -> Any:
+        # Of the threads that sweep, too: a client may be used by many, and be made by one at a time only.
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._stack.client(service)
+            return self._clients[service]
+
+    def _item(self, watch_id: str) -> dict[str, Any]:
+        found = self._client("dynamodb").get_item(
+            TableName=self._stack.outputs["WatchTableName"], Key={"watchId": {"S": watch_id}}, ConsistentRead=True
+        )
+        return _values(found.get("Item", {}))
+
+    def _items(self) -> dict[str, dict[str, Any]]:
+        pages = (
+            self._client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self._stack.outputs["WatchTableName"], ConsistentRead=True)
+        )
+        return {item["watchId"]["S"]: _values(item) for page in pages for item in page["Items"]}
+
+    def _executions(self, status: str | None = None) -> Iterator[str]:
+        pages = (
+            self._client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(
+                stateMachineArn=self._stack.outputs["WatchStateMachineArn"],
+                **({"statusFilter": status} if status else {}),
+            )
+        )
+        return (execution["executionArn"] for page in pages for execution in page["executions"])
+
+    def _logs(self) -> dict[str, list[str]]:
+        logs = self._client("logs")
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        pages = {group: logs.get_paginator("filter_log_events").paginate(logGroupName=group) for group in groups}
+        return {
+            group: [event["message"] for page in found for event in page["events"]] for group, found in pages.items()
+        }
+
+    def _polled_at(self, one: PlannedImport) -> list[float]:
+        return self._stack.simulators[one.vendor].polled_at(one.import_id)
+
+    # ---------------------------------------------------------------- connections
+
+    def _connect_all(self) -> None:
+        for vendor, names in CONNECTIONS.items():
+            for name in names:
+                self._connect(vendor, name)
+
+    def _connect(self, vendor: str, name: str, base_url: str | None = None) -> None:
+        """Store a connection's secret, leading to the vendor's simulator unless to another address."""
+        fields = connection_fields(vendor, base_url or self._stack.simulators[vendor].base_url)
+        self._stack.put_connection(vendor, {**fields, "requestsPerMinute": limit_of(name)}, name)
+
+
+def _values(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
+
+def _last_state(events: list[dict[str, Any]]) -> LastState:
+    """Give the state that an execution was in when it was stopped."""
+    entered: dict[str, Any] = {}
+    for event in events:
+        if event["type"] == "ExecutionAborted":
+            held = json.loads(entered["input"]) if entered else {}
+            return LastState(entered.get("name", ""), held.get("watch", {}).get("awaitingLog") is not None)
+        entered = event.get("stateEnteredEventDetails", entered)
+    raise LookupError("the execution was not stopped")
+
+
+def _message(line: str) -> str:
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _done(line: str) -> dict[str, int]:
+    """Read what a line of recover_watches' log says was done."""
+    try:
+        done = json.loads(line).get("done", {})
+    except (ValueError, AttributeError):
+        return {}
+    return {done: 1} if isinstance(done, str) else done

@@ -1,0 +1,187 @@
+"""The verdict on a storm can go against it: each thing that must not be is found."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.clock import Clock
+from local.outcomes import Message
+from local.simulators import voyado
+from tests.resilience.aftermath import Aftermath, LastState, Stop
+from tests.resilience.plan import Plan, limit_of, make_plan
+from tests.resilience.scripts import MAKERS, Expected
+from tests.resilience.verdict import Verdict, judge
+
+CLOCK = Clock(10.0, origin=1_000.0)
+EXECUTION = "arn:execution"
+
+
+def told(one: Any, seen: Expected) -> Message:
+    data = {"outcome": seen.outcome, "reason": seen.reason, "message": "", "correlationId": f"storm-{one.import_id}"}
+    return Message({"id": f"id-{one.import_id}", "subject": one.watch_id, "data": data}, {})
+
+
+def come_through(plan: Plan) -> Aftermath:
+    """Give the aftermath of a storm in which all went well."""
+    return Aftermath(
+        messages={one.watch_id: [told(one, one.script.expected)] for one in plan.imports},
+        items={one.watch_id: {"generation": 2} for one in plan.imports} | {"voyado#v-1": {"activeWatches": 0}},
+        polled_at={one.import_id: [1_010.0] for one in plan.imports},
+        published={one.import_id: [1_002.0] for one in plan.imports},
+        stops=[],
+        last_states={},
+        restarts=[],
+        recovered={},
+        handed_over=0,
+        struck=Counter(),
+        spells=Counter(),
+        vendor_faults={},
+        kept={"the logs of the functions": "poll failed"},
+        seconds=1.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(len(MAKERS), 1)
+
+
+@pytest.fixture
+def after(plan: Plan) -> Aftermath:
+    return come_through(plan)
+
+
+def verdict(plan: Plan, after: Aftermath) -> Verdict:
+    return judge(plan, after, CLOCK)
+
+
+def test_a_storm_that_was_come_through(plan: Plan, after: Aftermath) -> None:
+    assert verdict(plan, after).wrong == ()
+    assert ("outcomes right", f"{len(MAKERS)} of {len(MAKERS)}") in verdict(plan, after).table
+
+
+def test_the_same_seed_is_the_same_storm() -> None:
+    assert make_plan(40, 3) == make_plan(40, 3)
+    assert make_plan(40, 3) != make_plan(40, 4)
+
+
+def test_every_kind_of_script_comes(plan: Plan) -> None:
+    assert len({one.script.kind for one in plan.imports}) == len(MAKERS)
+
+
+def lose(after: Aftermath, watch: str) -> None:
+    del after.messages[watch]
+
+
+def rename(after: Aftermath, watch: str) -> None:
+    again = copy.deepcopy(after.messages[watch][0])
+    again.event["id"] = "another"
+    after.messages[watch].append(again)
+
+
+def change_mind(after: Aftermath, watch: str) -> None:
+    again = copy.deepcopy(after.messages[watch][0])
+    again.event["data"]["reason"] = "another"
+    after.messages[watch].append(again)
+
+
+def break_it(after: Aftermath, watch: str) -> None:
+    after.messages[watch][0].event["data"].update(outcome="UNKNOWN", reason="WATCH_BROKEN")
+
+
+def stop_by_nobody(after: Aftermath, watch: str) -> None:
+    after.messages[watch][0].event["data"].update(outcome="UNKNOWN", reason="WATCH_STOPPED")
+
+
+def repeat_from_nowhere(after: Aftermath, watch: str) -> None:
+    after.messages[watch].append(after.messages[watch][0])
+
+
+def stay_active(after: Aftermath, watch: str) -> None:
+    after.items[watch]["active"] = "ACTIVE"
+
+
+def stay_unpublished(after: Aftermath, watch: str) -> None:
+    after.items[watch]["unpublished"] = "UNPUBLISHED"
+
+
+def miscount(after: Aftermath, watch: str) -> None:  # noqa: ARG001
+    after.items["voyado#v-1"]["activeWatches"] = -1
+
+
+def hurry(after: Aftermath, watch: str) -> None:
+    import_id = watch.rpartition("#")[2]
+    limit = limit_of(watch.split("#")[1])
+    after.polled_at[import_id] = [2_000.0 + 59.0 * number / limit for number in range(limit + 1)]
+
+
+def leak(after: Aftermath, watch: str) -> None:  # noqa: ARG001
+    after.kept["the table"] = json.dumps({"key": voyado.API_KEY})
+
+
+def read_no_logs(after: Aftermath, watch: str) -> None:  # noqa: ARG001
+    after.kept["the logs of the functions"] = ""
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lose, "nobody was told"),
+        (rename, "2 ids"),
+        (change_mind, "was told as"),
+        (break_it, "is UNKNOWN/WATCH_BROKEN, not"),
+        (stop_by_nobody, "is UNKNOWN/WATCH_STOPPED, not"),
+        (repeat_from_nowhere, "was published 1 times and got 2 times"),
+        (stay_active, "still active"),
+        (stay_unpublished, "is not published"),
+        (miscount, "counts -1 active watches"),
+        (hurry, "its limit is"),
+        (leak, "a secret is in the table"),
+        (read_no_logs, "logs were not read"),
+    ],
+)
+def test_what_must_not_be_is_found(
+    harm: Callable[[Aftermath, str], None], words: str, plan: Plan, after: Aftermath
+) -> None:
+    harm(after, plan.imports[0].watch_id)
+    wrong = verdict(plan, after).wrong
+    assert len(wrong) >= 1
+    assert words in " ".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("state", "generation", "awaits_log", "right"),
+    [
+        ("WaitForPoll", 2, False, {"WATCH_STOPPED"}),
+        ("WaitForPoll", 2, True, {"script"}),
+        ("PollVendor", 2, True, {"script"}),
+        ("PollVendor", 2, False, {"WATCH_STOPPED", "script"}),
+        ("WaitForPoll", 1, False, {"script"}),
+        ("PollVendor", 1, False, {"script"}),
+    ],
+)
+@pytest.mark.parametrize("seen", ["WATCH_STOPPED", "script"])
+def test_what_a_stopped_import_may_be_told_as(
+    state: str, generation: int, awaits_log: bool, right: set[str], seen: str, plan: Plan, after: Aftermath
+) -> None:
+    one = plan.imports[0]
+    after.stops = [Stop(one.import_id, EXECUTION, generation, 1_001.0)]
+    after.last_states = {EXECUTION: LastState(state, awaits_log)}
+    if seen == "WATCH_STOPPED":
+        stop_by_nobody(after, one.watch_id)
+    assert (verdict(plan, after).wrong == ()) == (seen in right)
+
+
+def test_recovery_is_timed_to_the_next_sign_of_a_watch(plan: Plan, after: Aftermath) -> None:
+    one = plan.imports[0]
+    after.restarts = [(1_001.5, [one.import_id])]
+    after.polled_at[one.import_id] = [1_010.0, 1_030.0]
+    rows = dict(verdict(plan, after).table)
+    # Its clock is ten times as fast: 1,030 of its seconds are 1,003 of the machine's; the publish was before.
+    assert rows["recovery from a restart of the emulator (1): p50, p95, max"].startswith("0.5, 0.5, 0.5 s")
