@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from import_watch.model import Ending, Start, Watch
@@ -59,13 +58,6 @@ class TellsBeforeItWrites(Publisher):
     def end(self, record: Record, ending: Ending) -> Record | None:
         self._topic.publish(notification(replace(record, ending=ending), self._source))
         return super().end(record, ending)
-
-
-class NeverNotes(Publisher):
-    """That the outcome was told is not looked at, so that it is told again."""
-
-    def publish(self, record: Record, now: float) -> Any:
-        return super().publish(replace(record, published_at=None), now)
 
 
 class BelievesWhatItReadFirst(Recovery):
