@@ -18,6 +18,7 @@ import psutil
 import requests
 from botocore.config import Config
 
+from local.certificate import write_self_signed
 from local.waiting import wait_until
 
 REGION = "eu-west-1"
@@ -55,7 +56,7 @@ class Emulator:
         Further settings of the emulator.
     enforces_policies : bool
         Whether it refuses what the policies of roles, buckets, topics and queues do not allow. It speaks TLS then,
-        since those of the template refuse whatever comes without; that takes `openssl` on the machine.
+        since those of the template refuse whatever comes without.
     keeps_state : bool
         Whether it can be restarted: what it holds is written down when it is asked to end, and read back.
     """
@@ -72,7 +73,17 @@ class Emulator:
         self.port = free_port()
         self.endpoint_url = f"{'https' if enforces_policies else 'http'}://127.0.0.1:{self.port}"
         self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
-        self.certificate = self._scratch / "ministack-tls" / "server.crt" if enforces_policies else None
+        self.certificate: Path | None = None
+        enforcing: dict[str, str] = {}
+        if enforces_policies:
+            # Left to itself it would ask a command for one that not every machine has.
+            self.certificate, key = write_self_signed(self._scratch / "tls")
+            enforcing = {
+                "AUTH": "true",
+                "USE_SSL": "1",
+                "MINISTACK_SSL_CERT": str(self.certificate),
+                "MINISTACK_SSL_KEY": str(key),
+            }
         self._state_folder = self._scratch / "state"
         self._log_path = (folder or self._scratch) / "emulator.log"
         self._environment = {
@@ -88,7 +99,7 @@ class Emulator:
             "TMPDIR": str(self._scratch),
             "STATE_DIR": str(self._state_folder),
             "S3_DATA_DIR": str(self._scratch / "s3"),
-            **({"AUTH": "true", "USE_SSL": "1"} if enforces_policies else {}),
+            **enforcing,
             **({"PERSIST_STATE": "1", "S3_PERSIST": "1"} if keeps_state else {}),
             **(environment or {}),
         }
