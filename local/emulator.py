@@ -150,6 +150,9 @@ class Emulator:
         if self._process is None:
             raise RuntimeError("the emulator does not run")
         process, asked_at = self._process, time.time()
+        # What changes while it is written down may be left out: functions stand still from here on.
+        for worker in _children(process.pid):
+            _signal(worker, "suspend")
         process.terminate()
 
         def has_saved() -> bool:
@@ -158,7 +161,7 @@ class Emulator:
             return all(file.exists() and file.stat().st_mtime >= asked_at for file in files)
 
         wait_until(has_saved, READY_SECONDS, "the emulator writes down what it holds")
-        # Left alone it would wait for its function workers, which can only do harm from here on.
+        # Left alone it would wait for its function workers.
         family = [psutil.Process(process.pid), *_children(process.pid)] if process.poll() is None else []
         for member in family:
             _signal(member, "kill")

@@ -6,14 +6,28 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.resilience.plan import make_waves
 from tests.resilience.storm import Storm
-from tests.resilience.verdict import Verdict, judge
+from tests.resilience.verdict import Verdict, Wave, judge
 
 
-def weather(count: int, seed: int, folder: Path | None) -> Verdict:
-    """Run a storm, telling on standard error how far it is, and judge it."""
-    storm = Storm(count, seed, lambda line: print(line, file=sys.stderr, flush=True), folder)
-    return judge(storm.plan, storm.run(), storm.clock)
+def weather(count: int, seed: int, folder: Path | None = None) -> Verdict:
+    """Run a storm, telling on standard error how far it is, and judge it.
+
+    Parameters
+    ----------
+    count, seed : int
+    folder : Path, optional
+        Where what is needed to look into a failure is left, in a folder for each wave.
+    """
+    waves = []
+    for number, plan in enumerate(make_waves(count, seed), 1):
+        kept = folder and folder / f"wave-{number}"
+        if kept:
+            kept.mkdir(parents=True, exist_ok=True)
+        storm = Storm(plan, seed, lambda line, wave=number: print(f"wave {wave} {line}", file=sys.stderr), kept)  # type: ignore[misc]
+        waves.append(Wave(plan, storm.run(), storm.clock))
+    return judge(waves)
 
 
 def main() -> int:
@@ -23,8 +37,6 @@ def main() -> int:
     parser.add_argument("seed", type=int)
     parser.add_argument("--keep", type=Path, help="folder for logs, items and histories, to look into what went wrong")
     asked = parser.parse_args()
-    if asked.keep:
-        asked.keep.mkdir(parents=True, exist_ok=True)
     verdict = weather(asked.count, asked.seed, asked.keep)
     print(verdict.text)
     if not verdict.wrong:

@@ -46,7 +46,7 @@ class Aftermath:
         Where each stopped execution was, by its ARN.
     restarts : list of tuple of float and list of str
         When the emulator was asked to end (machine's clock), and the imports that were under way.
-    recovered : dict of str to int
+    recovered : Counter
         What `recover_watches` says it did.
     handed_over : int
     struck : Counter
@@ -68,7 +68,7 @@ class Aftermath:
     stops: list[Stop]
     last_states: dict[str, LastState]
     restarts: list[tuple[float, list[str]]]
-    recovered: dict[str, int]
+    recovered: Counter[str]
     handed_over: int
     struck: Counter[str]
     spells: Counter[str]

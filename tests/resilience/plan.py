@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from import_watch.model import watch_id
@@ -37,6 +38,8 @@ HARMS = (*REFUSALS, Fault(Harm.CUT), Fault(Harm.ANSWER_LOST))
 FINAL = Fault(Harm.REFUSED, 400, "AccessDeniedException")
 """Not retried by the SDK: the function fails at once."""
 KILLS = (Fault(Harm.KILLED_BEFORE), Fault(Harm.KILLED_AFTER))
+MOST_OF_A_WAVE = 100
+"""Imports that go through the storm on one stack."""
 PATIENT_EVERY = 3
 """In a large storm, one of so many imports that start waits for our patience to run out, while there are such."""
 
@@ -149,8 +152,10 @@ def limit_of(connection: str) -> int:
     return LIMITS[names.index(connection) % len(LIMITS)]
 
 
-def make_plan(count: int, seed: int) -> Plan:
-    """Give the storm of a seed.
+def make_waves(count: int, seed: int) -> tuple[Plan, ...]:
+    """Give the storm of a seed: waves that come one after the other, each over a stack of its own.
+
+    The emulator writes down all that ever was when it is restarted, so that of too much it would take minutes.
 
     Parameters
     ----------
@@ -158,9 +163,16 @@ def make_plan(count: int, seed: int) -> Plan:
         Imports; with fewer than there are kinds of scripts, not every kind comes.
     seed : int
     """
-    random = Random(zlib.crc32(f"storm {count} {seed}".encode()))
+    waves = -(-count // MOST_OF_A_WAVE)
+    edges = [count * wave // waves for wave in range(waves + 1)]
+    return tuple(make_plan(after - before, seed, before) for before, after in pairwise(edges))
+
+
+def make_plan(count: int, seed: int, first: int = 0) -> Plan:
+    """Give one wave of a seed, whose first import has a number."""
+    random = Random(zlib.crc32(f"storm {count} {seed} {first}".encode()))
     kinds = [maker for _ in range(count // len(MAKERS) + 1) for maker in random.sample(MAKERS, len(MAKERS))][:count]
-    imports = [_import(number, random, *kind) for number, kind in enumerate(kinds)]
+    imports = [_import(number, random, *kind) for number, kind in enumerate(kinds, first)]
     # Those that wait for our patience to run out wait longest: their number decides how long the storm takes.
     imports.sort(key=lambda one: not one.script.patient)
     if count > len(MAKERS) * 3:
@@ -169,7 +181,7 @@ def make_plan(count: int, seed: int) -> Plan:
         imports = others
         for index, one in enumerate(patient):
             imports.insert(index * PATIENT_EVERY, one)
-    restarts = max(1, count // 60)
+    restarts = max(1, count // 50)
     step = count / (restarts + 1)
     return Plan(
         imports=tuple(imports),

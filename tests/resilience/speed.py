@@ -9,7 +9,7 @@ import time
 from local.emulator import REGION
 from local.paths import ROOT
 
-FASTEST, SLOWEST = 20.0, 2.0
+FASTEST, SLOWEST = 16.0, 2.0
 """The stack's seconds in one of the machine's: the fastest on a machine that has two cores for the storm."""
 COLD_START_SECONDS = 1.0
 """The machine's seconds in which such a machine, and no slower one, imports at once what two functions import."""

@@ -24,7 +24,7 @@ from local.outcomes import Message, receive
 from local.stack import VENDORS, LocalStack, connection_fields
 from local.waiting import wait_until
 from tests.resilience.aftermath import Aftermath, LastState, Stop
-from tests.resilience.plan import CONNECTIONS, Plan, PlannedImport, Signal, limit_of, make_plan
+from tests.resilience.plan import CONNECTIONS, Plan, PlannedImport, Signal, limit_of
 from tests.resilience.proxy import FaultProxy
 from tests.resilience.scripts import LATE, PATIENCE
 from tests.resilience.speed import bearable_speed
@@ -57,11 +57,13 @@ RECOVER = "import-watch-recover-watches"
 
 
 class Storm:
-    """One storm.
+    """One wave of a storm.
 
     Parameters
     ----------
-    count, seed : int
+    plan : Plan
+    seed : int
+        For what the plan leaves to chance.
     say : callable
         Is told how far it is.
     folder : Path, optional
@@ -70,9 +72,9 @@ class Storm:
     """
 
     def __init__(
-        self, count: int, seed: int, say: Callable[[str], None] = lambda _line: None, folder: Path | None = None
+        self, plan: Plan, seed: int, say: Callable[[str], None] = lambda _line: None, folder: Path | None = None
     ) -> None:
-        self.plan: Plan = make_plan(count, seed)
+        self.plan = plan
         self.clock = Clock(bearable_speed())
         self._random = Random(seed)
         self._weather = Weather(seed)
@@ -269,10 +271,9 @@ class Storm:
             arn: stepfunctions.get_execution_history(executionArn=arn, maxResults=1_000)["events"] for arn in executions
         }
         logs = self._logs()
-        recovered: dict[str, int] = {}
+        recovered = Counter[str]()
         for line in logs[f"/aws/lambda/{RECOVER}"]:
-            for done, times in _done(line).items():
-                recovered[done] = recovered.get(done, 0) + times
+            recovered.update(_done(line))
         polls = [line for group, lines in logs.items() if "poll" in group for line in lines]
         items = self._items()
         kept = {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.resilience.__main__ import weather
 from tests.resilience.scripts import MAKERS
-from tests.resilience.storm import Storm
-from tests.resilience.verdict import judge
 
 COUNT, SEED = len(MAKERS), 1
 
@@ -14,7 +13,6 @@ COUNT, SEED = len(MAKERS), 1
 @pytest.mark.xdist_group("storm")
 @pytest.mark.timeout(600)
 def test_every_import_is_told_once_and_as_what_it_is() -> None:
-    storm = Storm(COUNT, SEED)
-    verdict = judge(storm.plan, storm.run(), storm.clock)
+    verdict = weather(COUNT, SEED)
     print(verdict.text)  # noqa: T201
     assert verdict.wrong == (), f"it is repeated by: make storm N={COUNT} SEED={SEED}"

@@ -14,9 +14,9 @@ from local.clock import Clock
 from local.outcomes import Message
 from local.simulators import voyado
 from tests.resilience.aftermath import Aftermath, LastState, Stop
-from tests.resilience.plan import Plan, limit_of, make_plan
+from tests.resilience.plan import Plan, limit_of, make_plan, make_waves
 from tests.resilience.scripts import MAKERS, Expected
-from tests.resilience.verdict import Verdict, judge
+from tests.resilience.verdict import Verdict, Wave, judge
 
 CLOCK = Clock(10.0, origin=1_000.0)
 EXECUTION = "arn:execution"
@@ -37,7 +37,7 @@ def come_through(plan: Plan) -> Aftermath:
         stops=[],
         last_states={},
         restarts=[],
-        recovered={},
+        recovered=Counter(),
         handed_over=0,
         struck=Counter(),
         spells=Counter(),
@@ -58,7 +58,7 @@ def after(plan: Plan) -> Aftermath:
 
 
 def verdict(plan: Plan, after: Aftermath) -> Verdict:
-    return judge(plan, after, CLOCK)
+    return judge([Wave(plan, after, CLOCK)])
 
 
 def test_a_storm_that_was_come_through(plan: Plan, after: Aftermath) -> None:
@@ -69,6 +69,12 @@ def test_a_storm_that_was_come_through(plan: Plan, after: Aftermath) -> None:
 def test_the_same_seed_is_the_same_storm() -> None:
     assert make_plan(40, 3) == make_plan(40, 3)
     assert make_plan(40, 3) != make_plan(40, 4)
+
+
+def test_waves_share_no_import_and_leave_none_out() -> None:
+    waves = make_waves(250, 3)
+    assert [len(wave.imports) for wave in waves] == [83, 83, 84]
+    assert len({one.import_id for wave in waves for one in wave.imports}) == 250
 
 
 def test_every_kind_of_script_comes(plan: Plan) -> None:

@@ -43,80 +43,87 @@ class Verdict:
         return "\n".join(f"{name:<{width}}  {figure}" for name, figure in self.table)
 
 
-def judge(plan: Plan, after: Aftermath, clock: Clock) -> Verdict:
-    """Judge a storm.
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One wave of a storm: what was planned, what was seen afterwards, and the clock of its stack."""
 
-    Parameters
-    ----------
-    plan : Plan
-    after : Aftermath
-    clock : Clock
-        The stack's.
-    """
-    stops: dict[str, list[Stop]] = defaultdict(list)
-    for stop in after.stops:
-        stops[stop.import_id].append(stop)
-    wrong = [after.unsettled] if after.unsettled else []
-    right, kinds = 0, Counter[str]()
-    for one in plan.imports:
-        faults = list(_faults_of(one, after, stops[one.import_id]))
-        wrong += [f"{one.watch_id} ({one.script.kind}): {fault}" for fault in faults]
-        right += not faults
-        kinds[one.script.kind] += 1
-    wrong += _faults_of_table(after)
-    wrong += [f"a secret is in {place}" for place, text in after.kept.items() if any(one in text for one in SECRETS)]
-    if "poll failed" not in after.kept["the logs of the functions"]:
-        wrong.append("the functions' logs were not read")
-    busiest = _busiest_minutes(plan, after)
-    wrong += [
-        f"connection {name} was asked {most} times in a minute: its limit is {limit_of(name)}"
-        for name, most in busiest.items()
-        if most > limit_of(name)
-    ]
-    told = [message for messages in after.messages.values() for message in messages]
+    plan: Plan
+    after: Aftermath
+    clock: Clock
+
+
+def judge(waves: Sequence[Wave]) -> Verdict:
+    """Judge a storm."""
+    judged = [(wave.after, one, list(_faults_of(one, wave.after))) for wave in waves for one in wave.plan.imports]
+    wrong = [f"{one.watch_id} ({one.script.kind}): {fault}" for _, one, faults in judged for fault in faults]
+    wrong += [fault for wave in waves for fault in _faults_of_wave(wave)]
+    after = [wave.after for wave in waves]
+    told = [messages for one in after for messages in one.messages.values()]
+    messages = sum(map(len, told))
+    recovered, struck, spells = (
+        sum((getattr(one, name) for one in after), Counter[str]()) for name in ("recovered", "struck", "spells")
+    )
+    kinds = Counter(one.script.kind for _, one, _ in judged)
     vendor_faults = Counter[str]()
-    for one in plan.imports:
-        vendor_faults[one.script.kind] += after.vendor_faults.get(one.import_id, 0)
-    vendor_faults = +vendor_faults
-    table = [
-        ("imports", str(len(plan.imports))),
-        ("outcomes right", f"{right} of {len(plan.imports)}"),
-        (
-            "  of these stopped by a person",
-            str(sum(_is_stopped(messages[0].event) for messages in after.messages.values())),
+    for seen, one, _ in judged:
+        vendor_faults[one.script.kind] += seen.vendor_faults.get(one.import_id, 0)
+    speeds = sorted(wave.clock.speed for wave in waves)
+    busiest = [most / limit_of(name) for wave in waves for name, most in _busiest_minutes(wave).items()]
+    stopped = sum(_is_stopped(first.event) for first, *_ in told)
+    rows: list[tuple[str, object]] = [
+        ("imports", len(judged)),
+        ("outcomes right", f"{sum(not faults for *_, faults in judged)} of {len(judged)}"),
+        ("  of these stopped by a person", stopped),
+        ("outcome ids", len({message.event["id"] for messages in told for message in messages})),
+        ("messages to the subscriber", f"{messages}, {messages - len(told)} of them repeats under the same id"),
+        ("polls the vendors saw", sum(len(times) for one in after for times in one.polled_at.values())),
+        ("executions", sum(one.executions for one in after)),
+        ("hand-overs", sum(one.handed_over for one in after)),
+        ("takeovers by recover_watches", recovered["TAKEN_OVER"]),
+        ("successors started by recover_watches", recovered["STARTED"]),
+        ("outcomes published by recover_watches", recovered["PUBLISHED"]),
+        ("connection counts repaired", recovered["COUNTS_REPAIRED"]),
+        ("busiest minute of a connection", f"{max(busiest, default=0):.0%} of its limit"),
+        *_recovery_rows("recovery from a stopped execution", [pair for wave in waves for pair in _after_stops(wave)]),
+        *_recovery_rows(
+            "recovery from a restart of the emulator", [pair for wave in waves for pair in _after_restarts(wave)]
         ),
-        ("outcome ids", str(len({message.event["id"] for message in told}))),
+        ("waves", len(waves)),
         (
-            "messages to the subscriber",
-            f"{len(told)}, {len(told) - len(after.messages)} of them repeats under the same id",
+            "seconds",
+            f"{sum(one.seconds for one in after):.0f}, with clocks {speeds[0]:.1f} to {speeds[-1]:.1f} as fast",
         ),
-        ("polls the vendors saw", str(sum(len(times) for times in after.polled_at.values()))),
-        ("executions", str(after.executions)),
-        ("hand-overs", str(after.handed_over)),
-        ("takeovers by recover_watches", str(after.recovered.get("TAKEN_OVER", 0))),
-        ("successors started by recover_watches", str(after.recovered.get("STARTED", 0))),
-        ("outcomes published by recover_watches", str(after.recovered.get("PUBLISHED", 0))),
-        ("connection counts repaired", str(after.recovered.get("COUNTS_REPAIRED", 0))),
-        (
-            "busiest minute of a connection",
-            f"{max((most / limit_of(name) for name, most in busiest.items()), default=0):.0%} of its limit",
-        ),
-        *_recovery_rows("recovery from a stopped execution", _after_stops(after, clock), clock.speed),
-        *_recovery_rows("recovery from a restart of the emulator", _after_restarts(after, clock), clock.speed),
-        ("seconds", f"{after.seconds:.0f}, with a clock {clock.speed:.1f} times the machine's"),
-        ("faults on our side", str(after.struck.total())),
-        *((f"  {what}", str(times)) for what, times in sorted(after.struck.items())),
-        ("polls that the vendor answered with a fault", str(vendor_faults.total())),
-        *((f"  import that {kind}", str(times)) for kind, times in sorted(vendor_faults.items())),
-        ("spells", str(after.spells.total())),
-        *((f"  {what}", str(times)) for what, times in sorted(after.spells.items())),
-        ("scripts", str(len(kinds))),
-        *((f"  {kind}", str(times)) for kind, times in sorted(kinds.items())),
+        *_counted("faults on our side", struck),
+        *_counted("polls that the vendor answered with a fault, by import", vendor_faults),
+        *_counted("spells", spells),
+        *_counted("imports, by script", kinds),
     ]
-    return Verdict(tuple(wrong), tuple(table))
+    return Verdict(tuple(wrong), tuple((name, str(figure)) for name, figure in rows))
 
 
-def _faults_of(one: PlannedImport, after: Aftermath, stops: Sequence[Stop]) -> Iterator[str]:
+def _counted(name: str, counts: Counter[str]) -> Iterator[tuple[str, object]]:
+    yield name, counts.total()
+    for what, times in sorted((+counts).items()):
+        yield f"  {what}", times
+
+
+def _faults_of_wave(wave: Wave) -> Iterator[str]:
+    after = wave.after
+    if after.unsettled:
+        yield after.unsettled
+    yield from _faults_of_table(after)
+    for place, text in after.kept.items():
+        if any(secret in text for secret in SECRETS):
+            yield f"a secret is in {place}"
+    if "poll failed" not in after.kept["the logs of the functions"]:
+        yield "the functions' logs were not read"
+    for name, most in _busiest_minutes(wave).items():
+        if most > limit_of(name):
+            yield f"connection {name} was asked {most} times in a minute: its limit is {limit_of(name)}"
+
+
+def _faults_of(one: PlannedImport, after: Aftermath) -> Iterator[str]:
+    stops = [stop for stop in after.stops if stop.import_id == one.import_id]
     messages = after.messages.get(one.watch_id, [])
     if not messages:
         yield "nobody was told"
@@ -165,11 +172,11 @@ def _faults_of_table(after: Aftermath) -> Iterator[str]:
             yield f"{key} counts {item['activeWatches']} active watches"
 
 
-def _busiest_minutes(plan: Plan, after: Aftermath) -> dict[str, int]:
+def _busiest_minutes(wave: Wave) -> dict[str, int]:
     """Give the most requests in any minute of the stack's clock, by connection."""
     asked: dict[str, list[float]] = defaultdict(list)
-    for one in plan.imports:
-        asked[one.connection] += after.polled_at.get(one.import_id, [])
+    for one in wave.plan.imports:
+        asked[one.connection] += wave.after.polled_at.get(one.import_id, [])
     busiest = {}
     for name, times in asked.items():
         times.sort()
@@ -177,38 +184,34 @@ def _busiest_minutes(plan: Plan, after: Aftermath) -> dict[str, int]:
     return busiest
 
 
-def _after_stops(after: Aftermath, clock: Clock) -> list[float]:
-    return [
-        seconds for stop in after.stops if (seconds := _to_next_sign(stop.import_id, stop.at, after, clock)) is not None
-    ]
+def _after_stops(wave: Wave) -> Iterator[tuple[float, float]]:
+    for stop in wave.after.stops:
+        yield from _to_next_sign(stop.import_id, stop.at, wave)
 
 
-def _after_restarts(after: Aftermath, clock: Clock) -> list[float]:
-    return [
-        seconds
-        for at, under_way in after.restarts
-        for import_id in under_way
-        if (seconds := _to_next_sign(import_id, at, after, clock)) is not None
-    ]
+def _after_restarts(wave: Wave) -> Iterator[tuple[float, float]]:
+    for at, under_way in wave.after.restarts:
+        for import_id in under_way:
+            yield from _to_next_sign(import_id, at, wave)
 
 
-def _to_next_sign(import_id: str, at: float, after: Aftermath, clock: Clock) -> float | None:
-    """Give the machine's seconds from a moment to the next poll or publish of a watch."""
-    signs = [clock.machine_time(time) for time in after.polled_at[import_id]] + after.published.get(import_id, [])
-    return min((sign - at for sign in signs if sign > at), default=None)
+def _to_next_sign(import_id: str, at: float, wave: Wave) -> Iterator[tuple[float, float]]:
+    """Give the seconds from a moment to the next poll or publish of a watch: the machine's, and the stack's."""
+    polls = [wave.clock.machine_time(time) for time in wave.after.polled_at[import_id]]
+    later = [sign for sign in polls + wave.after.published.get(import_id, []) if sign > at]
+    if later:
+        yield min(later) - at, (min(later) - at) * wave.clock.speed
 
 
-def _recovery_rows(name: str, seconds: Iterable[float], speed: float) -> Iterator[tuple[str, str]]:
-    ordered = sorted(seconds)
-    if not ordered:
+def _recovery_rows(name: str, pairs: Sequence[tuple[float, float]]) -> Iterator[tuple[str, object]]:
+    if not pairs:
         yield name, "none"
         return
-    p50, p95, most = (_quantile(ordered, share) for share in (0.5, 0.95, 1.0))
-    yield (
-        f"{name} ({len(ordered)}): p50, p95, max",
-        f"{p50:.1f}, {p95:.1f}, {most:.1f} s ({p50 * speed:.0f}, {p95 * speed:.0f}, {most * speed:.0f} s of its clock)",
-    )
+    machine, stack = (", ".join(f"{each:.1f}" for each in _quantiles(seconds)) for seconds in zip(*pairs, strict=True))
+    yield f"{name} ({len(pairs)}): p50, p95, max", f"{machine} s ({stack} s of the stack's clock)"
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+def _quantiles(seconds: Iterable[float]) -> tuple[float, float, float]:
+    ordered = sorted(seconds)
+    p50, p95, most = (ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in (0.5, 0.95, 1.0))
+    return p50, p95, most
