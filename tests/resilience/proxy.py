@@ -163,13 +163,17 @@ class _Handler(BaseHTTPRequestHandler):
             response = self._upstream.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
-            self._upstream = None
+            self._hang_up()
             return None
         kept = [(name, value) for name, value in response.getheaders() if name.lower() not in NOT_PASSED_ON]
         if response.will_close:
+            self._hang_up()
+        return response.status, kept, content
+
+    def _hang_up(self) -> None:
+        if self._upstream is not None:
             self._upstream.close()
             self._upstream = None
-        return response.status, kept, content
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)

@@ -8,7 +8,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -213,10 +213,15 @@ class Storm:
             self._weather.count("function worker killed at any moment (SIGKILL)")
 
     def _restart(self) -> None:
+        # The emulator answers what it was asked before it ends, and sweeps are asked for by us.
+        wait(self._sweeps, SETTLE_SECONDS)
         running = list(self._executions("RUNNING"))
         under_way = [one.import_id for one in self._started if one.import_id not in self._weather.published]
         began = time.time()
-        self._stack.emulator.restart()
+        try:
+            self._stack.emulator.restart()
+        except TimeoutError as error:
+            raise RuntimeError(f"the emulator could not be restarted: {error}") from error
         self._restarts.append((began, under_way))
         self._weather.count("emulator restarted, state kept")
         self._weather.count("an execution died of the restart", len(running))
