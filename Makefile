@@ -35,7 +35,7 @@ test: .venv/installed .venv/sam/installed .venv/aws/installed .venv/checks/insta
 	$(BIN)/cfn-lint .local/translated-template.json
 	.venv/checks/bin/checkov --config-file .checkov.yaml
 	@PATH="$$PWD/$(BIN):$$PATH" tests/static/validate_definition.sh
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup
 	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
 
 storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports through a storm of faults, ending with a table
