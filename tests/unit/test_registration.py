@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.model import ImportState, Outcome, watch_id
-from import_watch.registration import Registration, Vendors
+from import_watch.executions import Executions, ExecutionStatus
+from import_watch.model import ImportState, Outcome, Tolerance, watch_id
+from import_watch.registration import Registrar, Registration, Vendors
 from import_watch.watches import Record, Watches
 
 from local.paths import FUNCTIONS
@@ -177,6 +178,33 @@ class TestWatchWhoseExecutionDied:
         watches.record_published(first.watch.watch_id, NOW + 70)
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
+
+    def test_one_that_its_owner_told_while_we_asked_after_it_is_not(self, watches: Watches) -> None:
+        """The owner was at work when the item was read, and had done it and ended when it was asked after."""
+
+        class EndsMeanwhile(Executions):
+            def status(self, execution: str) -> ExecutionStatus:
+                watches.record_published(first.watch.watch_id, NOW + 70)
+                return super().status(execution)
+
+        first = started(watches, event())
+        watches.end(first.watch, an_ending())
+        self.stop()
+        late = Registrar(VENDORS, watches, connection_states(), EndsMeanwhile(client("stepfunctions")), Tolerance())
+        assert late.register(event(), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
+
+    def test_one_that_its_owner_passed_on_while_we_asked_after_it_is_the_successors(self, watches: Watches) -> None:
+        class HandsOverMeanwhile(Executions):
+            def status(self, execution: str) -> ExecutionStatus:
+                watches.pass_on(replace(first.watch, generation=2, executions=2), f"{EXECUTION}-successor")
+                return super().status(execution)
+
+        first = started(watches, event())
+        self.stop()
+        asking = HandsOverMeanwhile(client("stepfunctions"))
+        late = Registrar(VENDORS, watches, connection_states(), asking, Tolerance())
+        assert late.register(event(), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
+        assert recorded(watches, first).execution == f"{EXECUTION}-successor"
 
 
 class TestResume:

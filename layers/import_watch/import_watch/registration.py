@@ -187,16 +187,21 @@ class Registrar:
             return Registration("ALREADY_WATCHED", watch)
         if record.execution == execution:
             return self._owned(record, now)
-        if self._executions.status(record.execution).is_alive:
+        status = self._executions.status(record.execution)
+        if status.is_alive:
             return Registration("ALREADY_WATCHED", record.watch)
-        if record.ending is not None:
-            return Registration("PUBLISH", record.watch)
-        carried_on = passed_on(record.watch)
+        # An owner that is over may have done its work since the item was read; one that was not even started has not.
+        latest = self._watches.get(record.watch.watch_id) if status.is_over else record
+        if latest is None or latest.execution != record.execution or latest.published_at is not None:
+            return Registration("ALREADY_WATCHED", record.watch)
+        if latest.ending is not None:
+            return Registration("PUBLISH", latest.watch)
+        carried_on = passed_on(latest.watch)
         try:
             self._watches.pass_on(carried_on, execution)
         except Conflict:
-            return Registration("ALREADY_WATCHED", record.watch)
-        return self._owned(replace(record, watch=carried_on), now)
+            return Registration("ALREADY_WATCHED", latest.watch)
+        return self._owned(replace(latest, watch=carried_on), now)
 
     def _register_invalid(self, event: JSON, invalid: InvalidStart, execution: str, now: float) -> Registration:
         """Record an event that cannot be watched under its own id, so that it never ends a real watch."""
