@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,9 @@ from local.waiting import wait_until
 
 REGION = "eu-west-1"
 READY_SECONDS = 60
+KILLED_SECONDS = 5.0
+LISTENING_PORTS = range(20_000, 32_768)
+"""Below the ports that Linux (from 32768), macOS and Windows (from 49152) give to outgoing connections."""
 TETHERED = Path(__file__).with_name("tethered_emulator.py")
 SERVICES_OF_A_STACK = (
     "cloudformation",
@@ -162,18 +166,16 @@ class Emulator:
 
         wait_until(has_saved, READY_SECONDS, "the emulator writes down what it holds")
         # Left alone it would wait for its function workers.
-        family = [psutil.Process(process.pid), *_children(process.pid)] if process.poll() is None else []
-        for member in family:
-            _signal(member, "kill")
+        kill_process_tree(process.pid)
         process.wait(timeout=READY_SECONDS)
-        psutil.wait_procs(family[1:], timeout=READY_SECONDS)
         self._close()
         self.start()
 
     def stop(self) -> None:
         """End the emulator and every process it started, and remove what it left behind."""
         if self._process is not None:
-            end_process_tree(self._process.pid)
+            # Asked to end, it would wait for its function workers; nothing that it holds is wanted any more.
+            kill_process_tree(self._process.pid)
             self._process.wait(timeout=10)
         self._close()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -221,11 +223,23 @@ def client(endpoint_url: str, service: str, certificate: Path | None = None) -> 
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a port that nobody listens on.
+
+    Not one of those that systems give to outgoing connections: such a one may be taken before anybody listens on it.
+
+    Raises
+    ------
+    OSError
+        If none was found.
+    """
+    for port in random.sample(LISTENING_PORTS, 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no port of 127.0.0.1 is free among a hundred from {LISTENING_PORTS}")
 
 
 def end_process_tree(pid: int, patience: float = 5.0) -> None:
@@ -241,6 +255,20 @@ def end_process_tree(pid: int, patience: float = 5.0) -> None:
     for process in alive:
         _signal(process, "kill")
     psutil.wait_procs(alive, timeout=patience)
+
+
+def kill_process_tree(pid: int) -> None:
+    """Kill a process and all it started, without asking."""
+    try:
+        parent = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return
+    # Standing still, it starts no more of them.
+    _signal(parent, "suspend")
+    family = [parent, *_children(pid)]
+    for process in family:
+        _signal(process, "kill")
+    psutil.wait_procs(family, timeout=KILLED_SECONDS)
 
 
 def _children(pid: int) -> list[psutil.Process]:
