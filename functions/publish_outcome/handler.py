@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from import_watch.assembly import publisher, registrar, stall_publisher
+from import_watch.assembly import publisher, registrar
 from import_watch.encoding import to_json
 from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
@@ -31,7 +31,7 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """
     if stalled := event.get("stalled"):
         _speak_of(stalled, event["execution"])
-        told = stall_publisher().tell_stalled(stalled["watchId"], time.time())
+        told = publisher(tells_stalls=True).tell_stalled(stalled["watchId"], time.time())
         logger.info("stalled", told=told)
         return {"action": "TOLD" if told else "NOT_TOLD", "watchId": stalled["watchId"]}
     held, execution, now = event["input"], event["execution"], time.time()
@@ -43,7 +43,7 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
         if registration.action == "ALREADY_WATCHED":
             return {"action": "ALREADY_WATCHED", "watchId": owned["watchId"]}
     _speak_of(owned, execution)
-    action = publisher().publish_for(owned["watchId"], owned["generation"], held.get("error"), now)
+    action = publisher(tells_stalls=True).publish_for(owned["watchId"], owned["generation"], held.get("error"), now)
     logger.info("outcome", action=action)
     return {"action": action, "watchId": owned["watchId"]}
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from import_watch import settings
 from import_watch.assembly import registrar
 from import_watch.encoding import to_json
 from import_watch.model import JSON
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 VENDORS = Vendors(Path(__file__).parents[1])
+settings.log_unknown_policies(VENDORS.names)
 
 
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:

@@ -109,3 +109,13 @@ def test_one_that_makes_no_sense_is_said_in_the_log_and_keeps_nobody_from_pollin
     environment = {"POLICIES": "egain: frugle; voyado: floor=10"}
     assert settings.policy("egain", environment) == settings.policy("voyado", environment) == DEFAULT_POLICY
     assert "egain: policy.preset must be one of" in str(caplog.records[0].__dict__)
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"), [("egian: frugal; voyado: floor=10", ["egian"]), ("egain: frugal", None), ("", None)]
+)
+def test_a_policy_of_a_vendor_that_there_is_not_is_said_in_the_log(
+    text: str, unknown: list[str] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.log_unknown_policies(("egain", "voyado"), {"POLICIES": text})
+    assert [record.__dict__["unknown"] for record in caplog.records] == ([unknown] if unknown else [])

@@ -26,23 +26,14 @@ def registrar(vendors: Vendors) -> Registrar:
 
 
 @cache
-def stall_publisher() -> Publisher:
-    """Give what tells of imports that do not get on."""
-    from import_watch.notifications import Topic
-    from import_watch.publication import Publisher
-
-    topic, stalled = (Topic(settings.text(name)) for name in ("TOPIC_ARN", "STALLED_TOPIC_ARN"))
-    return Publisher(storage.watches(), storage.states(), topic, settings.text("SOURCE"), stalled)
-
-
-@cache
-def publisher() -> Publisher:
-    """Give what tells outcomes."""
+def publisher(*, tells_stalls: bool = False) -> Publisher:
+    """Give what tells outcomes, and of imports that do not get on where the function may."""
     from import_watch.notifications import Topic
     from import_watch.publication import Publisher
 
     topic = Topic(settings.text("TOPIC_ARN"))
-    return Publisher(storage.watches(), storage.states(), topic, settings.text("SOURCE"))
+    stalled = Topic(settings.text("STALLED_TOPIC_ARN")) if tells_stalls else None
+    return Publisher(storage.watches(), storage.states(), topic, settings.text("SOURCE"), stalled)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from import_watch.hosts import Hosts
 from import_watch.model import Tolerance
@@ -65,6 +65,17 @@ def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
     except ValueError as error:
         logger.error("the parameter Policies cannot be used; the default policy is", why=str(error))
         return DEFAULT_POLICY
+
+
+def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str] = os.environ) -> None:
+    """Write an error into the log where the setting names a vendor that there is not: nobody polls by that policy."""
+    try:
+        unknown = sorted(policies_of_text(environment.get("POLICIES", "")).keys() - set(vendors))
+    except ValueError:
+        return  # Said wherever a policy is asked for.
+    if unknown:
+        names = ", ".join(vendors)
+        logger.error(f"the parameter Policies names a vendor that is not one of {names}", unknown=unknown)
 
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:

@@ -117,7 +117,7 @@ class Functions:
         patch.setattr(import_watch.archiving, "time", self._clock)
         patch.setattr(register_watch.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
-        patch.setattr(publish_outcome.handler, "publisher", lambda: tells)
+        patch.setattr(publish_outcome.handler, "publisher", lambda **_: tells)
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
         patch.setattr(import_watch.poller, "_poller", lambda: poller)
         # A million runs have nothing to say to anybody.
