@@ -138,6 +138,17 @@ def throttled(account: Account) -> None:
     account.poll()
 
 
+def unwritten(account: Account) -> None:
+    """Poll while the table goes away: it is there when the poll begins, and gone when the vendor has answered."""
+
+    def behave(exchange: Exchange) -> None:
+        client("dynamodb").delete_table(TableName=TABLE)
+        exchange.answer(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+
+    account.server.behave = behave
+    account.poll()
+
+
 def unrecognised(account: Account) -> None:
     account.says(200, {"id": "5512340987651234567", "status": "ON_HOLIDAY"})
     account.poll()
@@ -180,6 +191,7 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.WATCHES_STARTED: (started, VENDOR, 1),
     Metric.POLLS: (Account.poll, VENDOR, 1),
     Metric.POLLS_FAILED: (throttled, VENDOR, 1),
+    Metric.POLLS_UNWRITTEN: (unwritten, {}, 1),
     Metric.VENDOR_LATENCY: (Account.poll, VENDOR, pytest.approx(500, abs=500)),
     Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "trouble": Trouble.THROTTLED.value}, 1),
     Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),

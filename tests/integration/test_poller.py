@@ -17,7 +17,7 @@ from import_watch.model import ImportState, ReportedProgress, Tolerance, Watch
 from import_watch.poller import Poller
 from import_watch.schedule import DEFAULT_POLICY, Policy
 from import_watch.succession import named_like, successor_name
-from import_watch.watches import Record, Watches
+from import_watch.watches import NotWritten, Record, Watches
 
 from tests.loopback_server import Exchange, Server, servers
 from tests.unit.aws_fixtures import (
@@ -133,6 +133,57 @@ class TestOwner:
         assert (done["action"], from_json(Watch, done["watch"])) == ("WAIT", further)
         assert done["seconds"] > 1
         assert vendor.record(watch).watch == further
+
+
+class RefusesOnce(Watches):
+    """A table that does not take the first poll."""
+
+    def __init__(self, taking: Watches) -> None:
+        self._taking, self._refused = taking, False
+
+    def get(self, watch_id: str) -> Record | None:
+        return self._taking.get(watch_id)
+
+    def save(self, watch: Watch) -> None:
+        if not self._refused:
+            self._refused = True
+            raise NotWritten("no")
+        self._taking.save(watch)
+
+
+class TestPollThatIsNotWritten:
+    def refuse(self, vendor: Vendor) -> None:
+        vendor.watches = RefusesOnce(vendor.watches)
+
+    def test_it_is_carried_on_and_written_with_the_next(self, vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        self.refuse(vendor)
+        first = vendor.poll(watch)
+        assert (first["action"], vendor.record(watch).watch) == ("WAIT", watch)
+        assert "could not be written" in caplog.text
+        second = vendor.poll(from_json(Watch, first["watch"]))
+        assert vendor.record(watch).watch == from_json(Watch, second["watch"])
+        assert (vendor.record(watch).watch.polls, len(vendor.server.requests)) == (2, 2)
+
+    def test_a_standstill_is_said_by_the_next(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+        vendor.connect()
+        monkeypatch.setattr("import_watch.poller.stands_still", lambda *_: 2_000.0)
+        watch, said = vendor.register(), []
+        self.refuse(vendor)
+        for _ in range(3):
+            done = vendor.poll(watch)
+            said.append(done["action"])
+            watch = from_json(Watch, done["watch"])
+        assert said == ["WAIT", "STALLED", "WAIT"]
+
+    def test_an_outcome_that_is_known_is_not_carried_by_the_state_machine_alone(self, vendor: Vendor) -> None:
+        vendor.connect()
+        watch = vendor.register(awaiting_log=an_ending(detected_at=FOREVER))
+        self.refuse(vendor)
+        vendor.says(503, "busy")
+        with pytest.raises(NotWritten):
+            vendor.poll(watch)
 
 
 class TestHandOver:

@@ -200,7 +200,9 @@ def asks_how_an_execution_was_started(stage: Stage) -> str:
 
 
 def polls(stage: Stage, vendor: str) -> str:
-    return acted(stage.polled(vendor, RUNNING[vendor]), "WAIT")
+    done = stage.polled(vendor, RUNNING[vendor])
+    item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+    return WORKS if item.get("polls") == 1 else str(item)
 
 
 def reads_its_credentials(stage: Stage, vendor: str) -> str:

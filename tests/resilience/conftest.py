@@ -55,12 +55,12 @@ class Stage:
         """Give the fault that is planned for an import's next call of this kind; it strikes once."""
         return self.faults.pop((call.import_id, call.operation), None) if call.import_id else None
 
-    def begin(self, *steps: Step, fault: tuple[Operation, Harm] | None = None, **more: Any) -> str:
+    def begin(self, *steps: Step, fault: tuple[Operation, Harm | Fault] | None = None, **more: Any) -> str:
         """Have an import played and its start event sent, and give the id of its watch."""
         import_id = f"{9 * 10**18 + 10**6 + next(self._numbers)}"
         if fault is not None:
             operation, harm = fault
-            self.faults[import_id, operation] = Fault(harm)
+            self.faults[import_id, operation] = harm if isinstance(harm, Fault) else Fault(harm)
         self.stack.simulators[VENDOR].script(import_id, steps)
         self.stack.start_import({"vendor": VENDOR, "importId": import_id, **more})
         return watch_id(VENDOR, "default", import_id)
@@ -184,7 +184,7 @@ def dying_at_birth(definition: dict[str, Any]) -> None:
     definition["States"]["Dies"] = {"Type": "Fail", "Error": "Killed", "Cause": "by a test"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     clock, stages = Clock(SPEED), list[Stage]()
     with FaultProxy(lambda call: stages[0].decide(call) if stages else None, lambda *_: None) as proxy:

@@ -152,9 +152,13 @@ def _throttled(_vendor: str, random: Random) -> Steps:
 
 
 def _away_in_two_spells(vendor: str, _random: Random) -> Script:
-    """Give an import whose vendor is away twice, with one good answer in between that starts the count anew."""
-    spell = {"polls": 3, **AWAY}
-    steps = (RUNNING[vendor], spell, RUNNING[vendor], spell, RUNNING[vendor], SUCCEEDED[vendor])
+    """Give an import whose vendor is away twice, with a good answer in between that starts the count anew.
+
+    More than one, since a function that is killed takes an answer with it, and one that cannot hand over or end the
+    watch is tried again, with another.
+    """
+    spell, back = {"polls": 3, **AWAY}, _polls(RUNNING[vendor], 3)
+    steps = (RUNNING[vendor], spell, back, spell, RUNNING[vendor], SUCCEEDED[vendor])
     return Script("is away twice", steps, Expected("SUCCEEDED"))
 
 

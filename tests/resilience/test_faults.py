@@ -21,7 +21,7 @@ from tests.resilience.conftest import (
     dying_at_birth,
     dying_in,
 )
-from tests.resilience.proxy import Harm
+from tests.resilience.proxy import Fault, Harm
 
 pytestmark = pytest.mark.xdist_group("faults")
 BUSY = {"polls": 1, "fault": {"status": 503, "body": "busy"}}
@@ -130,6 +130,15 @@ def test_a_function_that_dies_at_a_write_costs_one_poll_at_most(
     # The vendor is asked once more than is counted: what a poll function saw before it died, nobody knows.
     polled_in_vain = fault[0] not in (Operation.REGISTER, Operation.PUBLISH)
     assert stage.polls_seen(struck[fault]) == data["watch"]["polls"] + polled_in_vain
+
+
+def test_a_poll_that_cannot_be_written_down_is_not_made_again(stage: Stage) -> None:
+    refused = Fault(Harm.REFUSED, 400, "AccessDeniedException")
+    watch = stage.begin(RUNNING, BUSY, SUCCESS, fault=(Operation.SAVE, refused))
+    data = stage.told(watch).event["data"]
+    assert (data["outcome"], data["watch"]["polls"], data["watch"]["vendorErrors"]) == ("SUCCEEDED", 3, 1)
+    assert stage.polls_seen(watch) == 3
+    assert len(stage.observer.messages(watch)) == 1
 
 
 def test_an_outcome_that_sns_refuses_for_good_is_kept_and_told_once_the_topic_is_back(stage: Stage) -> None:

@@ -11,7 +11,17 @@ from import_watch.connection_state import MOST_KINDS, ConnectionState, Connectio
 from import_watch.history import REMEMBERED
 from import_watch.model import ImportState, Outcome, Watch
 
-from tests.unit.aws_fixtures import NOW, a_watch, an_ending, aws_account, client, connection_states, shared, watch_table
+from tests.unit.aws_fixtures import (
+    NOW,
+    TABLE,
+    a_watch,
+    an_ending,
+    aws_account,
+    client,
+    connection_states,
+    shared,
+    watch_table,
+)
 
 
 @pytest.fixture
@@ -107,6 +117,14 @@ class TestHistory:
 
 
 class TestThrottling:
+    def test_what_the_table_does_not_take_is_logged_and_costs_no_poll(
+        self, states: ConnectionStates, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        client("dynamodb").delete_table(TableName=TABLE)
+        states.throttled(a_watch(), NOW + 60)
+        states.limit_read(a_watch(), 30)
+        assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
     def test_it_is_known_until_when_to_keep_away(self, states: ConnectionStates) -> None:
         states.throttled(a_watch(), NOW + 60)
         assert shared().throttled_until == NOW + 60

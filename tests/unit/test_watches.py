@@ -23,17 +23,19 @@ from import_watch.model import (
     Severity,
     Watch,
 )
-from import_watch.watches import Conflict, Watches
+from import_watch.watches import Conflict, NotWritten, Watches
 
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
     OTHER_EXECUTION,
     RETENTION,
+    TABLE,
     a_start,
     a_watch,
     an_ending,
     aws_account,
+    client,
     indexed,
     stored_item,
     watch_table,
@@ -198,6 +200,12 @@ class TestSave:
         assert record.watch == bare
         gone = {"vendorStatus", "progress", "awaitingLog", "failingSince", "lastTrouble", "logMissing", "notFoundSince"}
         assert gone & stored_item(WATCH.watch_id).keys() == set()
+
+    def test_a_write_that_the_table_does_not_take_is_told_from_a_conflict(self, watches: Watches) -> None:
+        register(watches)
+        client("dynamodb").delete_table(TableName=TABLE)
+        with pytest.raises(NotWritten, match="ResourceNotFoundException"):
+            watches.save(WATCH)
 
     @pytest.mark.parametrize("generation", [0, 1, 3])
     def test_another_generation_is_refused(self, watches: Watches, generation: int) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from import_watch.items import ACTIVE_INDEX, attribute, listed, table_client, values_of
 from import_watch.model import JSON, Ending, Outcome, Watch, connection_key, key_parts, kind_of
 from import_watch.observability import logger
@@ -128,20 +130,32 @@ class ConnectionStates:
         return False
 
     def throttled(self, watch: Watch, until: float) -> None:
-        """Have every watch of a connection keep away until a time; a later time that is known already stands."""
-        self._update(
-            watch.vendor,
-            watch.connection,
-            "throttledUntil = :until",
-            {":until": until},
-            "attribute_not_exists(throttledUntil) OR throttledUntil < :until",
-        )
+        """Have every watch of a connection keep away until a time; a later time that is known already stands.
+
+        Nothing that goes wrong here is raised: the vendor would be asked again, just after it said to stay away.
+        """
+        try:
+            self._update(
+                watch.vendor,
+                watch.connection,
+                "throttledUntil = :until",
+                {":until": until},
+                "attribute_not_exists(throttledUntil) OR throttledUntil < :until",
+            )
+        except (BotoCoreError, ClientError):
+            logger.exception("the connection's other watches were not told to keep away")
 
     def limit_read(self, watch: Watch, per_minute: float | None) -> None:
-        """Keep the limit that the connection's secret names, for watches that are yet to begin."""
-        self._update(
-            watch.vendor, watch.connection, "requestsPerMinute = :limit", {":limit": per_minute}, condition=None
-        )
+        """Keep the limit that the connection's secret names, for watches that are yet to begin.
+
+        Nothing that goes wrong here is raised: the next poll finds the same difference, and this one's answer counts.
+        """
+        try:
+            self._update(
+                watch.vendor, watch.connection, "requestsPerMinute = :limit", {":limit": per_minute}, condition=None
+            )
+        except (BotoCoreError, ClientError):
+            logger.exception("the connection's limit was not kept for watches to come")
 
     def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
         """Set the count of active watches right, unless it has changed since it was seen.

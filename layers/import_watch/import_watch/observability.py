@@ -31,6 +31,7 @@ class Metric(Enum):
     WATCHES_STARTED = ("WatchesStarted", "Count", ("vendor",))
     POLLS = ("Polls", "Count", ("vendor",))
     POLLS_FAILED = ("PollsFailed", "Count", ("vendor",))
+    POLLS_UNWRITTEN = ("PollsUnwritten", "Count", ())
     VENDOR_LATENCY = ("VendorLatency", "Milliseconds", ("vendor",))
     VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "trouble"))
     UNRECOGNISED_STATUS = ("UnrecognisedStatus", "Count", ("vendor",))

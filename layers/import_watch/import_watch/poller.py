@@ -1,5 +1,7 @@
 """The one body that every poll function runs: one vendor call, one conditional write, and what comes next.
 
+Where the table does not take the write, the state machine carries the state, and the next poll writes it.
+
 The vendor is the adapter that lies beside it in the function's own folder (`adapter.py`).
 """
 
@@ -35,7 +37,7 @@ from import_watch.pacing import stands_still, throttled_until
 from import_watch.rate_limit import Share, share_of
 from import_watch.schedule import Policy
 from import_watch.vendor import Adapter, Answer
-from import_watch.watches import Conflict, Record, Watches
+from import_watch.watches import Conflict, NotWritten, Record, Watches
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -164,7 +166,16 @@ class Poller:
         stalled = watch.stalled_at is None and stands_still(watch, now) is not None
         if stalled:
             watch = replace(watch, stalled_at=now)
-        self._watches.save(watch)
+        try:
+            self._watches.save(watch)
+        except NotWritten:
+            if watch.awaiting_log is not None:
+                raise  # An outcome that is known must not stand in the state machine alone.
+            # Raised, it would have the vendor asked again, and what it said just now forgotten: that may have been the
+            # one good answer in an hour.
+            logger.exception("the poll could not be written: the state machine carries it to the next")
+            measure({Metric.POLLS_UNWRITTEN: 1})
+            stalled, watch = False, step.watch
         return {"action": "STALLED" if stalled else "WAIT", "seconds": step.seconds, "watch": to_json(watch)}
 
     def _hand_over(self, watch: Watch, execution: str) -> dict[str, JSON]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
 from import_watch.encoding import camel, from_json, to_json
 from import_watch.items import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
 from import_watch.model import JSON, Ending, LogRecord, Start, Watch
@@ -71,6 +73,10 @@ class Conflict(Exception):
         self.record = record
 
 
+class NotWritten(Exception):
+    """A write that the table did not take, or whose answer did not come: whether it was done is not known."""
+
+
 class Watches:
     """Reads and writes the table.
 
@@ -124,8 +130,15 @@ class Watches:
         Conflict
             If the watch has ended, another generation owns it, or a later poll is written: a function that was given
             up for lost may still be running.
+        NotWritten
+            If DynamoDB cannot be reached or refuses the write for another reason.
         """
-        self._update(watch, _changing(watch, None), owner=watch.generation, polls=watch.polls)
+        try:
+            self._update(watch, _changing(watch, None), owner=watch.generation, polls=watch.polls)
+        except ParamValidationError:
+            raise  # a mistake of ours, which no later poll makes good
+        except (BotoCoreError, ClientError) as error:
+            raise NotWritten(str(error)) from error
 
     def pass_on(self, watch: Watch, execution: str) -> None:
         """Write the state of an active watch that another execution owns from now on: the next generation.

@@ -9,6 +9,7 @@ them runs the code once, however often the search comes by.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from import_watch.archiving import Archiving
@@ -19,7 +20,7 @@ from import_watch.log_archive import Archived, LogArchive
 from import_watch.model import JSON, Ending, LogRecord, LogStatus, Start, Watch
 from import_watch.notifications import Topic
 from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import Record, Watches
+from import_watch.watches import NotWritten, Record, Watches
 
 READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "ask"})
 """Methods that change nothing that is ours."""
@@ -81,7 +82,10 @@ class TapedWatches(Watches):
         self._tape.perform("watches", "register", watch, execution, start, keeps_log, ending)
 
     def save(self, watch: Watch) -> None:
-        self._tape.perform("watches", "save", watch)
+        try:
+            self._tape.perform("watches", "save", watch)
+        except Unavailable as error:
+            raise NotWritten(str(error)) from None
 
     def pass_on(self, watch: Watch, execution: str) -> None:
         self._tape.perform("watches", "pass_on", watch, execution)
@@ -121,16 +125,16 @@ class TapedConnectionStates(ConnectionStates):
         self._tape.perform("states", "watch_withdrawn", vendor, connection)
 
     def watch_ended(self, watch: Watch, ending: Ending) -> None:
-        try:
+        with suppress(Unavailable):
             self._tape.perform("states", "watch_ended", watch, ending)
-        except Unavailable:
-            return  # the real one raises nothing either
 
     def throttled(self, watch: Watch, until: float) -> None:
-        self._tape.perform("states", "throttled", watch, until)
+        with suppress(Unavailable):  # the real one raises nothing either
+            self._tape.perform("states", "throttled", watch, until)
 
     def limit_read(self, watch: Watch, per_minute: float | None) -> None:
-        self._tape.perform("states", "limit_read", watch, per_minute)
+        with suppress(Unavailable):
+            self._tape.perform("states", "limit_read", watch, per_minute)
 
     def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
         done: bool = self._tape.perform("states", "repair", vendor, connection, counted, seen)
