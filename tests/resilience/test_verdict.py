@@ -14,8 +14,8 @@ from local.clock import Clock
 from local.outcomes import Message
 from local.simulators import voyado
 from tests.resilience.aftermath import Aftermath, LastState, Stop
-from tests.resilience.plan import Plan, limit_of, make_plan, make_waves
-from tests.resilience.scripts import MAKERS, Expected
+from tests.resilience.plan import Plan, PlannedImport, limit_of, make_plan, make_waves
+from tests.resilience.scripts import MAKERS, PATIENCE, Expected
 from tests.resilience.verdict import Verdict, Wave, judge
 
 CLOCK = Clock(10.0, origin=1_000.0)
@@ -191,3 +191,36 @@ def test_recovery_is_timed_to_the_next_sign_of_a_watch(plan: Plan, after: Afterm
     rows = dict(verdict(plan, after).table)
     # Its clock is ten times as fast: 1,030 of its seconds are 1,003 of the machine's; the publish was before.
     assert rows["recovery from a restart of the emulator (1): p50, p95, max"].startswith("0.5, 0.5, 0.5 s")
+
+
+def away_twice(plan: Plan) -> PlannedImport:
+    return next(one for one in plan.imports if one.script.kind == "is away twice")
+
+
+AWAY_AT_THE_END = [1_010.0, 1_020.0, 1_050.0, 1_080.0, 1_200.0, 1_210.0, 1_220.0, 1_230.0]
+"""One good answer, three failed polls, three good ones, and a failed one."""
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (1_230.0 + PATIENCE, Expected("UNKNOWN", "VENDOR_UNAVAILABLE")),
+        (1_230.0 + PATIENCE / 2, Expected("SUCCEEDED")),
+    ],
+)
+def test_trouble_that_ours_drew_out_ends_by_the_time_it_took(
+    plan: Plan, after: Aftermath, last: float, expected: Expected
+) -> None:
+    one = away_twice(plan)
+    after.polled_at[one.import_id] = [*AWAY_AT_THE_END, last]
+    for seen in (Expected("UNKNOWN", "VENDOR_UNAVAILABLE"), Expected("SUCCEEDED")):
+        after.messages[one.watch_id] = [told(one, seen)]
+        assert (verdict(plan, after).wrong == ()) is (seen == expected)
+
+
+def test_no_patience_runs_out_while_good_answers_come(plan: Plan, after: Aftermath) -> None:
+    one = away_twice(plan)
+    after.polled_at[one.import_id] = [*AWAY_AT_THE_END, 1_260.0, 1_290.0, 1_300.0 + PATIENCE]
+    assert verdict(plan, after).wrong == ()
+    after.messages[one.watch_id] = [told(one, Expected("UNKNOWN", "VENDOR_UNAVAILABLE"))]
+    assert len(verdict(plan, after).wrong) == 1

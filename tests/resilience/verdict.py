@@ -8,6 +8,9 @@ The rule for an outcome. An import must have exactly the outcome of its script, 
 - it is that of the script if it was known already and only awaited its log;
 - it is that of the script if a start event, or a hand-over that was under way, carried the watch on: then its
   generation is a later one.
+
+And where our own trouble (an execution that died, a turn that was waited for) drew that of a vendor out for longer than
+is borne, so that no poll in all that time had a good answer, patience ran out, and that must be the outcome.
 """
 
 from __future__ import annotations
@@ -17,16 +20,22 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from local.clock import Clock
+from local.simulators.script import Import, Step
 from tests.leaks import SECRETS
 from tests.resilience.aftermath import Aftermath, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of
-from tests.resilience.scripts import Expected
+from tests.resilience.scripts import PATIENCE, Expected
 
 STOPPED = Expected("UNKNOWN", "WATCH_STOPPED")
 WAITING = "WaitForPoll"
 MINUTE = 60.0
+LATE_BY = 16.0
+"""Seconds of the stack's clock by which a poll is counted later than it was asked: one of the machine's."""
+FAILED_POLLS = ("VENDOR_UNAVAILABLE", "UNREADABLE_ANSWER")
+"""What failed polls on end come to, whichever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +159,39 @@ def _allowed(one: PlannedImport, after: Aftermath, stops: Sequence[Stop]) -> tup
     """Give the outcomes that an import may have."""
     final = int(after.items[one.watch_id]["generation"])
     last = [after.last_states[stop.execution] for stop in stops if stop.generation == final]
+    seen = _drawn_out(one, after) or one.script.expected
     if not last or any(state.awaits_log for state in last):
-        return (one.script.expected,)
+        return (seen,)
     if any(state.name == WAITING for state in last):
         return (STOPPED,)
-    return (one.script.expected, STOPPED)
+    return (seen, STOPPED)
+
+
+def _drawn_out(one: PlannedImport, after: Aftermath) -> Expected | None:
+    """Give the outcome of an import whose last polls met nothing but one trouble for as long as it is borne."""
+    played, times = Import(list(one.script.steps)), after.polled_at.get(one.import_id, [])
+    met = [_trouble(played.poll(time).step) for time in times]
+    reasons = list(takewhile(bool, reversed(met)))
+    if one.script.patient or not reasons or len({reason in FAILED_POLLS for reason in reasons}) > 1:
+        return None
+    began = times[-len(reasons)]
+    if reasons[-1] == "NOT_FOUND":
+        # It is borne from the start of the watch on.
+        began = float(after.items[one.watch_id].get("registeredAt", began))
+    if times[-1] - began < PATIENCE - LATE_BY:
+        return None
+    unlike = [reason for reason in reasons if reason != "UNREADABLE_ANSWER"]
+    return Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
+
+
+def _trouble(step: Step) -> str | None:
+    """Give the reason for which a watch ends if its vendor answers so for too long; None for a good answer."""
+    if "fault" in step:
+        # As scripts have them: an answer of 200 is one that cannot be read.
+        return "UNREADABLE_ANSWER" if step["fault"].get("status") == 200 else "VENDOR_UNAVAILABLE"
+    if step.get("unknown"):
+        return "NOT_FOUND"
+    return "UNRECOGNISED_STATUS" if step.get("status") == "Paused" else None
 
 
 def _is_stopped(event: dict[str, object]) -> bool:
