@@ -18,6 +18,22 @@ TOLD: dict[str, list[str]] = {}
 pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.stage")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse to run where pytest-xdist marks no groups: every worker would make each stack that tests share.
+
+    Raises
+    ------
+    RuntimeError
+        If a test that belongs to a group would be run by any worker.
+    """
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise RuntimeError(f"{item.nodeid} is not in its group: this pytest does not go with pytest-xdist")
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Look through what every test printed, logged and raised."""
     if found := leaks(report):
