@@ -66,8 +66,9 @@ replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
-dashboard: .venv/bench-installed ## draw docs/images/dashboard.png from a run of the local stack
-	@$(LOCAL).dashboard
+dashboard: .venv/bench-installed ## draw docs/images/dashboard.png from what a storm of 100 imports measures
+	@$(MAKE) --no-print-directory storm N=100 SEED=1 KEEP=.local/storm
+	@$(LOCAL).dashboard .local/storm/wave-1/measurements.json
 
 .venv/checks/installed: requirements-checks.txt | .venv/installed
 	@echo "Installing checkov and pip-audit into .venv/checks (once) …"

@@ -29,7 +29,11 @@ class Clock:
 
     def now(self) -> float:
         """Give its time, in epoch seconds."""
-        return self.origin + (time.time() - self.origin) * self.speed
+        return self.at(time.time())
+
+    def at(self, moment: float) -> float:
+        """Give its time at a moment of the machine's clock (epoch seconds)."""
+        return self.origin + (moment - self.origin) * self.speed
 
     def machine_time(self, moment: float) -> float:
         """Give the machine's time (epoch seconds) at a moment of this clock."""

@@ -27,6 +27,8 @@ GAP = 0.16
 PALETTE = ("#1f77b4", "#e377c2", "#17becf", "#9467bd", "#bcbd22", "#8c564b", "#aec7e8", "#c49c94", "#dbdb8d")
 """Colours of what has none of its own; none of them is one that the dashboard gives."""
 INK, FAINT, PAPER = "#16191f", "#687078", "#f2f3f3"
+LEGEND_WIDTH = 325.0
+"""What a graph's legend is wide, in letters of a point."""
 FOREVER = 1e12
 
 
@@ -60,7 +62,7 @@ def draw(body: Mapping[str, Any], measurements: Sequence[Measurement], period: f
         series = [one for one in shown(properties, measurements, period) if one.points]
         _graph(axes, series, colors, (began, ends, period), stacked=properties.get("stacked", False))
     minutes = (ends - began) / 60
-    note = f"{minutes:.0f} minutes of the local stack, one value every {period:.0f} s; “–” is what nothing measured"
+    note = f"{minutes:.0f} minutes of a storm on the local stack, one value every {period:.0f} s; “–” is not measured"
     figure.text(0.995, 0.004, note, ha="right", va="bottom", fontsize=7, color=FAINT)
     figure.savefig(path, dpi=110, facecolor=PAPER)
     pyplot.close(figure)
@@ -154,11 +156,12 @@ def _graph(
     axes.spines["bottom"].set_color("#d5dbdb")
     if series:
         columns = min(3, max(2, math.ceil(len(series) / 3)))
+        longest = max(len(one.label) for one in series)
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(-0.06, -0.1),
             ncols=columns,
-            fontsize=6.2,
+            fontsize=min(6.2, LEGEND_WIDTH / columns / longest),
             frameon=False,
             labelcolor=INK,
             handlelength=1.0,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.dashboard.data import Measurement, measurements_of
 from local.dashboard.expressions import Series, shown, statistic
+from local.dashboard.record import keep, kept
 
 STACK = {"service": "a-stack"}
 
@@ -112,3 +114,8 @@ class TestMeasurements:
     @pytest.mark.parametrize("line", ["START RequestId: 1", "[1]", '{"message": "polled"}', "5", "{"])
     def test_another_line_has_none(self, line: str) -> None:
         assert list(measurements_of(line)) == []
+
+
+def test_measurements_come_back_as_they_were_kept(tmp_path: Path) -> None:
+    keep({"AWS::StackName": "a-stack"}, MEASUREMENTS, tmp_path / "measurements.json")
+    assert kept(tmp_path / "measurements.json") == ({"AWS::StackName": "a-stack"}, MEASUREMENTS)
