@@ -91,10 +91,10 @@ audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of what the lock 
 	@$(BIN)/uv pip install --quiet --python .venv/aws/bin/python --require-hashes --requirement requirements-aws.txt
 	@touch $@
 
-build: .venv/sam/installed ## [LAMBDA_PYTHON=python3.13]: sam build, the layer for Lambda, from any host
+build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed
 	@# An interpreter that uv has installed will do as well as one on the path.
-	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || echo python3.13)}" \
+	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || true)}" \
 		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
 deploy: build ## sam deploy: guided the first time, then as you answered
