@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test storm up down watch redrive replay bench dashboard audit build deploy lock format
+.PHONY: help demo test linted typed template-checked definition-checked storm up down watch redrive replay bench dashboard audit build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,18 +25,28 @@ help: ## list the targets
 demo: .venv/installed ## the main job on the embedded default, start to end, for the three vendors
 	@$(LOCAL) demo
 
-test: .venv/installed .venv/sam/installed .venv/aws/installed .venv/checks/installed ## the whole test suite, linters and type checks included; what CI runs
+test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
+	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed
+	@# Three for two cores: much of what the stacks do is to wait.
+	$(BIN)/pytest -n 3 --dist loadgroup --durations 12
+	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
+
+linted: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	PYTHONPATH=layers/import_watch $(BIN)/lint-imports
+
+typed: .venv/installed
+	$(BIN)/mypy
+
+template-checked: .venv/installed .venv/checks/installed
 	$(BIN)/cfn-lint template.yaml
 	@mkdir -p .local && PYTHONPATH=. $(BIN)/python tests/static/translate_template.py .local/translated-template.json
 	$(BIN)/cfn-lint .local/translated-template.json
 	.venv/checks/bin/checkov --config-file .checkov.yaml
+
+definition-checked: .venv/installed
 	@PATH="$$PWD/$(BIN):$$PATH" tests/static/validate_definition.sh
-	$(BIN)/pytest -n 2 --dist loadgroup
-	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
 
 storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports through a storm of faults, ending with a table
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m tests.resilience $(or $(N),300) $(or $(SEED),1) $(if $(KEEP),--keep $(KEEP))

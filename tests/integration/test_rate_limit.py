@@ -18,8 +18,8 @@ VENDOR = "voyado"
 WATCHES = 200
 SCALE = 0.1
 """Real seconds to one of the schedule's: a minute is six seconds."""
-PER_MINUTE = 100
-"""Of the schedule's minutes: a round of 200 watches takes five of them."""
+PER_MINUTE = 125
+"""Of the schedule's minutes: a round of 200 watches takes four of them."""
 SECONDS = 200
 BATCH = 20
 """Start events at a time: the emulator has 40 workers, and a function that finds none free is a fault here."""
