@@ -16,6 +16,7 @@ from rich.console import Console
 from benchmarks.schedule import pages, record
 from benchmarks.schedule.optimum import Optimum, ours, poll_times
 from benchmarks.schedule.plot import draw
+from benchmarks.schedule.running_times import POWER_LAWS, RunningTimes
 from benchmarks.schedule.runs import IMPORTS, OURS, SEED, Results, name_of, run
 from benchmarks.schedule.tables import Against, show
 from benchmarks.schedule.targets import SIXTY
@@ -35,12 +36,13 @@ def main() -> int:
     results = run(told.seed, told.imports)
     others = {seed: run(seed, told.imports) for seed in OTHER_SEEDS if seed != told.seed}
     against = _against_optimum()
+    by_running_times = {times.name: _by_running_times(times, told.seed, told.imports) for times in POWER_LAWS}
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    show(console, results, against, others)
+    show(console, results, against, others, by_running_times)
     console.print(f"{time.monotonic() - began:.0f} s", highlight=False)
     if told.seed != SEED or told.imports != IMPORTS:
         return 0
-    return _compare(console, _recorded(results, against, others), write=told.write)
+    return _compare(console, _recorded(results, against, others, by_running_times), write=told.write)
 
 
 def _against_optimum() -> list[Against]:
@@ -51,11 +53,22 @@ def _against_optimum() -> list[Against]:
     return [(name, checks, optimum.at_lag(checks.lag)) for name, checks in schedules.items()]
 
 
-def _recorded(results: Results, against: list[Against], others: dict[int, Results]) -> record.Record:
+def _by_running_times(times: RunningTimes, seed: int, count: int) -> record.OtherTimes:
+    optimum = Optimum(ended=times.ended_by, mean=times.mean_up_to)
+    own = ours(optimum, DEFAULT_POLICY)
+    results = run(seed, count, (OURS, SIXTY), times=times)
+    pooled = Results(seed, count, results.pooled, {})
+    return record.OtherTimes(pooled, own.polls / optimum.at_lag(own.lag).polls)
+
+
+def _recorded(
+    results: Results, against: list[Against], others: dict[int, Results], by_running_times: dict[str, record.OtherTimes]
+) -> record.Record:
     return record.Record(
         record.shortened(results),
         {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
         {str(seed): Results(other.seed, other.imports, other.pooled, {}) for seed, other in others.items()},
+        by_running_times,
     )
 
 

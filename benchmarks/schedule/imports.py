@@ -1,8 +1,7 @@
 """Simulates imports: when they start and end, and what their vendor answers meanwhile. The same seed, the same imports.
 
-What the figures rest on, and why it is so and not otherwise, stands here and in `docs/schedule.md`: running times are
-log-normal with 98 % of them between 10 seconds and 24 hours (the rest is cut off), and every scenario has as many
-imports as any other.
+How long they run is drawn from `running_times`; why it is so and not otherwise, here and there, stands in
+`docs/schedule.md`. Every scenario has as many imports as any other.
 """
 
 from __future__ import annotations
@@ -13,18 +12,12 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import NamedTuple
 
 from import_watch.history import history_of
 from import_watch.schedule import History
 
-SHORTEST, LONGEST = 10.0, 86_400.0
-"""Seconds: the range of running times."""
-_NORMAL = NormalDist()
-LOG_MEDIAN = (math.log(SHORTEST) + math.log(LONGEST)) / 2
-LOG_SIGMA = (math.log(LONGEST) - math.log(SHORTEST)) / 2 / _NORMAL.inv_cdf(0.99)
-_CUT_BELOW, _CUT_ABOVE = 0.01, 0.99
+from benchmarks.schedule.running_times import CHOSEN, RunningTimes
 
 CHANGED_KIND = 0.10
 """Share of imports with a history that are not at all like those before them."""
@@ -124,19 +117,7 @@ class Import:
         )
 
 
-def share_ended_by(seconds: float) -> float:
-    """Give the share of imports that run for so long at most."""
-    return _cut(_NORMAL.cdf(_standard(seconds)))
-
-
-def mean_up_to(seconds: float) -> float:
-    """Give the mean running time of those that run for so long at most, times their share."""
-    whole = math.exp(LOG_MEDIAN + LOG_SIGMA**2 / 2) / (_CUT_ABOVE - _CUT_BELOW)
-    shortest, reached = (_NORMAL.cdf(_standard(until) - LOG_SIGMA) for until in (SHORTEST, seconds))
-    return whole * max(0.0, reached - shortest)
-
-
-def imports(scenario: str, count: int, seed: int) -> list[Import]:
+def imports(scenario: str, count: int, seed: int, times: RunningTimes = CHOSEN) -> list[Import]:
     """Simulate imports of a scenario.
 
     Parameters
@@ -146,48 +127,38 @@ def imports(scenario: str, count: int, seed: int) -> list[Import]:
     count : int
     seed : int
         The same seed gives the same imports, whatever else is simulated.
+    times : RunningTimes
+        How long they run.
     """
     simulate = SCENARIOS[scenario]
-    return [simulate(scenario, number, random.Random(f"{seed}/{scenario}/{number}")) for number in range(count)]
-
-
-def _standard(seconds: float) -> float:
-    return (math.log(min(max(seconds, SHORTEST), LONGEST)) - LOG_MEDIAN) / LOG_SIGMA
-
-
-def _cut(share: float) -> float:
-    return min(1.0, max(0.0, (share - _CUT_BELOW) / (_CUT_ABOVE - _CUT_BELOW)))
-
-
-def _running_time(chance: random.Random) -> float:
-    return math.exp(LOG_MEDIAN + LOG_SIGMA * _NORMAL.inv_cdf(chance.uniform(_CUT_BELOW, _CUT_ABOVE)))
+    return [simulate(scenario, number, random.Random(f"{seed}/{scenario}/{number}"), times) for number in range(count)]
 
 
 def _log_uniform(chance: random.Random, least: float, most: float) -> float:
     return math.exp(chance.uniform(math.log(least), math.log(most)))
 
 
-def _status_only(scenario: str, number: int, chance: random.Random) -> Import:
-    return Import(scenario, number, _running_time(chance))
+def _status_only(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
+    return Import(scenario, number, times.draw(chance))
 
 
-def _with_history(scenario: str, number: int, chance: random.Random) -> Import:
+def _with_history(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
     """Import of a kind that has run 5 to 20 times, with a scatter of its own; some have changed since."""
-    seconds, scatter = _running_time(chance), chance.uniform(0.15, 0.6)
-    typical = math.log(_running_time(chance) if chance.random() < CHANGED_KIND else seconds)
+    seconds, scatter = times.draw(chance), chance.uniform(0.15, 0.6)
+    typical = math.log(times.draw(chance) if chance.random() < CHANGED_KIND else seconds)
     middle = typical - scatter * chance.gauss()
     past = [math.exp(middle + scatter * chance.gauss()) for _ in range(chance.randint(5, 20))]
     return Import(scenario, number, seconds, history=history_of(past))
 
 
-def _exact_progress(scenario: str, number: int, chance: random.Random) -> Import:
+def _exact_progress(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
     """Items counted as they are done, some quicker than others."""
     total = round(_log_uniform(chance, 100, 100_000))
     curve = Curve(power=math.exp(chance.gauss(0, 0.25)), steps=total, resolution=1 / total)
-    return Import(scenario, number, _running_time(chance), progress=curve)
+    return Import(scenario, number, times.draw(chance), progress=curve)
 
 
-def _stalls(scenario: str, number: int, chance: random.Random) -> Import:
+def _stalls(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
     """Progress that stands still up to three times, and then for long at 99 or 100 % while the import finishes."""
     finish, last = chance.uniform(0.6, 0.95), chance.choice((0.99, 1.0))
     stalls = chance.randint(1, 3)
@@ -200,39 +171,39 @@ def _stalls(scenario: str, number: int, chance: random.Random) -> Import:
         points += [(share, stop), (share + stands, stop)]
         share, reached = share + stands, stop
     points += [(finish, last), (1.0, last)]
-    return Import(scenario, number, _running_time(chance), progress=Curve(points=tuple(points)))
+    return Import(scenario, number, times.draw(chance), progress=Curve(points=tuple(points)))
 
 
-def _coarse_progress(scenario: str, number: int, chance: random.Random) -> Import:
+def _coarse_progress(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
     """Tell a percentage in steps of ten that misleads: what it calls half may take 1/8 of the time, or 4/5."""
     curve = Curve(power=_log_uniform(chance, 1 / 3, 3), steps=10)
-    return Import(scenario, number, _running_time(chance), progress=curve)
+    return Import(scenario, number, times.draw(chance), progress=curve)
 
 
-def _queued(scenario: str, number: int, chance: random.Random) -> Import:
+def _queued(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
     """Half wait for nobody knows how long; half for a start that was announced, may come late, and is told of then.
 
     The one vendor that announces starts also counts what is done.
     """
     if number % 2:
-        return Import(scenario, number, _running_time(chance), starts=_log_uniform(chance, 5, 3_600))
+        return Import(scenario, number, times.draw(chance), starts=_log_uniform(chance, 5, 3_600))
     announced = _log_uniform(chance, 60, 4 * 3_600)
     late = chance.uniform(0, 120) if chance.random() < PUT_OFF else 0.0
-    counted = _exact_progress(scenario, number, chance)
+    counted = _exact_progress(scenario, number, chance, times)
     return replace(counted, starts=announced + late, announced_start=announced)
 
 
-def _throttled(scenario: str, number: int, chance: random.Random) -> Import:
+def _throttled(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
     return Import(
         scenario,
         number,
-        _running_time(chance),
+        times.draw(chance),
         throttled=chance.getrandbits(32),
         told_how_long=chance.random() >= UNTOLD,
     )
 
 
-SCENARIOS: Mapping[str, Callable[[str, int, random.Random], Import]] = {
+SCENARIOS: Mapping[str, Callable[[str, int, random.Random, RunningTimes], Import]] = {
     "status only": _status_only,
     "with history": _with_history,
     "exact progress": _exact_progress,

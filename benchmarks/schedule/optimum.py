@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from import_watch.schedule import Policy, first_wait, jitter_of, next_wait
 
-from benchmarks.schedule.imports import LONGEST, mean_up_to, share_ended_by
+from benchmarks.schedule.running_times import CHOSEN, LONGEST
 
 Shares = Callable[[float], float]
 """Of seconds: the share of imports that has ended by then, or their mean running time times that share."""
@@ -53,7 +53,9 @@ class Optimum:
         The distribution: see `Shares`.
     """
 
-    def __init__(self, longest: float = LONGEST, ended: Shares = share_ended_by, mean: Shares = mean_up_to) -> None:
+    def __init__(
+        self, longest: float = LONGEST, ended: Shares = CHOSEN.ended_by, mean: Shares = CHOSEN.mean_up_to
+    ) -> None:
         self._longest = longest
         self._of_time = (ended, mean)
 

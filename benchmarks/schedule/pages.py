@@ -13,7 +13,7 @@ from benchmarks.schedule.figures import COLUMNS, ratios
 from benchmarks.schedule.record import Record
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
-from benchmarks.schedule.targets import SIXTY, dominated_by, targets
+from benchmarks.schedule.targets import SIXTY, dominated_by, of_the_default, targets
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
@@ -95,6 +95,19 @@ def _targets(record: Record) -> str:
     return _table(["target", "bound", *(f"seed {seed}" for seed in seeds)], rows)
 
 
+def _by_running_times(record: Record) -> str:
+    reached = {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
+    rows = [
+        [
+            told[0].name,
+            f"at most {told[0].bound:g}",
+            *(f"{exactly(each.reached)}{'' if each.met else ' (missed)'}" for each in told),
+        ]
+        for told in zip(*reached.values(), strict=True)
+    ]
+    return _table(["target", "bound", *reached], rows)
+
+
 def _dominated(record: Record) -> str:
     found = dominated_by(record.results.pooled)
     return _table(["peer", "dominated by"], [[peer, ", ".join(by) or "none"] for peer, by in found.items()])
@@ -160,6 +173,7 @@ BLOCKS: Mapping[str, Callable[[Record], str]] = {
     "scenarios": _scenarios,
     "optimum": _optimum,
     "targets": _targets,
+    "times": _by_running_times,
     "dominated": _dominated,
     "cost": _cost,
     "presets": _presets,

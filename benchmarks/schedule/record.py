@@ -19,6 +19,14 @@ CLOSE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class OtherTimes:
+    """What the default policy does with other running times: `of_optimum` is its polls over the optimum's."""
+
+    results: Results
+    of_optimum: float
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What the pages rest on.
 
@@ -29,12 +37,15 @@ class Record:
     optimum : mapping of str to mapping of str to float
         By schedule: its `polls` and mean `lag` with nothing but the status, and the `best` polls at that lag.
     others : mapping of str to Results
-        The default policy and fixed 60 s on other seeds, pooled.
+        Of other seeds, pooled.
+    by_running_times : mapping of str to OtherTimes
+        The default policy and fixed 60 s where running times are distributed otherwise.
     """
 
     results: Results
     optimum: Mapping[str, Mapping[str, float]]
     others: Mapping[str, Results]
+    by_running_times: Mapping[str, OtherTimes]
 
 
 def shortened(results: Results) -> Results:
@@ -54,7 +65,15 @@ def write(record: Record, path: Path = RECORD) -> None:
 def read(path: Path = RECORD) -> Record:
     """Read a record."""
     told = json.loads(path.read_text())
-    return Record(_results(told["results"]), told["optimum"], {k: _results(v) for k, v in told["others"].items()})
+    return Record(
+        _results(told["results"]),
+        told["optimum"],
+        {seed: _results(each) for seed, each in told["others"].items()},
+        {
+            name: OtherTimes(_results(each["results"]), each["of_optimum"])
+            for name, each in told["by_running_times"].items()
+        },
+    )
 
 
 def differences(one: Record, other: Record) -> list[str]:

@@ -14,6 +14,7 @@ from benchmarks.schedule.driver import Run, follow, follow_by_peer
 from benchmarks.schedule.figures import Figures, figures_of
 from benchmarks.schedule.imports import SCENARIOS, imports
 from benchmarks.schedule.peers import PEERS
+from benchmarks.schedule.running_times import CHOSEN, RunningTimes
 
 SEED = 2
 """The presets were chosen on seed 1; what is told was measured on others."""
@@ -42,7 +43,13 @@ class Results:
     scenarios: Mapping[str, Mapping[str, Figures]]
 
 
-def run(seed: int, count: int, schedules: Sequence[str] = SCHEDULES, processes: int | None = None) -> Results:
+def run(
+    seed: int,
+    count: int,
+    schedules: Sequence[str] = SCHEDULES,
+    processes: int | None = None,
+    times: RunningTimes = CHOSEN,
+) -> Results:
     """Run schedules over simulated imports.
 
     Parameters
@@ -54,15 +61,17 @@ def run(seed: int, count: int, schedules: Sequence[str] = SCHEDULES, processes: 
         Some of `SCHEDULES`.
     processes : int, optional
         As many as there are processors; with 1 everything runs in this one.
+    times : RunningTimes
+        How long imports run.
     """
-    tasks = [(seed, count, schedule, scenario) for schedule, scenario in product(schedules, SCENARIOS)]
+    tasks = [(seed, count, schedule, scenario, times) for schedule, scenario in product(schedules, SCENARIOS)]
     processes = processes or os.cpu_count() or 1
     if processes == 1:
         done = [_run(task) for task in tasks]
     else:
         with ProcessPoolExecutor(processes) as pool:
             done = list(pool.map(_run, tasks))
-    runs = {(schedule, scenario): gathered for (_, _, schedule, scenario), gathered in zip(tasks, done, strict=True)}
+    runs = {(schedule, scenario): gathered for (_, _, schedule, scenario, _), gathered in zip(tasks, done, strict=True)}
     return Results(
         seed,
         count,
@@ -71,9 +80,9 @@ def run(seed: int, count: int, schedules: Sequence[str] = SCHEDULES, processes: 
     )
 
 
-def _run(task: tuple[int, int, str, str]) -> list[Run]:
-    seed, count, schedule, scenario = task
-    simulated = imports(scenario, count, seed)
+def _run(task: tuple[int, int, str, str, RunningTimes]) -> list[Run]:
+    seed, count, schedule, scenario, times = task
+    simulated = imports(scenario, count, seed, times)
     if schedule in _PRESETS:
         return [follow(each, _PRESETS[schedule]) for each in simulated]
     return [follow_by_peer(each, _PEERS[schedule], seed) for each in simulated]

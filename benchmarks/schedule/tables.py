@@ -11,14 +11,21 @@ from rich.text import Text
 
 from benchmarks.schedule.figures import COLUMNS, Figures, ratios
 from benchmarks.schedule.optimum import Checks
+from benchmarks.schedule.record import OtherTimes
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY, dominated_by, targets
+from benchmarks.schedule.targets import SIXTY, dominated_by, of_the_default, targets
 
 Against = tuple[str, Checks, Checks]
 """A schedule's name, what it does with nothing but the status, and the best that there can be at its mean lag."""
 
 
-def show(console: Console, results: Results, against: Sequence[Against], others: Mapping[int, Results]) -> None:
+def show(
+    console: Console,
+    results: Results,
+    against: Sequence[Against],
+    others: Mapping[int, Results],
+    by_running_times: Mapping[str, OtherTimes],
+) -> None:
     """Print everything, the ratios last.
 
     Parameters
@@ -28,7 +35,9 @@ def show(console: Console, results: Results, against: Sequence[Against], others:
     against : sequence of Against
         The default policy first.
     others : mapping of int to Results
-        The default policy and fixed 60 s on other seeds.
+        Those of other seeds.
+    by_running_times : mapping of str to OtherTimes
+        The default policy and fixed 60 s where running times are distributed otherwise.
     """
     for scenario, figures in results.scenarios.items():
         console.print(_figures(f"{scenario}: {results.imports:,} imports", figures))
@@ -38,6 +47,7 @@ def show(console: Console, results: Results, against: Sequence[Against], others:
     )
     console.print(_optimum(against))
     console.print(_targets(results, against[0], others))
+    console.print(_by_running_times(by_running_times))
     console.print(_dominated(results))
     console.print(_ratios(results))
 
@@ -75,14 +85,25 @@ def _optimum(against: Sequence[Against]) -> Table:
 def _targets(results: Results, default: Against, others: Mapping[int, Results]) -> Table:
     _, one, best = default
     of_optimum = one.polls / best.polls
-    elsewhere = {seed: {target.name: target for target in targets(other, of_optimum)} for seed, other in others.items()}
+    by_seed = {seed: {target.name: target for target in targets(other, of_optimum)} for seed, other in others.items()}
     table = Table(title=f"What was set out for {OURS}, pooled, and what was reached")
-    for heading in ("target", "bound", f"seed {results.seed}", *(f"seed {seed}" for seed in elsewhere)):
+    for heading in ("target", "bound", f"seed {results.seed}", *(f"seed {seed}" for seed in by_seed)):
         table.add_column(heading, justify="left" if heading == "target" else "right")
     for target in targets(results, of_optimum):
-        told = [target, *(other[target.name] for other in elsewhere.values())]
+        told = [target, *(other[target.name] for other in by_seed.values())]
         cells = [Text(exactly(each.reached), style="green" if each.met else "red") for each in told]
         table.add_row(target.name, f"{'≤' if target.at_most else '≥'} {target.bound:g}", *cells)
+    return table
+
+
+def _by_running_times(by_running_times: Mapping[str, OtherTimes]) -> Table:
+    reached = {name: of_the_default(each.results, each.of_optimum) for name, each in by_running_times.items()}
+    table = Table(title="The same of the default, where running times are distributed otherwise")
+    for heading in ("target", "bound", *reached):
+        table.add_column(heading, justify="left" if heading == "target" else "right")
+    for told in zip(*reached.values(), strict=True):
+        cells = [Text(exactly(each.reached), style="green" if each.met else "red") for each in told]
+        table.add_row(told[0].name, f"≤ {told[0].bound:g}", *cells)
     return table
 
 

@@ -37,18 +37,10 @@ from benchmarks.schedule.figures import (
     quantile,
     ratios,
 )
-from benchmarks.schedule.imports import (
-    LONGEST,
-    SCENARIOS,
-    SHORTEST,
-    Answer,
-    Import,
-    imports,
-    mean_up_to,
-    share_ended_by,
-)
+from benchmarks.schedule.imports import SCENARIOS, Answer, Import, imports
 from benchmarks.schedule.optimum import Checks, Optimum, ours, poll_times
 from benchmarks.schedule.peers import PEERS, Peer
+from benchmarks.schedule.running_times import CHOSEN, LONGEST, POWER_LAWS, SHORTEST, RunningTimes
 from benchmarks.schedule.runs import OURS, SCHEDULES, Results, run
 from benchmarks.schedule.targets import OF_FIXED_60, OF_OPTIMUM, PEERS_DOMINATED, SIXTY, dominated_by
 
@@ -78,20 +70,26 @@ def test_an_import_does_not_hang_on_how_many_others_there_are(scenario: str) -> 
 # ------------------------------------------------------------ the imports are as they are said to be
 
 
+def by_name(times: RunningTimes) -> str:
+    return times.name
+
+
+@pytest.mark.parametrize("times", [CHOSEN, *POWER_LAWS], ids=by_name)
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_running_times_follow_the_distribution_that_the_optimum_knows(scenario: str) -> None:
-    times = [simulated.seconds for simulated in imports(scenario, 2_000, 5)]
-    assert min(times) >= SHORTEST
-    assert max(times) <= LONGEST
+def test_running_times_follow_the_distribution_that_the_optimum_knows(scenario: str, times: RunningTimes) -> None:
+    seconds = [simulated.seconds for simulated in imports(scenario, 2_000, 5, times)]
+    assert min(seconds) >= SHORTEST
+    assert max(seconds) <= LONGEST
     for time in (60, 900, 7_200, 43_200):
-        assert sum(each <= time for each in times) / len(times) == pytest.approx(share_ended_by(time), abs=0.04)
+        assert sum(each <= time for each in seconds) / len(seconds) == pytest.approx(times.ended_by(time), abs=0.04)
 
 
-def test_the_distribution_and_its_mean_agree() -> None:
+@pytest.mark.parametrize("times", [CHOSEN, *POWER_LAWS], ids=by_name)
+def test_the_distribution_and_its_mean_agree(times: RunningTimes) -> None:
     steps = [SHORTEST * (LONGEST / SHORTEST) ** (step / 5_000) for step in range(5_001)]
-    added = (math.sqrt(one * other) * (share_ended_by(other) - share_ended_by(one)) for one, other in pairwise(steps))
-    assert math.fsum(added) == pytest.approx(mean_up_to(LONGEST), rel=1e-3)
-    assert (share_ended_by(SHORTEST), share_ended_by(LONGEST)) == pytest.approx((0, 1), abs=1e-9)
+    added = (math.sqrt(one * other) * (times.ended_by(other) - times.ended_by(one)) for one, other in pairwise(steps))
+    assert math.fsum(added) == pytest.approx(times.mean_up_to(LONGEST), rel=1e-3)
+    assert (times.ended_by(SHORTEST), times.ended_by(LONGEST)) == pytest.approx((0, 1), abs=1e-9)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
