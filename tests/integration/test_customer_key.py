@@ -1,0 +1,61 @@
+"""A stack with a customer key: it is deployed, an import goes through it, and queues and logs are under that key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from import_watch.model import watch_id
+
+from local.deployment import STACK_NAME, deploy
+from local.emulator import Emulator
+from local.stack import LocalStack
+from tests.integration.observer import Observer
+
+pytestmark = pytest.mark.xdist_group("customer-key")
+VENDOR = "document360"
+
+
+def with_a_key(emulator: Emulator, parameters: Mapping[str, str] | None) -> dict[str, str]:
+    """Deploy with a key of the account, and chat, whose queue and topic are encrypted too."""
+    key: str = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+    return deploy(emulator, {**(parameters or {}), "KmsKeyArn": key, "MakesChatTopic": "true"})
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(0.05, vendors=(VENDOR,), deployer=with_a_key, enforces_policies=True) as running:
+        yield running
+
+
+def resources(stack: LocalStack, kind: str) -> list[str]:
+    """Give the physical ids of the stack's resources of a kind."""
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK_NAME)
+    found = [one for page in pages for one in page["StackResourceSummaries"]]
+    return [one["PhysicalResourceId"] for one in found if one["ResourceType"] == kind]
+
+
+def test_an_import_is_watched_and_its_log_kept(stack: LocalStack) -> None:
+    observer = Observer(stack)
+    log = {"articles": 2, "messages": [{"message_type": 2, "message": "2 articles imported."}]}
+    stack.simulators[VENDOR].script("an-import", [{"status": "InProgress"}, {"status": "Completed", "log": log}])
+    stack.start_import({"vendor": VENDOR, "importId": "an-import"})
+    data = observer.outcome(watch_id(VENDOR, "default", "an-import")).event["data"]
+    assert (data["outcome"], data["log"]["status"]) == ("SUCCEEDED", "ARCHIVED")
+    assert b"2 articles imported." in observer.archived(data["log"]["location"])
+
+
+def test_queues_and_logs_are_under_the_customers_key(stack: LocalStack) -> None:
+    """The emulator does not tell of table, bucket and topics: that they are is asserted on the template."""
+    keys: dict[str, str | None] = {}
+    for url in resources(stack, "AWS::SQS::Queue"):
+        found = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        keys[url] = found.get("KmsMasterKeyId")
+    ours = set(resources(stack, "AWS::Logs::LogGroup"))
+    pages = stack.client("logs").get_paginator("describe_log_groups").paginate()
+    groups = [group for page in pages for group in page["logGroups"]]
+    keys |= {group["logGroupName"]: group.get("kmsKeyId") for group in groups if group["logGroupName"] in ours}
+    # The queues of dead letters and of chat, and a log group for each of six functions and for the state machine.
+    assert len(keys) == 2 + 7, keys
+    (key,) = stack.client("kms").list_keys()["Keys"]
+    assert {name: told for name, told in keys.items() if told != key["KeyArn"]} == {}
