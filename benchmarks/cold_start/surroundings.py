@@ -75,6 +75,8 @@ def surroundings() -> Iterator[Surroundings]:
         daemon.bind(("127.0.0.1", 0))
         environment = {
             **configured["Environment"]["Variables"],
+            # All processes poll one watch, one after the other: handed over, it would be none of theirs.
+            "HAND_OVER_POLLS": "1000000",
             "AWS_ENDPOINT_URL": emulator.endpoint_url,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
