@@ -189,12 +189,8 @@ class Recovery:
     def _look_after(self, seen: Record, now: float) -> Recovered:
         """Recover a watch, unless its execution lives or it has changed hands."""
         status = self._executions.status(seen.execution)
-        # What an execution that is over wrote last, be it that the outcome was told, may not have been seen yet; one
-        # that was not even started has written nothing.
-        record = self._watches.get(seen.watch.watch_id) if status.is_over else seen
-        if record is None or record.execution != seen.execution:
-            return Recovered.LEFT_ALONE
-        return self._recover(record, status, now)
+        record = self._watches.as_left(seen, owner_is_over=status.is_over)
+        return Recovered.LEFT_ALONE if record is None else self._recover(record, status, now)
 
     def _recover(self, record: Record, status: ExecutionStatus, now: float) -> Recovered:
         if status.is_alive or record.published_at is not None:

@@ -190,9 +190,8 @@ class Registrar:
         status = self._executions.status(record.execution)
         if status.is_alive:
             return Registration("ALREADY_WATCHED", record.watch)
-        # An owner that is over may have done its work since the item was read; one that was not even started has not.
-        latest = self._watches.get(record.watch.watch_id) if status.is_over else record
-        if latest is None or latest.execution != record.execution or latest.published_at is not None:
+        latest = self._watches.as_left(record, owner_is_over=status.is_over)
+        if latest is None or latest.published_at is not None:
             return Registration("ALREADY_WATCHED", record.watch)
         if latest.ending is not None:
             return Registration("PUBLISH", latest.watch)

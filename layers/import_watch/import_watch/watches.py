@@ -99,6 +99,15 @@ class Watches:
         found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
         return _record(found["Item"]) if "Item" in found else None
 
+    def as_left(self, seen: Record, *, owner_is_over: bool) -> Record | None:
+        """Give a watch as its owner left it; None where it has changed hands since it was seen.
+
+        What an owner that is over wrote last, be it that the outcome was told, may not have been seen yet. One that was
+        not even started has written nothing, and may start meanwhile: there the first look stands.
+        """
+        record = self.get(seen.watch.watch_id) if owner_is_over else seen
+        return record if record is not None and record.execution == seen.execution else None
+
     def register(
         self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
     ) -> None:
