@@ -56,8 +56,7 @@ def _against_optimum() -> list[Against]:
 def _by_running_times(times: RunningTimes, seed: int, count: int) -> record.OtherTimes:
     optimum = Optimum(ended=times.ended_by, mean=times.mean_up_to)
     own = ours(optimum, DEFAULT_POLICY)
-    results = run(seed, count, (OURS, SIXTY), times=times)
-    pooled = Results(seed, count, results.pooled, {})
+    pooled = replace(run(seed, count, (OURS, SIXTY), times=times), scenarios={})
     return record.OtherTimes(pooled, own.polls / optimum.at_lag(own.lag).polls)
 
 
@@ -67,7 +66,7 @@ def _recorded(
     return record.Record(
         record.shortened(results),
         {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
-        {str(seed): Results(other.seed, other.imports, other.pooled, {}) for seed, other in others.items()},
+        {str(seed): replace(other, scenarios={}) for seed, other in others.items()},
         by_running_times,
     )
 

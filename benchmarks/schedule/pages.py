@@ -13,7 +13,7 @@ from benchmarks.schedule.figures import COLUMNS, ratios
 from benchmarks.schedule.record import Record
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
-from benchmarks.schedule.targets import SIXTY, dominated_by, of_the_default, targets
+from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default, targets
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
@@ -88,21 +88,19 @@ def _targets(record: Record) -> str:
     for index, target in enumerate(targets(record.results, of_optimum)):
         told = [target, *(other[index] for other in others)]
         bound = f"at {'most' if target.at_most else 'least'} {target.bound:g}"
-        rows.append(
-            [target.name, bound, *(f"{exactly(each.reached)}{'' if each.met else ' (missed)'}" for each in told)]
-        )
+        rows.append([target.name, bound, *map(_reached, told)])
     seeds = [record.results.seed, *record.others]
     return _table(["target", "bound", *(f"seed {seed}" for seed in seeds)], rows)
+
+
+def _reached(target: Target) -> str:
+    return f"{exactly(target.reached)}{'' if target.met else ' (missed)'}"
 
 
 def _by_running_times(record: Record) -> str:
     reached = {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
     rows = [
-        [
-            told[0].name,
-            f"at most {told[0].bound:g}",
-            *(f"{exactly(each.reached)}{'' if each.met else ' (missed)'}" for each in told),
-        ]
+        [told[0].name, f"at most {told[0].bound:g}", *map(_reached, told)]
         for told in zip(*reached.values(), strict=True)
     ]
     return _table(["target", "bound", *reached], rows)

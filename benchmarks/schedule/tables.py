@@ -13,7 +13,7 @@ from benchmarks.schedule.figures import COLUMNS, Figures, ratios
 from benchmarks.schedule.optimum import Checks
 from benchmarks.schedule.record import OtherTimes
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY, dominated_by, of_the_default, targets
+from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default, targets
 
 Against = tuple[str, Checks, Checks]
 """A schedule's name, what it does with nothing but the status, and the best that there can be at its mean lag."""
@@ -91,9 +91,12 @@ def _targets(results: Results, default: Against, others: Mapping[int, Results]) 
         table.add_column(heading, justify="left" if heading == "target" else "right")
     for target in targets(results, of_optimum):
         told = [target, *(other[target.name] for other in by_seed.values())]
-        cells = [Text(exactly(each.reached), style="green" if each.met else "red") for each in told]
-        table.add_row(target.name, f"{'≤' if target.at_most else '≥'} {target.bound:g}", *cells)
+        table.add_row(target.name, f"{'≤' if target.at_most else '≥'} {target.bound:g}", *map(_reached, told))
     return table
+
+
+def _reached(target: Target) -> Text:
+    return Text(exactly(target.reached), style="green" if target.met else "red")
 
 
 def _by_running_times(by_running_times: Mapping[str, OtherTimes]) -> Table:
@@ -102,8 +105,7 @@ def _by_running_times(by_running_times: Mapping[str, OtherTimes]) -> Table:
     for heading in ("target", "bound", *reached):
         table.add_column(heading, justify="left" if heading == "target" else "right")
     for told in zip(*reached.values(), strict=True):
-        cells = [Text(exactly(each.reached), style="green" if each.met else "red") for each in told]
-        table.add_row(told[0].name, f"≤ {told[0].bound:g}", *cells)
+        table.add_row(told[0].name, f"≤ {told[0].bound:g}", *map(_reached, told))
     return table
 
 
