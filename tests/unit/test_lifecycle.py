@@ -16,6 +16,7 @@ from import_watch.encoding import from_json, to_json
 from import_watch.endings import broken
 from import_watch.lifecycle import End, Wait, advance, begin
 from import_watch.model import (
+    FIXED_FIELDS,
     Ending,
     FailedPoll,
     ImportState,
@@ -677,9 +678,14 @@ def through_json(watch: Watch) -> Watch:
     return from_json(Watch, json.loads(json.dumps(to_json(watch))))
 
 
-def check(step: Wait | End, now: float) -> None:
+def fixed(watch: Watch) -> dict[str, object]:
+    return {name: getattr(watch, name) for name in FIXED_FIELDS}
+
+
+def check(step: Wait | End, now: float, before: Watch) -> None:
     """Check what holds after every poll."""
     assert through_json(step.watch) == step.watch
+    assert fixed(step.watch) == fixed(before)
     assert step.watch.last_poll_at == now
     if isinstance(step, End):
         assert step.watch.next_poll_at is None
@@ -700,9 +706,10 @@ def test_any_sequence_of_polls_waits_or_ends_and_its_watch_survives_json(
             break
         assert step.watch.next_poll_at is not None
         now = step.watch.next_poll_at + late
-        awaited = step.watch.awaiting_log
-        step = advance(step.watch, polled, now, TOLERANCE)
-        check(step, now)
+        watch = step.watch
+        awaited = watch.awaiting_log
+        step = advance(watch, polled, now, TOLERANCE)
+        check(step, now, watch)
         if awaited and isinstance(step, End):
             assert step.ending.detected_at == awaited.detected_at
         if isinstance(step, Wait) and now >= step.watch.deadline:

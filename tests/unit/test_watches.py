@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.model import (
+    FIXED_FIELDS,
     Ending,
+    History,
     ImportState,
     LogRecord,
     LogStatus,
@@ -68,6 +70,7 @@ FULL = a_watch(
     log_polls=1,
     log_missing="Element 'ImportLog' not found.",
 )
+TEXTS = ("vendor", "connection", "import_id", "vendor_title", "correlation")
 LOG = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3://theirs/log.txt", bytes=5_000_000_000)
 
 
@@ -184,7 +187,7 @@ class TestMetadata:
 
 class TestSave:
     def test_a_state_replaces_the_one_before(self, watches: Watches) -> None:
-        register(watches)
+        register(watches, replace(WATCH, started_at=FULL.started_at))
         later = replace(FULL, generation=1, executions=1)
         watches.save(later)
         record = watches.get(WATCH.watch_id)
@@ -193,13 +196,24 @@ class TestSave:
 
     def test_what_becomes_none_is_removed_from_the_item(self, watches: Watches) -> None:
         register(watches, replace(FULL, generation=1))
-        bare = replace(WATCH, polls=FULL.polls)
+        bare = replace(WATCH, polls=FULL.polls, started_at=FULL.started_at)
         watches.save(bare)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert record.watch == bare
         gone = {"vendorStatus", "progress", "awaitingLog", "failingSince", "lastTrouble", "logMissing", "notFoundSince"}
         assert gone & stored_item(WATCH.watch_id).keys() == set()
+
+    @pytest.mark.parametrize("name", sorted(FIXED_FIELDS - {"watch_id"}))
+    def test_what_stands_from_the_registration_on_is_not_written_again(self, watches: Watches, name: str) -> None:
+        """A poll writes only what a poll can change."""
+        register(watches, FULL)
+        histories = {"Import": History(5, 4.0, 0.5)}
+        other: dict[str, Any] = {name: histories if name == "histories" else "other" if name in TEXTS else 7}
+        watches.save(replace(FULL, **other))
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.watch == FULL
 
     def test_a_write_that_the_table_does_not_take_is_told_from_a_conflict(self, watches: Watches) -> None:
         register(watches)

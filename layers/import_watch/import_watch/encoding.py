@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from import_watch.model import JSON
 
@@ -22,11 +22,8 @@ def camel(name: str) -> str:
 def to_json(value: object) -> JSON:
     """Turn a value of this module into plain JSON; fields that are None are left out."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {
-            camel(part.name): to_json(current)
-            for part in fields(value)
-            if (current := getattr(value, part.name)) is not None
-        }
+        parts = _parts(type(value))
+        return {part.key: to_json(current) for part in parts if (current := getattr(value, part.name)) is not None}
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -45,20 +42,36 @@ def from_json(kind: type[Value], value: JSON) -> Value:
     ValueError
         If a field without a default is missing, naming it: the state was not written by us.
     """
-    hints = _hints(cast(Hashable, kind))
     found: dict[str, Any] = {}
-    for part in fields(cast(Any, kind)):
-        key = camel(part.name)
-        if key in value:
-            found[part.name] = _revive(hints[part.name], value[key])
-        elif part.default is MISSING and part.default_factory is MISSING:
-            raise ValueError(f"{kind.__name__}.{key} is missing")
+    for part in _parts(cast(Hashable, kind)):
+        if part.key in value:
+            found[part.name] = _revive(part.hint, value[part.key])
+        elif part.required:
+            raise ValueError(f"{kind.__name__}.{part.key} is missing")
     return kind(**found)
 
 
+class _Part(NamedTuple):
+    """A field of a dataclass, looked at once: every poll reads a watch and writes it twice."""
+
+    name: str
+    key: str
+    hint: Any
+    required: bool
+
+
 @cache
-def _hints(kind: Hashable) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _parts(kind: Hashable) -> tuple[_Part, ...]:
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        _Part(
+            part.name,
+            camel(part.name),
+            hints[part.name],
+            required=part.default is MISSING and part.default_factory is MISSING,
+        )
+        for part in fields(cast(Any, kind))
+    )
 
 
 def _revive(hint: Any, value: JSON) -> Any:

@@ -25,6 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from import_watch import USER_AGENT
 from import_watch.model import FailedPoll, Trouble
 from import_watch.vendor import Answer
 
@@ -33,7 +34,6 @@ READ_SECONDS = 10.0
 EXCHANGE_SECONDS = 20.0
 """Longest that one exchange may take in all, from the first byte sent to the last one read."""
 CHUNK_BYTES = 64 * 1024
-USER_AGENT = "import-watch/0.1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,6 +299,24 @@ class Watch:
     correlation: str | None = None
 
 
+FIXED_FIELDS = frozenset(
+    {
+        "watch_id",
+        "vendor",
+        "connection",
+        "import_id",
+        "registered_at",
+        "deadline",
+        "started_at",
+        "place",
+        "histories",
+        "vendor_title",
+        "correlation",
+    }
+)
+"""Fields of a `Watch` that stand from its registration on."""
+
+
 def watch_id(vendor: str, connection: str, import_id: str) -> str:
     """Give the key of a watch, `vendor#connection#importId`, escaped so that no two imports share one.
 

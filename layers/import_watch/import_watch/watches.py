@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.encoding import camel, from_json, to_json
 from import_watch.items import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
-from import_watch.model import JSON, Ending, LogRecord, Start, Watch
+from import_watch.model import FIXED_FIELDS, JSON, Ending, LogRecord, Start, Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,8 +27,9 @@ ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
 """Values of `active` and `unpublished`: the one partition of each sparse index."""
 SCHEMA_VERSION = 1
 """Version of the item's shape, for whoever has to read one written by another release."""
-STATE_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch)))
-"""What a write of the state sets or, where the state no longer has it, removes."""
+CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
+"""What a write after the first sets or, where the state no longer has it, removes."""
+FIXED_ATTRIBUTES = tuple(map(camel, FIXED_FIELDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,6 @@ class Watches:
         """
         try:
             self._update(watch, _changing(watch, None), owner=watch.generation, polls=watch.polls)
-        except ParamValidationError:
-            raise  # a mistake of ours, which no later poll makes good
         except (BotoCoreError, ClientError) as error:
             raise NotWritten(str(error)) from error
 
@@ -230,8 +229,9 @@ class Watches:
         return listed(self._client, self._table, index, partition, order, position)
 
     def _update(self, watch: Watch, values: dict[str, JSON], *, owner: int, polls: int | None = None) -> None:
-        values.pop("watchId")
-        gone = tuple(name for name in STATE_ATTRIBUTES if name not in values and name != "watchId")
+        for name in FIXED_ATTRIBUTES:
+            values.pop(name, None)
+        gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         condition, numbers = "attribute_not_exists(ending) AND generation = :owner", {":owner": owner}
         if polls is not None:
             condition, numbers = f"{condition} AND polls <= :polls", {**numbers, ":polls": polls}
