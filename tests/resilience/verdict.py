@@ -10,7 +10,9 @@ The rule for an outcome. An import must have exactly the outcome of its script, 
   generation is a later one.
 
 And where our own trouble (an execution that died, a turn that was waited for) drew that of a vendor out for longer than
-is borne, so that no poll in all that time had a good answer, patience ran out, and that must be the outcome.
+is borne, so that no poll in all that time had a good answer, patience may have run out. With a status or an import that
+nobody knows it must have. Failed polls are borne for as long as we asked in time, which is not seen from outside where
+they lie far apart: there either outcome is right.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from operator import sub
+
+from import_watch.lifecycle import ON_TIME_SECONDS
 
 from local.clock import Clock
 from local.simulators.script import Import, Step
@@ -159,29 +164,33 @@ def _allowed(one: PlannedImport, after: Aftermath, stops: Sequence[Stop]) -> tup
     """Give the outcomes that an import may have."""
     final = int(after.items[one.watch_id]["generation"])
     last = [after.last_states[stop.execution] for stop in stops if stop.generation == final]
-    seen = _drawn_out(one, after) or one.script.expected
+    seen = _seen(one, after)
     if not last or any(state.awaits_log for state in last):
-        return (seen,)
+        return seen
     if any(state.name == WAITING for state in last):
         return (STOPPED,)
-    return (seen, STOPPED)
+    return (*seen, STOPPED)
 
 
-def _drawn_out(one: PlannedImport, after: Aftermath) -> Expected | None:
-    """Give the outcome of an import whose last polls met nothing but one trouble for as long as it is borne."""
+def _seen(one: PlannedImport, after: Aftermath) -> tuple[Expected, ...]:
+    """Give what an import that nobody stopped may have come to: its script, unless patience ran out before."""
+    script = one.script.expected
     played, times = Import(list(one.script.steps)), after.polled_at.get(one.import_id, [])
     met = [_trouble(played.poll(time).step) for time in times]
     reasons = list(takewhile(bool, reversed(met)))
     if one.script.patient or not reasons or len({reason in FAILED_POLLS for reason in reasons}) > 1:
-        return None
-    began = times[-len(reasons)]
+        return (script,)
+    times = times[-len(reasons) :]
+    began = times[0]
     if reasons[-1] == "NOT_FOUND":
         # It is borne from the start of the watch on.
         began = float(after.items[one.watch_id].get("registeredAt", began))
     if times[-1] - began < PATIENCE - LATE_BY:
-        return None
+        return (script,)
     unlike = [reason for reason in reasons if reason != "UNREADABLE_ANSWER"]
-    return Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
+    ran_out = Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
+    in_time = sum(gap for gap in map(sub, times[1:], times) if gap <= ON_TIME_SECONDS)
+    return (ran_out,) if ran_out.reason not in FAILED_POLLS or in_time >= PATIENCE else (ran_out, script)
 
 
 def _trouble(step: Step) -> str | None:
