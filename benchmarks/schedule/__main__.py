@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.schedule import pages, record
 from benchmarks.schedule.optimum import Optimum, ours, poll_times
 from benchmarks.schedule.plot import draw
-from benchmarks.schedule.running_times import POWER_LAWS, RunningTimes
+from benchmarks.schedule.running_times import POWER_LAWS, SAME_MEAN, RunningTimes
 from benchmarks.schedule.runs import IMPORTS, OURS, SEED, Results, name_of, run
 from benchmarks.schedule.tables import Against, show
 from benchmarks.schedule.targets import SIXTY
@@ -36,13 +36,30 @@ def main() -> int:
     results = run(told.seed, told.imports)
     others = {seed: run(seed, told.imports) for seed in OTHER_SEEDS if seed != told.seed}
     against = _against_optimum()
-    by_running_times = {times.name: _by_running_times(times, told.seed, told.imports) for times in POWER_LAWS}
+    heavy_optimum = _of_optimum(SAME_MEAN)
+    heavy = {
+        seed: record.OtherTimes(_pooled(run(seed, told.imports, times=SAME_MEAN)), heavy_optimum)
+        for seed in (told.seed, *others)
+    }
+    by_running_times = {
+        times.name: record.OtherTimes(
+            _pooled(run(told.seed, told.imports, (OURS, SIXTY), times=times)), _of_optimum(times)
+        )
+        for times in POWER_LAWS
+    }
+    measured = record.Record(
+        record.shortened(results),
+        {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
+        {str(seed): _pooled(other) for seed, other in others.items()},
+        {str(seed): each for seed, each in heavy.items()},
+        by_running_times,
+    )
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    show(console, results, against, others, by_running_times)
+    show(console, results, against, measured)
     console.print(f"{time.monotonic() - began:.0f} s", highlight=False)
     if told.seed != SEED or told.imports != IMPORTS:
         return 0
-    return _compare(console, _recorded(results, against, others, by_running_times), write=told.write)
+    return _compare(console, measured, write=told.write)
 
 
 def _against_optimum() -> list[Against]:
@@ -53,22 +70,14 @@ def _against_optimum() -> list[Against]:
     return [(name, checks, optimum.at_lag(checks.lag)) for name, checks in schedules.items()]
 
 
-def _by_running_times(times: RunningTimes, seed: int, count: int) -> record.OtherTimes:
+def _of_optimum(times: RunningTimes) -> float:
     optimum = Optimum(ended=times.ended_by, mean=times.mean_up_to)
     own = ours(optimum, DEFAULT_POLICY)
-    pooled = replace(run(seed, count, (OURS, SIXTY), times=times), scenarios={})
-    return record.OtherTimes(pooled, own.polls / optimum.at_lag(own.lag).polls)
+    return own.polls / optimum.at_lag(own.lag).polls
 
 
-def _recorded(
-    results: Results, against: list[Against], others: dict[int, Results], by_running_times: dict[str, record.OtherTimes]
-) -> record.Record:
-    return record.Record(
-        record.shortened(results),
-        {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
-        {str(seed): replace(other, scenarios={}) for seed, other in others.items()},
-        by_running_times,
-    )
+def _pooled(results: Results) -> Results:
+    return replace(results, scenarios={})
 
 
 def _compare(console: Console, measured: record.Record, *, write: bool) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks.schedule.bill import MONTHLY, quotas, ways
 from benchmarks.schedule.figures import COLUMNS, ratios
-from benchmarks.schedule.record import Record
+from benchmarks.schedule.record import Record, reached
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
-from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default, targets
+from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
@@ -82,15 +82,15 @@ def _optimum(record: Record) -> str:
 
 
 def _targets(record: Record) -> str:
-    of_optimum = record.optimum[OURS]["polls"] / record.optimum[OURS]["best"]
-    others = [targets(other, of_optimum) for other in record.others.values()]
+    return _compared(reached(record))
+
+
+def _compared(by_imports: Mapping[str, Sequence[Target]]) -> str:
     rows = []
-    for index, target in enumerate(targets(record.results, of_optimum)):
-        told = [target, *(other[index] for other in others)]
-        bound = f"at {'most' if target.at_most else 'least'} {target.bound:g}"
-        rows.append([target.name, bound, *map(_reached, told)])
-    seeds = [record.results.seed, *record.others]
-    return _table(["target", "bound", *(f"seed {seed}" for seed in seeds)], rows)
+    for told in zip(*by_imports.values(), strict=True):
+        bound = f"at {'most' if told[0].at_most else 'least'} {told[0].bound:g}"
+        rows.append([told[0].name, bound, *map(_reached, told)])
+    return _table(["target", "bound", *by_imports], rows)
 
 
 def _reached(target: Target) -> str:
@@ -98,12 +98,9 @@ def _reached(target: Target) -> str:
 
 
 def _by_running_times(record: Record) -> str:
-    reached = {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
-    rows = [
-        [told[0].name, f"at most {told[0].bound:g}", *map(_reached, told)]
-        for told in zip(*reached.values(), strict=True)
-    ]
-    return _table(["target", "bound", *reached], rows)
+    return _compared(
+        {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
+    )
 
 
 def _dominated(record: Record) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.schedule.figures import Figures
+from benchmarks.schedule.running_times import CHOSEN
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY
+from benchmarks.schedule.targets import SIXTY, Target, targets
 
 RECORD = Path(__file__).with_name("record.json")
 CLOSE = 0.01
@@ -38,6 +39,8 @@ class Record:
         By schedule: its `polls` and mean `lag` with nothing but the status, and the `best` polls at that lag.
     others : mapping of str to Results
         Of other seeds, pooled.
+    heavy : mapping of str to OtherTimes
+        By seed, pooled: every schedule where running times follow the power law of the same mean.
     by_running_times : mapping of str to OtherTimes
         The default policy and fixed 60 s where running times are distributed otherwise.
     """
@@ -45,7 +48,18 @@ class Record:
     results: Results
     optimum: Mapping[str, Mapping[str, float]]
     others: Mapping[str, Results]
+    heavy: Mapping[str, OtherTimes]
     by_running_times: Mapping[str, OtherTimes]
+
+
+def reached(record: Record) -> dict[str, list[Target]]:
+    """Give every target, and what was reached of it, by the running times and the seed of the imports."""
+    of_optimum = record.optimum[OURS]["polls"] / record.optimum[OURS]["best"]
+    chosen = (record.results, *record.others.values())
+    by_seed = {f"{CHOSEN.name}, {each.seed}": targets(each, of_optimum) for each in chosen}
+    return by_seed | {
+        f"power law, {seed}": targets(each.results, each.of_optimum) for seed, each in record.heavy.items()
+    }
 
 
 def shortened(results: Results) -> Results:
@@ -69,10 +83,10 @@ def read(path: Path = RECORD) -> Record:
         _results(told["results"]),
         told["optimum"],
         {seed: _results(each) for seed, each in told["others"].items()},
-        {
-            name: OtherTimes(_results(each["results"]), each["of_optimum"])
-            for name, each in told["by_running_times"].items()
-        },
+        *(
+            {name: OtherTimes(_results(each["results"]), each["of_optimum"]) for name, each in told[block].items()}
+            for block in ("heavy", "by_running_times")
+        ),
     )
 
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from benchmarks.schedule.figures import COLUMNS, Figures, ratios
 from benchmarks.schedule.optimum import Checks
-from benchmarks.schedule.record import OtherTimes
+from benchmarks.schedule.record import OtherTimes, Record, reached
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default, targets
+from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default
 
 Against = tuple[str, Checks, Checks]
 """A schedule's name, what it does with nothing but the status, and the best that there can be at its mean lag."""
@@ -23,8 +23,7 @@ def show(
     console: Console,
     results: Results,
     against: Sequence[Against],
-    others: Mapping[int, Results],
-    by_running_times: Mapping[str, OtherTimes],
+    recorded: Record,
 ) -> None:
     """Print everything, the ratios last.
 
@@ -34,10 +33,8 @@ def show(
     results : Results
     against : sequence of Against
         The default policy first.
-    others : mapping of int to Results
-        Those of other seeds.
-    by_running_times : mapping of str to OtherTimes
-        The default policy and fixed 60 s where running times are distributed otherwise.
+    recorded : Record
+        The same and what else was measured, as it is to be recorded.
     """
     for scenario, figures in results.scenarios.items():
         console.print(_figures(f"{scenario}: {results.imports:,} imports", figures))
@@ -46,8 +43,12 @@ def show(
         _figures(f"Pooled: {count:,} imports, seed {results.seed}; ratio to {OURS} in brackets", results.pooled)
     )
     console.print(_optimum(against))
-    console.print(_targets(results, against[0], others))
-    console.print(_by_running_times(by_running_times))
+    console.print(
+        _compared(
+            f"What was set out for {OURS}, pooled, and what was reached, by running times and seed", reached(recorded)
+        )
+    )
+    console.print(_by_running_times(recorded.by_running_times))
     console.print(_dominated(results))
     console.print(_ratios(results))
 
@@ -82,16 +83,12 @@ def _optimum(against: Sequence[Against]) -> Table:
     return table
 
 
-def _targets(results: Results, default: Against, others: Mapping[int, Results]) -> Table:
-    _, one, best = default
-    of_optimum = one.polls / best.polls
-    by_seed = {seed: {target.name: target for target in targets(other, of_optimum)} for seed, other in others.items()}
-    table = Table(title=f"What was set out for {OURS}, pooled, and what was reached")
-    for heading in ("target", "bound", f"seed {results.seed}", *(f"seed {seed}" for seed in by_seed)):
+def _compared(title: str, by_imports: Mapping[str, Sequence[Target]]) -> Table:
+    table = Table(title=title)
+    for heading in ("target", "bound", *by_imports):
         table.add_column(heading, justify="left" if heading == "target" else "right")
-    for target in targets(results, of_optimum):
-        told = [target, *(other[target.name] for other in by_seed.values())]
-        table.add_row(target.name, f"{'≤' if target.at_most else '≥'} {target.bound:g}", *map(_reached, told))
+    for told in zip(*by_imports.values(), strict=True):
+        table.add_row(told[0].name, f"{'≤' if told[0].at_most else '≥'} {told[0].bound:g}", *map(_reached, told))
     return table
 
 
@@ -100,13 +97,8 @@ def _reached(target: Target) -> Text:
 
 
 def _by_running_times(by_running_times: Mapping[str, OtherTimes]) -> Table:
-    reached = {name: of_the_default(each.results, each.of_optimum) for name, each in by_running_times.items()}
-    table = Table(title="The same of the default, where running times are distributed otherwise")
-    for heading in ("target", "bound", *reached):
-        table.add_column(heading, justify="left" if heading == "target" else "right")
-    for told in zip(*reached.values(), strict=True):
-        table.add_row(told[0].name, f"≤ {told[0].bound:g}", *map(_reached, told))
-    return table
+    by_exponent = {name: of_the_default(each.results, each.of_optimum) for name, each in by_running_times.items()}
+    return _compared("The same of the default, by the exponent of a power law", by_exponent)
 
 
 def _dominated(results: Results) -> Table:
