@@ -36,9 +36,9 @@ def main() -> int:
     results = run(told.seed, told.imports)
     others = {seed: run(seed, told.imports) for seed in OTHER_SEEDS if seed != told.seed}
     against = _against_optimum()
-    heavy_optimum = _of_optimum(SAME_MEAN)
-    heavy = {
-        seed: record.OtherTimes(_pooled(run(seed, told.imports, times=SAME_MEAN)), heavy_optimum)
+    of_optimum = _of_optimum(SAME_MEAN)
+    same_mean = {
+        seed: record.OtherTimes(_pooled(run(seed, told.imports, times=SAME_MEAN)), of_optimum)
         for seed in (told.seed, *others)
     }
     by_running_times = {
@@ -51,7 +51,7 @@ def main() -> int:
         record.shortened(results),
         {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
         {str(seed): _pooled(other) for seed, other in others.items()},
-        {str(seed): each for seed, each in heavy.items()},
+        {str(seed): each for seed, each in same_mean.items()},
         by_running_times,
     )
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)

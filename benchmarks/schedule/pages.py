@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks.schedule.bill import MONTHLY, quotas, ways
 from benchmarks.schedule.figures import COLUMNS, ratios
-from benchmarks.schedule.record import Record, reached
+from benchmarks.schedule.record import Record, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
-from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default
+from benchmarks.schedule.targets import SIXTY, Target, dominated_by
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
@@ -97,10 +97,8 @@ def _reached(target: Target) -> str:
     return f"{exactly(target.reached)}{'' if target.met else ' (missed)'}"
 
 
-def _by_running_times(record: Record) -> str:
-    return _compared(
-        {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
-    )
+def _by_exponent(record: Record) -> str:
+    return _compared(reached_by_exponent(record))
 
 
 def _dominated(record: Record) -> str:
@@ -168,7 +166,7 @@ BLOCKS: Mapping[str, Callable[[Record], str]] = {
     "scenarios": _scenarios,
     "optimum": _optimum,
     "targets": _targets,
-    "times": _by_running_times,
+    "times": _by_exponent,
     "dominated": _dominated,
     "cost": _cost,
     "presets": _presets,

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.schedule.figures import Figures
 from benchmarks.schedule.running_times import CHOSEN
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY, Target, targets
+from benchmarks.schedule.targets import SIXTY, Target, of_the_default, targets
 
 RECORD = Path(__file__).with_name("record.json")
 CLOSE = 0.01
@@ -39,7 +39,7 @@ class Record:
         By schedule: its `polls` and mean `lag` with nothing but the status, and the `best` polls at that lag.
     others : mapping of str to Results
         Of other seeds, pooled.
-    heavy : mapping of str to OtherTimes
+    same_mean : mapping of str to OtherTimes
         By seed, pooled: every schedule where running times follow the power law of the same mean.
     by_running_times : mapping of str to OtherTimes
         The default policy and fixed 60 s where running times are distributed otherwise.
@@ -48,7 +48,7 @@ class Record:
     results: Results
     optimum: Mapping[str, Mapping[str, float]]
     others: Mapping[str, Results]
-    heavy: Mapping[str, OtherTimes]
+    same_mean: Mapping[str, OtherTimes]
     by_running_times: Mapping[str, OtherTimes]
 
 
@@ -58,8 +58,13 @@ def reached(record: Record) -> dict[str, list[Target]]:
     chosen = (record.results, *record.others.values())
     by_seed = {f"{CHOSEN.name}, {each.seed}": targets(each, of_optimum) for each in chosen}
     return by_seed | {
-        f"power law, {seed}": targets(each.results, each.of_optimum) for seed, each in record.heavy.items()
+        f"power law, {seed}": targets(each.results, each.of_optimum) for seed, each in record.same_mean.items()
     }
+
+
+def reached_by_exponent(record: Record) -> dict[str, list[Target]]:
+    """Give the targets of the default, and what was reached of them, by the exponent of a power law."""
+    return {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
 
 
 def shortened(results: Results) -> Results:
@@ -85,7 +90,7 @@ def read(path: Path = RECORD) -> Record:
         {seed: _results(each) for seed, each in told["others"].items()},
         *(
             {name: OtherTimes(_results(each["results"]), each["of_optimum"]) for name, each in told[block].items()}
-            for block in ("heavy", "by_running_times")
+            for block in ("same_mean", "by_running_times")
         ),
     )
 

@@ -111,22 +111,13 @@ POWER_LAWS: tuple[RunningTimes, ...] = tuple(map(PowerLaw, (0.0, 0.1, 0.2, 0.3))
 """Added when the figures of the others were known. Beyond, half of all imports end in a minute."""
 
 
-def power_law_of_mean(mean: float) -> PowerLaw:
-    """Give the power law whose imports run for so long on average, in seconds: there is one of every mean.
-
-    Raises
-    ------
-    ValueError
-        If the mean is that of no exponent below 1.
-    """
+def _power_law_of_mean(mean: float) -> PowerLaw:
     low, high = PowerLaw(0.0), PowerLaw(0.99)
-    if not high.mean_up_to(LONGEST) <= mean <= low.mean_up_to(LONGEST):
-        raise ValueError(f"no power law from {SHORTEST:g} to {LONGEST:g} s has a mean of {mean:g} s")
     for _ in range(50):
         middle = PowerLaw((low.exponent + high.exponent) / 2)
         low, high = (middle, high) if middle.mean_up_to(LONGEST) > mean else (low, middle)
     return low
 
 
-SAME_MEAN = power_law_of_mean(CHOSEN.mean_up_to(LONGEST))
-"""The power law that has no knob left to turn: of the range that is told, and of the mean of what was chosen."""
+SAME_MEAN = _power_law_of_mean(CHOSEN.mean_up_to(LONGEST))
+"""The power law over the range whose imports run for as long, on average, as those of what was chosen."""

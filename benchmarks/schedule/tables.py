@@ -11,9 +11,9 @@ from rich.text import Text
 
 from benchmarks.schedule.figures import COLUMNS, Figures, ratios
 from benchmarks.schedule.optimum import Checks
-from benchmarks.schedule.record import OtherTimes, Record, reached
+from benchmarks.schedule.record import Record, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY, Target, dominated_by, of_the_default
+from benchmarks.schedule.targets import SIXTY, Target, dominated_by
 
 Against = tuple[str, Checks, Checks]
 """A schedule's name, what it does with nothing but the status, and the best that there can be at its mean lag."""
@@ -48,7 +48,7 @@ def show(
             f"What was set out for {OURS}, pooled, and what was reached, by running times and seed", reached(recorded)
         )
     )
-    console.print(_by_running_times(recorded.by_running_times))
+    console.print(_compared("The same of the default, by the exponent of a power law", reached_by_exponent(recorded)))
     console.print(_dominated(results))
     console.print(_ratios(results))
 
@@ -94,11 +94,6 @@ def _compared(title: str, by_imports: Mapping[str, Sequence[Target]]) -> Table:
 
 def _reached(target: Target) -> Text:
     return Text(exactly(target.reached), style="green" if target.met else "red")
-
-
-def _by_running_times(by_running_times: Mapping[str, OtherTimes]) -> Table:
-    by_exponent = {name: of_the_default(each.results, each.of_optimum) for name, each in by_running_times.items()}
-    return _compared("The same of the default, by the exponent of a power law", by_exponent)
 
 
 def _dominated(results: Results) -> Table:

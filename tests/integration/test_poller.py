@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -133,6 +134,17 @@ class TestOwner:
         assert (done["action"], from_json(Watch, done["watch"])) == ("WAIT", further)
         assert done["seconds"] > 1
         assert vendor.record(watch).watch == further
+
+
+class TestPollThatIsLate:
+    @pytest.mark.parametrize(("late", "action"), [(7_200.0, "WAIT"), (30.0, "PUBLISH")])
+    def test_an_hour_in_which_nobody_asked_is_not_the_vendors(self, vendor: Vendor, late: float, action: str) -> None:
+        """Two polls that failed by chance, before and after our own executions were dead, end no watch."""
+        vendor.connect()
+        due = time.time() - late
+        watch = vendor.register(polls=4, failures=1, failing_since=due - 30 - (7_200 - late), next_poll_at=due)
+        vendor.says(503, {})
+        assert vendor.poll(watch)["action"] == action
 
 
 class RefusesOnce(Watches):

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from import_watch import USER_AGENT, exchange
+from import_watch import exchange
 from import_watch.connections import Connection
 from import_watch.exchange import CHUNK_BYTES
 from import_watch.http import Client
@@ -92,7 +92,7 @@ class TestRequest:
         server = serve(says(200, GOOD["voyado"]))
         ask(server.url)
         headers = server.requests[0].headers
-        assert (headers["accept"], headers["user-agent"]) == ("application/json", USER_AGENT)
+        assert (headers["accept"], headers["user-agent"]) == ("application/json", "import-watch/0.1.0")
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
         server = serve(says(200, GOOD["document360"]))

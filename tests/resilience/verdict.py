@@ -11,8 +11,9 @@ The rule for an outcome. An import must have exactly the outcome of its script, 
 
 And where our own trouble (an execution that died, a turn that was waited for) drew that of a vendor out for longer than
 is borne, so that no poll in all that time had a good answer, patience may have run out. With a status or an import that
-nobody knows it must have. Failed polls are borne for as long as we asked in time, which is not seen from outside where
-they lie far apart: there either outcome is right.
+nobody knows it must have. Failed polls are borne for as long as we asked in time, which is not seen from outside: there
+the outcome of the script is right as well, and the only right one where the waits between the polls that were seen,
+each taken to be as long as it may be in time, do not add up to so much.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from itertools import takewhile
 from operator import sub
 
 from import_watch.lifecycle import ON_TIME_SECONDS
+from import_watch.pacing import backoff
 
 from local.clock import Clock
 from local.simulators.script import Import, Step
@@ -39,6 +41,8 @@ WAITING = "WaitForPoll"
 MINUTE = 60.0
 LATE_BY = 16.0
 """Seconds of the stack's clock by which a poll is counted later than it was asked: one of the machine's."""
+LONGEST_ROUND = 150.0
+"""Seconds in which every watch of a connection has its turn, at most."""
 FAILED_POLLS = ("VENDOR_UNAVAILABLE", "UNREADABLE_ANSWER")
 """What failed polls on end come to, whichever they are."""
 
@@ -189,8 +193,11 @@ def _seen(one: PlannedImport, after: Aftermath) -> tuple[Expected, ...]:
         return (script,)
     unlike = [reason for reason in reasons if reason != "UNREADABLE_ANSWER"]
     ran_out = Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
-    in_time = sum(gap for gap in map(sub, times[1:], times) if gap <= ON_TIME_SECONDS)
-    return (ran_out,) if ran_out.reason not in FAILED_POLLS or in_time >= PATIENCE else (ran_out, script)
+    if ran_out.reason not in FAILED_POLLS:
+        return (ran_out,)
+    waited = enumerate(map(sub, times[1:], times), 1)
+    borne = sum(min(gap, backoff(failures) + LONGEST_ROUND + ON_TIME_SECONDS) for failures, gap in waited)
+    return (script,) if borne < PATIENCE - LATE_BY else (ran_out, script)
 
 
 def _trouble(step: Step) -> str | None:

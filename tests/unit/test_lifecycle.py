@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from import_watch.encoding import from_json, to_json
 from import_watch.endings import broken
-from import_watch.lifecycle import End, Wait, advance, begin, put_off
+from import_watch.lifecycle import End, Wait, advance, begin, passed_on, put_off, without_our_time
 from import_watch.model import (
     FIXED_FIELDS,
     Ending,
@@ -63,11 +63,11 @@ MISCONFIGURED = FailedPoll(Trouble.MISCONFIGURED, "no such cluster")
 
 
 def after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> Wait | End:
-    """Poll at so many seconds after the start of the watch, as planned; all but the last of them only wait."""
+    """Poll at so many seconds after the start of the watch; all but the last of them only wait."""
     step: Wait | End = begin(start, T0, tolerance)
     for seconds, polled in polls:
         assert isinstance(step, Wait), f"ended before {seconds} s"
-        step = advance(replace(step.watch, next_poll_at=T0 + seconds), polled, T0 + seconds, tolerance)
+        step = advance(step.watch, polled, T0 + seconds, tolerance)
     return step
 
 
@@ -266,36 +266,40 @@ def test_answers_are_unreadable_only_if_every_one_of_the_run_was(other: Polled, 
     assert decided(after(*zip((10.0, 100.0, 3_610.0), run, strict=True))) == "VENDOR_UNAVAILABLE"
 
 
+def polls_late(watch: Watch, late: float, polled: Polled = UNAVAILABLE) -> tuple[Wait | End, float]:
+    """Poll as the poll function does, so many seconds after the time; the vendor takes 20 to fail."""
+    assert watch.next_poll_at is not None
+    now = watch.next_poll_at + late
+    return advance(without_our_time(watch, now), polled, now + 20, TOLERANCE), now + 20
+
+
 @pytest.mark.parametrize("polled", [UNAVAILABLE, THROTTLED, UNREADABLE], ids=str)
-@pytest.mark.parametrize("asleep", [3_600, HOUR * 5])
-def test_time_in_which_we_did_not_ask_is_not_borne_of_the_vendor(polled: FailedPoll, asleep: float) -> None:
-    """Two polls that fail by chance, before and after our own executions were dead, say little of the vendor."""
+@pytest.mark.parametrize("asleep", [61, HOUR, 5 * HOUR])
+def test_time_that_was_ours_is_not_borne_of_the_vendor(polled: FailedPoll, asleep: float) -> None:
     failing = wait_after((10, polled), (40, polled))
-    woken = advance(failing.watch, polled, T0 + 40 + failing.seconds + asleep, TOLERANCE)
-    assert decided(woken) is None
-    rest = 3_600 - 30 - failing.seconds
-    on_time = T0 + 40 + failing.seconds + asleep + rest
-    assert decided(advance(replace(woken.watch, next_poll_at=on_time - 1), polled, on_time - 1, TOLERANCE)) is None
-    assert decided(advance(replace(woken.watch, next_poll_at=on_time), polled, on_time, TOLERANCE)) is not None
-
-
-def test_nor_is_it_where_a_watch_that_wakes_waits_for_its_turn() -> None:
-    failing = wait_after((10, UNAVAILABLE))
-    woken = T0 + 10 + failing.seconds + 5 * HOUR
-    away = put_off(failing.watch, woken, UNSHARED, throttled_until=woken + 300)
-    assert isinstance(away, Wait)
-    assert decided(advance(away.watch, UNAVAILABLE, woken + away.seconds, TOLERANCE)) is None
+    woken, now = polls_late(failing.watch, asleep, polled)
+    assert isinstance(woken, Wait)
+    assert woken.watch.failing_since == pytest.approx(T0 + 10 + asleep)
+    assert decided(advance(woken.watch, polled, T0 + 10 + asleep + 3_599.9, TOLERANCE)) is None
+    assert decided(advance(woken.watch, polled, T0 + 10 + asleep + 3_600.1, TOLERANCE)) is not None
+    assert now > T0 + 40 + asleep
 
 
 @pytest.mark.parametrize("late", [0, 20, 60])
-def test_a_vendor_that_takes_long_to_fail_is_not_borne_for_longer(late: float) -> None:
+def test_a_poll_that_is_a_little_late_is_in_time(late: float) -> None:
     step: Wait | End = wait_after((10, UNAVAILABLE))
     now = T0 + 10
     while isinstance(step, Wait):
-        now += step.seconds + late
-        step = advance(step.watch, UNAVAILABLE, now, TOLERANCE)
+        step, now = polls_late(step.watch, late)
     assert decided(step) == "VENDOR_UNAVAILABLE"
-    assert 3_600 <= now - (T0 + 10) <= 3_600 + 300 + late
+    assert 3_600 <= now - (T0 + 10) <= 3_600 + 300 + late + 20
+
+
+def test_what_does_not_fail_has_no_time_that_was_ours() -> None:
+    running = wait_after((10, RUNNING)).watch
+    assert without_our_time(running, T0 + HOUR) == running
+    ended = replace(wait_after((10, UNAVAILABLE)).watch, next_poll_at=None)
+    assert without_our_time(ended, T0 + HOUR) == ended
 
 
 def test_a_run_of_unreadable_answers_does_not_remember_the_run_before() -> None:
@@ -719,6 +723,10 @@ def check(step: Wait | End, now: float, before: Watch) -> None:
     """Check what holds after every poll."""
     assert through_json(step.watch) == step.watch
     assert fixed(step.watch) == fixed(before)
+    away = put_off(before, now, UNSHARED, throttled_until=now + 60)
+    assert away is not None
+    for after in (away.watch, passed_on(before), without_our_time(before, now)):
+        assert fixed(after) == fixed(before)
     assert step.watch.last_poll_at == now
     if isinstance(step, End):
         assert step.watch.next_poll_at is None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.model import (
@@ -220,6 +221,11 @@ class TestSave:
         client("dynamodb").delete_table(TableName=TABLE)
         with pytest.raises(NotWritten, match="ResourceNotFoundException"):
             watches.save(WATCH)
+
+    def test_a_write_that_can_never_be_taken_is_a_mistake_of_ours(self, watches: Watches) -> None:
+        register(watches)
+        with pytest.raises(ClientError, match="ValidationException"):
+            watches.save(replace(WATCH, vendor_status="x" * 500_000))
 
     @pytest.mark.parametrize("generation", [0, 1, 3])
     def test_another_generation_is_refused(self, watches: Watches, generation: int) -> None:

@@ -38,7 +38,7 @@ LOG_POLL_SECONDS = 20
 LONGEST_LOG_WAIT = (MOST_LOG_POLLS + 1) * LOG_POLL_SECONDS
 """Seconds from the poll that saw the end to the last one that may look for the log."""
 ON_TIME_SECONDS = 60
-"""Seconds after its time at which a poll is still answered in time: a vendor may take long to fail, and we to begin."""
+"""Seconds after its time at which a poll is still in time: a function may have to start, or to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,6 @@ def advance(
         With the watch as it is to be stored. An `End` is final: nothing that is seen later changes it.
     """
     before = watch
-    watch = _but_for_us(watch, now)
     watch = replace(
         watch, polls=watch.polls + 1, execution_polls=watch.execution_polls + 1, takeovers=0, last_poll_at=now
     )
@@ -151,6 +150,18 @@ def advance(
     return _wait(watch, now, min(seconds, _until_deadline(watch, now, policy, share)))
 
 
+def without_our_time(watch: Watch, now: float) -> Watch:
+    """Give a watch that is about to be polled, with the time that was ours taken out of what its vendor failed for.
+
+    Where a poll is late, an execution had died, or a function could not run or was killed with its answer: none is kept
+    of that time, so it says nothing of the vendor. Two polls that fail by chance, before and after it, would else end
+    a watch whose import is well.
+    """
+    if watch.failing_since is None or watch.next_poll_at is None or now - watch.next_poll_at <= ON_TIME_SECONDS:
+        return watch
+    return replace(watch, failing_since=watch.failing_since + now - watch.next_poll_at)
+
+
 def put_off(watch: Watch, now: float, share: Share, throttled_until: float | None = None) -> Wait | End | None:
     """Give what becomes of a watch that is to poll now, where it must not: None where it may.
 
@@ -168,7 +179,6 @@ def put_off(watch: Watch, now: float, share: Share, throttled_until: float | Non
     seconds = wait_for_turn(watch, now, share, throttled_until)
     if not seconds:
         return None
-    watch = _but_for_us(watch, now)
     watch = replace(watch, execution_polls=watch.execution_polls + 1, paced_for=share.per_minute)
     if watch.awaiting_log is not None and now + seconds - watch.awaiting_log.detected_at > LONGEST_LOG_WAIT:
         return _end(replace(watch, awaiting_log=None), _without_log(watch, watch.awaiting_log))
@@ -204,17 +214,6 @@ def wait_to_resume(watch: Watch, now: float, share: Share = UNSHARED, policy: Po
     floor = 0.0 if watch.last_poll_at is None else watch.last_poll_at + policy.floor - now
     somewhere = jitter_of(watch.watch_id, watch.polls) * share.round_seconds if share.active > 1 else 0.0
     return math.ceil(max(0.0, floor, somewhere))
-
-
-def _but_for_us(watch: Watch, now: float) -> Watch:
-    """Take the time in which it was on us to ask and nobody did out of what the vendor failed for.
-
-    An execution that died, or a function that could not run, says nothing of the vendor: two polls that fail by chance
-    before and after would else end a watch whose import is well.
-    """
-    if watch.failing_since is None or watch.next_poll_at is None or now - watch.next_poll_at <= ON_TIME_SECONDS:
-        return watch
-    return replace(watch, failing_since=watch.failing_since + now - watch.next_poll_at)
 
 
 def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:

@@ -251,7 +251,7 @@ class Watch:
     of its connection when it was registered, by job type. `stalled_at` is when people were told that
     it does not get on. `correlation` is what all its log lines are found by: the `correlationId` of the start event,
     else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an unbroken run of
-    such observations; that of `failing_since` moves on by the time in which it was on us to ask and nobody did.
+    such observations; that of `failing_since` moves on by the time for which a poll was late.
     """
 
     watch_id: str

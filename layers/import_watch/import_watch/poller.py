@@ -21,7 +21,7 @@ from import_watch.connection_state import ConnectionState, ConnectionStates
 from import_watch.connections import Connection, Connections
 from import_watch.encoding import from_json, to_json
 from import_watch.http import Client
-from import_watch.lifecycle import End, Wait, advance, passed_on, put_off
+from import_watch.lifecycle import End, Wait, advance, passed_on, put_off, without_our_time
 from import_watch.model import (
     JSON,
     Ending,
@@ -106,6 +106,7 @@ class Poller:
             `action` WAIT or STALLED (with `seconds`), HAND_OVER (with the `successor` to start), PUBLISH or
             SUPERSEDED, and the `watch` as it is now.
         """
+        watch = without_our_time(watch, time.time())
         connection = self._connections.get(watch.connection)
         shared = self._states.get(watch.vendor, watch.connection)
         share = self._share(connection, shared, time.time())

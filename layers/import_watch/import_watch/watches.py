@@ -123,7 +123,7 @@ class Watches:
             "execution": execution,
             "keepsLog": keeps_log,
             "schemaVersion": SCHEMA_VERSION,
-            **_changing(watch, ending),
+            **_state(watch, ending),
         }
         if start.metadata is not None:
             # As text, so that any number in it comes back as it came.
@@ -144,8 +144,10 @@ class Watches:
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
         try:
-            self._update(watch, _changing(watch, None), owner=watch.generation, polls=watch.polls)
+            self._update(watch, _state(watch, None), owner=watch.generation, polls=watch.polls)
         except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
+                raise  # a mistake of ours, which no later poll makes good
             raise NotWritten(str(error)) from error
 
     def pass_on(self, watch: Watch, execution: str) -> None:
@@ -163,7 +165,7 @@ class Watches:
         Conflict
             If the watch has ended, a generation other than the one before owns it, or a later poll is written.
         """
-        values = {**_changing(watch, None), "execution": execution}
+        values = {**_state(watch, None), "execution": execution}
         self._update(watch, values, owner=watch.generation - 1, polls=watch.polls)
 
     def end(self, watch: Watch, ending: Ending) -> None:
@@ -174,7 +176,7 @@ class Watches:
         Conflict
             If the watch has ended already, or another generation owns it.
         """
-        self._update(watch, _changing(watch, ending), owner=watch.generation)
+        self._update(watch, _state(watch, ending), owner=watch.generation)
 
     def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
@@ -277,7 +279,7 @@ class Watches:
             raise Conflict(_conflicting(error.response)) from None
 
 
-def _changing(watch: Watch, ending: Ending | None) -> dict[str, JSON]:
+def _state(watch: Watch, ending: Ending | None) -> dict[str, JSON]:
     """Give the attributes of a watch's state, with those of the sparse index that it is to be found in."""
     values: dict[str, JSON] = to_json(watch)
     if ending is None:
