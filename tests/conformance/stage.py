@@ -200,12 +200,11 @@ class Case:
         return self.poll()
 
     def pass_time(self, seconds: float) -> None:
-        """Let the watch, and all that it remembers, be so much older."""
-        times = [
-            part.name for part in fields(Watch) if part.name.endswith(("_at", "_since")) or part.name == "deadline"
-        ]
+        """Let the watch, and all that it remembers, be so much older; its next poll is due now."""
+        names = {part.name for part in fields(Watch)} - {"next_poll_at"}
+        times = [name for name in names if name.endswith(("_at", "_since")) or name == "deadline"]
         older = {name: at - seconds for name in times if (at := getattr(self.watch, name)) is not None}
-        self.watch = replace(self.watch, **older)
+        self.watch = replace(self.watch, **older, next_poll_at=time.time())
         # Nor is the vendor's word to keep away younger than the watch.
         client("dynamodb").update_item(
             TableName=TABLE,
