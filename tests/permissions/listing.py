@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from local.paths import ROOT
 from tests.permissions.grants import Statement, grants, statements
-from tests.permissions.uses import USES
+from tests.permissions.services import EVERY_USE
 
 PAGE = ROOT / "docs" / "permissions.md"
 BEGIN, END = "<!-- made by tests/permissions/listing.py -->", "<!-- end -->"
@@ -31,21 +31,14 @@ UNNAMED = {
 ON_THE_TEMPLATE = {
     "WriteLogs": "test_a_function_writes_to_its_own_log_group_and_no_other",
     "WriteTraces": "test_whoever_is_traced_may_write_traces",
-    "UseKey": "test_the_key_is_used_by_whoever_touches_what_it_encrypts",
-    "SendDeadLetters": "test_what_a_function_failed_with_may_be_kept",
-    "InvokeFunctions": "test_the_state_machine_invokes_the_functions_that_it_asks_and_no_other",
     "DeliverLogs": "test_the_state_machine_delivers_its_log",
-    ("WatchStateMachineRole", "StartExecutions"): "test_the_state_machine_starts_its_own_executions",
-    ("ImportStartedRole", "StartExecutions"): "test_the_rule_starts_executions",
-    ("ChatPipeRole", "TakeOutcomes"): "test_the_pipe_takes_from_its_source_and_writes_to_its_target",
-    ("ChatPipeRole", "Publish"): "test_the_pipe_takes_from_its_source_and_writes_to_its_target",
 }
-"""Statements that the emulator does not ask for, by name or by role and name: the test that asserts the need."""
+"""Statements that the emulator does not ask for, by name: the test that asserts the need."""
 
 
 def needed_by(statement: Statement) -> list[str]:
     """Give the tests that need a statement, by name; several where a statement has several grants."""
-    told = ON_THE_TEMPLATE.get((statement.role, statement.sid)) or ON_THE_TEMPLATE.get(statement.sid)
+    told = ON_THE_TEMPLATE.get(statement.sid)
     if told:
         return [told]
     keys = [
@@ -53,7 +46,7 @@ def needed_by(statement: Statement) -> list[str]:
         for grant in grants()
         if (grant.role, grant.sid) == (statement.role, statement.sid)
     ]
-    return sorted({USES[key].__name__ for key in keys if key in USES})
+    return sorted({EVERY_USE[key].__name__ for key in keys if key in EVERY_USE})
 
 
 def listing() -> str:

@@ -12,7 +12,7 @@ from local.paths import ROOT
 from tests.permissions import test_uses
 from tests.permissions.grants import RESOURCES, ROLES, Statement, grants, role_of, statements, written
 from tests.permissions.listing import ON_THE_TEMPLATE, PAGE, UNNAMED, listing, needed_by, page_with
-from tests.permissions.uses import USES
+from tests.permissions.services import EVERY_USE
 
 DEFINITION = (ROOT / "statemachine" / "watch_import.asl.json").read_text()
 STATES: dict[str, dict[str, Any]] = json.loads(DEFINITION)["States"]
@@ -48,7 +48,7 @@ class TestEveryStatement:
     def test_is_needed_by_a_test(self, statement: Statement) -> None:
         names = needed_by(statement)
         assert names
-        known = {use.__name__ for use in USES.values()} | globals().keys()
+        known = {use.__name__ for use in EVERY_USE.values()} | globals().keys()
         assert [name for name in names if name not in known] == []
 
 
@@ -67,14 +67,9 @@ def test_only_traces_and_the_delivery_of_logs_are_allowed_everywhere() -> None:
 
 def test_every_grant_that_the_emulator_asks_for_is_taken_away_once() -> None:
     """Action by action and resource by resource; the rest is asserted here."""
-    asserted = {key if isinstance(key, tuple) else (None, key) for key in ON_THE_TEMPLATE}
-    wanted = {
-        (grant.role, grant.action, grant.resource)
-        for grant in grants()
-        if (grant.role, grant.sid) not in asserted and (None, grant.sid) not in asserted
-    }
-    assert wanted == USES.keys()
-    assert len(test_uses.USED) == len(USES)
+    wanted = {(grant.role, grant.action, grant.resource) for grant in grants() if grant.sid not in ON_THE_TEMPLATE}
+    assert wanted == EVERY_USE.keys()
+    assert len(test_uses.USED) == len(EVERY_USE)
 
 
 def test_every_role_is_held_by_one() -> None:

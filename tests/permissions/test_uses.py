@@ -1,33 +1,42 @@
-"""Each grant of a function's role is taken away in turn, from a stack that enforces policies: something fails."""
+"""Each grant of a role is taken away in turn, from a stack that enforces policies: something fails."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 
-from local.deployment import STACK_NAME
+from local.deployment import deploy
+from local.emulator import Emulator
 from local.scenarios import LOG_BUCKET
 from local.stack import LocalStack
 from tests.permissions.grants import Grant, grants, without
-from tests.permissions.uses import LOG_READER_ARN, USES, WORKS, Stage, prepare
+from tests.permissions.services import EVERY_USE
+from tests.permissions.uses import LOG_READER_ARN, WORKS, Stage, prepare
 
 pytestmark = pytest.mark.xdist_group("permissions-stack")
-USED = [grant for grant in grants() if (grant.role, grant.action, grant.resource) in USES]
+USED = [grant for grant in grants() if (grant.role, grant.action, grant.resource) in EVERY_USE]
 PARAMETERS = {
     "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*",
     "LogReaderRoleArns": LOG_READER_ARN,
     "OverdueSeconds": "0",
     # Nobody sweeps but the tests: they are through by then.
     "RecoveryMinutes": "15",
+    "MakesChatTopic": "true",
 }
+
+
+def with_a_key(emulator: Emulator, parameters: Mapping[str, str] | None) -> dict[str, str]:
+    """Deploy with a key of the account."""
+    key: str = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+    return deploy(emulator, {**(parameters or {}), "KmsKeyArn": key})
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with LocalStack(parameters=PARAMETERS, enforces_policies=True) as stack:
+    with LocalStack(parameters=PARAMETERS, deployer=with_a_key, enforces_policies=True) as stack:
         prepare(stack)
         yield Stage(stack)
 
@@ -36,13 +45,14 @@ def stage() -> Iterator[Stage]:
 def taken_away(stage: Stage, grant: Grant) -> Iterator[None]:
     """Have a role without a grant."""
     iam = stage.client("iam")
-    role = stage.client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=grant.role)[
-        "StackResourceDetail"
-    ]["PhysicalResourceId"]
+    role = stage.physical(grant.role)
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    less = json.dumps(without(policy, grant))
-    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
+    less = without(policy, grant)
+    if less["Statement"]:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
+    else:
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
     try:
         yield
     finally:
@@ -51,7 +61,7 @@ def taken_away(stage: Stage, grant: Grant) -> Iterator[None]:
 
 @pytest.mark.parametrize("grant", USED, ids=str)
 def test_something_fails_without_this_grant(grant: Grant, stage: Stage) -> None:
-    use = USES[grant.role, grant.action, grant.resource]
+    use = EVERY_USE[grant.role, grant.action, grant.resource]
     assert use(stage) == WORKS
     with taken_away(stage, grant):
         assert use(stage) != WORKS

@@ -13,6 +13,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from local.deployment import STACK_NAME
 from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
 from local.stack import LocalStack, connection_fields
 
@@ -39,7 +40,19 @@ class Stage:
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
         self.client = cache(stack.client)
+        self.physical = cache(self._physical)
         self._count = itertools.count(1)
+
+    def _physical(self, logical: str) -> str:
+        """Give a resource's name, ARN or URL, as `Ref` does."""
+        found = self.client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    @property
+    def key(self) -> str:
+        """The ARN of the customer's key."""
+        (key,) = self.client("kms").list_keys()["Keys"]
+        return str(key["KeyArn"])
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Invoke a function; give what it returned, or `{"failed": …}`."""

@@ -1,0 +1,140 @@
+"""What needs each grant of a role that a service of AWS acts in: the service's own calls, made in that role.
+
+The emulator's services ask nobody when they act for a role, but it refuses what a role's own credentials are not
+allowed. So the calls that Step Functions, EventBridge, a pipe and Lambda would make are made here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.deployment import STACK_NAME
+from local.emulator import REGION
+from tests.permissions.grants import ROLES, statements
+from tests.permissions.uses import USES, WORKS, Stage, Use
+
+TRUST_OF_ROOT = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+            }
+        ],
+    }
+)
+Call = Callable[[Stage, Callable[[str], Any]], object]
+"""What a service does, with a maker of clients that act in the role."""
+
+
+def in_role(role: str, call: Call) -> Use:
+    """Give a use that makes a call with a role's credentials."""
+
+    def use(stage: Stage) -> str:
+        try:
+            call(stage, _clients(stage, role))
+        except ClientError as error:
+            return str(error)
+        return WORKS
+
+    use.__name__ = call.__name__
+    return use
+
+
+@cache
+def _clients(stage: Stage, role: str) -> Callable[[str], Any]:
+    """Give a maker of clients with the credentials of a role, whose service lets root stand in for it."""
+    iam, emulator = stage.client("iam"), stage.stack.emulator
+    name = stage.physical(role)
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST_OF_ROOT)
+    arn = iam.get_role(RoleName=name)["Role"]["Arn"]
+    credentials = stage.client("sts").assume_role(RoleArn=arn, RoleSessionName="its-service")["Credentials"]
+    return cache(
+        lambda service: boto3.client(
+            service,
+            endpoint_url=emulator.endpoint_url,
+            region_name=REGION,
+            verify=str(emulator.certificate),
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+    )
+
+
+def invokes(function: str) -> Call:
+    """Give the invocation of a function; what the function makes of nothing is no matter here."""
+
+    def invokes_a_function(_stage: Stage, client: Callable[[str], Any]) -> object:
+        return client("lambda").invoke(FunctionName=f"{STACK_NAME}-{function}", Payload=b"{}")
+
+    return invokes_a_function
+
+
+def starts_an_execution(stage: Stage, client: Callable[[str], Any]) -> object:
+    machine = stage.stack.outputs["WatchStateMachineArn"]
+    return client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")
+
+
+def takes_a_message(stage: Stage, client: Callable[[str], Any]) -> object:
+    return client("sqs").receive_message(QueueUrl=stage.physical("ChatQueue"))
+
+
+def deletes_a_message(stage: Stage, client: Callable[[str], Any]) -> object:
+    queue = stage.physical("ChatQueue")
+    stage.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    (message,) = stage.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    return client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+def looks_at_the_queue(stage: Stage, client: Callable[[str], Any]) -> object:
+    return client("sqs").get_queue_attributes(QueueUrl=stage.physical("ChatQueue"), AttributeNames=["QueueArn"])
+
+
+def publishes_for_chat(stage: Stage, client: Callable[[str], Any]) -> object:
+    return client("sns").publish(TopicArn=stage.physical("ChatTopic"), Message="{}")
+
+
+def keeps_what_failed(stage: Stage, client: Callable[[str], Any]) -> object:
+    return client("sqs").send_message(QueueUrl=stage.physical("DeadLetterQueue"), MessageBody="{}")
+
+
+def makes_a_data_key(stage: Stage, client: Callable[[str], Any]) -> object:
+    return client("kms").generate_data_key(KeyId=stage.key, KeySpec="AES_256")
+
+
+def decrypts(stage: Stage, client: Callable[[str], Any]) -> object:
+    written = stage.client("kms").encrypt(KeyId=stage.key, Plaintext=b"anything")["CiphertextBlob"]
+    return client("kms").decrypt(CiphertextBlob=written)
+
+
+FUNCTION = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}"
+MACHINE = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}"
+CALLS: dict[tuple[str, str, str], Call] = {
+    ("WatchStateMachineRole", "lambda:InvokeFunction", "RegisterWatchFunction.Arn"): invokes("register-watch"),
+    ("WatchStateMachineRole", "lambda:InvokeFunction", "PublishOutcomeFunction.Arn"): invokes("publish-outcome"),
+    ("WatchStateMachineRole", "lambda:InvokeFunction", f"{FUNCTION}-poll-*"): invokes("poll-egain"),
+    ("WatchStateMachineRole", "states:StartExecution", f"{MACHINE}-watch-import"): starts_an_execution,
+    ("ImportStartedRole", "states:StartExecution", "WatchStateMachine.Arn"): starts_an_execution,
+    ("ChatPipeRole", "sqs:ReceiveMessage", "ChatQueue.Arn"): takes_a_message,
+    ("ChatPipeRole", "sqs:DeleteMessage", "ChatQueue.Arn"): deletes_a_message,
+    ("ChatPipeRole", "sqs:GetQueueAttributes", "ChatQueue.Arn"): looks_at_the_queue,
+    ("ChatPipeRole", "sns:Publish", "ChatTopic"): publishes_for_chat,
+    ("RecoverWatchesRole", "sqs:SendMessage", "DeadLetterQueue.Arn"): keeps_what_failed,
+}
+for _role in ROLES:
+    if any((one.role, one.sid) == (_role, "UseKey") for one in statements()):
+        CALLS[_role, "kms:GenerateDataKey", "KmsKeyArn"] = makes_a_data_key
+        CALLS[_role, "kms:Decrypt", "KmsKeyArn"] = decrypts
+EVERY_USE: dict[tuple[str, str, str], Use] = USES | {key: in_role(key[0], call) for key, call in CALLS.items()}
+"""What needs each grant, by role, action and resource."""
