@@ -45,6 +45,7 @@ WORKERS = 40
 """Function workers at once; each takes about 30 MB while it is busy."""
 ROOT_KEY = "test"
 """Access key and secret of the account itself, for an emulator that asks who is calling."""
+ROOT = {"AccessKeyId": ROOT_KEY, "SecretAccessKey": ROOT_KEY}
 
 
 class Emulator:
@@ -209,14 +210,17 @@ class Emulator:
             return False
 
 
-def client(endpoint_url: str, service: str, certificate: Path | None = None) -> Any:
-    """Give a boto3 client of a service behind an endpoint on this machine, as the account's root."""
+def client(
+    endpoint_url: str, service: str, certificate: Path | None = None, credentials: Mapping[str, str] = ROOT
+) -> Any:
+    """Give a boto3 client of a service behind an endpoint on this machine, with credentials as STS gives them."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,
         region_name=REGION,
-        aws_access_key_id=ROOT_KEY,
-        aws_secret_access_key=ROOT_KEY,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials.get("SessionToken"),
         verify=str(certificate) if certificate else None,
         config=Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=60, proxies={}),
     )

@@ -21,7 +21,7 @@ CLOSE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class OtherTimes:
-    """What the default policy does with other running times: `of_optimum` is its polls over the optimum's."""
+    """What schedules do with other running times: `of_optimum` is the default policy's polls over the optimum's."""
 
     results: Results
     of_optimum: float

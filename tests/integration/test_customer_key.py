@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from import_watch.model import watch_id
 
-from local.deployment import STACK_NAME, deploy
-from local.emulator import Emulator
+from local.deployment import STACK_NAME
 from local.stack import LocalStack
+from tests.customer_key import deploy_with_a_key
 from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("customer-key")
 VENDOR = "document360"
-
-
-def with_a_key(emulator: Emulator, parameters: Mapping[str, str] | None) -> dict[str, str]:
-    """Deploy with a key of the account, and chat, whose queue and topic are encrypted too."""
-    key: str = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
-    return deploy(emulator, {**(parameters or {}), "KmsKeyArn": key, "MakesChatTopic": "true"})
+CHAT = {"MakesChatTopic": "true"}
+"""Whose queue and topic are encrypted too."""
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    with LocalStack(0.05, vendors=(VENDOR,), deployer=with_a_key, enforces_policies=True) as running:
+    with LocalStack(0.05, (VENDOR,), CHAT, deployer=deploy_with_a_key, enforces_policies=True) as running:
         yield running
 
 

@@ -6,32 +6,17 @@ allowed. So the calls that Step Functions, EventBridge, a pipe and Lambda would 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.deployment import STACK_NAME
-from local.emulator import REGION
+from local.emulator import client
 from tests.permissions.grants import ROLES, statements
-from tests.permissions.uses import USES, WORKS, Stage, Use
+from tests.permissions.uses import TRUST_OF_ROOT, USES, WORKS, Stage, Use
 
-TRUST_OF_ROOT = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
-            }
-        ],
-    }
-)
 Call = Callable[[Stage, Callable[[str], Any]], object]
 """What a service does, with a maker of clients that act in the role."""
 
@@ -58,64 +43,53 @@ def _clients(stage: Stage, role: str) -> Callable[[str], Any]:
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST_OF_ROOT)
     arn = iam.get_role(RoleName=name)["Role"]["Arn"]
     credentials = stage.client("sts").assume_role(RoleArn=arn, RoleSessionName="its-service")["Credentials"]
-    return cache(
-        lambda service: boto3.client(
-            service,
-            endpoint_url=emulator.endpoint_url,
-            region_name=REGION,
-            verify=str(emulator.certificate),
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
-        )
-    )
+    return cache(lambda service: client(emulator.endpoint_url, service, emulator.certificate, credentials))
 
 
 def invokes(function: str) -> Call:
     """Give the invocation of a function; what the function makes of nothing is no matter here."""
 
-    def invokes_a_function(_stage: Stage, client: Callable[[str], Any]) -> object:
-        return client("lambda").invoke(FunctionName=f"{STACK_NAME}-{function}", Payload=b"{}")
+    def invokes_a_function(_stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+        return in_its_role("lambda").invoke(FunctionName=f"{STACK_NAME}-{function}", Payload=b"{}")
 
     return invokes_a_function
 
 
-def starts_an_execution(stage: Stage, client: Callable[[str], Any]) -> object:
+def starts_an_execution(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
     machine = stage.stack.outputs["WatchStateMachineArn"]
-    return client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")
+    return in_its_role("stepfunctions").start_execution(stateMachineArn=machine, input="{}")
 
 
-def takes_a_message(stage: Stage, client: Callable[[str], Any]) -> object:
-    return client("sqs").receive_message(QueueUrl=stage.physical("ChatQueue"))
+def takes_a_message(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sqs").receive_message(QueueUrl=stage.physical("ChatQueue"))
 
 
-def deletes_a_message(stage: Stage, client: Callable[[str], Any]) -> object:
+def deletes_a_message(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
     queue = stage.physical("ChatQueue")
     stage.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
     (message,) = stage.client("sqs").receive_message(QueueUrl=queue)["Messages"]
-    return client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return in_its_role("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
-def looks_at_the_queue(stage: Stage, client: Callable[[str], Any]) -> object:
-    return client("sqs").get_queue_attributes(QueueUrl=stage.physical("ChatQueue"), AttributeNames=["QueueArn"])
+def looks_at_the_queue(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sqs").get_queue_attributes(QueueUrl=stage.physical("ChatQueue"), AttributeNames=["QueueArn"])
 
 
-def publishes_for_chat(stage: Stage, client: Callable[[str], Any]) -> object:
-    return client("sns").publish(TopicArn=stage.physical("ChatTopic"), Message="{}")
+def publishes_for_chat(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sns").publish(TopicArn=stage.physical("ChatTopic"), Message="{}")
 
 
-def keeps_what_failed(stage: Stage, client: Callable[[str], Any]) -> object:
-    return client("sqs").send_message(QueueUrl=stage.physical("DeadLetterQueue"), MessageBody="{}")
+def keeps_what_failed(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sqs").send_message(QueueUrl=stage.physical("DeadLetterQueue"), MessageBody="{}")
 
 
-def makes_a_data_key(stage: Stage, client: Callable[[str], Any]) -> object:
-    return client("kms").generate_data_key(KeyId=stage.key, KeySpec="AES_256")
+def makes_a_data_key(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("kms").generate_data_key(KeyId=stage.key, KeySpec="AES_256")
 
 
-def decrypts(stage: Stage, client: Callable[[str], Any]) -> object:
+def decrypts(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
     written = stage.client("kms").encrypt(KeyId=stage.key, Plaintext=b"anything")["CiphertextBlob"]
-    return client("kms").decrypt(CiphertextBlob=written)
+    return in_its_role("kms").decrypt(CiphertextBlob=written)
 
 
 FUNCTION = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from local.deployment import deploy
-from local.emulator import Emulator
 from local.scenarios import LOG_BUCKET
 from local.stack import LocalStack
+from tests.customer_key import deploy_with_a_key
 from tests.permissions.grants import Grant, grants, without
 from tests.permissions.services import EVERY_USE
 from tests.permissions.uses import LOG_READER_ARN, WORKS, Stage, prepare
@@ -28,15 +27,9 @@ PARAMETERS = {
 }
 
 
-def with_a_key(emulator: Emulator, parameters: Mapping[str, str] | None) -> dict[str, str]:
-    """Deploy with a key of the account."""
-    key: str = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
-    return deploy(emulator, {**(parameters or {}), "KmsKeyArn": key})
-
-
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with LocalStack(parameters=PARAMETERS, deployer=with_a_key, enforces_policies=True) as stack:
+    with LocalStack(parameters=PARAMETERS, deployer=deploy_with_a_key, enforces_policies=True) as stack:
         prepare(stack)
         yield Stage(stack)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -22,6 +22,9 @@ EXECUTIONS = "arn:aws:states:eu-west-1:000000000000:execution:import-watch-watch
 FOREIGN_BUCKET = "logs-of-another-account"
 LOG_READER = "import-log-reader"
 LOG_READER_ARN = f"arn:aws:iam::000000000000:role/{LOG_READER}"
+_TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
+TRUST_OF_ROOT = json.dumps({"Version": "2012-10-17", "Statement": [_TRUST]})
+"""What lets the account's root act in a role."""
 ENDED: dict[str, dict[str, Any]] = {
     "document360": {"status": "Completed", "log": {"articles": 1}},
     "egain": {"status": "Successful", "fields": {}},
@@ -48,7 +51,7 @@ class Stage:
         found = self.client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The ARN of the customer's key."""
         (key,) = self.client("kms").list_keys()["Keys"]
@@ -124,10 +127,8 @@ def prepare(stack: LocalStack) -> None:
     s3, iam = stack.client("s3"), stack.client("iam")
     s3.create_bucket(Bucket=FOREIGN_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket=FOREIGN_BUCKET, Key=LOG_KEY, Body=LOG_TEXT.encode())
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
     reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{FOREIGN_BUCKET}/*"}
-    document = {"Version": "2012-10-17", "Statement": [trust]}
-    iam.create_role(RoleName=LOG_READER, AssumeRolePolicyDocument=json.dumps(document))
+    iam.create_role(RoleName=LOG_READER, AssumeRolePolicyDocument=TRUST_OF_ROOT)
     document = {"Version": "2012-10-17", "Statement": [reads]}
     iam.put_role_policy(RoleName=LOG_READER, PolicyName="reads", PolicyDocument=json.dumps(document))
 

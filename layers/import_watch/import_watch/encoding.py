@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -19,11 +19,14 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in rest)
 
 
-def to_json(value: object) -> JSON:
-    """Turn a value of this module into plain JSON; fields that are None are left out."""
+def to_json(value: object, without: Collection[str] = ()) -> JSON:
+    """Turn a value of this module into plain JSON; fields that are None, or its own that are named, are left out."""
     if is_dataclass(value) and not isinstance(value, type):
-        parts = _parts(type(value))
-        return {part.key: to_json(current) for part in parts if (current := getattr(value, part.name)) is not None}
+        return {
+            part.key: to_json(current)
+            for part in _parts(type(value))
+            if part.name not in without and (current := getattr(value, part.name)) is not None
+        }
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

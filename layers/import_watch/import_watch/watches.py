@@ -29,7 +29,6 @@ SCHEMA_VERSION = 1
 """Version of the item's shape, for whoever has to read one written by another release."""
 CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
 """What a write after the first sets or, where the state no longer has it, removes."""
-FIXED_ATTRIBUTES = tuple(map(camel, FIXED_FIELDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,8 @@ class Watches:
             "execution": execution,
             "keepsLog": keeps_log,
             "schemaVersion": SCHEMA_VERSION,
-            **_state(watch, ending),
+            **to_json(watch),
+            **_standing(ending),
         }
         if start.metadata is not None:
             # As text, so that any number in it comes back as it came.
@@ -144,7 +144,7 @@ class Watches:
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
         try:
-            self._update(watch, _state(watch, None), owner=watch.generation, polls=watch.polls)
+            self._update(watch, None, owner=watch.generation, polls=watch.polls)
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
                 raise  # a mistake of ours, which no later poll makes good
@@ -165,8 +165,7 @@ class Watches:
         Conflict
             If the watch has ended, a generation other than the one before owns it, or a later poll is written.
         """
-        values = {**_state(watch, None), "execution": execution}
-        self._update(watch, values, owner=watch.generation - 1, polls=watch.polls)
+        self._update(watch, None, owner=watch.generation - 1, polls=watch.polls, execution=execution)
 
     def end(self, watch: Watch, ending: Ending) -> None:
         """Write how a watch ended: the first who does so decides.
@@ -176,7 +175,7 @@ class Watches:
         Conflict
             If the watch has ended already, or another generation owns it.
         """
-        self._update(watch, _state(watch, ending), owner=watch.generation)
+        self._update(watch, ending, owner=watch.generation)
 
     def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
@@ -230,9 +229,10 @@ class Watches:
     ) -> Iterator[tuple[str, float, Position]]:
         return listed(self._client, self._table, index, partition, order, position)
 
-    def _update(self, watch: Watch, values: dict[str, JSON], *, owner: int, polls: int | None = None) -> None:
-        for name in FIXED_ATTRIBUTES:
-            values.pop(name, None)
+    def _update(
+        self, watch: Watch, ending: Ending | None, *, owner: int, polls: int | None = None, **more: JSON
+    ) -> None:
+        values = {**to_json(watch, FIXED_FIELDS), **_standing(ending), **more}
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         condition, numbers = "attribute_not_exists(ending) AND generation = :owner", {":owner": owner}
         if polls is not None:
@@ -279,17 +279,16 @@ class Watches:
             raise Conflict(_conflicting(error.response)) from None
 
 
-def _state(watch: Watch, ending: Ending | None) -> dict[str, JSON]:
-    """Give the attributes of a watch's state, with those of the sparse index that it is to be found in."""
-    values: dict[str, JSON] = to_json(watch)
+def _standing(ending: Ending | None) -> dict[str, JSON]:
+    """Give the attributes that say whether a watch is active, with those of the sparse index it is to be found in."""
     if ending is None:
-        values["active"] = ACTIVE
-    else:
-        values["ending"] = to_json(ending)
-        values["outcome"] = ending.outcome.value
-        values["detectedAt"] = ending.detected_at
-        values["unpublished"] = UNPUBLISHED
-    return values
+        return {"active": ACTIVE}
+    return {
+        "ending": to_json(ending),
+        "outcome": ending.outcome.value,
+        "detectedAt": ending.detected_at,
+        "unpublished": UNPUBLISHED,
+    }
 
 
 def _record(item: Mapping[str, Any]) -> Record:
