@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -25,8 +24,6 @@ from local.waiting import wait_until
 REGION = "eu-west-1"
 READY_SECONDS = 60
 KILLED_SECONDS = 5.0
-LISTENING_PORTS = range(20_000, 32_768)
-"""Below the ports that Linux (from 32768), macOS and Windows (from 49152) give to outgoing connections."""
 TETHERED = Path(__file__).with_name("tethered_emulator.py")
 SERVICES_OF_A_STACK = (
     "cloudformation",
@@ -75,7 +72,9 @@ class Emulator:
         enforces_policies: bool = False,
         keeps_state: bool = False,
     ) -> None:
-        self.port = free_port()
+        # It is handed the socket, and this one stays open between two starts: nobody else can take the port.
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self.endpoint_url = f"{'https' if enforces_policies else 'http'}://127.0.0.1:{self.port}"
         self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
         self.certificate: Path | None = None
@@ -94,7 +93,6 @@ class Emulator:
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
             "GATEWAY_PORT": str(self.port),
-            "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": REGION,
             "IOT_MTLS_ENABLED": "0",
@@ -127,13 +125,14 @@ class Emulator:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         self._log = self._log_path.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(TETHERED)],
+            [sys.executable, "-I", str(TETHERED), str(self._listener.fileno())],
             env=self._environment,
             cwd=self._scratch,
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(self._listener.fileno(),),
         )
         try:
             wait_until(self._answers, READY_SECONDS, "the emulator answers")
@@ -179,6 +178,7 @@ class Emulator:
             kill_process_tree(self._process.pid)
             self._process.wait(timeout=10)
         self._close()
+        self._listener.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def client(self, service: str) -> Any:
@@ -224,26 +224,6 @@ def client(
         verify=str(certificate) if certificate else None,
         config=Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=60, proxies={}),
     )
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on.
-
-    Not one of those that systems give to outgoing connections: such a one may be taken before anybody listens on it.
-
-    Raises
-    ------
-    OSError
-        If none was found.
-    """
-    for port in random.sample(LISTENING_PORTS, 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"no port of 127.0.0.1 is free among a hundred from {LISTENING_PORTS}")
 
 
 def end_process_tree(pid: int, patience: float = 5.0) -> None:

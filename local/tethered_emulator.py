@@ -1,14 +1,22 @@
 """The emulator's process: ends when its standard input is closed, so that it never outlives whoever started it.
 
-Run as a file, isolated (`python -I`), so that nothing of this project is on the emulator's module search path.
+Run as a file, isolated (`python -I`), so that nothing of this project is on the emulator's module search path. It
+listens on the socket that it is handed, and on nothing else: started by its own command, it would take port 443 as
+well wherever it speaks TLS, and fail where another one is about to.
 """
 
+import asyncio
 import os
+import resource
 import signal
 import sys
 import threading
 
-from ministack.app import main
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+
+KEEP_ALIVE_SECONDS = 75
 
 
 def _end_with_parent() -> None:
@@ -18,7 +26,18 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _serve(descriptor: int) -> None:
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.certfile = os.environ.get("MINISTACK_SSL_CERT")
+    config.keyfile = os.environ.get("MINISTACK_SSL_KEY")
+    asyncio.run(serve(app, config))
+
+
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.argv = ["ministack"]
-    main()
+    # A burst of imports opens more connections than many a machine lets a process have at first.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _serve(int(sys.argv[1]))

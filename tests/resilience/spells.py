@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from random import Random
 
-from local.emulator import free_port
 from tests.resilience.plan import CONNECTIONS, Spell
 from tests.resilience.weather import Weather
 
@@ -40,6 +40,7 @@ class Spells:
         self._next = next(self._coming)
         self._changes_at = time.time() + self._next.before
         self._refusing: tuple[str, str] | None = None
+        self._deaf: socket.socket | None = None
 
     def go_on(self) -> None:
         """Have the next spell begin, or the present one end, if it is time."""
@@ -56,7 +57,10 @@ class Spells:
         else:
             troubled = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
             self._refusing = self._random.choice(troubled)
-            self._connect(*self._refusing, f"http://127.0.0.1:{free_port()}")
+            # Bound, so that nobody else can listen there, and not listening: it refuses every connection.
+            self._deaf = socket.socket()
+            self._deaf.bind(("127.0.0.1", 0))
+            self._connect(*self._refusing, f"http://127.0.0.1:{self._deaf.getsockname()[1]}")
 
     def end(self) -> None:
         """Have the present spell end."""
@@ -64,5 +68,8 @@ class Spells:
         if self._refusing is not None:
             self._connect(*self._refusing, None)
             self._refusing = None
+        if self._deaf is not None:
+            self._deaf.close()
+            self._deaf = None
         self._now, self._next = None, next(self._coming)
         self._changes_at = time.time() + self._next.before
