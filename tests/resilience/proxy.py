@@ -11,8 +11,10 @@ import os
 import signal
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,6 +71,7 @@ class FaultProxy(ThreadingHTTPServer):
         self.decide = decide
         self.tell = tell
         self.upstream_port = 0
+        self._mistakes: list[Exception] = []
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -84,9 +87,14 @@ class FaultProxy(ThreadingHTTPServer):
         self.shutdown()
         self._thread.join(timeout=10)
         self.server_close()
+        if self._mistakes:
+            raise ExceptionGroup("the proxy itself failed", self._mistakes)
 
     def handle_error(self, *_args: Any) -> None:
-        """A client that has gone, or was killed, is what this is for."""
+        """Pass over a client that has gone, or was killed: that is what this is for."""
+        error = sys.exception()
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self._mistakes.append(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -202,9 +210,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _kill(self) -> bool:
         """Kill the process at the other end of the connection; False where it has gone."""
-        port = self.client_address[1]
+        # Both ends tell: a local port may be in use more than once, towards different servers.
+        ends = (self.client_address, self.server.server_address)
         for one in psutil.net_connections("tcp4"):
-            if one.pid and one.laddr and one.laddr.port == port and one.pid != os.getpid():
-                os.kill(one.pid, signal.SIGKILL)
-                return True
+            if one.pid and (one.laddr, one.raddr) == ends:
+                with suppress(ProcessLookupError):
+                    os.kill(one.pid, signal.SIGKILL)
+                    return True
         return False

@@ -213,7 +213,7 @@ class Storm:
     def _kill_a_worker(self) -> None:
         # One that speaks to AWS: in the emulator, one that dies while it starts takes all of its function's with it.
         connections = psutil.net_connections("tcp4")
-        pids = {one.pid for one in connections if one.raddr and one.raddr.port == self._proxy_port and one.pid}
+        pids = {one.pid for one in connections if one.raddr == ("127.0.0.1", self._proxy_port) and one.pid}
         if workers := sorted(pids - {os.getpid()}):
             os.kill(self._random.choice(workers), signal.SIGKILL)
             self._weather.count("function worker killed at any moment (SIGKILL)")
