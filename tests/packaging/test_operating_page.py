@@ -20,6 +20,7 @@ import pytest
 
 from local.deployment import LOCAL_PARAMETERS, STACK_NAME
 from local.emulator import REGION, Emulator
+from local.outcomes import receive
 from local.paths import ROOT
 from local.simulators.processes import SimulatorProcess
 from local.stack import connection_fields
@@ -149,9 +150,9 @@ class Operator:
 
     def told(self) -> list[dict[str, Any]]:
         """Take what the page's queue got."""
-        url = self.client("sqs").get_queue_url(QueueName="failed-imports")["QueueUrl"]
-        found = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName="failed-imports")["QueueUrl"]
+        return [message.event for message in receive(sqs, url)]
 
 
 @pytest.fixture
@@ -160,7 +161,9 @@ def project(tmp_path: Path) -> Path:
     copy = tmp_path / "project"
     shutil.copytree(ROOT, copy, ignore=lambda _folder, names: LEFT_BEHIND & set(names))
     (copy / ".venv").symlink_to(ROOT / ".venv")
-    overrides = " ".join(f"{name}={value}" for name, value in LOCAL_PARAMETERS.items())
+    # What is replayed here ended a moment ago.
+    parameters = {**LOCAL_PARAMETERS, "OverdueSeconds": "0"}
+    overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
     answers = (copy / "samconfig.toml").read_text().replace("confirm_changeset = true", "confirm_changeset = false")
     (copy / "samconfig.local.toml").write_text(f'{answers}parameter_overrides = "{overrides}"\n')
     return copy
