@@ -169,7 +169,7 @@ def _print(measured: list[tuple[Contender, list[Run]]]) -> list[str]:
         table.add_row(title, *(f"{size:.1f}" for size in sizes), *_shares(sizes), "")
     console = Console(width=140)
     console.print(table)
-    console.print("With and without bytecode: Import Watch, built with and without Python 3.13 on the host.")
+    console.print("With and without bytecode: Import Watch, built with and without Python 3.13 or Node on the host.")
     console.print("Peer: benchmarks/cold_start/peer, the straightforward handler, without the botocore that it brings.")
     return missed
 
