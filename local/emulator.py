@@ -72,8 +72,9 @@ class Emulator:
         enforces_policies: bool = False,
         keeps_state: bool = False,
     ) -> None:
-        # It is handed the socket, and this one stays open between two starts: nobody else can take the port.
+        # The emulator is handed this very socket, so that nobody else can take the port before it listens.
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._listener.getsockname()[1]
         self.endpoint_url = f"{'https' if enforces_policies else 'http'}://127.0.0.1:{self.port}"
         self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
@@ -106,6 +107,7 @@ class Emulator:
             **({"PERSIST_STATE": "1", "S3_PERSIST": "1"} if keeps_state else {}),
             **(environment or {}),
         }
+        self._keeps_state = keeps_state
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -140,19 +142,23 @@ class Emulator:
             words = self._log_path.read_text("utf-8", "replace")[-2_000:]
             self.stop()
             raise TimeoutError(f"{error}; its log ends with:\n{words}") from None
+        if not self._keeps_state:
+            # Left open, it would have the callers of an emulator that died wait for one that answers.
+            self._listener.close()
 
     def restart(self) -> None:
         """Have the emulator write down what it holds, end it with the function workers it has, and start it again.
 
-        Executions that run come back FAILED (`States.ServiceRestart`), and no event tells of it.
+        Executions that run come back FAILED (`States.ServiceRestart`), and no event tells of it. Who calls meanwhile
+        waits, and is answered by the one that starts.
 
         Raises
         ------
         TimeoutError
             If it does not write it down, or does not answer again, in time.
         """
-        if self._process is None:
-            raise RuntimeError("the emulator does not run")
+        if self._process is None or not self._keeps_state:
+            raise RuntimeError("the emulator does not run, or does not keep what it holds")
         process, asked_at = self._process, time.time()
         # What changes while it is written down may be left out: functions stand still from here on.
         for worker in _children(process.pid):

@@ -62,7 +62,7 @@ class Layout:
 
 
 def build_layer(target: Path) -> None:
-    """Build the layer into a folder, by the build method that `sam build` calls.
+    """Build the layer into a folder, without bytecode, by the build method that `sam build` calls.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def build_layer(target: Path) -> None:
         If it is not built, with the last words of the build.
     """
     built = subprocess.run(
-        ["make", "--silent", "build-ImportWatchLayer"],
+        ["make", "--silent", "packages"],
         cwd=LAYER,
         env={**os.environ, "ARTIFACTS_DIR": str(target), "PYTHON": sys.executable},
         capture_output=True,

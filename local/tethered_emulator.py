@@ -17,6 +17,8 @@ from hypercorn.config import Config
 from ministack.app import app
 
 KEEP_ALIVE_SECONDS = 75
+OPEN_FILES = 10_240
+"""A burst of imports opens more connections than many a machine lets a process have at first; macOS allows so many."""
 
 
 def _end_with_parent() -> None:
@@ -37,7 +39,8 @@ def _serve(descriptor: int) -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # A burst of imports opens more connections than many a machine lets a process have at first.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if few != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(few, wanted), most))
     _serve(int(sys.argv[1]))

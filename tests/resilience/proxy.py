@@ -83,12 +83,15 @@ class FaultProxy(ThreadingHTTPServer):
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.shutdown()
         self._thread.join(timeout=10)
         self.server_close()
-        if self._mistakes:
+        if self._mistakes and error is None:
             raise ExceptionGroup("the proxy itself failed", self._mistakes)
+        if error is not None:
+            for mistake in self._mistakes:
+                error.add_note(f"The proxy itself failed: {mistake!r}")
 
     def handle_error(self, *_args: Any) -> None:
         """Pass over a client that has gone, or was killed: that is what this is for."""
@@ -130,7 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # Whoever called was killed over it.
+            self._cut()
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         call = read_call(self.command, self.path, headers, body)
         fault = self.server.decide(call)
@@ -146,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         answer = self._passed_on(body)
         if answer is None:
-            # The emulator is being restarted.
+            # The emulator was restarted over it.
             self._cut()
             return
         status, answer_headers, answer_body = answer

@@ -57,7 +57,7 @@ class Spells:
         else:
             troubled = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
             self._refusing = self._random.choice(troubled)
-            # Bound, so that nobody else can listen there, and not listening: it refuses every connection.
+            # Bound, so that nobody else can listen there, and not listening: Linux refuses connections to it.
             self._deaf = socket.socket()
             self._deaf.bind(("127.0.0.1", 0))
             self._connect(*self._refusing, f"http://127.0.0.1:{self._deaf.getsockname()[1]}")
@@ -65,11 +65,11 @@ class Spells:
     def end(self) -> None:
         """Have the present spell end."""
         self._weather.change(None)
-        if self._refusing is not None:
-            self._connect(*self._refusing, None)
-            self._refusing = None
         if self._deaf is not None:
             self._deaf.close()
             self._deaf = None
+        if self._refusing is not None:
+            self._connect(*self._refusing, None)
+            self._refusing = None
         self._now, self._next = None, next(self._coming)
         self._changes_at = time.time() + self._next.before

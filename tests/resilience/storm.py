@@ -133,9 +133,16 @@ class Storm:
     # ------------------------------------------------------------------ the storm
 
     def _rage(self) -> None:
+        spells = Spells(self.plan.spells, self._weather, self._random, self._connect)
+        try:
+            self._rage_until_all_is_told(spells)
+        finally:
+            spells.end()
+        self._weather.calm()
+
+    def _rage_until_all_is_told(self, spells: Spells) -> None:
         waiting = list(self.plan.imports)
         restarts = list(self.plan.restarts)
-        spells = Spells(self.plan.spells, self._weather, self._random, self._connect)
         kills = cycle(self.plan.worker_kills)
         next_sweep = next_kill = last_told = time.time()
         while len(self._told) < len(self._by_id):
@@ -160,8 +167,6 @@ class Storm:
                 last_told = time.time()
             spells.go_on()
             time.sleep(0.03)
-        spells.end()
-        self._weather.calm()
 
     def _start_more(self, waiting: list[PlannedImport]) -> None:
         under_way = [one for one in self._started if one.watch_id not in self._told]
@@ -257,7 +262,7 @@ class Storm:
         try:
             answer = self._client("lambda").invoke(FunctionName=RECOVER, Payload=json.dumps(event).encode())
         except (BotoCoreError, ClientError):
-            # The emulator is being restarted.
+            # The emulator was restarted over it.
             return False
         return "FunctionError" not in answer
 

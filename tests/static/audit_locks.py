@@ -27,7 +27,7 @@ def main(*, must_be_told: bool) -> int:
     verdicts = {
         lock: of_python(_asked_python(lock)) for lock in sorted(ROOT.glob("**/requirements*.txt")) if _ours(lock)
     }
-    for lock in sorted(ROOT.glob("tests/**/package-lock.json")):
+    for lock in sorted(ROOT.glob("**/package-lock.json")):
         if _ours(lock):
             verdicts[lock] = of_node(_asked_node(lock))
     for lock, verdict in verdicts.items():
