@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from itertools import cycle
 from random import Random
 
@@ -39,8 +40,7 @@ class Spells:
         self._now: Spell | None = None
         self._next = next(self._coming)
         self._changes_at = time.time() + self._next.before
-        self._refusing: tuple[str, str] | None = None
-        self._deaf: socket.socket | None = None
+        self._refusal = ExitStack()
 
     def go_on(self) -> None:
         """Have the next spell begin, or the present one end, if it is time."""
@@ -56,20 +56,16 @@ class Spells:
             self._weather.change(self._now)
         else:
             troubled = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
-            self._refusing = self._random.choice(troubled)
+            vendor, name = self._random.choice(troubled)
             # Bound, so that nobody else can listen there, and not listening: Linux refuses connections to it.
-            self._deaf = socket.socket()
-            self._deaf.bind(("127.0.0.1", 0))
-            self._connect(*self._refusing, f"http://127.0.0.1:{self._deaf.getsockname()[1]}")
+            deaf = self._refusal.enter_context(socket.socket())
+            deaf.bind(("127.0.0.1", 0))
+            self._refusal.callback(self._connect, vendor, name, None)
+            self._connect(vendor, name, f"http://127.0.0.1:{deaf.getsockname()[1]}")
 
     def end(self) -> None:
         """Have the present spell end."""
         self._weather.change(None)
-        if self._deaf is not None:
-            self._deaf.close()
-            self._deaf = None
-        if self._refusing is not None:
-            self._connect(*self._refusing, None)
-            self._refusing = None
+        self._refusal.close()
         self._now, self._next = None, next(self._coming)
         self._changes_at = time.time() + self._next.before
