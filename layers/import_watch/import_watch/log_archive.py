@@ -107,6 +107,8 @@ class LogArchive:
                 record = self._copy(folder, log, connection, ends)
             case MissingLog():
                 record = LogRecord(LogStatus.UNAVAILABLE, reason=log.reason)
+            case LogRecord():
+                record = log
             case None:
                 record = LogRecord(LogStatus.NONE)
         return Archived(record, location)

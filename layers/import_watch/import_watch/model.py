@@ -128,14 +128,27 @@ class StoredLog:
 
 @dataclass(frozen=True, slots=True)
 class MissingLog:
-    """A log that should be in the answer and is not; `expected` when asking again may bring it."""
+    """A log that should be there and is not; `expected` when another look may find it, `source` where it should be."""
 
     reason: str
     expected: bool
+    source: str | None = None
 
 
-LogReference: TypeAlias = InlineLog | StoredLog | MissingLog | None
-"""What an answer says of the log; None where the vendor keeps none, or it is too early to tell."""
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """Where the log is: `location` in our archive, `source` as the vendor named it."""
+
+    status: LogStatus
+    location: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    bytes: int | None = None
+
+
+LogReference: TypeAlias = InlineLog | StoredLog | MissingLog | LogRecord | None
+"""What is known of the log: as the response has it, or what came of fetching it. None where the vendor keeps none, or it
+is too early to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +170,27 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class FailedPoll:
-    """A poll that brought no readable answer: `detail` is for a person, `retry_after` in seconds if told."""
+    """A poll that brought no readable response.
+
+    Parameters
+    ----------
+    trouble : Trouble
+    detail : str
+        The cause, for a person.
+    retry_after : float or None
+        Seconds after which the vendor wants the next request, if it says so.
+    problems : tuple of Problem
+        Messages of the vendor.
+    after_grace : bool
+        With MISCONFIGURED: whether a gateway may say the same for a moment, so that it is final only after the grace
+        period of an import that is not found.
+    """
 
     trouble: Trouble
     detail: str
     retry_after: float | None = None
     problems: tuple[Problem, ...] = ()
+    after_grace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +209,6 @@ class Ending:
     started_at: float | None = None
     ended_at: float | None = None
     detection_lag_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """Where the log is: `location` in our archive, `source` as the vendor named it."""
-
-    status: LogStatus
-    location: str | None = None
-    source: str | None = None
-    reason: str | None = None
-    bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
