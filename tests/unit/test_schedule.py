@@ -89,13 +89,26 @@ def test_history_and_progress_say_nothing_of_an_import_that_is_queued() -> None:
     assert evidence == 60
 
 
-@pytest.mark.parametrize(("starts_in", "seconds"), [(1_800, 1_800), (1_800.2, 1_801), (2, 5), (0, 60), (-10, 60)])
-def test_a_known_start_is_slept_to(starts_in: float, seconds: int) -> None:
-    assert next_wait(600, queued=True, starts_in=starts_in, jitter=0.0) == seconds
+@pytest.mark.parametrize(
+    ("age", "starts_in", "seconds"),
+    [
+        pytest.param(3_600, 800, 800, id="until the start"),
+        pytest.param(3_600, 800.2, 801, id="rounded up"),
+        pytest.param(600, 2, 5, id="the floor at least"),
+        pytest.param(600, 0, 60, id="a start that is due says nothing"),
+        pytest.param(600, -10, 60, id="nor one that is past"),
+        pytest.param(600, 1_800, 300, id="at most half of the age"),
+        pytest.param(5, 1_800, 5, id="at most the floor where the age is less"),
+        pytest.param(1_800, 29 * DAY, 900, id="at most 900 s"),
+        pytest.param(30 * DAY, 29 * DAY, 900, id="at most 900 s at any age"),
+    ],
+)
+def test_an_announced_start_is_waited_for_within_bounds(age: float, starts_in: float, seconds: int) -> None:
+    assert next_wait(age, queued=True, starts_in=starts_in, jitter=0.0) == seconds
 
 
-def test_jitter_never_wakes_before_a_known_start() -> None:
-    assert next_wait(600, queued=True, starts_in=1_800, jitter=ALMOST_ONE) == 1_800
+def test_jitter_never_polls_before_an_announced_start() -> None:
+    assert next_wait(3_600, queued=True, starts_in=800, jitter=ALMOST_ONE) == 800
 
 
 def test_a_start_is_not_slept_to_once_the_import_runs() -> None:
@@ -151,7 +164,7 @@ def formula(
         w = min(max(rest / 2, low), max(most, low))
     w = max(5, w * (1 - 0.10 * jitter))
     if queued and starts_in is not None and starts_in > 0:
-        w = max(5, starts_in)
+        w = max(5, min(starts_in, 900, max(5, 0.5 * age)))
     if retry_after:
         w = max(w, retry_after * (1 + 0.10 * jitter))
     return math.ceil(w)
@@ -199,20 +212,26 @@ def within_age(progress: Progress | None, age: float) -> Progress | None:
     return progress and replace(progress, seconds_since_change=min(age, progress.seconds_since_change))
 
 
-@given(age=AGES, progress=st.none() | PROGRESSES, history=st.none() | HISTORIES, jitter=JITTERS)
-def test_with_any_evidence_true_or_false_a_wait_is_at_most_a_quarter_of_the_age(
-    age: float, progress: Progress | None, history: History | None, jitter: float
+@given(
+    age=AGES,
+    queued=st.booleans(),
+    starts_in=st.none() | SPANS,
+    progress=st.none() | PROGRESSES,
+    history=st.none() | HISTORIES,
+    jitter=JITTERS,
+)
+def test_with_any_evidence_true_or_false_a_wait_is_a_share_of_the_age_and_900_seconds_or_the_ceiling(
+    age: float,
+    queued: bool,
+    starts_in: float | None,
+    progress: Progress | None,
+    history: History | None,
+    jitter: float,
 ) -> None:
     progress = within_age(progress, age)
-    seconds = next_wait(age, progress=progress, history=history, jitter=jitter)
-    assert seconds <= math.ceil(max(FLOOR, 0.25 * age))
-
-
-@given(age=AGES, progress=st.none() | PROGRESSES, history=st.none() | HISTORIES, jitter=JITTERS)
-def test_with_any_evidence_true_or_false_a_wait_is_at_most_900_seconds_or_the_ceiling(
-    age: float, progress: Progress | None, history: History | None, jitter: float
-) -> None:
-    seconds = next_wait(age, progress=progress, history=history, jitter=jitter)
+    seconds = next_wait(age, queued=queued, starts_in=starts_in, progress=progress, history=history, jitter=jitter)
+    share = 0.5 if queued and starts_in is not None else 0.25
+    assert seconds <= math.ceil(max(FLOOR, share * age))
     assert seconds <= math.ceil(max(900, ceiling_at(age)))
 
 

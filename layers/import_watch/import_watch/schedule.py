@@ -27,6 +27,9 @@ __all__ = [
     "next_wait",
 ]
 
+ANNOUNCED_RATIO, ANNOUNCED_SECONDS = 0.5, 900.0
+"""Longest wait for an announced start, as a share of the age and in seconds: a scheduled import may be cancelled, or
+started by hand, at any time."""
 HISTORY_NEEDED = 5
 """Past imports below which their durations say too little to act on."""
 LOW_QUANTILE = 1.645
@@ -132,7 +135,7 @@ def next_wait(
     queued : bool
         Whether the import was last seen waiting to run.
     starts_in : float, optional
-        Seconds until the start that the vendor announced; slept to while `queued`.
+        Seconds until the start that the vendor announced; while `queued` it is waited for, within bounds.
     progress : Progress, optional
         What the vendor tells of a running import.
     history : History, optional
@@ -148,7 +151,7 @@ def next_wait(
     -------
     int
         Seconds, rounded up. Without evidence at most max(floor, ratio × age, capped at the ceiling); with
-        evidence at most 25 % of the age and 900 s by default.
+        evidence at most 25 % of the age and 900 s by default; for an announced start at most 50 % and 900 s.
     """
     age = max(0.0, age)
     limit = max(policy.ceiling, policy.ceiling_ratio * age)
@@ -166,7 +169,7 @@ def next_wait(
         wait = min(max(remaining / 2, least), max(most, least))
     wait = max(policy.floor, wait * (1 - policy.jitter * jitter))
     if queued and starts_in is not None and starts_in > 0:
-        wait = max(policy.floor, starts_in)
+        wait = max(policy.floor, min(starts_in, ANNOUNCED_RATIO * age, ANNOUNCED_SECONDS))
     if retry_after:
         wait = max(wait, retry_after * (1 + policy.jitter * jitter))
     return math.ceil(wait)
