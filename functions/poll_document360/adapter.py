@@ -5,6 +5,7 @@ Facts from the vendor's page "Get the status of import" and, where marked [spec]
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -21,8 +22,8 @@ STATUSES = vendor.StatusMap(
     }
 )
 ERROR = model.Severity.ERROR
-LOG_NOT_FOUND = "Element 'ImportLog' not found."
-"""What `Completed` says of a log that is not there (yet): an error of the request, and not of the import."""
+LOG_NOT_FOUND = ("importlog", "not", "found")
+"""Words of the error that says that the log is not there (yet): an error of the request, and not of the import."""
 SEVERITIES = {0: ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
 
 
@@ -33,11 +34,10 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
         return vendor.unreadable(answer, "the body is not a JSON object")
     body = vendor.object_of(body)
     errors, warnings, information = (_descriptions(body, name) for name in ("errors", "warnings", "information"))
-    # An unknown id is a 400 with `success: true`; 404 is in the vendor's general table of codes [spec].
-    if answer.status == 404 or (answer.status == 400 and "invalid import id" in " ".join(errors).lower()):
+    if answer.status == 404:  # in the vendor's general table of codes [spec]
         return model.Observation(model.ImportState.NOT_FOUND, problems=vendor.errors_of(errors))
     status = vendor.text_of(body.get("status"))
-    if answer.status != 200 or status is None:
+    if not answer.is_success or status is None:
         return vendor.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
     log = vendor.object_of(body.get("import_documentation_log"))
@@ -47,12 +47,13 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     if state is model.ImportState.SUCCEEDED and aborted:
         state = model.ImportState.FAILED
     problems = (
-        *(model.Problem(ERROR, text) for text in errors if text != LOG_NOT_FOUND),
+        *(model.Problem(ERROR, text) for text in errors if not _is_log_not_found(text)),
         *(model.Problem(_severity(message), text) for message in messages if (text := _text_of(message))),
         *(model.Problem(model.Severity.WARNING, text) for text in warnings),
         *(model.Problem(model.Severity.INFO, text) for text in information),
     )
-    said = errors or [problem.text for problem in problems if problem.severity is ERROR]
+    said = [text for text in errors if not _is_log_not_found(text)]
+    said = said or [problem.text for problem in problems if problem.severity is ERROR]
     silent = Counter(_severity(message) for message in messages if not _text_of(message))
     found = Counter(problem.severity for problem in problems) + silent
     return model.Observation(
@@ -66,8 +67,12 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
 
 
 def _descriptions(body: dict[str, Any], name: str) -> list[str]:
-    found = (vendor.text_of(vendor.object_of(item).get("description")) for item in vendor.list_of(body.get(name)))
-    return [text for text in found if text]
+    return vendor.texts_of(body.get(name))
+
+
+def _is_log_not_found(text: str) -> bool:
+    words = re.findall(r"[a-z]+", text.lower())
+    return all(word in words for word in LOG_NOT_FOUND)
 
 
 def _text_of(message: dict[str, Any]) -> str | None:
@@ -92,9 +97,9 @@ def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> m
         if state in (model.ImportState.QUEUED, model.ImportState.RUNNING, model.ImportState.UNRECOGNISED):
             return None
         # Such an import is done, and its log is not there yet.
-        return model.MissingLog(
-            _joined(errors) or "the answer has no log", expected=state is model.ImportState.SUCCEEDED
-        )
+        why = next((text for text in errors if _is_log_not_found(text)), None)
+        said = why if state is model.ImportState.SUCCEEDED else None
+        return model.MissingLog(said or "the response has no log", expected=True)
     return model.InlineLog(content, _text(content))
 
 
@@ -131,6 +136,8 @@ ADAPTER = vendor.Adapter(
     keeps_log=True,
     import_id=vendor.printable_id,
     import_id_hint="the id that the import request gave, without blanks",
+    # An unknown id is a 400 with `success: true`.
+    unknown_id_phrases=("invalid import id", "import id not found", "import not found"),
     most_bytes=vendor.MOST_BYTES_WITH_LOG,
     # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].
     requests_per_minute=60,

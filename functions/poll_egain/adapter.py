@@ -7,7 +7,6 @@ OpenAPI file.
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
 from import_watch import model, vendor
@@ -35,7 +34,7 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     if not isinstance(body, dict):
         return vendor.unreadable(answer, "the body is not a JSON object")
     status = vendor.text_of(body.get("status"))
-    if answer.status != 200 or status is None:
+    if not answer.is_success or status is None:
         return vendor.unreadable(answer, "the answer has no status of a job")
     state = STATUSES[status]
     reason = vendor.text_of(body.get("error"))
@@ -68,16 +67,16 @@ def _progress(progress: dict[str, Any]) -> model.ReportedProgress | None:
 
 def _counts(body: dict[str, Any]) -> dict[str, int]:
     results, progress = vendor.object_of(body.get("results")), vendor.object_of(body.get("progress"))
-    told = {
+    counts = {
         # The vendor's OpenAPI file has both spellings [spec].
-        "succeeded": vendor.integer_of(results.get("successful"))
-        or results.get("succesfull", results.get("successful")),
-        "warnings": results.get("warnings"),
-        "errors": results.get("errors"),
-        "processed": progress.get("processed"),
-        "total": progress.get("total"),
+        "succeeded": vendor.count_of(results.get("successful"))
+        or vendor.count_of(results.get("succesfull", results.get("successful"))),
+        "warnings": vendor.count_of(results.get("warnings")),
+        "errors": vendor.count_of(results.get("errors"), otherwise=1),
+        "processed": vendor.integer_of(progress.get("processed")),
+        "total": vendor.integer_of(progress.get("total")),
     }
-    return {name: count for name, value in told.items() if (count := vendor.integer_of(value)) is not None}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _ended_at(body: dict[str, Any]) -> float | None:
@@ -98,7 +97,12 @@ def import_id(raw: str) -> str | None:
     That header is relative and ends in `/status`: `knowledge/contentmgr/v4/import/content/{id}/status` [spec].
     """
     found = re.fullmatch(rf"(?:\S*/)?import/content/({UUID})(?:/status)?/?|({UUID})", vendor.printable_id(raw) or "")
-    return str(uuid.UUID(found[1] or found[2])) if found else None
+    return (found[1] or found[2]) if found else None
+
+
+def key_id(import_id: str) -> str:
+    """Give the job's UUID in lower case: its letters make no difference."""
+    return import_id.lower()
 
 
 def _base_url(fields: Any) -> str | None:
@@ -124,4 +128,6 @@ ADAPTER = vendor.Adapter(
     keeps_log=True,
     import_id=import_id,
     import_id_hint="the job's UUID, or the whole location header of the starting request",
+    unknown_id_phrases=("invalid job id", "job not found", "job id not found", "unknown job id"),
+    key_id=key_id,
 )

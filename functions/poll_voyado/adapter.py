@@ -18,7 +18,8 @@ STATUSES = vendor.StatusMap(
         model.ImportState.RUNNING: ("IN_PROGRESS",),
         model.ImportState.SUCCEEDED: ("SUCCESS",),
         model.ImportState.FAILED: ("FAILURE",),
-        model.ImportState.CANCELLED: ("ABORTED",),
+        # The vendor documents ABORTED alone; a cancelled import must never wait for a status that is not mapped.
+        model.ImportState.CANCELLED: ("ABORTED", "CANCELLED"),
     }
 )
 
@@ -29,9 +30,9 @@ def read(answer: vendor.Answer, import_id: str) -> model.Observation | model.Fai
     if not isinstance(body, dict):
         return vendor.unreadable(answer, "the body is not a JSON object")
     status = vendor.text_of(body.get("status"))
-    if answer.status != 200 or status is None:
+    if not answer.is_success or status is None:
         return vendor.unreadable(answer, "the answer has no status of an import")
-    if body.get("id") is not None and str(body["id"]) != import_id:
+    if body.get("id") is not None and vendor.id_of(body["id"]) != import_id:
         return vendor.unreadable(answer, "the answer speaks of another import")
     state = STATUSES[status]
     message = vendor.text_of(body.get("message"))
@@ -71,9 +72,11 @@ ADAPTER = vendor.Adapter(
     import_id=vendor.printable_id,
     import_id_hint="the id that the import request gave, sent as a string",
     settled={
-        # Not an unknown import: the vendor's page gives 404 to an unknown cluster.
+        # Not an unknown import: the vendor's page gives 404 to an unknown cluster. A gateway may say it for a moment.
         404: model.FailedPoll(
-            model.Trouble.MISCONFIGURED, "Voyado Elevate knows no such cluster: check clusterId (or baseUrl)"
+            model.Trouble.MISCONFIGURED,
+            "Voyado Elevate knows no such cluster (HTTP 404): check clusterId (or baseUrl)",
+            after_grace=True,
         )
     },
 )

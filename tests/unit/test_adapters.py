@@ -22,7 +22,7 @@ from import_watch.model import (
     StoredLog,
     Trouble,
 )
-from import_watch.vendor import Answer, read_answer
+from import_watch.vendor import Answer, normalized_status, read_answer
 
 from tests.unit.aws_fixtures import VENDORS, adapter
 
@@ -72,6 +72,8 @@ STATES = {
         "SUCCESS": ImportState.SUCCEEDED,
         "FAILURE": ImportState.FAILED,
         "ABORTED": ImportState.CANCELLED,
+        # Not on the vendor's page: a spelling of the same, in both its forms.
+        "CANCELLED": ImportState.CANCELLED,
     },
 }
 
@@ -87,7 +89,7 @@ class TestStatuses:
 
     @pytest.mark.parametrize("vendor", STATES)
     def test_no_status_is_mapped_that_is_not_documented(self, vendor: str) -> None:
-        documented = {status.casefold(): state for status, state in STATES[vendor].items()}
+        documented = {normalized_status(status): state for status, state in STATES[vendor].items()}
         assert dict(adapter(vendor).statuses.items()) == documented
 
     @pytest.mark.parametrize("vendor", STATES)
@@ -104,14 +106,24 @@ class TestDocument360:
         assert found.state is ImportState.NOT_FOUND
         assert found.problems == (Problem(Severity.ERROR, "Invalid import id"),)
 
-    @pytest.mark.parametrize("description", ["INVALID IMPORT ID", "Invalid import id: 5512340987651234567."])
-    def test_invalid_import_id_is_known_by_its_words_in_any_case(self, description: str) -> None:
-        body = {"errors": [{"description": "Request failed"}, {"description": description}]}
-        assert seen("document360", body, 400).state is ImportState.NOT_FOUND
+    @pytest.mark.parametrize("status", [400, 404, 422])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"errors": [{"description": "Request failed"}, {"description": "INVALID IMPORT ID"}]},
+            {"errors": [{"description": "Invalid import id: 5512340987651234567."}]},
+            {"errors": ["Invalid import-id"]},
+            {"errors": "invalid_import_id"},
+            {"title": "Bad request", "detail": "Invalid  import id"},
+            b"Invalid import id",
+        ],
+    )
+    def test_invalid_import_id_is_known_by_its_words_wherever_they_stand(self, status: int, body: Any) -> None:
+        assert seen("document360", body, status).state is ImportState.NOT_FOUND
 
-    @pytest.mark.parametrize("errors", [None, [], [{"description": "Quota exceeded"}], [{}], ["Invalid import id"]])
-    def test_another_400_is_unreadable(self, errors: Any) -> None:
-        assert failed("document360", {"success": True, "errors": errors}, 400).trouble is Trouble.UNREADABLE
+    @pytest.mark.parametrize("errors", [None, [], [{"description": "Quota exceeded"}], [{}], ["Invalid import ids"]])
+    def test_another_400_is_a_poll_error(self, errors: Any) -> None:
+        assert failed("document360", {"success": True, "errors": errors}, 400).trouble is Trouble.UNAVAILABLE
 
     def test_a_404_is_not_found(self) -> None:
         assert seen("document360", {"errors": [{"description": "Nothing here"}]}, 404).state is ImportState.NOT_FOUND
@@ -129,10 +141,27 @@ class TestDocument360:
         assert (found.problems, found.counts, found.reason) == ((), {}, None)
 
     @pytest.mark.parametrize("status", ["Error", "Cancelled"])
-    def test_the_log_of_an_import_that_did_not_finish_is_not_waited_for(self, status: str) -> None:
+    def test_the_log_of_an_import_that_did_not_finish_may_still_come(self, status: str) -> None:
         log = seen("document360", {"status": status}).log
-        assert isinstance(log, MissingLog)
-        assert not log.expected
+        assert log == MissingLog("the response has no log", expected=True)
+
+    @pytest.mark.parametrize(
+        "text", ["Element 'ImportLog' not found.", "element ImportLog not found", "ImportLog NOT FOUND!"]
+    )
+    def test_a_missing_log_is_never_the_reason_of_an_error(self, text: str) -> None:
+        alone = seen("document360", {"status": "Error", "errors": [{"description": text}]})
+        assert (alone.reason, alone.problems, alone.log) == (
+            None,
+            (),
+            MissingLog("the response has no log", expected=True),
+        )
+        both = seen("document360", {"status": "Error", "errors": [{"description": text}, {"description": "Disk full"}]})
+        assert (both.reason, both.problems) == ("Disk full", (Problem(Severity.ERROR, "Disk full"),))
+
+    @pytest.mark.parametrize("errors", ["boom", ["boom"], {"description": "boom"}, [{"message": "boom"}]])
+    def test_an_error_in_any_shape_keeps_a_completed_import_from_being_a_success(self, errors: Any) -> None:
+        found = seen("document360", {"status": "Completed", "success": False, "errors": errors})
+        assert (found.counts["errors"], found.problems) == (1, (Problem(Severity.ERROR, "boom"),))
 
     @pytest.mark.parametrize("status", ["Queued", "InProgress", "Paused"])
     def test_no_log_is_missed_before_the_end(self, status: str) -> None:
@@ -344,10 +373,33 @@ class TestEgain:
         assert found.problems == (Problem(Severity.ERROR, "No such job"),)
 
     @pytest.mark.parametrize("status", [400, 406])
-    def test_a_400_and_a_406_are_unreadable_and_tell_what_the_vendor_says(self, status: int) -> None:
+    def test_a_400_and_a_406_are_poll_errors_and_tell_what_the_vendor_says(self, status: int) -> None:
         polled = failed("egain", {"code": f"{status}-1", "developerMessage": "Bad header"}, status)
-        assert polled.trouble is Trouble.UNREADABLE
+        assert polled.trouble is Trouble.UNAVAILABLE
         assert "Bad header" in polled.detail
+
+    @pytest.mark.parametrize("status", [400, 422])
+    @pytest.mark.parametrize("text", ["Invalid job id", "INVALID JOB-ID 'x'", "Job not found."])
+    def test_a_400_about_the_id_is_an_import_that_is_not_found(self, status: int, text: str) -> None:
+        body = {"code": "400-104", "developerMessage": text}
+        assert seen("egain", body, status).state is ImportState.NOT_FOUND
+
+    @pytest.mark.parametrize(
+        ("errors", "count"),
+        [
+            ([{"item": "a"}], 1),
+            ("1,234", 1_234),
+            ({"a.md": "bad"}, 1),
+            ("some", 1),
+            (-1, 1),
+            ([], 0),
+            ("0", 0),
+            (None, None),
+        ],
+    )
+    def test_errors_are_counted_however_they_are_written(self, errors: Any, count: int | None) -> None:
+        body = {"status": "Successful", "results": {"successful": 1, "errors": errors}}
+        assert seen("egain", body).counts.get("errors") == count
 
     @pytest.mark.parametrize(
         "raw",
@@ -363,7 +415,9 @@ class TestEgain:
         ],
     )
     def test_an_id_is_the_jobs_uuid_or_the_whole_location_header(self, raw: str) -> None:
-        assert adapter("egain").import_id(raw) == JOB
+        found = adapter("egain").import_id(raw)
+        assert found == (JOB.upper() if JOB.upper() in raw else JOB), "an id is sent as it came"
+        assert adapter("egain").key_id(found) == JOB, "spellings of one id are one import"
 
     @pytest.mark.parametrize(
         "raw",

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.model import TEXT_KEPT, FailedPoll, ImportState, Trouble
+from import_watch.messages import vendor_unavailable
+from import_watch.model import TEXT_KEPT, FailedPoll, ImportState, Observation, Trouble, Watch
 from import_watch.vendor import (
     LONGEST_ID,
     MOST_BYTES,
@@ -18,7 +19,9 @@ from import_watch.vendor import (
     Answer,
     StatusMap,
     clean,
+    count_of,
     error_text,
+    id_of,
     integer_of,
     list_of,
     number_of,
@@ -26,6 +29,7 @@ from import_watch.vendor import (
     printable_id,
     read_answer,
     text_of,
+    texts_of,
     time_of,
     unreadable,
 )
@@ -50,19 +54,36 @@ class TestStatusMap:
         with pytest.raises(ValueError, match="'Done' is mapped twice"):
             StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.FAILED: ("Done",)})
 
-    def test_a_status_that_is_mapped_twice_in_another_case_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="'DONE' is mapped twice"):
-            StatusMap({ImportState.SUCCEEDED: ("Done", "DONE")})
+    @pytest.mark.parametrize("other", ["IN PROGRESS", "in_progress", "In-Progress"])
+    def test_a_status_that_is_mapped_twice_in_another_spelling_is_refused(self, other: str) -> None:
+        with pytest.raises(ValueError, match=f"{other!r} is mapped twice"):
+            StatusMap({ImportState.RUNNING: ("In Progress",), ImportState.QUEUED: (other,)})
 
     def test_a_state_from_no_status_is_refused(self) -> None:
         with pytest.raises(ValueError, match="CANCELLED is mapped from no status"):
             StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.CANCELLED: ()})
 
-    @pytest.mark.parametrize("raw", ["In Progress", "IN PROGRESS", "in progress", "  In Progress\n"])
-    def test_case_and_outer_blanks_do_not_matter(self, raw: str) -> None:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "In Progress",
+            "IN PROGRESS",
+            "  In Progress\n",
+            "InProgress",
+            "in__progress",
+            "In-\u00a0PROGRESS",
+            "iN\tpROGRESS",
+        ],
+    )
+    def test_case_blanks_and_dashes_do_not_matter(self, raw: str) -> None:
         assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.RUNNING
 
-    @pytest.mark.parametrize("raw", ["InProgress", "In  Progress", "Progress", "", "In Progress!"])
+    @pytest.mark.parametrize("raw", ["Canceled", "CANCELLED", "can-celed", "C A N C E L E D"])
+    @pytest.mark.parametrize("mapped", ["Cancelled", "CANCELED"])
+    def test_cancelled_has_two_spellings(self, raw: str, mapped: str) -> None:
+        assert StatusMap({ImportState.CANCELLED: (mapped,)})[raw] is ImportState.CANCELLED
+
+    @pytest.mark.parametrize("raw", ["Progress", "", "In Progress!", "In.Progress", "_", "Inprogressing"])
     def test_anything_else_is_unrecognised(self, raw: str) -> None:
         assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.UNRECOGNISED
 
@@ -264,18 +285,58 @@ class TestSharedStatuses:
             assert isinstance(polled, FailedPoll)
             assert polled.trouble is Trouble.UNREADABLE
 
-    @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 400, 405, 406, 409, 410, 418, 422])
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
     @pytest.mark.parametrize("body", [b"", b"oops", b"[]", b"{}", b"5", b'{"status":null}', b'{"status":7}'])
     def test_an_answer_without_a_status_of_an_import_is_unreadable(self, vendor: str, status: int, body: bytes) -> None:
         polled = read_answer(adapter(vendor), an_answer(status, body), "5")
         assert isinstance(polled, FailedPoll)
         assert polled.trouble is Trouble.UNREADABLE
 
-    @pytest.mark.parametrize("status", [201, 202, 206, 400, 409, 410])
-    def test_only_a_200_tells_of_an_import(self, vendor: str, status: int) -> None:
-        for success, state in adapter(vendor).statuses.items():
-            polled = read_answer(adapter(vendor), an_answer(status, {"status": success}), "5")
-            assert isinstance(polled, FailedPoll), state
+    @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 226])
+    def test_any_2xx_with_a_status_tells_of_an_import(self, vendor: str, status: int) -> None:
+        for raw, state in adapter(vendor).statuses.items():
+            polled = read_answer(adapter(vendor), an_answer(status, {"status": raw}), "5")
+            assert isinstance(polled, Observation)
+            assert polled.state is state
+
+    @pytest.mark.parametrize("status", [400, 402, 405, 406, 407, 409, 411, 418, 422, 425, 431, 451, 499])
+    @pytest.mark.parametrize("raw", [None, "SUCCESS", "Completed", "Successful"])
+    def test_any_other_4xx_is_a_poll_error_with_the_vendor_s_words(
+        self, vendor: str, status: int, raw: str | None
+    ) -> None:
+        body = {"status": raw, "message": "The header X-Tenant is missing"}
+        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert (polled.trouble, polled.after_grace) == (Trouble.UNAVAILABLE, False)
+        assert f"HTTP {status}: The header X-Tenant is missing" in polled.detail
+        watch = Watch("a#b#5", vendor, "default", "5", 0.0, 1.0)
+        assert "base URL" not in vendor_unavailable(watch, polled.detail, 3_600)
+
+    def test_a_410_is_an_import_that_is_not_found(self, vendor: str) -> None:
+        for body in b"", b"gone", b'{"status":"SUCCESS"}':
+            polled = read_answer(adapter(vendor), an_answer(410, body), "5")
+            assert isinstance(polled, Observation)
+            assert polled.state is ImportState.NOT_FOUND
+
+    @pytest.mark.parametrize(
+        ("headers", "body", "trouble"),
+        [
+            pytest.param({}, b"", Trouble.UNAUTHORIZED, id="empty"),
+            pytest.param({"content-type": "text/html"}, b"", Trouble.UNAUTHORIZED, id="empty, whatever its type"),
+            pytest.param({}, b'{"message": "no"}', Trouble.UNAUTHORIZED, id="JSON"),
+            pytest.param({"content-type": "text/html"}, b"Forbidden", Trouble.UNAUTHORIZED, id="text called HTML"),
+            pytest.param({}, b"<html><title>Denied</title></html>", Trouble.UNAVAILABLE, id="HTML"),
+            pytest.param(
+                {"content-type": "application/json"}, b"\n <!DOCTYPE html>", Trouble.UNAVAILABLE, id="doctype"
+            ),
+            pytest.param({"retry-after": "30"}, b"", Trouble.THROTTLED, id="Retry-After"),
+            pytest.param({"retry-after": "30"}, b"<html></html>", Trouble.THROTTLED, id="Retry-After and HTML"),
+        ],
+    )
+    def test_who_refuses_with_a_403(self, vendor: str, headers: dict[str, str], body: bytes, trouble: Trouble) -> None:
+        polled = read_answer(adapter(vendor), Answer(403, headers, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is trouble
 
     def test_a_status_that_the_vendor_settles_itself_comes_first(self, vendor: str) -> None:
         own = FailedPoll(Trouble.MISCONFIGURED, "no such tenant")
@@ -382,9 +443,75 @@ def test_what_is_read_of_an_answer_is_what_is_documented() -> None:
     assert [VENDORS.adapter(name).most_bytes for name in VENDORS.names] == [5_242_880, 1_048_576, 1_048_576]
 
 
-@pytest.mark.parametrize("status", [402, 418, 451, 499])
-def test_a_refusal_that_is_nobodys_in_particular_is_the_adapters_to_read(status: int) -> None:
-    for name in VENDORS.names:
-        polled = read_answer(VENDORS.adapter(name), Answer(status, {}, b"no"), "1")
-        assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.UNREADABLE
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (None, None),
+        ("", None),
+        (0, 0),
+        (7, 7),
+        (7.0, 7),
+        (True, 1),
+        ("7", 7),
+        (" 7.0 ", 7),
+        ("1,234", 1_234),
+        ("1.234.567", 1_234_567),
+        ("1 234", 1_234),
+        ("1\u00a0234", 1_234),
+        ("1'234", 1_234),
+        ("0 errors", 0),
+        ("3 errors", 3),
+        ([], 0),
+        (["a", {"item": 1}], 2),
+        ({}, 0),
+        ({"fatal": 2, "minor": "1"}, 3),
+        ({"count": 0}, 0),
+        ({"a.md": "bad link", "b.md": "too large"}, 2),
+        ("many", 99),
+        ("-1", 99),
+        (-1, 99),
+        (0.5, 99),
+        (10**30, 99),
+        (float("nan"), 99),
+    ],
+    ids=repr,
+)
+def test_a_count_is_read_however_it_is_written(value: Any, count: int | None) -> None:
+    assert count_of(value, otherwise=99) == count
+    assert count_of(value) == (None if count == 99 else count)
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        (None, []),
+        ([], []),
+        ("boom", ["boom"]),
+        (["boom", "", 7, None], ["boom"]),
+        ({"description": "boom"}, ["boom"]),
+        (
+            [{"description": "a"}, {"message": "b"}, {"title": "c", "code": "d"}, {"code": "e"}, {}],
+            ["a", "b", "c", "e"],
+        ),
+    ],
+    ids=repr,
+)
+def test_texts_are_found_in_any_shape_of_a_list_of_errors(value: Any, texts: list[str]) -> None:
+    assert texts_of(value) == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("5", "5"),
+        (5, "5"),
+        (5537431447739019570, "5537431447739019570"),
+        (HUGE, None),
+        (True, None),
+        (5.0, None),
+        ([], None),
+    ],
+    ids=lambda v: repr(v)[:30],
+)
+def test_an_id_in_a_response_may_be_a_whole_number(value: Any, found: str | None) -> None:
+    assert id_of(value) == found

@@ -27,6 +27,8 @@ from import_watch.model import (
 
 LONGEST_ID = 200
 """Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
+TEXT_FIELDS = ("description", "message", "detail", "details", "title", "error", "code")
+"""Where the text of an error may stand, the most telling first."""
 EARLIEST_TIME = 946_684_800.0
 """The year 2000: before it no vendor imported anything."""
 MOST_BYTES = 1024 * 1024
@@ -43,8 +45,13 @@ def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     return found
 
 
+def normalized_status(raw: str) -> str:
+    """Give a status without what makes no difference: case, blanks, `_`, `-`, and the two spellings of cancelled."""
+    return re.sub(r"[\s_-]+", "", raw).casefold().replace("canceled", "cancelled")
+
+
 class StatusMap:
-    """A vendor's raw statuses as import states; spelling is compared without regard to case.
+    """A vendor's raw statuses as import states; compared as `normalized_status` writes them.
 
     Parameters
     ----------
@@ -63,15 +70,16 @@ class StatusMap:
             if not raw_statuses:
                 raise ValueError(f"{state} is mapped from no status")
             for raw in raw_statuses:
-                if raw.casefold() in self._states:
+                status = normalized_status(raw)
+                if status in self._states:
                     raise ValueError(f"status {raw!r} is mapped twice")
-                self._states[raw.casefold()] = state
+                self._states[status] = state
 
     def __getitem__(self, raw: str) -> ImportState:
-        return self._states.get(raw.strip().casefold(), ImportState.UNRECOGNISED)
+        return self._states.get(normalized_status(raw), ImportState.UNRECOGNISED)
 
     def items(self) -> tuple[tuple[str, ImportState], ...]:
-        """Give every mapped status (casefolded) with its state."""
+        """Give every mapped status (normalized) with its state."""
         return tuple(self._states.items())
 
 
@@ -83,6 +91,11 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the HTTP status is one of success: each may carry the status of an import."""
+        return 200 <= self.status < 300
 
     def json(self) -> JSON:
         """Parse the body; None where it is not JSON, or the null that says as little, or says a thing twice."""
@@ -160,6 +173,10 @@ class Adapter:
         How much of an answer is read.
     settled : mapping of int to FailedPoll
         HTTP statuses that this vendor gives a meaning of its own.
+    unknown_id_phrases : tuple of str
+        What a 400, 404 or 422 says of an id that the vendor does not know; compared by letters and digits alone.
+    key_id : callable
+        Gives the one spelling of an id by which imports are told apart.
     requests_per_minute : float or None
         The limit of a connection that names none; None where the vendor documents none.
     """
@@ -176,6 +193,8 @@ class Adapter:
     import_id_hint: str
     most_bytes: int = MOST_BYTES
     settled: Mapping[int, FailedPoll] = field(default_factory=dict)
+    unknown_id_phrases: tuple[str, ...] = ()
+    key_id: Callable[[str], str] = str
     requests_per_minute: float | None = None
 
     def url(self, base_url: str, import_id: str) -> str:
@@ -192,11 +211,14 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
     Observation or FailedPoll
         Never an exception: an answer that cannot be read is a `FailedPoll` of trouble UNREADABLE.
     """
+    if is_unknown_id(adapter, answer):
+        said = error_text(answer)
+        return Observation(ImportState.NOT_FOUND, problems=errors_of([said] if said else []))
     settled = adapter.settled.get(answer.status)
     if settled is not None:
         return settled
     told = f"{adapter.title} answered HTTP {answer.status}"
-    trouble = _trouble(answer.status)
+    trouble = _trouble(answer)
     if trouble is not None:
         said = error_text(answer)
         return FailedPoll(trouble, f"{told}: {said}" if said else told)
@@ -207,13 +229,36 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
     return adapter.read(answer, import_id)
 
 
-def _trouble(status: int) -> Trouble | None:
-    """Give what a status means at every vendor; None where it is the vendor's to say."""
+def is_unknown_id(adapter: Adapter, answer: Answer) -> bool:
+    """Whether a response says for certain that the vendor does not know the import."""
+    if answer.status == 410:
+        return True
+    if answer.status not in (400, 404, 422):
+        return False
+    words = _words(answer.body[:10_000].decode("utf-8", "replace"))
+    return any(f" {_words(phrase)} " in f" {words} " for phrase in adapter.unknown_id_phrases)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def _trouble(answer: Answer) -> Trouble | None:
+    """Give what an HTTP status means at every vendor; None where it is the vendor's to say.
+
+    A 403 that names a time to come back throttles, and one that is a web page is a proxy's or a firewall's. Any other
+    4xx is no response about an import: asking again may help, and the vendor's own words say what is wrong.
+    """
+    status = answer.status
+    if status == 403 and answer.headers.get("retry-after", "").strip():
+        return Trouble.THROTTLED
+    if status == 403 and is_html(answer):
+        return Trouble.UNAVAILABLE
     if status in (401, 403):
         return Trouble.UNAUTHORIZED
     if status == 429:
         return Trouble.THROTTLED
-    return Trouble.UNAVAILABLE if status == 408 or status >= 500 else None
+    return Trouble.UNAVAILABLE if status >= 400 and status != 404 else None
 
 
 def unreadable(answer: Answer, why: str) -> FailedPoll:
@@ -241,6 +286,12 @@ def error_text(answer: Answer) -> str:
     if body is not None or b"<html" in answer.body[:1_000].lower():
         return ""
     return clean(answer.body[:400].decode("utf-8", "replace"))[:200]
+
+
+def is_html(answer: Answer) -> bool:
+    """Whether a body is a web page, whatever its headers say."""
+    start = answer.body[:1_000].decode("utf-8", "replace").casefold()
+    return any(mark in start for mark in ("<!doctype html", "<html", "<head", "<body"))
 
 
 def printable_id(raw: str) -> str | None:
@@ -296,6 +347,54 @@ def object_of(value: JSON) -> dict[str, JSON]:
 def list_of(value: JSON) -> list[JSON]:
     """Give a list, an empty one for anything else."""
     return value if isinstance(value, list) else []
+
+
+def id_of(value: JSON) -> str | None:
+    """Give an id that a response names, also where it is a whole number; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
+        return str(value)
+    return text_of(value)
+
+
+def count_of(value: JSON, otherwise: int | None = None) -> int | None:
+    """Give how many there are, whatever the vendor wrote: a number, a number as text, or the things themselves.
+
+    Parameters
+    ----------
+    value : JSON
+        An object of numbers counts as their sum, any other by its entries.
+    otherwise : int or None
+        What a value that cannot be read counts as: something is there, and errors that cannot be counted must not make
+        an import a success.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool | list):
+        return int(value) if isinstance(value, bool) else len(value)
+    if isinstance(value, dict):
+        numbers = [integer_of(number) for number in value.values()]
+        return len(value) if None in numbers else sum(number for number in numbers if number is not None)
+    if isinstance(value, str) and (
+        found := re.fullmatch(rf"\s*(?:{GROUPED}|([0-9]{{1,15}}))(?:\.0+)?\s*[a-z]*\s*", value)
+    ):
+        value = int(re.sub(r"[^0-9]", "", found[1] or found[2]))
+    count = integer_of(value)
+    return otherwise if count is None else count
+
+
+GROUPED = r"([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+)"
+
+
+def texts_of(value: JSON) -> list[str]:
+    """Give the texts of a list of errors or the like: texts, objects with one, or just one of them."""
+    items = value if isinstance(value, list) else [value]
+    found = (
+        next((text for name in TEXT_FIELDS if (text := text_of(item.get(name)))), None)
+        if isinstance(item, dict)
+        else text_of(item)
+        for item in items
+    )
+    return [text for text in found if text]
 
 
 def errors_of(texts: list[str]) -> tuple[Problem, ...]:
