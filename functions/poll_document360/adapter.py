@@ -6,7 +6,9 @@ Facts from the vendor's page "Get the status of import" and, where marked [spec]
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from import_watch import model, vendor
 
@@ -23,6 +25,9 @@ STATUSES = vendor.StatusMap(
 ERROR = model.Severity.ERROR
 LOG_NOT_FOUND = "Element 'ImportLog' not found."
 """What `Completed` says of a log that is not there (yet): an error of the request, and not of the import."""
+ERRORS_IN_REASON = 3
+NO_TEXT = "(no text)"
+NO_MESSAGE = f"{ERROR.value:<8}{NO_TEXT}"
 SEVERITIES = {0: ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
 
 
@@ -41,20 +46,17 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
         return vendor.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
     log = vendor.object_of(body.get("import_documentation_log"))
-    messages = [vendor.object_of(message) for message in vendor.list_of(log.get("messages"))]
-    # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
-    aborted = any(message.get("cancel_operation") is True and _severity(message) is ERROR for message in messages)
-    if state is model.ImportState.SUCCEEDED and aborted:
+    messages = _messages(log)
+    if state is model.ImportState.SUCCEEDED and messages.aborted:
         state = model.ImportState.FAILED
     problems = (
         *(model.Problem(ERROR, text) for text in errors if text != LOG_NOT_FOUND),
-        *(model.Problem(_severity(message), text) for message in messages if (text := _text_of(message))),
+        *messages.problems,
         *(model.Problem(model.Severity.WARNING, text) for text in warnings),
         *(model.Problem(model.Severity.INFO, text) for text in information),
     )
-    said = errors or [problem.text for problem in problems if problem.severity is ERROR]
-    silent = Counter(_severity(message) for message in messages if not _text_of(message))
-    found = Counter(problem.severity for problem in problems) + silent
+    said = errors or messages.errors
+    found = Counter(problem.severity for problem in problems) + messages.unlisted
     return model.Observation(
         state=state,
         vendor_status=status,
@@ -68,6 +70,42 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
 def _descriptions(body: dict[str, Any], name: str) -> list[str]:
     found = (vendor.text_of(vendor.object_of(item).get("description")) for item in vendor.list_of(body.get(name)))
     return [text for text in found if text]
+
+
+class _Messages(NamedTuple):
+    """The messages of a log: the first ones that have a text, and how many there are besides.
+
+    There may be millions of them, so that a list of what each says would not fit into memory.
+    """
+
+    problems: list[model.Problem]
+    errors: list[str]
+    unlisted: Counter[model.Severity]
+    aborted: bool
+
+
+def _messages(log: dict[str, Any]) -> _Messages:
+    problems: list[model.Problem] = []
+    errors: list[str] = []
+    unlisted: Counter[model.Severity] = Counter()
+    aborted = False
+    for message in vendor.list_of(log.get("messages")):
+        if not isinstance(message, dict):
+            unlisted[ERROR] += 1
+            continue
+        severity = _severity(message)
+        # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
+        aborted = aborted or (severity is ERROR and message.get("cancel_operation") is True)
+        listed = len(problems) < model.PROBLEMS_KEPT
+        of_reason = severity is ERROR and len(errors) < ERRORS_IN_REASON
+        text = _text_of(message) if listed or of_reason else None
+        if text and of_reason:
+            errors.append(text)
+        if text and listed:
+            problems.append(model.Problem(severity, text))
+        else:
+            unlisted[severity] += 1
+    return _Messages(problems, errors, unlisted, aborted)
 
 
 def _text_of(message: dict[str, Any]) -> str | None:
@@ -100,16 +138,41 @@ def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> m
 
 def _joined(texts: list[str]) -> str | None:
     """Give the first texts in one, as short as any vendor message."""
-    return "; ".join(texts[:3])[: model.TEXT_KEPT] or None
+    return "; ".join(texts[:ERRORS_IN_REASON])[: model.TEXT_KEPT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
-    """Write the log for a person: the counts, then a line for every message."""
-    lines = [f"{name}: {value}" for name, value in content.items() if name != "messages"]
-    for message in map(vendor.object_of, vendor.list_of(content.get("messages"))):
-        mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""
-        lines.append(f"{_severity(message).value:<8}{message.get('message') or '(no text)'}{mark}")
-    return "\n".join(lines) + "\n"
+    """Write the log for a person: the counts, then a line for every message that has a text."""
+    counts = (f"{name}: {_shown(value)}" for name, value in content.items() if name != "messages")
+    return "\n".join((*counts, *_lines(vendor.list_of(content.get("messages"))))) + "\n"
+
+
+def _lines(messages: list[Any]) -> Iterator[str]:
+    """Lines of messages; those without a text share one, because a log of nothing else may have millions."""
+    for line, alike in groupby(map(_line, messages), key=lambda line: line if NO_TEXT in line else None):
+        if line is None:
+            yield from alike
+        else:
+            count = sum(1 for _ in alike)
+            yield line if count == 1 else f"{line} ({count:,} times)"
+
+
+def _line(message: Any) -> str:
+    if not isinstance(message, dict):
+        return NO_MESSAGE
+    said = message.get("message")
+    mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""
+    return f"{_severity(message).value:<8}{_shown(said) if said else NO_TEXT}{mark}"
+
+
+def _shown(value: Any) -> str:
+    """Write a value in short: a text that holds a whole tree helps nobody, and a tree may be too deep to be written."""
+    if isinstance(value, dict | list):
+        return f"({len(value):,} entries: see log.json)"
+    try:
+        return f"{value}"
+    except ValueError:  # an integer of thousands of digits
+        return "(see log.json)"
 
 
 ADAPTER = vendor.Adapter(
