@@ -272,15 +272,22 @@ class _Copy:
         """Copy it."""
         reader = self._reader()
         found = reader.get_object(Bucket=self._source.bucket, Key=self._source.key)
-        if (found.get("ContentLength") or 0) > MAX_LOG_BYTES:
-            raise _TooLarge
         self._body = found["Body"]
-        _read_as_it_comes(self._body, self._ends)
+        try:
+            if (found.get("ContentLength") or 0) > MAX_LOG_BYTES:
+                raise _TooLarge
+            _read_as_it_comes(self._body, self._ends)
+            self._upload(_headers(found.get("ContentType"), found.get("ContentEncoding")))
+        finally:
+            # Where it was not read to its end, its connection would stay open; a raw body need not be one that closes.
+            with suppress(AttributeError):
+                self._body.close()
+
+    def _upload(self, headers: dict[str, str]) -> None:
         # Only the poll that copies a log pays for loading the transfer manager.
         from boto3.s3.transfer import TransferConfig
 
         config = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
-        headers = _headers(found.get("ContentType"), found.get("ContentEncoding"))
         self.step = self.ARCHIVE
         # Where reading or writing fails, it takes back the parts that it has written.
         self._own.upload_fileobj(cast("IO[bytes]", self), self._archive, self._target, Config=config, ExtraArgs=headers)
