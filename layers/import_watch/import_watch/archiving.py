@@ -81,7 +81,10 @@ class Archiving:
             return self._logs().fetch(watch, log, connection, seconds)
         except Exception as error:  # noqa: BLE001
             logger.exception("the archive failed")
-            return LogRecord(LogStatus.UNAVAILABLE, reason=f"the archive failed: {type(error).__name__}")
+            from import_watch.log_archive import source_of
+
+            reason = f"the archive failed: {type(error).__name__}"
+            return LogRecord(LogStatus.UNAVAILABLE, source=source_of(log.location), reason=reason)
 
     def archive(
         self,

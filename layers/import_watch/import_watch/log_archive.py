@@ -144,7 +144,7 @@ class LogArchive:
             looks again anyway, and only a log that was being copied when its time was up is not tried again, because it
             would take as long the next time.
         """
-        source = _source(log.location)
+        source = source_of(log.location)
         found = s3_object(log.location)
         if found is None:
             return LogRecord(LogStatus.VENDOR_ONLY, source=source, reason="it is not an s3:// location")
@@ -203,7 +203,7 @@ class LogArchive:
             case InlineLog():
                 record = self._put_inline(folder, log, put_ends)
             case MissingLog():
-                source = None if log.source is None else _source(log.source)
+                source = None if log.source is None else source_of(log.source)
                 record = LogRecord(LogStatus.UNAVAILABLE, source=source, reason=log.reason)
             case LogRecord():
                 record = log
@@ -416,7 +416,8 @@ def without_query(location: str) -> str:
     return location[user.end() :] if user else location
 
 
-def _source(location: str) -> str:
+def source_of(location: str) -> str:
+    """Give a location that a vendor names as it may leave: printable, short, and without a credential."""
     return without_query(clean(location))[:SOURCE_KEPT]
 
 
