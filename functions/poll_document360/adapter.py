@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from collections.abc import Collection, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from import_watch import model, vendor
 
@@ -24,6 +26,9 @@ STATUSES = vendor.StatusMap(
 ERROR = model.Severity.ERROR
 LOG_NOT_FOUND = ("importlog", "not", "found")
 """Words of the error that says that the log is not there (yet): an error of the request, and not of the import."""
+ERRORS_IN_REASON = 3
+NO_TEXT = "(no text)"
+NO_MESSAGE = f"{ERROR.value:<8}{NO_TEXT}"
 SEVERITIES = {0: ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
 
 
@@ -41,21 +46,18 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
         return vendor.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
     log = vendor.object_of(body.get("import_documentation_log"))
-    messages = [vendor.object_of(message) for message in vendor.list_of(log.get("messages"))]
-    # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
-    aborted = any(message.get("cancel_operation") is True and _severity(message) is ERROR for message in messages)
-    if state is model.ImportState.SUCCEEDED and aborted:
+    messages = _messages(log)
+    if state is model.ImportState.SUCCEEDED and messages.aborted:
         state = model.ImportState.FAILED
     problems = (
         *(model.Problem(ERROR, text) for text in errors if not _is_log_not_found(text)),
-        *(model.Problem(_severity(message), text) for message in messages if (text := _text_of(message))),
+        *messages.problems,
         *(model.Problem(model.Severity.WARNING, text) for text in warnings),
         *(model.Problem(model.Severity.INFO, text) for text in information),
     )
-    said = [text for text in errors if not _is_log_not_found(text)]
-    said = said or [problem.text for problem in problems if problem.severity is ERROR]
-    silent = Counter(_severity(message) for message in messages if not _text_of(message))
-    found = Counter(problem.severity for problem in problems) + silent
+    said = [text for text in errors if not _is_log_not_found(text)] or messages.errors
+    found = Counter(problem.severity for problem in problems) + messages.unlisted
+    found += Counter({ERROR: _unlisted(body, "errors"), model.Severity.WARNING: _unlisted(body, "warnings")})
     return model.Observation(
         state=state,
         vendor_status=status,
@@ -70,9 +72,57 @@ def _descriptions(body: dict[str, Any], name: str) -> list[str]:
     return vendor.texts_of(body.get(name))
 
 
+def _unlisted(body: dict[str, Any], name: str) -> int:
+    return max(0, len(vendor.list_of(body.get(name))) - vendor.MAX_TEXTS)
+
+
 def _is_log_not_found(text: str) -> bool:
     words = re.findall(r"[a-z]+", text.lower())
     return all(word in words for word in LOG_NOT_FOUND)
+
+
+class _Messages(NamedTuple):
+    """The messages of a log: the first ones that have a text, and how many there are besides.
+
+    There may be millions of them, so that a list of what each says would not fit into memory.
+    """
+
+    problems: list[model.Problem]
+    errors: list[str]
+    unlisted: Counter[model.Severity]
+    aborted: bool
+
+
+def _message_list(log: dict[str, Any]) -> Collection[Any]:
+    """Give the messages of a log: a list by the vendor's page, and neither one alone nor an object of them is lost."""
+    messages = log.get("messages")
+    if isinstance(messages, dict):
+        return [messages] if messages.keys() & {"message", "message_type"} else messages.values()
+    return [messages] if isinstance(messages, str) else vendor.list_of(messages)
+
+
+def _messages(log: dict[str, Any]) -> _Messages:
+    problems: list[model.Problem] = []
+    errors: list[str] = []
+    unlisted: Counter[model.Severity] = Counter()
+    aborted = False
+    for message in _message_list(log):
+        if not isinstance(message, dict):
+            unlisted[ERROR] += 1
+            continue
+        severity = _severity(message)
+        # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
+        aborted = aborted or (severity is ERROR and message.get("cancel_operation") is True)
+        listed = len(problems) < model.PROBLEMS_KEPT
+        of_reason = severity is ERROR and len(errors) < ERRORS_IN_REASON
+        text = _text_of(message) if listed or of_reason else None
+        if text and of_reason:
+            errors.append(text)
+        if text and listed:
+            problems.append(model.Problem(severity, text))
+        else:
+            unlisted[severity] += 1
+    return _Messages(problems, errors, unlisted, aborted)
 
 
 def _text_of(message: dict[str, Any]) -> str | None:
@@ -105,16 +155,41 @@ def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> m
 
 def _joined(texts: list[str]) -> str | None:
     """Give the first texts in one, as short as any vendor message."""
-    return "; ".join(texts[:3])[: model.TEXT_KEPT] or None
+    return "; ".join(texts[:ERRORS_IN_REASON])[: model.TEXT_KEPT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
-    """Write the log for a person: the counts, then a line for every message."""
-    lines = [f"{name}: {value}" for name, value in content.items() if name != "messages"]
-    for message in map(vendor.object_of, vendor.list_of(content.get("messages"))):
-        mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""
-        lines.append(f"{_severity(message).value:<8}{message.get('message') or '(no text)'}{mark}")
-    return "\n".join(lines) + "\n"
+    """Write the log for a person: the counts, then a line for every message that has a text."""
+    counts = (f"{name}: {_shown(value)}" for name, value in content.items() if name != "messages")
+    return "\n".join((*counts, *_lines(_message_list(content)))) + "\n"
+
+
+def _lines(messages: Collection[Any]) -> Iterator[str]:
+    """Lines of messages; those without a text share one, because a log of nothing else may have millions."""
+    for line, alike in groupby(map(_line, messages), key=lambda line: line if NO_TEXT in line else None):
+        if line is None:
+            yield from alike
+        else:
+            count = sum(1 for _ in alike)
+            yield line if count == 1 else f"{line} ({count:,} times)"
+
+
+def _line(message: Any) -> str:
+    if not isinstance(message, dict):
+        return NO_MESSAGE
+    said = message.get("message")
+    mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""
+    return f"{_severity(message).value:<8}{_shown(said) if said else NO_TEXT}{mark}"
+
+
+def _shown(value: Any) -> str:
+    """Write a value in short: a text that holds a whole tree helps nobody, and a tree may be too deep to be written."""
+    if isinstance(value, dict | list):
+        return f"({len(value):,} entries: see log.json)"
+    try:
+        return f"{value}"
+    except ValueError:  # an integer of thousands of digits
+        return "(see log.json)"
 
 
 ADAPTER = vendor.Adapter(

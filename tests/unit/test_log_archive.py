@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import tracemalloc
@@ -122,6 +123,10 @@ class TestInlineLog:
         archive(InlineLog(CONTENT, "languages: 3\nWARNING Größe 🙂\n"))
         assert kept(f"s3://{ARCHIVE}/{FOLDER}/log.txt").decode() == "languages: 3\nWARNING Größe 🙂\n"
 
+    def test_what_is_not_json_does_no_harm(self) -> None:
+        record = archive(InlineLog({"a": float("nan"), "b": 10**5_000, "c": 1}, "text\n")).log
+        assert json.loads(kept(record.location)) == {"a": None, "b": None, "c": 1}
+
     def test_half_of_a_surrogate_pair_does_no_harm(self) -> None:
         record = archive(InlineLog({"message": "half \ud83d"}, "half \ud83d\n")).log
         assert json.loads(kept(record.location)) == {"message": "half \ud83d"}
@@ -132,7 +137,7 @@ class TestInlineLog:
         deep: list[Any] = []
         for _ in range(depth):
             deep = [deep]
-        assert archive(InlineLog({"message": deep}, "text\n")).log.status in (LogStatus.ARCHIVED, LogStatus.UNAVAILABLE)
+        assert archive(InlineLog({"message": deep}, "text\n")).log.status is LogStatus.ARCHIVED
 
 
 class TestStoredLog:
@@ -153,6 +158,87 @@ class TestStoredLog:
         assert (record.status, record.bytes) == (LogStatus.ARCHIVED, len(body))
         assert kept(record.location) == body
 
+    def test_a_log_that_is_too_large_stays_where_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        source = put("long.txt", b"x" * 101)
+        monkeypatch.setattr("import_watch.log_archive.MAX_LOG_BYTES", 100)
+        record = copied(source)
+        assert (record.status, record.source) == (LogStatus.VENDOR_ONLY, source)
+        assert keys() == []
+
+    @pytest.mark.parametrize(
+        "location",
+        [
+            f"https://{OWNED}.s3.{REGION}.amazonaws.com/logs/im%20port.txt?X-Amz-Expires=9&X-Amz-Signature=c4n4ry-",
+            f"https://s3.amazonaws.com/{OWNED}/logs/im%20port.txt",
+            f"arn:aws:s3:::{OWNED}/logs/im port.txt",
+            f"S3://{OWNED}/logs/im port.txt",
+        ],
+    )
+    def test_other_plain_forms_of_a_location_are_read(self, location: str) -> None:
+        put("logs/im port.txt", b"theirs")
+        record = copied(location)
+        assert (record.status, record.source) == (LogStatus.ARCHIVED, location.partition("?")[0])
+        assert kept(record.location) == b"theirs"
+
+    @pytest.mark.parametrize(
+        ("theirs", "type_kept", "disposition"),
+        [
+            ("text/plain", "text/plain", None),
+            ("text/plain; charset=utf-16", "text/plain; charset=utf-16", None),
+            ('text/csv;charset="utf-8"; header=present', 'text/csv;charset="utf-8"; header=present', None),
+            ("application/json", "application/json", None),
+            ("application/gzip", "application/gzip", "attachment"),
+            ("binary/octet-stream", "binary/octet-stream", "attachment"),
+            ("text/html; charset=utf-8", "text/html; charset=utf-8", "attachment"),
+            ("TEXT/HTML", "TEXT/HTML", "attachment"),
+            ("image/svg+xml", "image/svg+xml", "attachment"),
+            ("text", "text/plain", None),
+            ("text/plain, text/html", "text/plain", None),
+            ("text/plain; text/html", "text/plain", None),
+            ("text/plain; x=" + "y" * 200, "text/plain", None),
+            ("text/html<script>", "text/plain", None),
+            ("téxt/plain", "text/plain", None),
+            ("", "text/plain", None),
+            (None, "text/plain", None),
+        ],
+    )
+    def test_a_type_is_kept_where_it_is_one(self, theirs: str | None, type_kept: str, disposition: str | None) -> None:
+        archived = self.archived_as(theirs, None)
+        assert (archived["ContentType"], archived.get("ContentDisposition")) == (type_kept, disposition)
+
+    @pytest.mark.parametrize(
+        ("theirs", "encoding"),
+        [
+            ("gzip", "gzip"),
+            ("GZIP", "GZIP"),
+            ("gzip,aws-chunked", "gzip"),
+            ("aws-chunked", None),
+            ("deflate, gzip", "deflate, gzip"),
+            ("gzip; x", None),
+            ("gzíp", None),
+            ("x" * 201, None),
+            (None, None),
+        ],
+    )
+    def test_an_encoding_is_kept_where_it_is_one(self, theirs: str | None, encoding: str | None) -> None:
+        assert self.archived_as("text/plain", theirs).get("ContentEncoding") == encoding
+
+    def archived_as(self, kind: str | None, encoding: str | None) -> dict[str, Any]:
+        """Copy an object whose head says so, and give the head of the copy."""
+        source = put("log.txt", gzip.compress(b"line 1\n"))
+        s3 = boto3.client("s3", region_name=REGION)
+
+        def said(parsed: dict[str, Any], **_more: Any) -> None:
+            parsed |= {"ContentType": kind, "ContentEncoding": encoding}
+
+        events: Any = s3.meta.events
+        events.register("after-call.s3.GetObject", said)
+        record = LogArchive(ARCHIVE, s3).fetch(a_watch(), StoredLog(source), CONNECTION, SECONDS)
+        assert isinstance(record, LogRecord)
+        assert gzip.decompress(kept(record.location)) == b"line 1\n"
+        head: dict[str, Any] = client("s3").head_object(Bucket=ARCHIVE, Key=keys()[0])
+        return head
+
     @pytest.mark.parametrize(
         "connection", [None, replace(CONNECTION, log_buckets=()), replace(CONNECTION, log_buckets=("other",))]
     )
@@ -166,10 +252,9 @@ class TestStoredLog:
     @pytest.mark.parametrize(
         "location",
         [
-            "https://their-logs.s3.amazonaws.com/log.txt",
+            "https://their-logs.s3.amazonaws.com.evil.example/log.txt",
             "http://169.254.169.254/latest/meta-data",
             "file:///etc/passwd",
-            "S3://their-logs/log.txt",
             "s3:/their-logs/log.txt",
             "s3//their-logs/log.txt",
             "/their-logs/log.txt",
@@ -179,7 +264,6 @@ class TestStoredLog:
             "s3:///log.txt",
             "s3://",
             " ",
-            "arn:aws:s3:::their-logs/log.txt",
         ],
     )
     def test_another_kind_of_location_is_passed_on_only(self, location: str) -> None:
@@ -276,7 +360,99 @@ class TestStoredLog:
         assert copied(put("log.txt"), connection=connection).status is LogStatus.UNAVAILABLE
 
 
+class TestFetch:
+    """Before the ending is written, so that a log which is late can be looked for again."""
+
+    def fetched(self, location: str, **how: Any) -> LogRecord | MissingLog:
+        connection = how.get("connection", CONNECTION)
+        logs = LogArchive(how.get("bucket", ARCHIVE), client("s3"))
+        return logs.fetch(a_watch(), StoredLog(location), connection, how.get("seconds", SECONDS))
+
+    def test_a_log_that_is_late_is_missing_and_then_archived(self) -> None:
+        source = f"s3://{OWNED}/late.txt"
+        missing = MissingLog("it could not be copied: NoSuchKey", expected=True, source=source)
+        assert self.fetched(source) == missing
+        put("late.txt", b"late")
+        assert self.fetched(source) == LogRecord(
+            LogStatus.ARCHIVED, location=f"s3://{ARCHIVE}/{FOLDER}/log.txt", source=source, bytes=4
+        )
+
+    @pytest.mark.parametrize(
+        ("location", "how", "status"),
+        [
+            ("s3://foreign/log.txt", {}, LogStatus.VENDOR_ONLY),
+            ("https://foreign.s3.amazonaws.com/log.txt?X-Amz-Signature=c4n4ry-", {}, LogStatus.VENDOR_ONLY),
+            ("https://evil.example/log.txt", {}, LogStatus.VENDOR_ONLY),
+            (f"s3://{OWNED}/log.txt", {"connection": None}, LogStatus.VENDOR_ONLY),
+            (f"s3://{OWNED}/log.txt", {"bucket": "gone"}, LogStatus.UNAVAILABLE),
+            (f"s3://{OWNED}/log.txt", {"bucket": "not a name!"}, LogStatus.UNAVAILABLE),
+            ("s3://gone/log.txt", {"connection": replace(CONNECTION, log_buckets=("gone",))}, LogStatus.UNAVAILABLE),
+            ("s3://a b/log.txt", {"connection": replace(CONNECTION, log_buckets=("a b",))}, LogStatus.UNAVAILABLE),
+            (f"s3://{OWNED}/{'x' * 1_025}", {}, LogStatus.UNAVAILABLE),
+            (f"s3://{OWNED}/half \ud83d", {}, LogStatus.UNAVAILABLE),
+        ],
+    )
+    def test_what_another_look_would_not_change_is_final(
+        self, location: str, how: dict[str, Any], status: LogStatus
+    ) -> None:
+        put("log.txt")
+        put("log.txt", bucket="foreign")
+        record = self.fetched(location, **how)
+        assert isinstance(record, LogRecord)
+        assert (record.status, record.location) == (status, None)
+        assert record.reason
+        assert record.source is not None
+        assert "c4n4ry-" not in record.source
+
+    @pytest.mark.parametrize("seconds", [0.0, -5.0])
+    def test_no_time_is_no_copy(self, seconds: float) -> None:
+        source = put("log.txt")
+        reason = "it could not be copied: it took too long"
+        assert self.fetched(source, seconds=seconds) == MissingLog(reason, expected=True, source=source)
+        assert keys() == []
+
+
+@pytest.mark.parametrize(
+    ("location", "safe"),
+    [
+        ("https://b.example/l.txt?X-Amz-Signature=c4n4ry-", "https://b.example/l.txt"),
+        ("https://b.example/l.txt?c4n4ry-", "https://b.example/l.txt"),
+        ("https://b.example/l.txt#access_token=c4n4ry-", "https://b.example/l.txt"),
+        ("https://b.example/l.txt%3Fsig%3Dc4n4ry-", "https://b.example/l.txt"),
+        ("https://b.example/why%3F.txt", "https://b.example/why%3F.txt"),
+        ("https://b.example/why%3F.txt?c4n4ry-", "https://b.example/why%3F.txt"),
+        ("https://user:c4n4ry-@b.example/l.txt", "https://b.example/l.txt"),
+        ("https://u:c4n4ry-@c4n4ry-@b.example/l@2.txt", "https://b.example/l@2.txt"),
+        ("https:\\\\user:c4n4ry-@b.example", "https:\\\\b.example"),
+        ("//user:c4n4ry-@b.example/l.txt", "//b.example/l.txt"),
+        ("ht\ntps://user:c4n4ry-@b.example/l.txt?c4n4ry-", "ht tps://b.example/l.txt"),
+        ("user:c4n4ry-@b.example/l.txt", "b.example/l.txt"),
+        ("/logs/l.txt?token=c4n4ry-", "/logs/l.txt"),
+        ("logs@2026/l.txt", "logs@2026/l.txt"),
+        ("s3://foreign/l.txt?X-Amz-Signature=c4n4ry-", "s3://foreign/l.txt"),
+        ("s3://foreign/l.txt?sig=c4n4ry-#x", "s3://foreign/l.txt"),
+        ("S3A://c4n4ry-@foreign/l.txt", "S3A://foreign/l.txt"),
+        ("s3://foreign/a?b#c.txt", "s3://foreign/a?b#c.txt"),
+        ("s3://foreign/a//b@c:d.txt", "s3://foreign/a//b@c:d.txt"),
+        ("arn:aws:s3:::foreign/a@b.txt?versionId=c4n4ry-", "arn:aws:s3:::foreign/a@b.txt"),
+        ("s3://foreign/" + "x" * 3_000 + "?sig=c4n4ry-", "s3://foreign/" + "x" * (SOURCE_KEPT - 13)),
+    ],
+    ids=lambda text: text[:50],
+)
+def test_no_credential_leaves_with_the_source(location: str, safe: str) -> None:
+    assert copied(location).source == safe
+    assert archive(MissingLog("not there", expected=False, source=location)).log.source == safe
+
+
 class TestNoLog:
+    def test_a_log_that_was_fetched_before_is_passed_on(self) -> None:
+        record = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3://theirs/log.txt", bytes=5)
+        assert archive(record).log == record
+
+    def test_where_a_missing_log_should_be_is_passed_on(self) -> None:
+        record = archive(MissingLog("NoSuchKey", expected=True, source="s3://theirs/log.txt")).log
+        assert record == LogRecord(LogStatus.UNAVAILABLE, source="s3://theirs/log.txt", reason="NoSuchKey")
+
     def test_a_missing_log_is_unavailable_with_its_reason(self) -> None:
         record = archive(MissingLog("Element 'ImportLog' not found.", expected=True)).log
         assert record == LogRecord(LogStatus.UNAVAILABLE, reason="Element 'ImportLog' not found.")

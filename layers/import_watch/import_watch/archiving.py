@@ -13,6 +13,7 @@ from import_watch.model import (
     LogStatus,
     MissingLog,
     Observation,
+    StoredLog,
     Watch,
 )
 from import_watch.observability import logger
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from import_watch.vendor import Answer
 
 LOG_SECONDS = 40.0
-"""Time that the log of an ended import may take; with one S3 call that hangs, still under a minute."""
+"""Time from the detection of an outcome that archiving may take."""
+MIN_LOG_SECONDS = 5.0
+"""Time that it has at least: looking again for a log that was late has used up the other."""
 
 
 class Archiving:
@@ -45,7 +48,43 @@ class Archiving:
 
     def keep(self, watch: Watch, answer: Answer) -> str | None:
         """Archive the answer that decided an outcome, while its log is still looked for, and give where."""
-        return self._logs().keep(watch, answer)
+        try:
+            return self._logs().keep(watch, answer)
+        except Exception:  # noqa: BLE001
+            # The outcome is known and not written yet: nothing that happens to an answer may stand in its way.
+            logger.exception("the archive failed")
+            return None
+
+    def fetch(
+        self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float
+    ) -> LogRecord | MissingLog:
+        """Copy a log that the vendor keeps, before the outcome is written.
+
+        Parameters
+        ----------
+        watch : Watch
+        log : StoredLog
+            Where the vendor says that it is.
+        connection : Connection or None
+            Names the buckets that a log may be copied from.
+        seconds : float
+            Time that it may take; it is kept to within a second.
+
+        Returns
+        -------
+        LogRecord
+            ARCHIVED, VENDOR_ONLY where it may not or cannot be copied, or UNAVAILABLE where another try is no use.
+        MissingLog
+            Where another look may find it: always `expected`, and with its `source`.
+        """
+        try:
+            return self._logs().fetch(watch, log, connection, seconds)
+        except Exception as error:  # noqa: BLE001
+            logger.exception("the archive failed")
+            from import_watch.log_archive import source_of
+
+            reason = f"the archive failed: {type(error).__name__}"
+            return LogRecord(LogStatus.UNAVAILABLE, source=source_of(log.location), reason=reason)
 
     def archive(
         self,
@@ -68,7 +107,8 @@ class Archiving:
 
         if watch.kept_answer is not None and not isinstance(polled, Observation):
             answer = None
-        left = LOG_SECONDS - (time.time() - ending.detected_at)
+        spent = max(0.0, time.time() - ending.detected_at)
+        left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:
             archived = self._logs().archive(watch, answer, self._reference(watch, polled), connection, left)
         except Exception as error:  # noqa: BLE001

@@ -27,6 +27,8 @@ from import_watch.model import (
 
 LONGEST_ID = 200
 """Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
+MAX_TEXTS = 1_000
+"""Texts that are read out of one list: it may have millions."""
 TEXT_FIELDS = ("description", "message", "detail", "details", "title", "error", "code")
 """Where the text of an error may stand, the most telling first."""
 EARLIEST_TIME = 946_684_800.0
@@ -282,7 +284,7 @@ def error_text(answer: Answer) -> str:
             return "; ".join(said)[:200]
         return ""
     if isinstance(body, str):
-        return clean(body)[:200]
+        return clean(body[:400])[:200]
     if body is not None or b"<html" in answer.body[:1_000].lower():
         return ""
     return clean(answer.body[:400].decode("utf-8", "replace"))[:200]
@@ -310,7 +312,8 @@ def clean(text: str) -> str:
 
 def text_of(value: JSON) -> str | None:
     """Give a non-empty text, cleaned and cut at `TEXT_KEPT` characters."""
-    if isinstance(value, str) and (cleaned := clean(value)):
+    # Cut before it is cleaned, too: that takes a hundred times the memory of a text.
+    if isinstance(value, str) and (cleaned := clean(value.lstrip()[: 2 * TEXT_KEPT])):
         return cleaned[:TEXT_KEPT]
     return None
 
@@ -386,8 +389,8 @@ GROUPED = r"([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+)"
 
 
 def texts_of(value: JSON) -> list[str]:
-    """Give the texts of a list of errors or the like: texts, objects with one, or just one of them."""
-    items = value if isinstance(value, list) else [value]
+    """Give the texts of a list of errors or the like (the first `MAX_TEXTS`): texts, objects with one, or one alone."""
+    items = value[:MAX_TEXTS] if isinstance(value, list) else [value]
     found = (
         next((text for name in TEXT_FIELDS if (text := text_of(item.get(name)))), None)
         if isinstance(item, dict)
