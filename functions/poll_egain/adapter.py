@@ -22,7 +22,6 @@ STATUSES = vendor.StatusMap(
     }
 )
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-ENDED = (model.ImportState.SUCCEEDED, model.ImportState.FAILED, model.ImportState.CANCELLED)
 
 
 def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.FailedPoll:
@@ -48,7 +47,7 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
         problems=vendor.errors_of([reason]) if reason else (),
         log=_log(body),
         started_at=vendor.time_of(body.get("startTime")),
-        ended_at=_ended_at(body) if state in ENDED else None,
+        ended_at=_ended_at(body) if state in model.FINISHED else None,
         retryable=retryable if isinstance(retryable, bool) else None,
         reason=reason if state is model.ImportState.FAILED else None,
     )

@@ -14,7 +14,7 @@ from import_watch.connections import Connections
 from import_watch.encoding import from_json
 from import_watch.hosts import Hosts
 from import_watch.http import Client
-from import_watch.model import ImportState, ReportedProgress, Tolerance, Watch
+from import_watch.model import ImportState, LogStatus, Outcome, ReportedProgress, Tolerance, Watch
 from import_watch.poller import Poller
 from import_watch.schedule import DEFAULT_POLICY, Policy
 from import_watch.succession import named_like, successor_name
@@ -37,6 +37,7 @@ from tests.unit.aws_fixtures import (
     watch_table,
 )
 
+JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
 RUNNING = {"id": "5512340987651234567", "status": "IN_PROGRESS", "type": "PRODUCTS"}
 DONE = {**RUNNING, "status": "SUCCESS"}
 FOREVER = 4_000_000_000.0
@@ -44,9 +45,10 @@ FOREVER = 4_000_000_000.0
 
 
 class Vendor:
-    """Voyado on this machine, its connection, and the poller that asks it."""
+    """A vendor on this machine, its connection, and the poller that asks it."""
 
-    def __init__(self, server: Server, watches: Watches) -> None:
+    def __init__(self, server: Server, watches: Watches, name: str = "voyado") -> None:
+        self.name = name
         self.server = server
         self.watches = watches
         self.states = connection_states()
@@ -58,28 +60,35 @@ class Vendor:
 
         self.server.behave = behave
 
-    def poller(self, hand_over_polls: int = 200, policy: Policy = DEFAULT_POLICY) -> Poller:
-        voyado = adapter("voyado")
+    def poller(self, hand_over_polls: int = 200, policy: Policy = DEFAULT_POLICY, cache_seconds: int = 0) -> Poller:
+        asked = adapter(self.name)
         return Poller(
-            adapter=voyado,
-            connections=Connections("stack", voyado, Hosts(loopback_http=True), cache_seconds=0),
-            client=Client(voyado, private_addresses=True),
+            adapter=asked,
+            connections=Connections("stack", asked, Hosts(loopback_http=True), cache_seconds=cache_seconds),
+            client=Client(asked, private_addresses=True),
             watches=self.watches,
             states=self.states,
-            archiving=Archiving("archive", self.watches, keeps_log=False),
+            archiving=Archiving("archive", self.watches, keeps_log=asked.keeps_log),
             tolerance=Tolerance(),
             policy=policy,
             hand_over_polls=hand_over_polls,
         )
 
     def connect(self, **more: Any) -> None:
-        secret = json.dumps({"baseUrl": self.server.url, "apiKey": "an-api-key", **more})
-        client("secretsmanager").create_secret(Name="stack/voyado/default", SecretString=secret)
+        credentials: dict[str, dict[str, Any]] = {
+            "voyado": {"apiKey": "an-api-key"},
+            "document360": {"apiToken": "an-api-token"},
+            "egain": {"tokenUrl": f"{self.server.url}/token", "clientId": "me", "clientSecret": "a-secret"},
+        }
+        secret = json.dumps({"baseUrl": self.server.url, **credentials[self.name], **more})
+        client("secretsmanager").create_secret(Name=f"stack/{self.name}/default", SecretString=secret)
 
     def register(self, **changes: Any) -> Watch:
-        watch = a_watch(**{"registered_at": FOREVER, "deadline": FOREVER, **changes})
+        own = {} if self.name == "voyado" else {"watch_id": f"{self.name}#default#{JOB}", "import_id": JOB}
+        changes = {"registered_at": FOREVER, "deadline": FOREVER, "vendor": self.name, **own, **changes}
+        watch = a_watch(**changes)
         self.states.watch_began(watch.vendor, watch.connection)
-        self.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
+        self.watches.register(watch, EXECUTION, a_start(), keeps_log=adapter(self.name).keeps_log)
         return watch
 
     def poll(self, watch: Watch, execution: str = EXECUTION, **settings: Any) -> dict[str, Any]:
@@ -92,10 +101,12 @@ class Vendor:
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+def vendor(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Vendor]:
     with aws_account(monkeypatch), servers() as serve:
-        client("s3").create_bucket(Bucket="archive", CreateBucketConfiguration={"LocationConstraint": REGION})
-        yield Vendor(serve(lambda exchange: exchange.answer(500)), watch_table())
+        for bucket in ("archive", "job-logs"):
+            client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        name = getattr(request, "param", "voyado")
+        yield Vendor(serve(lambda exchange: exchange.answer(500)), watch_table(), name)
 
 
 class TestOwner:
@@ -142,7 +153,7 @@ class TestPollThatIsLate:
         """Two polls that failed by chance, before and after our own executions were dead, end no watch."""
         vendor.connect()
         due = time.time() - late
-        watch = vendor.register(polls=4, failures=1, failing_since=due - 30 - (7_200 - late), next_poll_at=due)
+        watch = vendor.register(polls=4, failures=4, failing_since=due - 30 - (7_200 - late), next_poll_at=due)
         vendor.says(503, {})
         assert vendor.poll(watch)["action"] == action
 
@@ -156,11 +167,11 @@ class RefusesOnce(Watches):
     def get(self, watch_id: str) -> Record | None:
         return self._taking.get(watch_id)
 
-    def save(self, watch: Watch) -> None:
+    def save(self, watch: Watch, before: Watch | None = None) -> None:
         if not self._refused:
             self._refused = True
             raise NotWritten("no")
-        self._taking.save(watch)
+        self._taking.save(watch, before)
 
 
 class TestPollThatIsNotWritten:
@@ -196,6 +207,149 @@ class TestPollThatIsNotWritten:
         vendor.says(503, "busy")
         with pytest.raises(NotWritten):
             vendor.poll(watch)
+
+
+WITHOUT_LOG = {"status": "Completed", "success": False, "errors": [{"description": "Element 'ImportLog' not found."}]}
+SAYS_NOTHING = {
+    "a key that is rotated": (401, b""),
+    "a vendor that is away": (503, b""),
+    "an unknown id": (400, {"errors": [{"description": "Invalid import id"}]}),
+    "an unknown status": (200, {"status": "Paused"}),
+}
+
+
+@pytest.mark.parametrize("vendor", ["document360"], indirect=True)
+class TestOutcomeThatAwaitsItsLog:
+    @pytest.mark.parametrize("later", [*SAYS_NOTHING.values(), (200, {"status": "InProgress"}), (200, WITHOUT_LOG)])
+    def test_it_is_not_forgotten_by_another_attempt_of_the_same_poll(self, vendor: Vendor, later: Any) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        vendor.says(200, WITHOUT_LOG)
+        first = vendor.poll(watch)
+        known = vendor.record(watch).watch
+        assert (first["action"], known.log_polls) == ("WAIT", 1)
+        vendor.says(*later)
+        again = vendor.poll(watch)
+        assert (again["action"], from_json(Watch, again["watch"]), vendor.record(watch).watch) == ("WAIT", known, known)
+        assert 1 <= again["seconds"] <= 20
+
+    @pytest.mark.parametrize("later", SAYS_NOTHING.values(), ids=SAYS_NOTHING)
+    def test_it_ends_the_watch_after_two_more_polls_that_say_nothing(self, vendor: Vendor, later: Any) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        vendor.says(200, WITHOUT_LOG)
+        done = vendor.poll(watch)
+        vendor.says(*later)
+        for action in ("WAIT", "PUBLISH"):
+            done = vendor.poll(from_json(Watch, done["watch"]))
+            assert done["action"] == action
+        record = vendor.record(watch)
+        assert record.ending is not None
+        assert (record.ending.outcome, record.ending.reason) == (Outcome.SUCCEEDED, None)
+        assert record.answer is not None
+        answer = client("s3").get_object(Bucket="archive", Key=record.answer.removeprefix("s3://archive/"))
+        assert json.loads(answer["Body"].read()) == WITHOUT_LOG, "the answer that decided the outcome is the one kept"
+
+    def test_a_later_failure_replaces_it_and_is_what_is_archived(self, vendor: Vendor) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        vendor.says(200, WITHOUT_LOG)
+        done = vendor.poll(watch)
+        failed = {"status": "Error", "errors": [{"description": "Import rolled back"}], "import_documentation_log": {}}
+        vendor.says(200, failed)
+        assert vendor.poll(from_json(Watch, done["watch"]))["action"] == "PUBLISH"
+        record = vendor.record(watch)
+        assert record.ending is not None
+        assert (record.ending.outcome, record.ending.reason) == (Outcome.FAILED, "Import rolled back")
+        assert record.answer is not None
+        answer = client("s3").get_object(Bucket="archive", Key=record.answer.removeprefix("s3://archive/"))
+        assert json.loads(answer["Body"].read()) == failed
+
+    def test_an_import_that_runs_after_all_goes_on(self, vendor: Vendor) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        vendor.says(200, WITHOUT_LOG)
+        done = vendor.poll(watch)
+        vendor.says(200, {"status": "InProgress"})
+        assert vendor.poll(from_json(Watch, done["watch"]))["action"] == "WAIT"
+        assert vendor.record(watch).watch.awaiting_log is None
+
+
+@pytest.mark.parametrize("vendor", ["egain"], indirect=True)
+class TestStoredLog:
+    SOURCE = "s3://job-logs/job.txt"
+
+    def says_ended(self, vendor: Vendor, status: str) -> None:
+        body = {"status": status, "jobType": "Import", "logFileLocation": self.SOURCE, "results": {"errors": 5}}
+
+        def behave(exchange: Exchange) -> None:
+            token = exchange.request_seen.path == "/token"
+            exchange.answer(200, {"access_token": "a-token", "expires_in": 3600} if token else body)
+
+        vendor.server.behave = behave
+
+    @pytest.mark.parametrize(("status", "outcome"), [("Successful", "PARTIAL"), ("Failed", "FAILED")])
+    @pytest.mark.parametrize("looks", [0, 1, 2, 3])
+    def test_a_log_that_is_late_gets_two_further_looks(
+        self, vendor: Vendor, status: str, outcome: str, looks: int
+    ) -> None:
+        vendor.connect(logBuckets=["job-logs"])
+        watch = vendor.register()
+        self.says_ended(vendor, status)
+        state, actions = watch, list[str]()
+        for look in range(3):
+            if look == looks:
+                client("s3").put_object(Bucket="job-logs", Key="job.txt", Body=b"line one\n")
+            done = vendor.poll(state)
+            actions.append(done["action"])
+            if done["action"] == "PUBLISH":
+                break
+            assert done["seconds"] <= 20
+            state = from_json(Watch, done["watch"])
+        record = vendor.record(watch)
+        assert actions == ["WAIT"] * min(looks, 2) + ["PUBLISH"]
+        assert record.ending is not None
+        assert record.log is not None
+        assert (record.ending.outcome.value, record.log.source) == (outcome, self.SOURCE)
+        assert record.log.status is (LogStatus.UNAVAILABLE if looks == 3 else LogStatus.ARCHIVED)
+        assert ("log is not available (" in record.ending.message) is (looks == 3)
+
+    def test_a_log_that_may_not_be_read_is_not_waited_for(self, vendor: Vendor) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        self.says_ended(vendor, "Successful")
+        assert vendor.poll(watch)["action"] == "PUBLISH"
+        log = vendor.record(watch).log
+        assert log is not None
+        assert log.status is LogStatus.VENDOR_ONLY
+
+
+class TestRefusedCredentials:
+    def keys(self, vendor: Vendor) -> list[str | None]:
+        return [request.headers.get("api-key") for request in vendor.server.requests]
+
+    def test_a_refusal_that_passes_ends_nothing(self, vendor: Vendor) -> None:
+        vendor.connect()
+        watch = vendor.register()
+        actions = []
+        for status, body in ((200, RUNNING), (401, b""), (403, b""), (200, DONE)):
+            vendor.says(status, body)
+            done = vendor.poll(watch)
+            watch = from_json(Watch, done["watch"])
+            actions.append((done["action"], done.get("seconds")))
+        assert actions == [("WAIT", 5), ("WAIT", 60), ("WAIT", 60), ("PUBLISH", None)]
+
+    def test_the_secret_is_read_afresh_for_every_poll_that_follows_a_refusal(self, vendor: Vendor) -> None:
+        vendor.connect()
+        poller = vendor.poller(cache_seconds=3_600)
+        vendor.says(401, b"")
+        watch = from_json(Watch, poller.poll(vendor.register(), EXECUTION)["watch"])
+        assert self.keys(vendor) == ["an-api-key"] * 2, "a secret that was rotated meanwhile is tried in the same poll"
+        secret = json.dumps({"baseUrl": vendor.server.url, "apiKey": "a-new-key"})
+        client("secretsmanager").put_secret_value(SecretId="stack/voyado/default", SecretString=secret)
+        vendor.says(200, RUNNING)
+        assert poller.poll(watch, EXECUTION)["action"] == "WAIT"
+        assert self.keys(vendor)[2:] == ["a-new-key"]
 
 
 class TestHandOver:

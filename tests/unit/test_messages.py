@@ -8,8 +8,14 @@ from dataclasses import replace
 import pytest
 from import_watch import messages
 from import_watch.model import (
+    Ending,
     FailedPoll,
     ImportState,
+    InlineLog,
+    LogRecord,
+    LogReference,
+    LogStatus,
+    MissingLog,
     Observation,
     Outcome,
     ReportedProgress,
@@ -27,11 +33,16 @@ WATCH = Watch(
     deadline=86_400.0,
     vendor_status="Paused",
 )
-SUCCEEDED = Observation(ImportState.SUCCEEDED)
+SUCCEEDED = Observation(ImportState.SUCCEEDED, log=InlineLog({}, ""))
 FAILED = Observation(ImportState.FAILED, reason="The file is not a ZIP archive.", log=StoredLog("s3://logs/4711.txt"))
 RUNNING = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
 QUEUED = Observation(ImportState.QUEUED, "Scheduled", started_at=1_769_851_800.0)
 NO_ANSWER = FailedPoll(Trouble.UNAVAILABLE, "eGain answered HTTP 503")
+
+
+def an_ending(outcome: Outcome, seen: Observation) -> Ending:
+    return Ending(outcome, messages.ended(WATCH, outcome, seen), 0.0)
+
 
 EVERY = {
     "ended": [
@@ -44,8 +55,9 @@ EVERY = {
         messages.ended(WATCH, Outcome.FAILED, replace(FAILED, retryable=False)),
     ],
     "without_log": [
-        messages.without_log(WATCH, messages.ended(WATCH, Outcome.SUCCEEDED, SUCCEEDED), None),
-        messages.without_log(WATCH, messages.ended(WATCH, Outcome.SUCCEEDED, SUCCEEDED), "'ImportLog' not found."),
+        messages.without_log(WATCH, an_ending(Outcome.SUCCEEDED, SUCCEEDED), None),
+        messages.without_log(WATCH, an_ending(Outcome.SUCCEEDED, SUCCEEDED), "'ImportLog' not found."),
+        messages.without_log(WATCH, an_ending(Outcome.FAILED, FAILED), "NoSuchKey"),
     ],
     "not_found": [messages.not_found(WATCH, 120)],
     "unrecognised": [messages.unrecognised(WATCH, 600)],
@@ -53,7 +65,7 @@ EVERY = {
     "misconfigured": [messages.misconfigured(WATCH, "its secret has no clientId.")],
     "vendor_unavailable": [messages.vendor_unavailable(WATCH, "HTTP 503", 3_600)],
     "unreadable": [messages.unreadable(WATCH, "HTTP 200: the body is not a JSON object", 3_600)],
-    "timed_out": [messages.timed_out(WATCH, 86_400, polled) for polled in (RUNNING, QUEUED, NO_ANSWER, None)],
+    "timed_out": [messages.timed_out(WATCH, 86_400, polled) for polled in (RUNNING, QUEUED, None)],
     "invalid_event": [messages.invalid_event(["importId must be import-4711", "vendor must be one of egain, voyado"])],
     "stalled": [messages.stalled(WATCH, 3_600)],
     "watch_stopped": [messages.watch_stopped(WATCH)],
@@ -88,11 +100,34 @@ def test_a_success_is_told_with_its_warnings() -> None:
     assert warned == "Import import-4711 at egain completed with 1,234 warnings; see its log."
 
 
+@pytest.mark.parametrize(
+    ("log", "has_log"),
+    [
+        (InlineLog({}, ""), True),
+        (StoredLog("s3://logs/4711.txt"), True),
+        (LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt"), True),
+        (LogRecord(LogStatus.VENDOR_ONLY, source="s3://logs/4711.txt"), True),
+        (LogRecord(LogStatus.UNAVAILABLE, reason="NoSuchKey"), False),
+        (MissingLog("not there", expected=True), False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [(Outcome.SUCCEEDED, {"warnings": 2}), (Outcome.PARTIAL, {"errors": 2}), (Outcome.FAILED, {})],
+)
+def test_only_a_log_that_is_there_is_pointed_to(
+    outcome: Outcome, counts: dict[str, int], log: LogReference, has_log: bool
+) -> None:
+    text = messages.ended(WATCH, outcome, Observation(ImportState.FAILED, counts=counts, log=log))
+    assert ("see its log" in text) is has_log
+
+
 def test_a_validation_that_found_errors_left_nothing_out() -> None:
     text = messages.ended(
         replace(WATCH, job_type="Validation"), Outcome.PARTIAL, replace(SUCCEEDED, counts={"errors": 3})
     )
-    assert text == ("Validation import-4711 at egain found 3 errors: see its log, and mend them before you import.")
+    assert text == ("Validation import-4711 at egain found 3 errors: see its log, and fix them before you import.")
 
 
 def test_a_partial_success_is_told_with_its_errors() -> None:
@@ -101,7 +136,7 @@ def test_a_partial_success_is_told_with_its_errors() -> None:
 
 @pytest.mark.parametrize(
     ("retryable", "advice"),
-    [(True, "worth starting it again"), (False, "mend the cause"), (None, "see its log before you start it again")],
+    [(True, "worth starting it again"), (False, "fix the cause"), (None, "see its log before you start it again")],
 )
 def test_a_failure_is_told_with_its_reason_and_what_to_do(retryable: bool | None, advice: str) -> None:
     text = messages.ended(WATCH, Outcome.FAILED, replace(FAILED, retryable=retryable))
@@ -126,15 +161,20 @@ def test_a_message_says_what_kind_of_job_it_was(job_type: str, start: str) -> No
     [
         (RUNNING, "last status 'In Progress', 40% done"),
         (QUEUED, "scheduled for 2026-01-31T09:30:00.000Z"),
-        (NO_ANSWER, "eGain answered HTTP 503"),
         (Observation(ImportState.NOT_FOUND), "no status"),
     ],
-    ids=["running", "scheduled", "failed poll", "no status"],
+    ids=["running", "scheduled", "no status"],
 )
 def test_a_time_out_says_how_long_it_was_and_what_was_seen_last(polled: Observation | FailedPoll, seen: str) -> None:
     text = messages.timed_out(WATCH, 86_400, polled)
     assert "after 1 day," in text
     assert seen in text
+
+
+@pytest.mark.parametrize("polled", [NO_ANSWER, None], ids=["at the last poll", "without another poll"])
+def test_a_time_out_after_failed_polls_says_why_they_failed(polled: FailedPoll | None) -> None:
+    text = messages.timed_out(replace(WATCH, last_trouble="eGain answered HTTP 503"), 86_400, polled)
+    assert "the last poll failed: eGain answered HTTP 503" in text
 
 
 def test_a_status_that_nobody_has_mapped_is_quoted() -> None:

@@ -195,7 +195,7 @@ class TestBrokenWatch:
 
     def test_that_outcome_is_taken_from_the_table_not_from_the_execution(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.save(replace(watch, awaiting_log=an_ending(), log_polls=1))
+        account.watches.save(replace(watch, awaiting_log=an_ending(), log_polls=1), watch)
         account.publish(watch, {"Error": "States.Timeout"})
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
 

@@ -190,7 +190,7 @@ class TestSave:
     def test_a_state_replaces_the_one_before(self, watches: Watches) -> None:
         register(watches, replace(WATCH, started_at=FULL.started_at))
         later = replace(FULL, generation=1, executions=1)
-        watches.save(later)
+        watches.save(later, WATCH)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert record.watch == later
@@ -198,7 +198,7 @@ class TestSave:
     def test_what_becomes_none_is_removed_from_the_item(self, watches: Watches) -> None:
         register(watches, replace(FULL, generation=1))
         bare = replace(WATCH, polls=FULL.polls, started_at=FULL.started_at)
-        watches.save(bare)
+        watches.save(bare, FULL)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert record.watch == bare
@@ -226,6 +226,36 @@ class TestSave:
         register(watches)
         with pytest.raises(ClientError, match="ValidationException"):
             watches.save(replace(WATCH, vendor_status="x" * 500_000))
+
+    AWAITED = replace(WATCH, polls=4, awaiting_log=an_ending(), log_polls=1)
+    UNREAD = (
+        pytest.param(AWAITED, WATCH, id="none was read where the table has one"),
+        pytest.param(AWAITED, replace(AWAITED, log_polls=0), id="one with fewer looks was read"),
+        pytest.param(AWAITED, replace(AWAITED, awaiting_log=an_ending(detected_at=NOW)), id="an earlier one was read"),
+        pytest.param(WATCH, AWAITED, id="one was read that the table has not"),
+    )
+
+    @pytest.mark.parametrize(("stored", "read"), UNREAD)
+    def test_an_outcome_that_awaits_its_log_is_changed_only_by_who_has_read_it(
+        self, watches: Watches, stored: Watch, read: Watch
+    ) -> None:
+        register(watches, stored)
+        later = replace(read, polls=5)
+        writes: list[Callable[[Watch], None]] = [
+            lambda watch: watches.save(watch, read),
+            lambda watch: watches.end(watch, an_ending(outcome=Outcome.UNKNOWN, reason="TIMED_OUT"), read),
+            lambda watch: watches.pass_on(replace(watch, generation=2), OTHER_EXECUTION, read),
+        ]
+        for write in writes:
+            for watch in (later, replace(later, awaiting_log=None, log_polls=0), replace(later, log_polls=2)):
+                with pytest.raises(Conflict) as refused:
+                    write(watch)
+                assert refused.value.record is not None
+                assert refused.value.record.watch == stored
+        watches.save(replace(stored, polls=5, awaiting_log=None, log_polls=0), stored)
+        found = watches.get(WATCH.watch_id)
+        assert found is not None
+        assert found.watch.awaiting_log is None
 
     @pytest.mark.parametrize("generation", [0, 1, 3])
     def test_another_generation_is_refused(self, watches: Watches, generation: int) -> None:

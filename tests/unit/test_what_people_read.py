@@ -97,7 +97,12 @@ AWAY = (503, "The service is down for maintenance")
 SITUATIONS: dict[str, Callable[[], str]] = {
     "everything went well": lambda: said("egain", egain("Successful")),
     "completed with warnings": lambda: said("document360", document360("Completed", log=LOG)),
-    "completed with errors": lambda: said("egain", egain("Successful", results={"successful": 4985, "errors": 5})),
+    "completed with errors": lambda: said(
+        "egain", egain("Successful", results={"successful": 4985, "errors": 5}, logFileLocation="s3://logs/1.txt")
+    ),
+    "completed with errors, and there is no log": lambda: said(
+        "egain", egain("Successful", results={"successful": 4985, "errors": 5})
+    ),
     "completed, and the log is missing": lambda: said(
         "document360", document360("Completed", "Element 'ImportLog' not found.")
     ),
@@ -108,8 +113,9 @@ SITUATIONS: dict[str, Callable[[], str]] = {
         "egain", egain("Failed", error="The manifest is not valid", retryable=False)
     ),
     "failed, and the vendor does not say whether to try again": lambda: said(
-        "document360", document360("Error", "The archive holds no project file.")
+        "document360", document360("Error", "The archive holds no project file.", log={})
     ),
+    "failed, and its log never came": lambda: said("document360", document360("Error", "The quota is exceeded.")),
     "failed without a reason": lambda: said("voyado", voyado("FAILURE")),
     "cancelled by a colleague": lambda: said("egain", egain("Cancelled", **RUNNING)),
     "wrong or expired key": lambda: said("document360", answered("document360", 401, {"message": "Invalid token"})),
@@ -124,6 +130,9 @@ SITUATIONS: dict[str, Callable[[], str]] = {
         "voyado", connected("voyado", {"baseUrl": "https://example.org", "apiKey": "unseen"})
     ),
     "the vendor is down for an hour": lambda: said("voyado", answered("voyado", *AWAY)),
+    "the vendor refuses the request for an hour": lambda: said(
+        "egain", answered("egain", 406, {"code": "406-1", "developerMessage": "Accept-Language is missing"})
+    ),
     "the vendor throttles for an hour": lambda: said("document360", answered("document360", 429, "")),
     "a sign-in page instead of the API": lambda: said("voyado", answered("voyado", 200, "<html>Sign in</html>")),
     "a status that nobody has mapped": lambda: said("document360", document360("Paused")),

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from import_watch.model import (
+    FINISHED,
     Ending,
     FailedPoll,
     LogRecord,
@@ -105,8 +106,9 @@ class Archiving:
         """
         from import_watch.log_archive import Archived
 
-        if watch.kept_answer is not None and not isinstance(polled, Observation):
-            answer = None
+        decides = isinstance(polled, Observation) and polled.state in FINISHED
+        if watch.kept_answer is not None and not decides:
+            answer = None  # the one that decided the outcome is kept already
         spent = max(0.0, time.time() - ending.detected_at)
         left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:
@@ -134,4 +136,5 @@ class Archiving:
             return None
         if isinstance(polled, Observation) and polled.log is not None:
             return polled.log
-        return MissingLog(watch.log_missing or "no answer of the vendor named a log", expected=False)
+        reason = watch.log_missing or "no answer of the vendor named a log"
+        return MissingLog(reason, expected=False, source=watch.log_source)

@@ -100,7 +100,8 @@ class ConnectionStates:
         `recover_watches` sets it right.
         """
         try:
-            if ending.outcome not in COMPLETED or not self._remember(watch, ending):
+            learns = ending.outcome in COMPLETED and not ending.implausible
+            if not learns or not self._remember(watch, ending):
                 self._count(watch.vendor, watch.connection, -1)
         except Exception:  # noqa: BLE001
             logger.exception("the watch was not taken out of its connection's count")

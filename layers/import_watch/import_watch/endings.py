@@ -16,6 +16,15 @@ from import_watch.model import (
     Watch,
 )
 
+MIN_POLLS = 5
+"""Like polls on end that an UNKNOWN outcome needs besides its time: few polls may be alike by chance."""
+CLOCK_SKEW_SECONDS = 300.0
+"""How far a vendor's clock may be ahead of ours."""
+ROUNDING_SECONDS = 1.0
+"""Vendors cut their times to whole seconds."""
+FIRST_UNAUTHORIZED_SECONDS = 60.0
+"""Grace period of refused credentials that never worked in this watch: a wrong key should be reported soon."""
+
 
 def of_observation(
     watch: Watch, seen: Observation, now: float, last_seen_running: float, tolerance: Tolerance
@@ -35,11 +44,11 @@ def of_observation(
         case ImportState.QUEUED | ImportState.RUNNING:
             return None
         case ImportState.NOT_FOUND:
-            if watch.not_found_since is None or now - watch.not_found_since < tolerance.not_found:
+            if not _is_over(watch.not_found_since, watch.not_found_polls, now, tolerance.not_found):
                 return None
             return _unknown(watch, Reason.NOT_FOUND, messages.not_found(watch, tolerance.not_found), now, seen)
         case ImportState.UNRECOGNISED:
-            if watch.unrecognised_since is None or now - watch.unrecognised_since < tolerance.unrecognised:
+            if not _is_over(watch.unrecognised_since, watch.unrecognised_polls, now, tolerance.unrecognised):
                 return None
             message = messages.unrecognised(watch, tolerance.unrecognised)
             return _unknown(watch, Reason.UNRECOGNISED_STATUS, message, now, seen)
@@ -49,7 +58,7 @@ def of_observation(
             outcome = Outcome.FAILED
         case ImportState.CANCELLED:
             outcome = Outcome.CANCELLED
-    ended = seen.ended_at
+    ended = _plausible_end(watch, seen, now)
     return Ending(
         outcome=outcome,
         message=messages.ended(watch, outcome, seen),
@@ -63,16 +72,23 @@ def of_observation(
         started_at=_started_at(watch),
         ended_at=ended,
         detection_lag_seconds=round(max(0.0, now - (last_seen_running if ended is None else ended)), 3),
+        implausible=True if ended != seen.ended_at else None,
     )
 
 
 def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Tolerance) -> Ending | None:
-    """Give the ending that a failed poll makes, or None where it is borne."""
+    """Give the ending that a failed poll makes, or None while it is tolerated."""
     if failed.trouble is Trouble.UNAUTHORIZED:
-        return _unknown(watch, Reason.UNAUTHORIZED, messages.unauthorized(watch, failed.detail), now, failed)
-    if failed.trouble is Trouble.MISCONFIGURED:
+        never_worked = watch.seen_at is None
+        grace = min(FIRST_UNAUTHORIZED_SECONDS, tolerance.unauthorized) if never_worked else tolerance.unauthorized
+        if _is_over(watch.unauthorized_since, watch.unauthorized_polls, now, grace):
+            return _unknown(watch, Reason.UNAUTHORIZED, messages.unauthorized(watch, failed.detail), now, failed)
+    if failed.trouble is Trouble.MISCONFIGURED and (
+        not failed.after_grace
+        or _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)
+    ):
         return _unknown(watch, Reason.MISCONFIGURED, messages.misconfigured(watch, failed.detail), now, failed)
-    if watch.failing_since is None or now - watch.failing_since < tolerance.failing:
+    if not _is_over(watch.failing_since, watch.failures, now, tolerance.failing):
         return None
     if watch.only_unreadable:
         message = messages.unreadable(watch, failed.detail, tolerance.failing)
@@ -116,6 +132,20 @@ def _unknown(
         problems=polled.problems[:PROBLEMS_KEPT] if polled else (),
         started_at=_started_at(watch),
     )
+
+
+def _is_over(since: float | None, polls: int | None, now: float, grace: float) -> bool:
+    """Whether a grace period is used up: by its time, and by enough polls."""
+    return since is not None and now - since >= grace and (polls or 0) >= MIN_POLLS
+
+
+def _plausible_end(watch: Watch, seen: Observation, now: float) -> float | None:
+    """Give the vendor's end of an import; None where it names none, or one that cannot be right."""
+    ended = seen.ended_at
+    if ended is None or ended > now + CLOCK_SKEW_SECONDS:
+        return None
+    not_before = [time for time in (watch.unfinished_at, seen.started_at) if time is not None]
+    return None if any(ended < time - ROUNDING_SECONDS for time in not_before) else ended
 
 
 def _started_at(watch: Watch) -> float | None:

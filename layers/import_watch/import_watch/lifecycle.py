@@ -1,8 +1,8 @@
 """What a poll means for a watch: go on and when, or the end and which. Pure: time comes in as an argument.
 
-A watch is a value; `advance` gives the next one, and `put_off` the next one of a watch whose turn it is not. Three
-counts decide how long trouble is borne (see `Tolerance`), each of an unbroken run of like observations, so that one
-good answer starts them anew.
+A watch is a value; `advance` gives the next one, and `put_off` the next one of a watch whose turn it is not. How long
+an error is tolerated (see `Tolerance`) is decided by runs of like polls: since when, and how many. One good response
+starts them anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from import_watch import endings, messages
+from import_watch.endings import CLOCK_SKEW_SECONDS
 from import_watch.model import (
     Ending,
     FailedPoll,
@@ -27,12 +28,12 @@ from import_watch.model import (
     Watch,
     watch_id,
 )
-from import_watch.pacing import scheduled_wait, wait_after_failure, wait_for_turn
+from import_watch.pacing import LONGEST_RETRY_AFTER, scheduled_wait, wait_after_failure, wait_for_turn
 from import_watch.rate_limit import UNSHARED, Share, first_turn
 from import_watch.schedule import DEFAULT_POLICY, Policy, first_wait, jitter_of
 
 MOST_LOG_POLLS = 2
-"""Further polls for a log that a finished import does not show yet."""
+"""Further polls for the log of a finished import that is not there yet."""
 LOG_POLL_SECONDS = 20
 """Longest wait before such a poll, so that a log never delays an outcome by more than a minute."""
 LONGEST_LOG_WAIT = (MOST_LOG_POLLS + 1) * LOG_POLL_SECONDS
@@ -83,7 +84,7 @@ def begin(
     seconds = max(min(first_wait(now - began, policy), start.timeout_seconds or tolerance.timeout), turn)
     return Wait(
         Watch(
-            watch_id=watch_id(start.vendor, start.connection, start.import_id),
+            watch_id=watch_id(start.vendor, start.connection, start.key_id or start.import_id),
             vendor=start.vendor,
             connection=start.connection,
             import_id=start.import_id,
@@ -138,11 +139,16 @@ def advance(
         watch = _after_observation(watch, polled, now)
         ending = endings.of_observation(watch, polled, now, _last_seen_running(before), tolerance)
         seconds = scheduled_wait(watch, now, policy, share)
-    first = watch.awaiting_log or (ending if ending is not None and _log_may_follow(ending, polled) else None)
-    if first is not None:
+    known = ending if ending is not None and ending.outcome is not Outcome.UNKNOWN else None
+    if known is not None and not _log_may_follow(polled):
+        return _end(_without_awaited(watch), _detected_once(watch.awaiting_log, known))
+    awaited = watch.awaiting_log if known is None else _detected_once(watch.awaiting_log, known)
+    if awaited is not None:
         if isinstance(polled, Observation) or not polled.retry_after:
             seconds = max(min(seconds, LOG_POLL_SECONDS), math.ceil(share.round_seconds))
-        return _await_log(watch, first, polled, ending, now, seconds)
+        if known is not None and isinstance(polled, Observation) and isinstance(polled.log, MissingLog):
+            watch = replace(watch, log_missing=polled.log.reason, log_source=polled.log.source)
+        return _await_log(watch, awaited, now, seconds)
     if ending is not None:
         return _end(watch, ending)
     if now >= watch.deadline:
@@ -159,7 +165,13 @@ def without_our_time(watch: Watch, now: float) -> Watch:
     """
     if watch.failing_since is None or watch.next_poll_at is None or now - watch.next_poll_at <= ON_TIME_SECONDS:
         return watch
-    return replace(watch, failing_since=watch.failing_since + now - watch.next_poll_at)
+    late = now - watch.next_poll_at
+    return replace(
+        watch,
+        failing_since=watch.failing_since + late,
+        unauthorized_since=None if watch.unauthorized_since is None else watch.unauthorized_since + late,
+        misconfigured_since=None if watch.misconfigured_since is None else watch.misconfigured_since + late,
+    )
 
 
 def put_off(watch: Watch, now: float, share: Share, throttled_until: float | None = None) -> Wait | End | None:
@@ -176,7 +188,8 @@ def put_off(watch: Watch, now: float, share: Share, throttled_until: float | Non
         No poll is made of either. The end is TIMED_OUT: a deadline is kept also where nobody may be asked, but
         never in place of an outcome that was seen and only awaits its log.
     """
-    seconds = wait_for_turn(watch, now, share, throttled_until)
+    until = max((time for time in (throttled_until, watch.not_before) if time is not None), default=None)
+    seconds = wait_for_turn(watch, now, share, until)
     if not seconds:
         return None
     watch = replace(watch, execution_polls=watch.execution_polls + 1, paced_for=share.per_minute)
@@ -217,41 +230,64 @@ def wait_to_resume(watch: Watch, now: float, share: Share = UNSHARED, policy: Po
 
 
 def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
-    return replace(
+    """Give a watch with a failed poll in it.
+
+    A failed poll neither counts nor breaks a run of another kind: a gateway's 503 says nothing of the credentials.
+    """
+    watch = replace(
         watch,
         vendor_errors=watch.vendor_errors + 1,
         failures=watch.failures + 1,
         failing_since=now if watch.failing_since is None else watch.failing_since,
         only_unreadable=(watch.failures == 0 or watch.only_unreadable) and failed.trouble is Trouble.UNREADABLE,
         last_trouble=failed.detail,
+        not_before=now + min(failed.retry_after, LONGEST_RETRY_AFTER) if failed.retry_after else None,
     )
+    if failed.trouble is Trouble.UNAUTHORIZED:
+        since = now if watch.unauthorized_since is None else watch.unauthorized_since
+        return replace(watch, unauthorized_since=since, unauthorized_polls=(watch.unauthorized_polls or 0) + 1)
+    if failed.trouble is Trouble.MISCONFIGURED:
+        since = _unknown_from(watch, now) if watch.misconfigured_since is None else watch.misconfigured_since
+        return replace(watch, misconfigured_since=since, misconfigured_polls=(watch.misconfigured_polls or 0) + 1)
+    return watch
 
 
 def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
     step, progress = _learned(watch, seen.progress)
     progress_moved = progress is not None and (watch.progress is None or progress.fraction != watch.progress.fraction)
     waits = seen.state in (ImportState.QUEUED, ImportState.NOT_FOUND)
+    unfinished = seen.state in (ImportState.QUEUED, ImportState.RUNNING)
+    if unfinished:
+        # The vendor's last readable status counts: what was taken for the end of the import was not.
+        watch = replace(_without_awaited(watch), kept_answer=None)
+    not_found, unrecognised = seen.state is ImportState.NOT_FOUND, seen.state is ImportState.UNRECOGNISED
     return replace(
         watch,
         import_state=seen.state,
         vendor_status=seen.vendor_status,
         job_type=seen.job_type or watch.job_type,
-        running_since=watch.running_since if waits else _earlier(watch.running_since, seen.started_at),
+        running_since=watch.running_since if waits else _earlier(watch.running_since, _not_ahead(seen.started_at, now)),
         not_running_at=now if waits else watch.not_running_at,
         seen_at=now,
+        unfinished_at=now if unfinished else watch.unfinished_at,
         announced_start=seen.started_at if seen.state is ImportState.QUEUED else None,
         starts_at=_believed_start(watch, seen),
         progress=progress,
         percent_step=step,
         progress_changed_at=now if progress_moved else watch.progress_changed_at,
-        not_found_since=_run_start(
-            watch.not_found_since, _unknown_from(watch, now), goes_on=seen.state is ImportState.NOT_FOUND
-        ),
-        unrecognised_since=_run_start(watch.unrecognised_since, now, goes_on=seen.state is ImportState.UNRECOGNISED),
+        not_found_since=_run_start(watch.not_found_since, _unknown_from(watch, now), goes_on=not_found),
+        not_found_polls=(watch.not_found_polls or 0) + 1 if not_found else None,
+        unrecognised_since=_run_start(watch.unrecognised_since, now, goes_on=unrecognised),
+        unrecognised_polls=(watch.unrecognised_polls or 0) + 1 if unrecognised else None,
+        unauthorized_since=None,
+        unauthorized_polls=None,
+        misconfigured_since=None,
+        misconfigured_polls=None,
         failing_since=None,
         failures=0,
         only_unreadable=True,
         last_trouble=None,
+        not_before=None,
     )
 
 
@@ -270,6 +306,11 @@ def _learned(watch: Watch, told: ReportedProgress | None) -> tuple[int | None, R
 def _earlier(one: float | None, other: float | None) -> float | None:
     """Give the earlier time: a vendor whose start moves on with the clock would else keep an import young for ever."""
     return min((time for time in (one, other) if time is not None), default=None)
+
+
+def _not_ahead(time: float | None, now: float) -> float | None:
+    """Give a vendor's time of something that has happened; None where it lies ahead of every plausible clock."""
+    return None if time is None or time > now + CLOCK_SKEW_SECONDS else time
 
 
 def _believed_start(watch: Watch, seen: Observation) -> float | None:
@@ -307,34 +348,29 @@ def _end(watch: Watch, ending: Ending) -> End:
     return End(replace(watch, next_poll_at=None), ending)
 
 
-def _log_may_follow(ending: Ending, polled: Observation | FailedPoll) -> bool:
-    finished = ending.outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL)
-    return finished and isinstance(polled, Observation) and isinstance(polled.log, MissingLog) and polled.log.expected
+def _log_may_follow(polled: Observation | FailedPoll) -> bool:
+    return isinstance(polled, Observation) and isinstance(polled.log, MissingLog) and polled.log.expected
 
 
-def _await_log(
-    watch: Watch, first: Ending, polled: Observation | FailedPoll, seen_now: Ending | None, now: float, seconds: int
-) -> Wait | End:
-    """Look again for the log of an import that is known to have ended.
-
-    What `first` says stands, whatever comes: a later poll that fails, or that has forgotten the import, changes
-    nothing. Only the answer that brings the log is more complete than the first, so it may say more of the end.
-    """
-    if isinstance(polled, Observation) and isinstance(polled.log, MissingLog):
-        watch = replace(watch, log_missing=polled.log.reason)
-    elif (
-        isinstance(polled, Observation)
-        and polled.log is not None
-        and seen_now is not None
-        and seen_now.outcome is not Outcome.UNKNOWN
-    ):
-        complete = replace(seen_now, detected_at=first.detected_at, detection_lag_seconds=first.detection_lag_seconds)
-        return _end(replace(watch, awaiting_log=None, log_missing=None), complete)
-    in_time = now + seconds - first.detected_at <= LONGEST_LOG_WAIT
+def _await_log(watch: Watch, ending: Ending, now: float, seconds: int) -> Wait | End:
+    """Look again for the log of an import that has ended by its vendor's last readable status, or give the log up."""
+    in_time = now + seconds - ending.detected_at <= LONGEST_LOG_WAIT
     if watch.log_polls < MOST_LOG_POLLS and in_time:
-        return _wait(replace(watch, awaiting_log=first, log_polls=watch.log_polls + 1), now, seconds)
-    return _end(replace(watch, awaiting_log=None), _without_log(watch, first))
+        return _wait(replace(watch, awaiting_log=ending, log_polls=watch.log_polls + 1), now, seconds)
+    return _end(replace(watch, awaiting_log=None), _without_log(watch, ending))
 
 
-def _without_log(watch: Watch, first: Ending) -> Ending:
-    return replace(first, message=messages.without_log(watch, first.message, watch.log_missing))
+def _without_awaited(watch: Watch) -> Watch:
+    return replace(watch, awaiting_log=None, log_polls=0, log_missing=None, log_source=None)
+
+
+def _detected_once(before: Ending | None, latest: Ending) -> Ending:
+    """Give the later ending; with the time at which this outcome was first seen, if it is not another one."""
+    completed = {Outcome.SUCCEEDED, Outcome.PARTIAL}
+    if before is None or (latest.outcome is not before.outcome and not {latest.outcome, before.outcome} <= completed):
+        return latest
+    return replace(latest, detected_at=before.detected_at, detection_lag_seconds=before.detection_lag_seconds)
+
+
+def _without_log(watch: Watch, ending: Ending) -> Ending:
+    return replace(ending, message=messages.without_log(watch, ending, watch.log_missing))

@@ -4,39 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from import_watch.model import FailedPoll, ImportState, InlineLog, Observation, Outcome, StoredLog, Watch, iso
+from import_watch.model import (
+    Ending,
+    FailedPoll,
+    ImportState,
+    InlineLog,
+    LogRecord,
+    LogReference,
+    LogStatus,
+    Observation,
+    Outcome,
+    StoredLog,
+    Watch,
+    iso,
+)
 
 
 def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
     """Say how an import ended by its vendor's word."""
-    what = _what(watch)
+    what, has_log = _what(watch), _has_log(seen.log)
     match outcome:
         case Outcome.SUCCEEDED:
             warnings = seen.counts.get("warnings", 0)
-            return f"{what} completed" + (f" with {_count(warnings, 'warning')}; see its log." if warnings else ".")
+            if not warnings:
+                return f"{what} completed."
+            return f"{what} completed with {_count(warnings, 'warning')}{'; see its log' if has_log else ''}."
         case Outcome.PARTIAL:
             errors = seen.counts.get("errors", 0)
             if _is_validation(watch):
-                return f"{what} found {_count(errors, 'error')}: see its log, and mend them before you import."
-            return f"{what} completed, but with {_count(errors, 'error')}: see its log for what was left out."
+                where = "see its log, and " if has_log else ""
+                return f"{what} found {_count(errors, 'error')}: {where}fix them before you import."
+            where = "see its log" if has_log else f"look at {_vendor(watch)}"
+            return f"{what} completed, but with {_count(errors, 'error')}: {where} for what was left out."
         case Outcome.CANCELLED:
             kept = " (what it had completed by then remains)" if seen.counts.get("processed") else ""
             return f"{what} was cancelled before it could complete{kept}; start it again if that was not meant."
         case _:
             because = f": {seen.reason.rstrip('.')}" if seen.reason else ""
-            has_log = isinstance(seen.log, InlineLog | StoredLog)
             advice = {
                 True: "it is worth starting it again",
-                False: "mend the cause before you start it again",
+                False: "fix the cause before you start it again",
                 None: f"{'see its log' if has_log else 'look at it there'} before you start it again",
             }[seen.retryable]
             return f"{what} failed{because}; {advice}."
 
 
-def without_log(watch: Watch, message: str, missing: str | None) -> str:
-    """Add that the log of a finished import is not to be had."""
+def without_log(watch: Watch, ending: Ending, missing: str | None) -> str:
+    """Add to the message of a finished import that its log is not available."""
     because = f" ({missing.rstrip('.')})" if missing else ""
-    return f"{message.rstrip('.')}, but {_vendor(watch)} has no log of it{because}: look there for what was imported."
+    message = ending.message.rstrip(".")
+    if ending.outcome is Outcome.SUCCEEDED:
+        return f"{message}, but its log is not available{because}: look at {_vendor(watch)} for what was imported."
+    return f"{message}; its log is not available{because}."
 
 
 def not_found(watch: Watch, seconds: float) -> str:
@@ -92,7 +111,9 @@ def timed_out(watch: Watch, seconds: float, polled: Observation | FailedPoll | N
     """Say that the watch was given up, and what was seen last."""
     message = f"{_what(watch)} had not ended after {duration(seconds)}, so its watch was given up"
     if isinstance(polled, FailedPoll):
-        return f"{message} (the last poll failed: {polled.detail}); look at the import at the vendor."
+        polled = None  # its cause is in the watch
+    if polled is None and watch.last_trouble is not None:
+        return f"{message} (the last poll failed: {watch.last_trouble}); look at the import at the vendor."
     if polled is not None and polled.state is ImportState.QUEUED and polled.started_at is not None:
         starts = iso(polled.started_at)
         return f"{message}; it is scheduled for {starts}: set timeoutSeconds in the start event beyond that."
@@ -143,6 +164,13 @@ def duration(seconds: float) -> str:
         if count:
             parts.append(_count(count, unit))
     return " ".join(parts[:2]) or "0 seconds"
+
+
+def _has_log(log: LogReference) -> bool:
+    """Whether a person finds a log: in the archive, or where the vendor says."""
+    if isinstance(log, LogRecord):
+        return log.status in (LogStatus.ARCHIVED, LogStatus.VENDOR_ONLY)
+    return isinstance(log, InlineLog | StoredLog)
 
 
 def _what(watch: Watch) -> str:

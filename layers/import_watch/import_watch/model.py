@@ -35,6 +35,10 @@ class ImportState(StrEnum):
     UNRECOGNISED = "UNRECOGNISED"
 
 
+FINISHED = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.CANCELLED)
+"""States of an import that has ended."""
+
+
 class Outcome(StrEnum):
     """How a watch ended. UNKNOWN is not FAILED: it says that *we* do not know how the import ended."""
 
@@ -147,8 +151,9 @@ class LogRecord:
 
 
 LogReference: TypeAlias = InlineLog | StoredLog | MissingLog | LogRecord | None
-"""What is known of the log: as the response has it, or what came of fetching it. None where the vendor keeps none, or it
-is too early to know."""
+"""What is known of the log: as the response has it, or what came of fetching it.
+
+None where the vendor keeps none, or it is too early to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +200,10 @@ class FailedPoll:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a watch ended and what is known of it: the part of the notification that is decided once."""
+    """How a watch ended and what is known of it: the part of the notification that is decided once.
+
+    `implausible` is True where the vendor's end cannot be right: nothing is learned from such a running time.
+    """
 
     outcome: Outcome
     message: str
@@ -209,11 +217,15 @@ class Ending:
     started_at: float | None = None
     ended_at: float | None = None
     detection_lag_seconds: float | None = None
+    implausible: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A valid `ImportStarted`: what to watch."""
+    """A valid `ImportStarted`: what to watch.
+
+    `key_id` is the id as it stands in the watch's key, where that is another spelling of `import_id`.
+    """
 
     vendor: str
     import_id: str
@@ -223,11 +235,12 @@ class Start:
     started_at: float | None = None
     timeout_seconds: int | None = None
     vendor_title: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How many seconds trouble is borne before a watch ends as UNKNOWN.
+    """Grace periods in seconds: how long an error is tolerated before a watch ends as UNKNOWN.
 
     Parameters
     ----------
@@ -238,6 +251,8 @@ class Tolerance:
         For a status that nobody has mapped.
     failing : int
         For nothing but failed polls.
+    unauthorized : int
+        For refused credentials, once the watch has had a readable response; before it, a minute of this at most.
     timeout : int
         For the whole watch, unless the start event says otherwise.
     """
@@ -245,6 +260,7 @@ class Tolerance:
     not_found: int = 120
     unrecognised: int = 600
     failing: int = 3_600
+    unauthorized: int = 300
     timeout: int = 86_400
 
 
@@ -268,7 +284,9 @@ class Watch:
     of its connection when it was registered, by job type. `stalled_at` is when people were told that
     it does not get on. `correlation` is what all its log lines are found by: the `correlationId` of the start event,
     else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an unbroken run of
-    such observations; that of `failing_since` moves on by the time for which a poll was late.
+    such polls, and the `…_polls` beside it counts them; for runs of failed polls that time moves on by the time for
+    which a poll was late. `seen_at` is the time of the last readable response, `unfinished_at` that of the last one
+    with the import queued or running. Before `not_before` the vendor wants no request.
     """
 
     watch_id: str
@@ -300,17 +318,26 @@ class Watch:
     percent_step: int | None = None
     stalled_at: float | None = None
     seen_at: float | None = None
+    unfinished_at: float | None = None
     announced_start: float | None = None
     starts_at: float | None = None
     not_found_since: float | None = None
+    not_found_polls: int | None = None
     unrecognised_since: float | None = None
+    unrecognised_polls: int | None = None
+    unauthorized_since: float | None = None
+    unauthorized_polls: int | None = None
+    misconfigured_since: float | None = None
+    misconfigured_polls: int | None = None
     failing_since: float | None = None
     failures: int = 0
     only_unreadable: bool = True
     last_trouble: str | None = None
+    not_before: float | None = None
     awaiting_log: Ending | None = None
     log_polls: int = 0
     log_missing: str | None = None
+    log_source: str | None = None
     kept_answer: str | None = None
     vendor_title: str | None = None
     correlation: str | None = None

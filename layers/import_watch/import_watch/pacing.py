@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from import_watch.model import FailedPoll, ImportState, Watch, kind_of
+from import_watch.model import FailedPoll, ImportState, Trouble, Watch, kind_of
 from import_watch.rate_limit import UNSHARED, Share, first_turn, in_turn
 from import_watch.schedule import HISTORY_NEEDED, Policy, Progress, jitter_of, next_wait
 
@@ -18,6 +18,8 @@ PERCENT = 0.01
 """Step of a percentage of which nothing else is known."""
 BACKOFF_FIRST, BACKOFF_MOST = 30, 300
 """Seconds between failed polls: from the first, doubling, to the most."""
+UNAUTHORIZED_INTERVAL, FIRST_UNAUTHORIZED_INTERVAL = 60, 15
+"""Seconds between polls with refused credentials; the second where they never worked in this watch."""
 
 
 def scheduled_wait(watch: Watch, now: float, policy: Policy, share: Share = UNSHARED) -> int:
@@ -28,12 +30,18 @@ def scheduled_wait(watch: Watch, now: float, policy: Policy, share: Share = UNSH
 def wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy, share: Share = UNSHARED) -> int:
     """Give the seconds to the next poll after a failed one: by the vendor's word, else by backing off.
 
-    Neither asks sooner than the schedule; a vendor's word keeps us away for 900 seconds at most.
+    Neither asks sooner than the schedule; a vendor's word keeps us away for 900 seconds at most. Refused credentials
+    have intervals of their own, and what may be a gateway's mistake is asked again as an import that is not found.
     """
     scheduled = _alone(watch, now, policy)
     if failed.retry_after:
         asked = _alone(watch, now, policy, failed.retry_after)
         return in_turn(max(scheduled, min(asked, LONGEST_RETRY_AFTER)), share, at_least=True)
+    if failed.trouble is Trouble.UNAUTHORIZED:
+        interval = FIRST_UNAUTHORIZED_INTERVAL if watch.seen_at is None else UNAUTHORIZED_INTERVAL
+        return in_turn(max(interval, math.ceil(policy.floor)), share, at_least=True)
+    if failed.after_grace:
+        return in_turn(scheduled, share)
     return in_turn(max(scheduled, backoff(watch.failures)), share, at_least=True)
 
 

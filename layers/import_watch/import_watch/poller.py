@@ -16,18 +16,20 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from import_watch import settings, storage
-from import_watch.archiving import Archiving
+from import_watch.archiving import LOG_SECONDS, Archiving
 from import_watch.connection_state import ConnectionState, ConnectionStates
 from import_watch.connections import Connection, Connections
 from import_watch.encoding import from_json, to_json
 from import_watch.http import Client
-from import_watch.lifecycle import End, Wait, advance, passed_on, put_off, without_our_time
+from import_watch.lifecycle import LONGEST_LOG_WAIT, End, Wait, advance, passed_on, put_off, without_our_time
 from import_watch.model import (
+    FINISHED,
     JSON,
     Ending,
     FailedPoll,
     ImportState,
     Observation,
+    StoredLog,
     Tolerance,
     Trouble,
     Watch,
@@ -106,33 +108,47 @@ class Poller:
             `action` WAIT or STALLED (with `seconds`), HAND_OVER (with the `successor` to start), PUBLISH or
             SUPERSEDED, and the `watch` as it is now.
         """
+        before = watch
         watch = without_our_time(watch, time.time())
-        connection = self._connections.get(watch.connection)
+        # Credentials that were refused may have been replaced since.
+        connection = self._connections.get(watch.connection, fresh=watch.unauthorized_polls is not None)
         shared = self._states.get(watch.vendor, watch.connection)
         share = self._share(connection, shared, time.time())
         step = put_off(watch, time.time(), share, shared.throttled_until)
         if step is not None:
             logger.info("put off: it is not this watch's turn", active=share.active)
             measure({Metric.RATE_LIMIT_WAITS: 1}, vendor=watch.vendor)
-            return self._keep(watch, step, execution)
+            return self._keep(before, step, execution)
         began = time.monotonic()
         answer, polled, connection = self._ask(watch, connection)
         asked = (time.monotonic() - began) * 1000
         now = time.time()
+        polled = self._with_log(watch, polled, connection, now)
         policy = connection.policy if isinstance(connection, Connection) and connection.policy else self._policy
         step = advance(watch, polled, now, self._tolerance, policy, share)
         spent = round((time.monotonic() - began) * 1000)
         after = replace(step.watch, poll_milliseconds=watch.poll_milliseconds + spent)
         _tell(after, polled, asked if isinstance(connection, Connection) else None)
         self._tell_others(watch, polled, connection, shared, now)
-        if after.awaiting_log is not None and watch.awaiting_log is None and answer is not None:
+        if after.awaiting_log is not None and after.awaiting_log != watch.awaiting_log and answer is not None:
             # This answer decided the outcome; the polls that look for the log may bring none.
             after = replace(after, kept_answer=self._archiving.keep(after, answer))
-        return self._keep(watch, replace(step, watch=after), execution, (answer, polled, connection))
+        return self._keep(before, replace(step, watch=after), execution, (answer, polled, connection))
+
+    def _with_log(
+        self, watch: Watch, polled: Observation | FailedPoll, connection: Connection | FailedPoll, now: float
+    ) -> Observation | FailedPoll:
+        """Fetch the stored log of an import that has ended before its ending is written: it may come a moment later."""
+        if not isinstance(polled, Observation) or polled.state not in FINISHED or not isinstance(polled.log, StoredLog):
+            return polled
+        detected_at = now if watch.awaiting_log is None else watch.awaiting_log.detected_at
+        seconds = min(LOG_SECONDS, detected_at + LONGEST_LOG_WAIT - now)
+        reader = connection if isinstance(connection, Connection) else None
+        return replace(polled, log=self._archiving.fetch(watch, polled.log, reader, seconds))
 
     def _keep(
         self,
-        watch: Watch,
+        before: Watch,
         step: Wait | End,
         execution: str,
         asked: tuple[Answer | None, Observation | FailedPoll, Connection | FailedPoll] | None = None,
@@ -140,21 +156,21 @@ class Poller:
         """Write what became of a watch, and say what comes next."""
         try:
             if isinstance(step, End):
-                self._watches.end(step.watch, step.ending)
+                self._watches.end(step.watch, step.ending, before)
                 after, ending = step.watch, step.ending
                 self._states.watch_ended(after, ending)
             elif step.watch.execution_polls < self._hand_over_polls:
-                return self._go_on(step)
+                return self._go_on(step, before)
             else:
-                return self._hand_over(step.watch, execution)
+                return self._hand_over(step.watch, execution, before)
         except Conflict as conflict:
-            decided = _decided_before(watch, conflict.record)
-            if decided is None and (further := _polled_before(watch, conflict.record)) is not None:
+            decided = _decided_before(before, conflict.record)
+            if decided is None and (further := _polled_before(before, conflict.record)) is not None:
                 logger.info("an attempt whose answer was lost has polled: the watch goes on from there")
                 return further
             if decided is None:
                 logger.info("superseded: another execution owns this watch")
-                return {"action": "SUPERSEDED", "watch": to_json(watch)}
+                return {"action": "SUPERSEDED", "watch": to_json(before)}
             after, ending = decided
         answer, polled, connection = asked or (None, None, None)
         self._archiving.archive(
@@ -162,24 +178,28 @@ class Poller:
         )
         return {"action": "PUBLISH", "watch": to_json(after)}
 
-    def _go_on(self, step: Wait) -> dict[str, JSON]:
+    def _go_on(self, step: Wait, before: Watch) -> dict[str, JSON]:
         watch, now = step.watch, time.time()
         stalled = watch.stalled_at is None and stands_still(watch, now) is not None
         if stalled:
             watch = replace(watch, stalled_at=now)
         try:
-            self._watches.save(watch)
+            self._watches.save(watch, before)
         except NotWritten:
-            if watch.awaiting_log is not None:
+            if watch.awaiting_log is not None or before.awaiting_log is not None:
                 raise  # An outcome that is known must not stand in the state machine alone.
             # Raised, it would have the vendor asked again, and what it said just now forgotten: that may have been the
             # one good answer in an hour.
             logger.exception("the poll could not be written: the state machine carries it to the next")
             measure({Metric.POLLS_UNWRITTEN: 1})
             stalled, watch = False, step.watch
-        return {"action": "STALLED" if stalled else "WAIT", "seconds": step.seconds, "watch": to_json(watch)}
+        seconds = step.seconds
+        if watch.awaiting_log is not None and watch.next_poll_at is not None:
+            # Fetching the log took a part of it.
+            seconds = max(1, min(seconds, math.ceil(watch.next_poll_at - now)))
+        return {"action": "STALLED" if stalled else "WAIT", "seconds": seconds, "watch": to_json(watch)}
 
-    def _hand_over(self, watch: Watch, execution: str) -> dict[str, JSON]:
+    def _hand_over(self, watch: Watch, execution: str, before: Watch) -> dict[str, JSON]:
         """Pass the watch on to an execution with an empty history, long before this one's is full."""
         after = passed_on(watch)
         # One poll in thousands hands over.
@@ -188,7 +208,7 @@ class Poller:
         name = successor_name(after)
         heir = named_like(execution, name)
         try:
-            self._watches.pass_on(after, heir)
+            self._watches.pass_on(after, heir, before)
         except Conflict as conflict:
             # This very hand-over may have been written by an attempt whose answer was lost.
             if conflict.record is None or conflict.record.execution != heir:
@@ -224,8 +244,9 @@ class Poller:
         self, watch: Watch, connection: Connection | FailedPoll
     ) -> tuple[Answer | None, Observation | FailedPoll, Connection | FailedPoll]:
         """Ask once; and where the credentials are refused, once more with those that may have replaced them."""
-        answer, polled = self._ask_once(watch, connection, fresh=False)
-        if isinstance(polled, FailedPoll) and polled.trouble is Trouble.UNAUTHORIZED:
+        refused_before = watch.unauthorized_polls is not None
+        answer, polled = self._ask_once(watch, connection, fresh=refused_before)
+        if isinstance(polled, FailedPoll) and polled.trouble is Trouble.UNAUTHORIZED and not refused_before:
             connection = self._connections.get(watch.connection, fresh=True)
             answer, polled = self._ask_once(watch, connection, fresh=True)
         return answer, polled, connection

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from import_watch.connection_state import ConnectionStates
 from import_watch.cost import estimated_cost
 from import_watch.endings import broken
-from import_watch.model import JSON, Ending, LogStatus, Outcome, Reason
+from import_watch.model import JSON, Ending, LogStatus, Outcome, Reason, Watch
 from import_watch.notifications import Topic, notification, stall_notification
 from import_watch.observability import Metric, logger, measure, vendor_of
 from import_watch.pacing import running_time
 from import_watch.watches import Conflict, Record, Watches
 
+MAX_END_ATTEMPTS = 5
+"""Tries to end a watch whose last polls are still being written: there are at most as many looks for a log."""
 Action = Literal["PUBLISHED", "ALREADY_PUBLISHED", "SUPERSEDED"]
 
 
@@ -76,7 +79,7 @@ class Publisher:
             # Only an execution that failed comes here with a watch that has not ended.
             why = _why(error)
             logger.error("the execution failed; the watch ends as broken", why=why)
-            ended = self.end(record, broken(record.watch, now, why))
+            ended = self.end(record, lambda watch: broken(watch, now, why))
             if ended is None:
                 return "SUPERSEDED"
             record = ended
@@ -97,16 +100,30 @@ class Publisher:
         measure({Metric.IMPORTS_STALLED: 1}, vendor=record.watch.vendor)
         return True
 
-    def end(self, record: Record, ending: Ending) -> Record | None:
-        """End a watch that has not ended; give it as it has ended, or None where another generation owns it."""
-        watch = record.watch
-        try:
-            self._watches.end(watch, ending)
-        except Conflict as conflict:
-            before = conflict.record
-            return before if before and before.ending and before.watch.generation == watch.generation else None
-        self._states.watch_ended(watch, ending)
-        return self._watches.get(watch.watch_id)
+    def end(self, record: Record, ending_of: Callable[[Watch], Ending]) -> Record | None:
+        """End a watch that has not ended; give it as it has ended, or None where another generation owns it.
+
+        Parameters
+        ----------
+        record : Record
+        ending_of : callable
+            Gives the ending of the watch as it stands: a poll may have seen an outcome since the record was read.
+        """
+        generation = record.watch.generation
+        for _ in range(MAX_END_ATTEMPTS):
+            watch, ending = record.watch, ending_of(record.watch)
+            try:
+                self._watches.end(watch, ending)
+            except Conflict as conflict:
+                if conflict.record is None or conflict.record.watch.generation != generation:
+                    return None
+                record = conflict.record
+                if record.ending is not None:
+                    return record
+            else:
+                self._states.watch_ended(watch, ending)
+                return self._watches.get(watch.watch_id)
+        return None
 
     def publish(self, record: Record, now: float) -> Action:
         """Tell the outcome of a watch that has ended, whoever owns it, unless it was told.

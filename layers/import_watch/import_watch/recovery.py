@@ -18,7 +18,7 @@ from import_watch.endings import broken, stopped
 from import_watch.executions import Executions, ExecutionStatus
 from import_watch.items import Position
 from import_watch.lifecycle import passed_on
-from import_watch.model import JSON, Ending, key_parts
+from import_watch.model import JSON, Ending, Watch, key_parts
 from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch
 from import_watch.publication import Publisher
 from import_watch.registration import Registrar
@@ -201,13 +201,13 @@ class Recovery:
         if record.ending is not None:
             done = self._published(record, now, Recovered.PUBLISHED)
         elif status is ExecutionStatus.ABORTED:
-            done = self._ended(record, stopped(watch, now), now, Recovered.STOPPED)
+            done = self._ended(record, lambda watch: stopped(watch, now), now, Recovered.STOPPED)
         elif status is ExecutionStatus.MISSING and record.execution == self._named(successor_name(watch)):
             self._executions.start(watch, self._state_machine)
             done = Recovered.STARTED
         elif watch.takeovers >= MOST_TAKEOVERS:
             why = f"{MOST_TAKEOVERS} executions on end died without a poll"
-            done = self._ended(record, broken(watch, now, why), now, Recovered.BROKEN)
+            done = self._ended(record, lambda watch: broken(watch, now, why), now, Recovered.BROKEN)
         else:
             done = self._taken_over(record)
         if done is not Recovered.LEFT_ALONE:
@@ -223,8 +223,8 @@ class Recovery:
         self._executions.start(watch, self._state_machine)
         return Recovered.TAKEN_OVER
 
-    def _ended(self, record: Record, ending: Ending, now: float, done: Recovered) -> Recovered:
-        ended = self._publisher.end(record, ending)
+    def _ended(self, record: Record, ending_of: Callable[[Watch], Ending], now: float, done: Recovered) -> Recovered:
+        ended = self._publisher.end(record, ending_of)
         return Recovered.LEFT_ALONE if ended is None else self._published(ended, now, done)
 
     def _published(self, record: Record, now: float, done: Recovered) -> Recovered:

@@ -164,7 +164,7 @@ class Registrar:
         start = parse(event, self._vendors.names, self._vendors.adapter)
         if isinstance(start, InvalidStart):
             return _invalid_id(event)
-        return watch_id(start.vendor, start.connection, start.import_id)
+        return watch_id(start.vendor, start.connection, start.key_id or start.import_id)
 
     def _owned(self, record: Record, now: float) -> Registration:
         if record.ending is not None:

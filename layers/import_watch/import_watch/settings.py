@@ -51,6 +51,7 @@ def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
         not_found=whole("NOT_FOUND_SECONDS", environment),
         unrecognised=whole("UNRECOGNISED_SECONDS", environment),
         failing=whole("FAILING_SECONDS", environment),
+        unauthorized=whole("UNAUTHORIZED_SECONDS", environment),
         timeout=whole("TIMEOUT_SECONDS", environment),
     )
 

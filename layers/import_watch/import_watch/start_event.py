@@ -78,10 +78,12 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
 
     vendor = read("vendor", lambda value: _one_of(value, vendors), f"must be one of {', '.join(vendors)}", REQUIRED)
     adapter = adapter_of(vendor) if vendor else None
+    id_fix = f"must be {_id_hint(adapter)}"
+    import_id = read("importId", lambda value: _import_id(value, adapter), id_fix, REQUIRED)
     start = Start(
         vendor=vendor or _excerpt(detail.get("vendor")),
-        import_id=read("importId", lambda value: _import_id(value, adapter), f"must be {_id_hint(adapter)}", REQUIRED)
-        or _excerpt(detail.get("importId")),
+        import_id=import_id or _excerpt(detail.get("importId")),
+        key_id=_key_id(import_id, adapter) if adapter and import_id else None,
         connection=read("connection", _connection, "must be 1 to 64 letters, digits, '-', '_' or '.'", "default")
         or _excerpt(detail.get("connection")),
         correlation_id=read("correlationId", _text, f"must be a text of 1 to {LONGEST_TEXT} printable characters"),
@@ -145,6 +147,11 @@ def _import_id(value: JSON, adapter: Adapter | None) -> str:
     if canonical is None:
         raise ValueError
     return canonical
+
+
+def _key_id(import_id: str, adapter: Adapter) -> str | None:
+    found = adapter.key_id(import_id)
+    return None if found == import_id else found
 
 
 def _id_hint(adapter: Adapter | None) -> str:

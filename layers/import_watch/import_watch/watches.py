@@ -132,25 +132,32 @@ class Watches:
             attributes["correlationId"] = start.correlation_id
         self._put(attributes, "attribute_not_exists(watchId)")
 
-    def save(self, watch: Watch) -> None:
+    def save(self, watch: Watch, before: Watch | None = None) -> None:
         """Write the state of an active watch after a poll.
+
+        Parameters
+        ----------
+        watch : Watch
+        before : Watch, optional
+            As it was read, where the write sets, changes or drops an outcome that awaits its log: the table must still
+            have what was read.
 
         Raises
         ------
         Conflict
             If the watch has ended, another generation owns it, or a later poll is written: a function that was given
-            up for lost may still be running.
+            up for lost may still be running. Also if the table has another outcome that awaits its log, or none.
         NotWritten
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
         try:
-            self._update(watch, None, owner=watch.generation, polls=watch.polls)
+            self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
                 raise  # a mistake of ours, which no later poll makes good
             raise NotWritten(str(error)) from error
 
-    def pass_on(self, watch: Watch, execution: str) -> None:
+    def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         """Write the state of an active watch that another execution owns from now on: the next generation.
 
         Parameters
@@ -159,23 +166,33 @@ class Watches:
             As the new owner finds it, with the generation that is the new owner's.
         execution : str
             ARN of the new owner, which need not have started yet.
+        before : Watch, optional
+            As in `save`.
 
         Raises
         ------
         Conflict
-            If the watch has ended, a generation other than the one before owns it, or a later poll is written.
+            If the watch has ended, a generation other than the one before owns it, or a later poll is written; or as
+            in `save`.
         """
-        self._update(watch, None, owner=watch.generation - 1, polls=watch.polls, execution=execution)
+        self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
 
-    def end(self, watch: Watch, ending: Ending) -> None:
+    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
         """Write how a watch ended: the first who does so decides.
 
+        Parameters
+        ----------
+        watch : Watch
+        ending : Ending
+        before : Watch, optional
+            As in `save`.
+
         Raises
         ------
         Conflict
-            If the watch has ended already, or another generation owns it.
+            If the watch has ended already, or another generation owns it; or as in `save`.
         """
-        self._update(watch, ending, owner=watch.generation)
+        self._update(watch, ending, before, owner=watch.generation)
 
     def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
@@ -230,14 +247,30 @@ class Watches:
         return listed(self._client, self._table, index, partition, order, position)
 
     def _update(
-        self, watch: Watch, ending: Ending | None, *, owner: int, polls: int | None = None, **more: JSON
+        self,
+        watch: Watch,
+        ending: Ending | None,
+        before: Watch | None,
+        *,
+        owner: int,
+        polls: int | None = None,
+        **more: JSON,
     ) -> None:
         values = {**to_json(watch, FIXED_FIELDS), **_standing(ending), **more}
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
-        condition, numbers = "attribute_not_exists(ending) AND generation = :owner", {":owner": owner}
+        conditions = ["attribute_not_exists(ending)", "generation = :owner"]
+        numbers: dict[str, float] = {":owner": owner}
         if polls is not None:
-            condition, numbers = f"{condition} AND polls <= :polls", {**numbers, ":polls": polls}
-        self._change(watch.watch_id, values, gone, condition, numbers=numbers)
+            conditions.append("polls <= :polls")
+            numbers[":polls"] = polls
+        # An outcome that the table knows is never forgotten by whoever has not read it.
+        read = before or watch
+        if read.awaiting_log is None:
+            conditions.append("attribute_not_exists(awaitingLog)")
+        else:
+            conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
+            numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
+        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
 
     def _change(
         self,
@@ -246,7 +279,7 @@ class Watches:
         remove: tuple[str, ...],
         condition: str,
         condition_names: Mapping[str, str] | None = None,
-        numbers: Mapping[str, int] | None = None,
+        numbers: Mapping[str, float] | None = None,
     ) -> None:
         sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))

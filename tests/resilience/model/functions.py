@@ -173,5 +173,5 @@ class _Client:
         *,
         fresh: bool = False,  # noqa: ARG002
     ) -> tuple[Answer | None, Observation | FailedPoll]:
-        seen: Observation = self._tape.perform("vendor", "ask", import_id, *self.turn)
+        seen: Observation | FailedPoll = self._tape.perform("vendor", "ask", import_id, *self.turn)
         return Answer(200, {}, b"{}"), seen

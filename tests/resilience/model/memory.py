@@ -32,15 +32,15 @@ class MemoryWatches(Watches):
             watch, execution, start.metadata, start.correlation_id, keeps_log=keeps_log, ending=ending
         )
 
-    def save(self, watch: Watch) -> None:
-        self.items[watch.watch_id] = replace(self._next(watch, watch.generation), watch=watch)
+    def save(self, watch: Watch, before: Watch | None = None) -> None:
+        self.items[watch.watch_id] = replace(self._next(watch, watch.generation, before), watch=watch)
 
-    def pass_on(self, watch: Watch, execution: str) -> None:
-        record = self._next(watch, watch.generation - 1)
+    def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
+        record = self._next(watch, watch.generation - 1, before)
         self.items[watch.watch_id] = replace(record, watch=watch, execution=execution)
 
-    def end(self, watch: Watch, ending: Ending) -> None:
-        self.items[watch.watch_id] = replace(self._owned(watch, watch.generation), watch=watch, ending=ending)
+    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
+        self.items[watch.watch_id] = replace(self._owned(watch, watch.generation, before), watch=watch, ending=ending)
 
     def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
         record = self._ended(watch_id)
@@ -70,15 +70,17 @@ class MemoryWatches(Watches):
         }
         return _after(position, detected)
 
-    def _next(self, watch: Watch, owner: int) -> Record:
-        record = self._owned(watch, owner)
+    def _next(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+        record = self._owned(watch, owner, before)
         if record.watch.polls > watch.polls:
             raise Conflict(record)
         return record
 
-    def _owned(self, watch: Watch, owner: int) -> Record:
+    def _owned(self, watch: Watch, owner: int, before: Watch | None) -> Record:
         record = self.items.get(watch.watch_id)
         if record is None or record.ending is not None or record.watch.generation != owner:
+            raise Conflict(record)
+        if _awaited(record.watch) != _awaited(before or watch):
             raise Conflict(record)
         return record
 
@@ -87,6 +89,10 @@ class MemoryWatches(Watches):
         if record is None or record.ending is None:
             raise Conflict(record)
         return record
+
+
+def _awaited(watch: Watch) -> tuple[float, int] | None:
+    return None if watch.awaiting_log is None else (watch.awaiting_log.detected_at, watch.log_polls)
 
 
 def _after(position: Position | None, times: Mapping[str, float]) -> Iterator[tuple[str, float, Position]]:

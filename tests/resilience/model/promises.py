@@ -65,6 +65,15 @@ def check_write(
         demand(3, not owner_lives or successor, f"the watch was taken from {before.execution}, which lives")
 
 
+def check_awaited(before: Record | None, after: Record) -> None:
+    """Check that an outcome that awaits its log is not forgotten, where the vendor says nothing of the import since."""
+    if before is None or before.watch.awaiting_log is None:
+        return
+    kept = after.ending or after.watch.awaiting_log
+    was = before.watch.awaiting_log.outcome
+    demand(2, kept is not None and kept.outcome is was, f"{was.value} was known, and is forgotten")
+
+
 def check_message(record: Record | None, first: tuple[str, str, str] | None, told: tuple[str, str, str]) -> None:
     """Check a message by what the table says at that moment, and by the first message."""
     demand(2, record is not None and record.ending is not None, "an outcome was told that is not written")

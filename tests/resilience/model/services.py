@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from import_watch.executions import ExecutionStatus
-from import_watch.model import Observation
 from import_watch.succession import resume_input, successor_name
 
 from tests.resilience.model import flow
@@ -13,7 +12,7 @@ from tests.resilience.model.executions import Executions
 from tests.resilience.model.functions import EXECUTIONS
 from tests.resilience.model.invocations import Invocations, Numbers
 from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, Uncounted
-from tests.resilience.model.promises import Broken, check_message, check_write, demand
+from tests.resilience.model.promises import Broken, check_awaited, check_message, check_write, demand
 from tests.resilience.model.tape import Operation
 from tests.resilience.model.world import NOW, WATCH, Scenario, Step, World, is_alive
 
@@ -75,12 +74,11 @@ class Services:
                 self._check(world, method, stored, writer)
             return _with_store(world, port, stored), result
         if port == "vendor":
-            answers, (_, generation, polls) = self._scenario.vendor, operation.arguments
+            _, generation, polls = operation.arguments
             turn = world.asked if self._scenario.exact else polls + (generation + 1) % 2 * (polls > 0)
-            seen = answers[min(turn, len(answers) - 1)]
-            answer = Observation(seen, vendor_status=seen.value, job_type="IMPORT")
-            world = world._replace(asked=world.asked + 1) if self._scenario.exact and turn < len(answers) else world
-            return world, self._invocations.results.of(answer)
+            counts = self._scenario.exact and turn < len(self._scenario.vendor)
+            world = world._replace(asked=world.asked + 1) if counts else world
+            return world, self._invocations.results.of(self._scenario.answer(turn))
         if port == "topic":
             return self._told(world, operation.arguments[0], repeated=repeated), self._done
         if method == "status":
@@ -110,7 +108,10 @@ class Services:
     def _check(self, world: World, method: str, stored: int, writer: str | None) -> None:
         alive = {run.name: is_alive(run) for run in world.runs}
         after = self._contents.values[stored][WATCH]
-        check_write(method, self.record(world), after, writer, alive, sure=not world.doubt)
+        before = self.record(world)
+        check_write(method, before, after, writer, alive, sure=not world.doubt)
+        if self._scenario.outcome_stands:
+            check_awaited(before, after)
 
     def _told(self, world: World, event: dict[str, Any], *, repeated: bool) -> World:
         count, first = world.told

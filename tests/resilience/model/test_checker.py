@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from import_watch.model import Ending, Start, Watch
+from import_watch.model import Ending, FailedPoll, ImportState, Start, Trouble, Watch
 from import_watch.notifications import notification
 from import_watch.publication import Publisher
 from import_watch.recovery import Recovered, Recovery
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("socket_disabled")
 class SavesWhateverTheGeneration(MemoryWatches):
     """A superseded execution's poll goes through."""
 
-    def save(self, watch: Watch) -> None:
+    def save(self, watch: Watch, before: Watch | None = None) -> None:  # noqa: ARG002
         record = self.items[watch.watch_id]
         if record.ending is None:
             self.items[watch.watch_id] = replace(record, watch=watch)
@@ -42,7 +42,7 @@ class RegistersOver(MemoryWatches):
 class EndsAnew(MemoryWatches):
     """The last outcome stands."""
 
-    def end(self, watch: Watch, ending: Ending) -> None:
+    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:  # noqa: ARG002
         record = self.items[watch.watch_id]
         self.items[watch.watch_id] = replace(record, watch=watch, ending=ending)
 
@@ -50,14 +50,22 @@ class EndsAnew(MemoryWatches):
 class ForgetsPolls(MemoryWatches):
     """A watch is carried on from before what a function that was given up for lost has written since."""
 
-    def _next(self, watch: Watch, owner: int) -> Record:
-        return self._owned(watch, owner)
+    def _next(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+        return self._owned(watch, owner, before)
+
+
+class ForgetsOutcomes(MemoryWatches):
+    """A poll that failed is written over the outcome that another attempt of it has seen."""
+
+    def _owned(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+        record = self.items.get(watch.watch_id)
+        return super()._owned(watch, owner, before if record is None else record.watch)
 
 
 class TellsBeforeItWrites(Publisher):
-    def end(self, record: Record, ending: Ending) -> Record | None:
-        self._topic.publish(notification(replace(record, ending=ending), self._source))
-        return super().end(record, ending)
+    def end(self, record: Record, ending_of: Callable[[Watch], Ending]) -> Record | None:
+        self._topic.publish(notification(replace(record, ending=ending_of(record.watch)), self._source))
+        return super().end(record, ending_of)
 
 
 class BelievesWhatItReadFirst(Recovery):
@@ -78,7 +86,10 @@ class Sleeps(Recovery):
 
 
 FAULT = Scenario(deliveries=1, faults=1)
+AWAY = FailedPoll(Trouble.UNAVAILABLE, "HTTP 503")
+AWAITED = Scenario(faults=1, exact=True, vendor=(ImportState.SUCCEEDED, AWAY, ImportState.SUCCEEDED), log_missing=True)
 PLANTED = [
+    (replace(AWAITED, watches=ForgetsOutcomes), 2, "SUCCEEDED was known, and is forgotten"),
     (replace(FAULT, watches=SavesWhateverTheGeneration), 4, "from generation 2 to 1"),
     (replace(FAULT, watches=EndsAnew), 2, "an outcome was changed"),
     (replace(FAULT, watches=ForgetsPolls), 3, "went back from poll 1 to 0"),

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+from import_watch.model import FailedPoll, ImportState, Trouble
 
 from tests.resilience.model.search import Search
 from tests.resilience.model.steps import Model
@@ -16,6 +17,11 @@ from tests.resilience.model.world import Scenario
 
 pytestmark = pytest.mark.usefixtures("socket_disabled")
 
+AWAY = FailedPoll(Trouble.UNAVAILABLE, "HTTP 503")
+ENDED = (ImportState.SUCCEEDED, AWAY, ImportState.NOT_FOUND, AWAY, ImportState.SUCCEEDED)
+"""The log of a finished import is awaited, and the vendor says nothing more of it for three polls."""
+CHANGES = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.RUNNING, ImportState.CANCELLED)
+"""The vendor says otherwise at every look for the log."""
 SCENARIOS = {
     "a start event, and nothing else": (Scenario(exact=True), 15),
     "a duplicate and two sweeps": (Scenario(starts=2, sweeps=2), 5_000),
@@ -42,6 +48,23 @@ SCENARIOS = {
         Scenario(deliveries=1, faults=2, hand_over_polls=1, most_takeovers=0),
         8_000,
     ),
+    "a log is awaited": (Scenario(exact=True, vendor=ENDED, log_missing=True), 20),
+    "a log is awaited, one fault and a duplicate": (
+        Scenario(starts=2, deliveries=1, faults=1, vendor=ENDED, log_missing=True),
+        5_000,
+    ),
+    "a log is awaited, one fault and a sweep, every operation a step": (
+        Scenario(sweeps=1, faults=1, exact=True, vendor=ENDED, log_missing=True),
+        5_000,
+    ),
+    "a log is awaited around a hand-over, one fault": (
+        Scenario(deliveries=1, faults=1, hand_over_polls=2, exact=True, vendor=ENDED, log_missing=True),
+        1_000,
+    ),
+    "a log is awaited and the vendor changes its mind, one fault": (
+        Scenario(deliveries=1, faults=1, exact=True, vendor=CHANGES, log_missing=True),
+        1_000,
+    ),
 }
 DEEP = {
     "one fault and a duplicate, and events come twice": (Scenario(starts=2, deliveries=2, faults=1), 50_000),
@@ -55,6 +78,10 @@ DEEP = {
     "two faults and a sweep, and no patience": (
         Scenario(sweeps=1, deliveries=1, faults=2, most_takeovers=1),
         200_000,
+    ),
+    "a log is awaited, two faults": (
+        Scenario(deliveries=1, faults=2, exact=True, vendor=ENDED, log_missing=True),
+        10_000,
     ),
     "two faults and a duplicate": (Scenario(starts=2, deliveries=1, faults=2), 200_000),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from import_watch.executions import ExecutionStatus
-from import_watch.model import ImportState
+from import_watch.model import FINISHED, FailedPoll, ImportState, MissingLog, Observation
 from import_watch.publication import Publisher
 from import_watch.recovery import Recovery
 
@@ -19,6 +19,8 @@ WATCH = f"{VENDOR}#default#{IMPORT}"
 RUNNING = ExecutionStatus.RUNNING.value
 RUNNING_THEN = (ImportState.RUNNING, ImportState.SUCCEEDED, ImportState.FAILED)
 """What the vendor answers, the last for ever: one that changes its mind shows who believed which answer."""
+SILENT = (ImportState.NOT_FOUND, ImportState.UNRECOGNISED)
+"""What says nothing of how an import ended."""
 
 
 class Run(NamedTuple):
@@ -77,8 +79,10 @@ class Scenario:
         Of any kind, at any moments.
     hand_over_polls, most_takeovers : int
         As the real settings.
-    vendor : tuple of ImportState
+    vendor : tuple of ImportState or FailedPoll
         Its answers, the last for ever.
+    log_missing : bool
+        Whether a finished import does not show its log yet, so that the log is awaited.
     """
 
     starts: int = 1
@@ -87,11 +91,27 @@ class Scenario:
     faults: int = 0
     hand_over_polls: int = 9
     most_takeovers: int = 3
-    vendor: tuple[ImportState, ...] = RUNNING_THEN
+    vendor: tuple[ImportState | FailedPoll, ...] = RUNNING_THEN
+    log_missing: bool = False
     exact: bool = False
     watches: type[MemoryWatches] = MemoryWatches
     publisher: type[Publisher] = Publisher
     recovery: type[Recovery] = Recovery
+
+    def answer(self, turn: int) -> Observation | FailedPoll:
+        """Give what the vendor answers, by how often it was asked before."""
+        seen = self.vendor[min(turn, len(self.vendor) - 1)]
+        if isinstance(seen, FailedPoll):
+            return seen
+        log = MissingLog("not yet", expected=True) if self.log_missing and seen in FINISHED else None
+        return Observation(seen, vendor_status=seen.value, job_type="IMPORT", log=log)
+
+    @property
+    def outcome_stands(self) -> bool:
+        """Whether the vendor never says that the import ended in two ways, or that it runs after all."""
+        ends = next((turn for turn, seen in enumerate(self.vendor) if seen in FINISHED), len(self.vendor))
+        said = {seen for seen in self.vendor[ends:] if not isinstance(seen, FailedPoll) and seen not in SILENT}
+        return len(said) <= 1
 
 
 def with_run(world: World, run: Run) -> World:
