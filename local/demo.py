@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from import_watch.model import watch_id
 from import_watch.notifications import readable_log
 from rich.console import Console
 from rich.table import Table
@@ -72,7 +71,7 @@ def _standing(scenario: Scenario, found: dict[str, Standing]) -> Standing:
     if not scenario.steps:
         # An event that cannot be watched is recorded under its own id; the demo sends one.
         return next((standing for key, standing in found.items() if key.startswith("invalid#")), Standing())
-    return found.get(watch_id(scenario.vendor, "default", scenario.import_id), Standing())
+    return found.get(scenario.watch_id, Standing())
 
 
 def _report(console: Console, messages: list[Message]) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from import_watch.model import watch_id
+
 from local.paths import EVENTS
 from local.simulators.script import Step
 
@@ -59,8 +61,13 @@ class Scenario:
 
     @property
     def import_id(self) -> str:
-        """The import id as the vendor knows it."""
-        return self.event["detail"]["importId"].removesuffix("/status").rpartition("/")[2].lower()  # type: ignore[no-any-return]
+        """The import id as the vendor is asked for it."""
+        return str(self.event["detail"]["importId"]).removesuffix("/status").rpartition("/")[2]
+
+    @property
+    def watch_id(self) -> str:
+        """The key of its watch: the case of a UUID makes no difference."""
+        return watch_id(self.vendor, "default", self.import_id.lower())
 
     def faults(self, notification: Mapping[str, Any]) -> list[str]:
         """Give every way in which a notification is not the expected one."""

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from tests.leaks import leaks
+
+# A busy machine makes no test slow: how long one may take is pytest-timeout's to say.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 TOLD: dict[str, list[str]] = {}
 """Tests that told a secret, and which."""

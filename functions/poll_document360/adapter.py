@@ -98,7 +98,7 @@ def _message_list(log: dict[str, Any]) -> Collection[Any]:
     messages = log.get("messages")
     if isinstance(messages, dict):
         return [messages] if messages.keys() & {"message", "message_type"} else messages.values()
-    return [messages] if isinstance(messages, str) else vendor.list_of(messages)
+    return vendor.list_of(messages)
 
 
 def _messages(log: dict[str, Any]) -> _Messages:
