@@ -118,11 +118,12 @@ def test_an_event_that_cannot_be_watched_is_told_once_however_often_it_is_put_ba
     for _ in range(2):
         put_letter(stack, json.dumps(event))
         assert redrive(stack).returncode == 0
-    observer.outcome_of_correlation("put-back")
+    key = observer.outcome_of_correlation("put-back").event["subject"]
+    assert key.startswith("invalid#letter-8300#")
     wait_until(lambda: len(observer.executions_of_correlation("put-back")) == 2, 20, "both executions")
     for execution in observer.executions_of_correlation("put-back"):
         observer.states(execution)
-    assert len(observer.messages("invalid#letter-8300")) == 1
+    assert len(observer.messages(key)) == 1
 
 
 @pytest.mark.usefixtures("empty_queue")
