@@ -314,6 +314,22 @@ class TestTime:
         assert [get("voyado", name).active_watches for name in names] == [0] * len(names)
         assert get("voyado", "default").active_watches == 3
 
+    def test_no_more_counts_are_checked_at_once_than_are_soon_read(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("import_watch.recovery.MAX_CONNECTIONS", 3)
+        for number in range(7):
+            account.states.watch_began("voyado", f"typo-{number}")
+        assert [account.sweep(NOW).get("COUNTS_REPAIRED") for _ in range(4)] == [3, 3, 1, None]
+
+    def test_a_watch_that_the_sweep_has_ended_counts_no_more_though_the_index_lags(self, account: Account) -> None:
+        account.register(a_watch())
+        account.stop()
+        listed = list(account.watches.active())
+        account.watches.active = lambda _position=None: iter(listed)  # type: ignore[method-assign]
+        assert account.sweep() == {"STOPPED": 1}
+        assert shared().active_watches == 0
+
     def test_a_count_that_cannot_be_read_takes_back_no_recovery(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -33,6 +33,10 @@ gone, must not keep watches from being recovered."""
 MIN_COUNTING_SHARE = 0.1
 """Share of a sweep's time that is kept for the counts of active watches, however many watches are to be recovered."""
 
+MAX_CONNECTIONS = 1_000
+"""Connections whose counts one sweep checks: the longer ago a count was read, the likelier it is that as many watches
+have begun as have ended since."""
+
 
 class Recovered(StrEnum):
     """What was done for a watch."""
@@ -187,7 +191,7 @@ class Recovery:
         stored: dict[tuple[str, str], int] = {}
         complete = True
         for key in self._states.known() if start is None else self._states.known(start):
-            if stored and time_left() <= budget / 2:
+            if len(stored) >= MAX_CONNECTIONS or (stored and time_left() <= budget / 2):
                 complete = False
                 break
             stored[key] = self._states.get(*key, consistent=True).active_watches
