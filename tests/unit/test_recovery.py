@@ -326,7 +326,7 @@ class TestTime:
         account.register(a_watch())
         account.stop()
         listed = list(account.watches.active())
-        account.watches.active = lambda _position=None: iter(listed)  # type: ignore[method-assign]
+        account.watches.active = lambda *_position: iter(listed)  # type: ignore[method-assign]
         assert account.sweep() == {"STOPPED": 1}
         assert shared().active_watches == 0
 
