@@ -137,7 +137,11 @@ def test_a_sweep_that_failed_is_dropped_since_the_next_one_made_up_for_it(stack:
 @pytest.mark.usefixtures("empty_queue")
 @pytest.mark.parametrize(
     ("body", "why"),
-    [("rubbish", "it is not an event"), ('{"detail-type": "Other"}', "Other is not an event of ours"), ("[]", "it is")],
+    [
+        ("rubbish", "it is not an event"),
+        ('{"detail-type": "[/bold]"}', "[/bold] is not an event of ours"),
+        ("[]", "it is not an event"),
+    ],
 )
 def test_what_cannot_be_put_back_is_left_and_named(stack: LocalStack, body: str, why: str) -> None:
     put_letter(stack, body)

