@@ -58,7 +58,8 @@ def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
         with LocalStack(vendors=(), parameters=parameters) as stack:
             stack.put_connection(vendor, fields, connection)
             stack.start_import(detail)
-            event = _follow(stack, console, watch_id(vendor, connection, adapter.key_id(adapter.import_id(import_id) or import_id)))
+            key_id = adapter.key_id(adapter.import_id(import_id) or import_id)
+            event = _follow(stack, console, watch_id(vendor, connection, key_id))
             saved = _saved(stack, event["data"])
     except KeyboardInterrupt:
         console.print("Stopped watching; the import itself goes on at the vendor.")

@@ -15,7 +15,8 @@ from operations.redrive import Stack, redrive
 from operations.replay import NotReplayable, replay
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
-console = Console(soft_wrap=True, highlight=False)
+# What stands in a letter is text, whatever brackets it has.
+console = Console(soft_wrap=True, highlight=False, markup=False)
 StackName = Annotated[str, typer.Option("--stack", help="Name of the stack.")]
 
 

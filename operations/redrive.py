@@ -1,18 +1,23 @@
 """Puts dead letters back: start events on the bus, events about executions to the function that they were meant for.
 
 Safe to run twice: an event that comes again starts no second watch, and a letter is taken out of the queue only once
-it was accepted.
+it was accepted. What stands in a letter is sent as it stands there, digit for digit.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from import_watch.start_event import REDRIVEN
+from botocore.exceptions import BotoCoreError, ClientError
+from import_watch.model import JSON
+from import_watch.start_event import REDRIVEN, event_id
+from import_watch.vendor import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -21,9 +26,34 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN_SECONDS = 120
-"""How long a letter that was taken is hidden from others, and one that cannot be put back from us."""
+"""How long a letter that was taken is hidden, at first: one that is left can soon be taken again."""
+MAX_HIDDEN_SECONDS = 43_200
+"""SQS hides none for longer."""
 MOST_LETTERS = 100_000
 """Letters of one run: what comes back at once, because the cause is not mended, does not keep it running for ever."""
+MAX_SECONDS = 3_600
+"""The same for its time."""
+EMPTY_RECEIVES = 3
+"""Receives on end that bring nothing, after which the queue counts as empty."""
+MAX_ENTRY_BYTES = 262_144
+"""Bytes that EventBridge takes of an event, as it counts them; an execution's input has no more either."""
+MAX_REASON = 500
+"""Characters of a reason: it may quote what stands in a letter."""
+CLOSED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "ResourceNotFoundException",
+        "UnrecognizedClientException",
+    }
+)
+"""Errors that every letter for the same destination would meet."""
+PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]')
+"""A string, or what stands between values; the rest is numbers, words and blanks."""
 
 
 @dataclass
@@ -53,72 +83,243 @@ class Stack:
     recover_function: str
 
 
+@dataclass(frozen=True)
+class Event:
+    """An event in a letter.
+
+    Parameters
+    ----------
+    kind, source : str
+        Its `detail-type` and `source`.
+    first_id : str or None
+        The id that the bus gave it when it came first, if that can be used.
+    resources : tuple of str
+        Without the mark of an event that was put back.
+    text, detail : str
+        The event and its detail as they are written.
+    """
+
+    kind: str
+    source: str
+    first_id: str | None
+    resources: tuple[str, ...]
+    text: str
+    detail: str
+
+
+class NotAnEvent(ValueError):
+    """What is in a letter is no event."""
+
+
 def redrive(stack: Stack, sqs: SQSClient, events: EventBridgeClient, functions: LambdaClient) -> Redriven:
-    """Put every letter back that can be read, and give what became of them.
+    """Put every letter back that can be delivered, and give what became of them.
 
     Raises
     ------
     botocore.exceptions.ClientError
-        If AWS does not let us; what was not put back by then is still in the queue.
+        If the queue cannot be read at all.
     """
     done = Redriven()
-    for letter in _letters(sqs, stack.queue_url):
-        event = _event(letter.get("Body", ""))
-        kind = str(event["detail-type"]) if event else "unreadable"
-        fault = "it is not an event" if event is None else _put_back(event, stack, events, functions)
-        if fault is None:
+    letters = _Letters(sqs, stack.queue_url)
+    destinations = _Destinations(stack, events, functions)
+    delivered: set[str] = set()
+    reasons: dict[str, str] = {}
+    for key, letter in letters:
+        if key in reasons and key not in delivered:
+            continue
+        if key not in delivered:
+            try:
+                event = read_event(letter.get("Body", ""))
+                fault = destinations.deliver(event)
+            except NotAnEvent as error:
+                fault = str(error)
+            if fault is not None:
+                reasons[key] = fault
+                continue
+            delivered.add(key)
+            done.put_back[event.kind] += 1
+        try:
             sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=letter["ReceiptHandle"])
-            done.put_back[kind] += 1
+        except (ClientError, BotoCoreError) as error:
+            reasons[key] = f"it was put back, and could not be taken out of the queue: {error}"
         else:
-            done.left.append(f"{letter.get('MessageId')}: {fault}")
+            reasons.pop(key, None)
+    done.left = [f"{key}: {clean(reason)[:MAX_REASON]}" for key, reason in reasons.items()]
+    if letters.unfinished is not None:
+        done.left.append(letters.unfinished)
     return done
 
 
-def _put_back(event: Mapping[str, Any], stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> str | None:
+class _Letters:
+    """The letters of the queue with a key for each, until it is empty; one that comes again is given again.
+
+    A letter that is left comes back after a while, and must neither end the run nor keep the ones behind it from being
+    taken. So one that comes back is hidden for twice as long as it was.
+
+    Attributes
+    ----------
+    unfinished : str or None
+        Why the queue may hold letters that were not taken.
+    """
+
+    def __init__(self, sqs: SQSClient, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self.unfinished: str | None = None
+
+    def __iter__(self) -> Iterator[tuple[str, MessageTypeDef]]:
+        hidden_for: dict[str, int] = {}
+        seconds, empty, without_new = HIDDEN_SECONDS, 0, 0
+        ends = time.monotonic() + MAX_SECONDS
+        # A queue that gives the same letters however long they are to be hidden is left in the end, too.
+        while empty < EMPTY_RECEIVES and without_new < EMPTY_RECEIVES + len(hidden_for):
+            if len(hidden_for) >= MOST_LETTERS or time.monotonic() >= ends:
+                self.unfinished = f"the run ended after {len(hidden_for):,} letters: start another for the rest"
+                return
+            try:
+                found = self._sqs.receive_message(
+                    QueueUrl=self._queue_url, MaxNumberOfMessages=10, VisibilityTimeout=seconds, WaitTimeSeconds=1
+                ).get("Messages", [])
+            except (ClientError, BotoCoreError) as error:
+                if not hidden_for:
+                    raise
+                self.unfinished = f"the queue could not be read to its end: {error}"
+                return
+            known = len(hidden_for)
+            for letter in found:
+                key = letter.get("MessageId") or letter["ReceiptHandle"]
+                seconds = max(seconds, min(2 * hidden_for.get(key, 0), MAX_HIDDEN_SECONDS))
+            for letter in found:
+                key = letter.get("MessageId") or letter["ReceiptHandle"]
+                hidden_for[key] = seconds
+                yield key, letter
+            empty = 0 if found else empty + 1
+            without_new = 0 if len(hidden_for) > known else without_new + 1
+
+
+class _Destinations:
+    """Where events belong; one that would refuse every event is not tried again."""
+
+    def __init__(self, stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> None:
+        self._stack = stack
+        self._events = events
+        self._functions = functions
+        self._closed: dict[str, str] = {}
+
+    def deliver(self, event: Event) -> str | None:
+        """Put an event back where it belongs; give why it was not taken, None where it was."""
+        for_function = event.source == "aws.states"
+        name = f"the function {self._stack.recover_function}" if for_function else f"the bus {self._stack.bus}"
+        if name in self._closed:
+            return f"it was not tried: {name} did not take an earlier one: {self._closed[name]}"
+        try:
+            return _put_back(event, self._stack, self._events, self._functions)
+        except (ClientError, BotoCoreError, ValueError) as error:
+            code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+            if code in CLOSED:
+                self._closed[name] = str(code)
+            return f"{name} did not take it: {error}"
+
+
+def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> str | None:
     """Put an event back where it belongs; give why it was not taken, None where it was."""
-    if event["detail-type"] == "Scheduled Event":
+    if event.kind == "Scheduled Event":
         return None  # a sweep that failed: the next one has made up for it
-    if event.get("source") == "aws.states":
-        functions.invoke(
-            FunctionName=stack.recover_function, InvocationType="Event", Payload=json.dumps(event).encode()
-        )
+    if event.source == "aws.states":
+        functions.invoke(FunctionName=stack.recover_function, InvocationType="Event", Payload=event.text.encode())
         return None
-    if event["detail-type"] != "ImportStarted":
-        return f"{event['detail-type']} is not an event of ours"
+    if event.kind != "ImportStarted":
+        return f"{event.kind} is not an event of ours"
+    # The bus gives it a new id, and an event that cannot be watched is known by the one it had.
+    mark = () if event.first_id is None else (f"{REDRIVEN}{event.first_id}",)
+    resources = [*event.resources, *mark]
+    parts = (event.source, event.kind, event.detail, *resources)
+    size = sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
+    if size > MAX_ENTRY_BYTES:
+        return f"it has {size:,} bytes, and an event may have {MAX_ENTRY_BYTES:,}"
     done = events.put_events(
         Entries=[
             {
                 "EventBusName": stack.bus,
-                "Source": str(event.get("source")),
-                "DetailType": "ImportStarted",
-                "Detail": json.dumps(event.get("detail")),
-                # The bus gives it a new id, and an event that cannot be watched is known by the one it had.
-                "Resources": [f"{REDRIVEN}{event.get('id')}"],
+                "Source": event.source,
+                "DetailType": event.kind,
+                "Detail": event.detail,
+                "Resources": resources,
             }
         ]
     )
-    return f"the bus did not take it: {done['Entries'][0].get('ErrorCode')}" if done["FailedEntryCount"] else None
-
-
-def _letters(sqs: SQSClient, queue_url: str) -> Iterator[MessageTypeDef]:
-    seen: set[str] = set()
-    while len(seen) < MOST_LETTERS:
-        found = sqs.receive_message(
-            QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN_SECONDS, WaitTimeSeconds=1
-        )
-        fresh = [letter for letter in found.get("Messages", []) if letter.get("MessageId") not in seen]
-        if not fresh:
-            return
-        seen.update(letter.get("MessageId", "") for letter in fresh)
-        yield from fresh
-
-
-def _event(body: str) -> dict[str, Any] | None:
-    """Give the event in a letter: as a rule left it there, or as a function did that failed with it."""
-    try:
-        found = json.loads(body)
-    except ValueError:
+    if not done["FailedEntryCount"]:
         return None
-    if isinstance(found, Mapping) and isinstance(found.get("requestPayload"), Mapping):
-        found = found["requestPayload"]
-    return dict(found) if isinstance(found, Mapping) and "detail-type" in found else None
+    refused, *_ = done["Entries"]
+    why = " ".join(str(refused[name]) for name in ("ErrorCode", "ErrorMessage") if refused.get(name))
+    return f"the bus {stack.bus} did not take it: {why}"
+
+
+def read_event(body: str) -> Event:
+    """Read the event in a letter: as a rule left it there, or as a function did that failed with it.
+
+    Raises
+    ------
+    NotAnEvent
+    """
+    text = body.strip()
+    members = _members(text)
+    if members.get("requestPayload", "").startswith("{"):
+        text = members["requestPayload"]
+        members = _members(text)
+    kind, source, resources = (_value(members.get(name)) for name in ("detail-type", "source", "resources"))
+    if not isinstance(kind, str):
+        raise NotAnEvent("it is not an event: it has no detail-type")
+    named = [one for one in resources if isinstance(one, str)] if isinstance(resources, list) else []
+    return Event(
+        kind=kind,
+        source=source if isinstance(source, str) else "unknown",
+        first_id=event_id({"id": _value(members.get("id")), "resources": named}),
+        resources=tuple(one for one in named if not one.startswith(REDRIVEN)),
+        text=text,
+        detail=members.get("detail", "null"),
+    )
+
+
+def _members(text: str) -> dict[str, str]:
+    """Give the members of a JSON object, the value of each as it is written.
+
+    Raises
+    ------
+    NotAnEvent
+        If it is no object, or no JSON.
+    """
+    try:
+        whole = json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
+    except RecursionError:
+        # It is for who gets it to say whether it is too deep; what stands on its first level is found all the same.
+        whole = {} if text.lstrip().startswith("{") else None
+    except ValueError as error:
+        raise NotAnEvent(f"it is not an event: {error}") from None
+    if not isinstance(whole, dict):
+        raise NotAnEvent("it is not an event: it is no JSON object")
+    found: dict[str, str] = {}
+    depth, name, start = 0, "", None
+    for part in PART.finditer(text):
+        sign = part[0]
+        if depth == 1 and sign in ",}" and start is not None:
+            found[str(json.loads(name))] = text[start : part.start()].strip()
+            start = None
+        if depth == 1 and sign == ":":
+            start = part.end()
+        elif depth == 1 and start is None:
+            name = sign
+        depth += (sign in "{[") - (sign in "}]")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise NotAnEvent(f"it is not an event: {constant} is not JSON")
+
+
+def _value(text: str | None) -> JSON:
+    """Give a value that is short and flat in every event; None where it is not."""
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None

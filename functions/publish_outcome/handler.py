@@ -14,13 +14,14 @@ from import_watch.assembly import publisher, registrar
 from import_watch.encoding import to_json
 from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
-from import_watch.registration import Vendors
+from import_watch.registration import Vendors, read_any_event
 from import_watch.start_event import correlation_of
 from import_watch.succession import RESUME
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+read_any_event()
 VENDORS = Vendors(Path(__file__).parents[1])
 
 

@@ -13,11 +13,12 @@ from import_watch.assembly import recovery
 from import_watch.model import JSON
 from import_watch.observability import logger, speak_of
 from import_watch.recovery import read_status_change
-from import_watch.registration import Vendors
+from import_watch.registration import Vendors, read_any_event
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+read_any_event()
 VENDORS = Vendors(Path(__file__).parents[1])
 RESERVE_SECONDS = 45
 """Kept back of the function's time: one watch whose services are all slow takes no longer."""

@@ -46,6 +46,8 @@ from tests.unit.aws_fixtures import (
 FOREVER = 4_000_000_000.0
 """A time that the clock of this machine does not reach: the deadline of a watch of then is far."""
 OVERDUE = 300
+PRICE = 0.000125
+"""USD of a watch without a poll."""
 
 
 class Account:
@@ -128,6 +130,17 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         yield Account(serve(lambda exchange: exchange.answer(500)), capsys)
 
 
+def slow(account: Account) -> None:
+    """Poll a vendor that takes a tenth of a second."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.server.ended.wait(0.1)
+        exchange.answer(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+
+    account.server.behave = behave
+    account.poll()
+
+
 def started(account: Account) -> None:
     event = {"id": "event-1", "detail": {"vendor": "voyado", "importId": "5512340987651234567"}}
     registrar(account.watches).register(event, EXECUTION, NOW)
@@ -192,7 +205,7 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.POLLS: (Account.poll, VENDOR, 1),
     Metric.POLLS_FAILED: (throttled, VENDOR, 1),
     Metric.POLLS_UNWRITTEN: (unwritten, {}, 1),
-    Metric.VENDOR_LATENCY: (Account.poll, VENDOR, pytest.approx(500, abs=500)),
+    Metric.VENDOR_LATENCY: (slow, VENDOR, pytest.approx(2_550, abs=2_451)),
     Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "trouble": Trouble.THROTTLED.value}, 1),
     Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),
     Metric.RATE_LIMIT_WAITS: (put_off, VENDOR, 1),
@@ -203,7 +216,7 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.PUBLICATION_DELAY: (told, VENDOR, 30),
     Metric.IMPORT_DURATION: (told, VENDOR, 60),
     Metric.LOG_ARCHIVE_FAILURES: (log_lost, VENDOR, 1),
-    Metric.ESTIMATED_COST: (told, VENDOR, pytest.approx(0.0001, abs=0.0001)),
+    Metric.ESTIMATED_COST: (told, VENDOR, pytest.approx(PRICE, rel=0.1)),
     Metric.SWEEPS: (Account.sweep, {}, 1),
     Metric.OUTCOMES_UNPUBLISHED: (untold, {}, 1),
     Metric.ACTIVE_WATCHES: (active, VENDOR, 1),

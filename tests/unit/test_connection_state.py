@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,10 @@ from botocore.exceptions import ClientError
 from import_watch.connection_state import MOST_KINDS, ConnectionState, ConnectionStates
 from import_watch.history import REMEMBERED
 from import_watch.model import ImportState, Outcome, Watch
+from import_watch.start_event import LONGEST_TIMEOUT
+from samtranslator.yaml_helper import yaml_parse
 
+from local.paths import TEMPLATE
 from tests.unit.aws_fixtures import (
     NOW,
     TABLE,
@@ -66,6 +70,29 @@ def test_a_connection_is_known_from_its_first_watch_on(states: ConnectionStates)
     states.watch_began("voyado", "second#one")
     states.watch_withdrawn("voyado", "second#one")
     assert list(states.known()) == [("voyado", "second#one")]
+    assert list(states.known(("voyado", "second#one"))) == []
+
+
+def test_an_item_expires_half_a_year_after_its_last_write(
+    states: ConnectionStates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its learned history goes with it; no watch lasts so long."""
+    writes: dict[str, Callable[[], object]] = {
+        "began": lambda: states.watch_began("voyado", "default"),
+        "withdrawn": lambda: states.watch_withdrawn("voyado", "default"),
+        "completed": lambda: end(states, 60),
+        "failed": lambda: end(states, 60, outcome=Outcome.FAILED),
+        "throttled": lambda: states.throttled(a_watch(), NOW + 60),
+        "limit": lambda: states.limit_read(a_watch(), 30),
+        "repaired": lambda: states.repair("voyado", "default", 7, shared().active_watches),
+    }
+    attribute = yaml_parse(TEMPLATE.read_text())["Resources"]["WatchTable"]["Properties"]["TimeToLiveSpecification"]
+    for number, (name, write) in enumerate(writes.items()):
+        monkeypatch.setattr(time, "time", lambda number=number: NOW + number + 0.5)
+        write()
+        item = client("dynamodb").get_item(TableName=TABLE, Key={"watchId": {"S": "voyado#default"}})["Item"]
+        assert item[attribute["AttributeName"]] == {"N": f"{NOW + 180 * 86_400 + number:.0f}"}, name
+    assert 2 * LONGEST_TIMEOUT < 180 * 86_400
 
 
 class TestHistory:

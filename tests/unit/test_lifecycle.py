@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from import_watch.encoding import from_json, to_json
 from import_watch.endings import broken, stopped
-from import_watch.lifecycle import End, Wait, advance, begin, passed_on, put_off, without_our_time
+from import_watch.lifecycle import End, Wait, advance, begin, passed_on, put_off, wait_to_resume, without_our_time
 from import_watch.model import (
     FIXED_FIELDS,
     Ending,
@@ -940,3 +940,28 @@ def test_every_watch_ends_by_its_deadline_and_one_wait(start: Start, polls: Iter
     # An outcome that replaces another while the log is awaited may be seen a little later.
     assert step.ending.detected_at <= deadline + FLOOR + 40
     assert now <= step.ending.detected_at + 60
+
+
+@pytest.mark.parametrize(
+    ("last_poll", "next_poll", "seconds"),
+    [
+        (None, 0, 0),
+        (None, None, 0),
+        (-FLOOR, -1, 0),
+        (-4, -1, 1),
+        (-0.5, -0.1, 5),
+        (0, 0, FLOOR),
+        (-1, None, 4),
+        (-1, 30.2, 31),
+    ],
+)
+def test_a_watch_that_is_resumed_is_polled_no_sooner_than_the_floor_after_its_last_poll(
+    last_poll: float | None, next_poll: float | None, seconds: int
+) -> None:
+    """Its last execution may have died just after a poll, however long the next one was overdue."""
+    watch = replace(
+        begin(START, T0, TOLERANCE).watch,
+        last_poll_at=None if last_poll is None else T0 + last_poll,
+        next_poll_at=None if next_poll is None else T0 + next_poll,
+    )
+    assert wait_to_resume(watch, T0) == seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -203,7 +204,22 @@ class TestEvent:
         assert faults(event) == []
 
 
-WORST_TEXTS = ['"', "\\", "\x00", "\x1f", "\n", "🙂", "\ud800", "木", "</", "\u2028"]
+WORST_TEXTS = [
+    '"',
+    "\\",
+    "\x00",
+    "\x1f",
+    "\n",
+    "🙂",
+    "\ud800",
+    "木",
+    "</",
+    "\u2028",
+    "\x7f",
+    "\ufffe",
+    "\ufdd0",
+    "\U0001ffff",
+]
 
 
 @pytest.mark.parametrize("char", WORST_TEXTS, ids=ascii)
@@ -244,6 +260,74 @@ class TestSize:
             **whole,
             "data": {**whole["data"], "problems": []},
         }
+
+
+SQS_TAKES = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+any_text = st.text(
+    st.characters(exclude_categories=()) | st.sampled_from([one for one in WORST_TEXTS if len(one) == 1]), max_size=10
+)
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | any_text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def strictly_read(text: str) -> Any:
+    """Read JSON as a strict parser does: as UTF-8, with numbers only, and no member twice."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    return json.loads(text.encode(), parse_constant=refuse, object_pairs_hook=members)
+
+
+def delivered(value: Any) -> Any:
+    """Give what a value is to be for a subscriber; names that become alike are told apart by what follows them."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if 0xD800 <= ord(char) < 0xE000 else char for char in value)
+    if isinstance(value, dict):
+        return sorted((delivered(name).rstrip("\ufffd"), repr(delivered(item))) for name, item in value.items())
+    return [delivered(item) for item in value] if isinstance(value, list) else value
+
+
+class TestWhatServicesCarry:
+    @settings(max_examples=300, deadline=None)
+    @given(st.dictionaries(any_text, any_json, max_size=4))
+    def test_metadata_comes_back_but_for_halves_of_surrogate_pairs(self, metadata: dict[str, Any]) -> None:
+        message = bounded(told(replace(ended(), metadata=metadata)))[1]
+        forms = strictly_read(message)
+        assert all(SQS_TAKES.fullmatch(form) for form in forms.values())
+        assert delivered(strictly_read(forms["default"])["data"]["metadata"]) == delivered(metadata)
+
+    @pytest.mark.parametrize(
+        ("metadata", "carried"),
+        [
+            ({"a": "\ufffe\uffff\ufdd0\U0010fffe\x7f\x85"}, {"a": "\ufffe\uffff\ufdd0\U0010fffe\x7f\x85"}),
+            ({"a": "x\ud800y"}, {"a": "x\ufffdy"}),
+            (
+                dict(zip("\ud800\udfff\ufffd", range(3), strict=True)),
+                {"\ufffd\ufffd": 0, "\ufffd\ufffd\ufffd": 1, "\ufffd": 2},
+            ),
+            ({"a": [float("inf"), float("nan"), 1.5]}, {"a": [None, None, 1.5]}),
+            ({"🙂": "\x00\n"}, {"🙂": "\x00\n"}),
+        ],
+    )
+    def test_what_json_cannot_say_is_replaced(self, metadata: dict[str, Any], carried: dict[str, Any]) -> None:
+        event = told(replace(ended(), metadata=metadata))
+        forms = strictly_read(bounded(event)[1])
+        assert strictly_read(forms["default"])["data"]["metadata"] == carried
+
+    @pytest.mark.parametrize("char", [*"\x00\x0b\x1f\x7f\x85", "\ud800", "\ufffe", "\ufdd0", "\U0001ffff"], ids=ascii)
+    def test_a_text_for_a_person_has_question_marks_instead(self, char: str) -> None:
+        event = told(ended(message=f"Import 5{char} failed.\nAsk."))
+        forms = strictly_read(bounded(event)[1])
+        assert forms["email"].startswith("Import 5? failed.\nAsk.\n")
+        assert SQS_TAKES.fullmatch(forms["email"])
 
 
 def test_a_usual_notification_keeps_all_its_problems() -> None:

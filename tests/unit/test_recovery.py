@@ -44,6 +44,23 @@ def plenty() -> float:
     return 100.0
 
 
+class Clock:
+    """Time that passes only where a call costs some."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    def left(self) -> float:
+        return self._left
+
+    def costing(self, seconds: float, call: Callable[..., Any]) -> Callable[..., Any]:
+        def costs(*given: Any, **named: Any) -> Any:
+            self._left -= seconds
+            return call(*given, **named)
+
+        return costs
+
+
 class Account:
     """A table, a topic with one subscriber, a state machine, and what recovers its watches."""
 
@@ -262,6 +279,87 @@ class TestTime:
         account.sweep(LATER)
         assert shared().active_watches == 4
 
+    def test_publishing_takes_half_of_it_and_the_rest_is_for_watches(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(8):
+            ended = account.register(a_watch(watch_id=f"voyado#default#ended-{number}"), DEAD)
+            account.watches.end(ended, an_ending())
+        for number in range(3):
+            account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD)
+        broken = account.recovering(f"arn:aws:sns:{REGION}:123456789012:gone")
+        clock = Clock(100.0)
+        monkeypatch.setattr(broken._executions, "status", clock.costing(10.0, broken._executions.status))
+        done = broken.sweep(NOW + 9_000, clock.left)
+        assert (done["FAILED"], done["TAKEN_OVER"]) == (5, 3)
+
+    def test_counts_are_set_right_in_the_time_that_is_left_and_over_several_sweeps(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Names of connections come from start events: there may be any number of them."""
+        names = [f"typo-{number}" for number in range(30)]
+        for name in names:
+            account.states.watch_began("voyado", name)
+        for number in range(3):
+            account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD)
+        get = account.states.get
+        for sweep in range(9):
+            clock = Clock(10.0)
+            monkeypatch.setattr(account.states, "get", clock.costing(1.0, get))
+            done = account.sweep(LATER, clock.left)
+            assert clock.left() >= 0
+            assert done.get("TAKEN_OVER", 0) == (3 if sweep == 0 else 0)
+            if not any(get("voyado", name).active_watches for name in names):
+                break
+        assert [get("voyado", name).active_watches for name in names] == [0] * len(names)
+        assert get("voyado", "default").active_watches == 3
+
+    def test_no_more_counts_are_checked_at_once_than_are_soon_read(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("import_watch.recovery.MAX_CONNECTIONS", 3)
+        for number in range(7):
+            account.states.watch_began("voyado", f"typo-{number}")
+        assert [account.sweep(NOW).get("COUNTS_REPAIRED") for _ in range(4)] == [3, 3, 1, None]
+
+    def test_a_watch_that_the_sweep_has_ended_counts_no_more_though_the_index_lags(self, account: Account) -> None:
+        account.register(a_watch())
+        account.stop()
+        listed = list(account.watches.active())
+        account.watches.active = lambda *_position: iter(listed)  # type: ignore[method-assign]
+        assert account.sweep() == {"STOPPED": 1}
+        assert shared().active_watches == 0
+
+    def test_a_count_that_cannot_be_read_takes_back_no_recovery(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        watches = [account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD) for number in range(3)]
+
+        def fails(*_key: str, **_how: bool) -> None:
+            raise TimeoutError
+
+        monkeypatch.setattr(account.states, "get", fails)
+        clock = Clock(100.0)
+        monkeypatch.setattr(account.recovery._executions, "status", clock.costing(45.0, Executions().status))
+        with pytest.raises(TimeoutError):
+            account.sweep(LATER, clock.left)
+        assert [account.record(watch).watch.generation for watch in watches] == [2, 2, 1]
+        assert account.recovery._positions.get().active is not None
+
+    def test_watches_that_are_left_alone_do_not_keep_counts_from_being_set_right(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(20):
+            account.register(a_watch(watch_id=f"voyado#default#{number}"))
+        account.states.watch_began("voyado", "default")
+        clock = Clock(100.0)
+        monkeypatch.setattr(
+            account.recovery._executions, "status", clock.costing(10.0, account.recovery._executions.status)
+        )
+        monkeypatch.setattr(account.states, "get", clock.costing(1.0, account.states.get))
+        assert account.sweep(LATER, clock.left) == {"LEFT_ALONE": 9, "COUNTS_REPAIRED": 1}
+        assert shared().active_watches == 20
+
     @pytest.mark.usefixtures("account")
     def test_where_it_left_off_is_an_item_that_dynamodb_takes(self) -> None:
         table = client("dynamodb").describe_table(TableName=TABLE)["Table"]
@@ -314,13 +412,16 @@ def test_a_count_that_changes_while_watches_are_counted_is_left(account: Account
     account.states.watch_began("voyado", "default")
     active = account.watches.active
 
+    listings = []
+
     def one_begins(position: Any = None) -> Iterator[Any]:
         yield from active(position)
         account.states.watch_began("voyado", "default")
+        listings.append(position)
 
     account.watches.active = one_begins  # type: ignore[method-assign]
     assert account.sweep(NOW) == {}
-    assert shared().active_watches == 2
+    assert shared().active_watches == 1 + len(listings)
 
 
 class TestExecutionThatEnded:
@@ -376,15 +477,38 @@ class TestExecutionThatEnded:
         assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
 
     def test_an_input_that_the_event_does_not_carry_is_asked_for(self, account: Account) -> None:
-        account.register(a_watch())
-        event = self.status_change("FAILED", None)
+        """Step Functions leaves it out where it is long."""
+        execution = EXECUTION.replace(":first", ":long")
+        client("stepfunctions").start_execution(stateMachineArn=account.machine, name="long", input=json.dumps(EVENT))
+        watch = account.register(a_watch(), execution)
+        event = self.status_change("FAILED", None, execution)
         event["detail"]["input"] = None
-        client("stepfunctions").start_execution(stateMachineArn=account.machine, name="told", input=json.dumps(EVENT))
-        execution = EXECUTION.replace(":first", ":told")
-        event["detail"]["executionArn"] = execution
-        assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.LEFT_ALONE
+        assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.TAKEN_OVER
+        assert account.record(watch).watch.executions == 2
         gone = EXECUTION.replace(":first", ":gone")
         assert account.recovery.execution_ended(gone, ExecutionStatus.FAILED, None, NOW) is Recovered.LEFT_ALONE
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            '{"id": "e", "detail": {"vendor": "voyado", "importId": ' + "7" * 5_000 + "}}",
+            '{"id": "e", "detail": {"vendor": "voyado", "importId": "7", "metadata": '
+            + "[" * 1_900
+            + "]" * 1_900
+            + "}}",
+            '{"id": "e", "detail": ' + '{"a":' * 100_000 + "1" + "}" * 100_000 + "}",
+            '{"resume": "no object"}',
+            '{"resume": {"watchId": 5}}',
+        ],
+        ids=["digits", "lists", "objects", "resume", "watch"],
+    )
+    def test_an_input_that_no_function_could_read_ends_as_an_invalid_event(self, account: Account, given: str) -> None:
+        event = self.status_change("FAILED", None)
+        event["detail"]["input"] = given
+        assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.PUBLISHED
+        assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
+        assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.LEFT_ALONE
+        assert account.told() == []
 
     @pytest.mark.parametrize("event", [{}, {"detail": None}, {"detail": {"executionArn": "x", "status": "ODD"}}, []])
     def test_an_event_that_is_none_is_an_error(self, event: Any) -> None:

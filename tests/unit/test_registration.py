@@ -19,6 +19,7 @@ from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
     OTHER_EXECUTION,
+    REGION,
     VENDORS,
     adapter,
     an_ending,
@@ -281,6 +282,57 @@ INVALID: list[tuple[Any, list[str]]] = [
 ]
 
 
+def deep(levels: int, leaf: Any) -> Any:
+    for _ in range(levels):
+        leaf = [leaf]
+    return leaf
+
+
+ODD_DETAILS: list[Any] = [
+    None,
+    "",
+    "None",
+    0,
+    1,
+    1.0,
+    "1",
+    True,
+    False,
+    float("inf"),
+    float("nan"),
+    [],
+    {},
+    [[]],
+    [[], []],
+    [[[]], []],
+    [[], [[]]],
+    [1, [2]],
+    [[1], 2],
+    {"a": "b"},
+    {"b": "a"},
+    {"a": {"b": 1}},
+    {"a": {}, "b": 1},
+    {"a": "b\n"},
+    {"a": "text 1 b"},
+    {"vendor": "other"},
+    {"vendor": "other", "correlationId": "1"},
+    {"vendor": ["other"]},
+    {"vendor": ["another"]},
+    {"vendor": "\ud800"},
+    {"vendor": "\ud801"},
+    {"vendor": "?"},
+    {"vendor": "x" * 100_000 + "1"},
+    {"vendor": "x" * 100_000 + "2"},
+    10**5_000,
+    10**5_000 + 1,
+    deep(1_900, 1),
+    deep(1_900, 2),
+    deep(1_901, 1),
+    {"vendor": "voyado", "importId": "1", "metadata": {"a": deep(100_000, 1)}},
+    {"vendor": "voyado", "importId": "1", "metadata": {"a": deep(100_000, 2)}},
+]
+
+
 class TestInvalidEvent:
     @pytest.mark.parametrize(("given", "fields"), INVALID)
     def test_it_ends_at_once_naming_every_field_at_fault(self, watches: Watches, given: Any, fields: list[str]) -> None:
@@ -332,3 +384,55 @@ class TestInvalidEvent:
 
     def test_it_is_published_as_one_without_a_log(self, watches: Watches) -> None:
         assert not recorded(watches, started(watches, event(vendor="other"))).keeps_log
+
+    @pytest.mark.parametrize("number", range(len(ODD_DETAILS)))
+    def test_it_ends_whatever_it_holds(self, watches: Watches, number: int) -> None:
+        bad = {"id": "event-1", "detail": ODD_DETAILS[number]}
+        done = started(watches, bad)
+        assert (done.action, done.watch.watch_id) == ("PUBLISH", registrar(watches).key_of(bad))
+        ending = recorded(watches, done).ending
+        assert ending is not None
+        assert ending.reason == "INVALID_EVENT"
+        assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
+
+    @pytest.mark.parametrize("envelope", [{"id": "event-1"}, {"id": "e" * 100}, {}], ids=["id", "longest id", "no id"])
+    def test_different_events_never_share_a_watch_whatever_id_they_bear(
+        self, watches: Watches, envelope: dict[str, Any]
+    ) -> None:
+        """Who starts an execution, or forges the mark of an event that is put back, chooses the id."""
+        different = [{**envelope, "detail": detail} for detail in ODD_DETAILS]
+        different += [
+            {**envelope, "detail": None, "source": "a"},
+            {**envelope, "detail": None, "source": "b"},
+            {**envelope, "detail": None, "detail-type": "Other"},
+            {**envelope, "detail": None, "resources": ["a"]},
+            {**envelope, "detail": None, "error": "mine"},
+            {**envelope, "detail": None, "error": {"Error": "E", "mine": 1}},
+        ]
+        keys = [registrar(watches).key_of(one) for one in different]
+        assert len(set(keys)) == len(keys)
+        assert all(key.startswith(f"invalid#{envelope.get('id', '')}") and len(key.encode()) <= 150 for key in keys)
+
+    @pytest.mark.parametrize("detail", ODD_DETAILS, ids=range(len(ODD_DETAILS)))
+    def test_one_that_is_put_back_or_comes_with_an_error_is_the_same(self, watches: Watches, detail: Any) -> None:
+        first = {
+            "version": "0",
+            "id": "event-1",
+            "detail-type": "ImportStarted",
+            "source": "shop",
+            "account": "123456789012",
+            "time": "2026-01-01T00:00:00Z",
+            "region": REGION,
+            "resources": ["theirs"],
+            "detail": detail,
+        }
+        again = {
+            **first,
+            "id": "event-2",
+            "time": "2026-01-02T00:00:00Z",
+            "resources": ["theirs", "import-watch/event/event-1"],
+        }
+        key = registrar(watches).key_of
+        assert key(again) == key(first)
+        assert key({**first, "error": {"Error": "Lambda.Unknown", "Cause": "{}"}}) == key(first)
+        assert key({**first, "id": "event-2"}) != key(first)

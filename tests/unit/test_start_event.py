@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.model import JSON, Start
 from import_watch.registration import Vendors
-from import_watch.start_event import KNOWN_FIELDS, InvalidStart, parse, unknown_fields
+from import_watch.start_event import (
+    KNOWN_FIELDS,
+    LARGEST_ID,
+    MAX_METADATA_DEPTH,
+    InvalidStart,
+    correlation_of,
+    event_id,
+    parse,
+    unknown_fields,
+)
 from jsonschema import Draft202012Validator
 
 Detail: TypeAlias = dict[str, JSON]
@@ -92,6 +101,7 @@ def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
         ("voyado", " 4711\n", "4711"),
         ("document360", "a/b%20c?d#e", "a/b%20c?d#e"),
         ("document360", "x" * 200, "x" * 200),
+        ("voyado", LARGEST_ID - 1, "9" * 38),
         ("egain", UUID.upper(), UUID.upper()),
         ("egain", f"knowledge/contentmgr/v4/import/content/{UUID}/status", UUID),
         ("egain", f"https://api.example.egain.cloud/import/content/{UUID}", UUID),
@@ -106,6 +116,8 @@ def test_an_import_id_is_read_in_the_vendor_s_own_form(vendor: str, told: str | 
     [
         ("connection", "A-z_0.9", "connection", "A-z_0.9"),
         ("connection", "c" * 64, "connection", "c" * 64),
+        ("connection", "...", "connection", "..."),
+        ("connection", ".a", "connection", ".a"),
         ("correlationId", "é", "correlation_id", "é"),
         ("correlationId", "c" * 256, "correlation_id", "c" * 256),
         ("metadata", {}, "metadata", {}),
@@ -140,8 +152,12 @@ def test_an_optional_field_is_taken_over_up_to_its_limits(field: str, value: JSO
         ("importId", "x" * 201),
         ("importId", True),
         ("importId", 1.5),
+        ("importId", LARGEST_ID),
+        ("importId", -1),
         ("importId", {"id": "1"}),
         ("connection", ""),
+        ("connection", "."),
+        ("connection", ".."),
         ("connection", "a/b"),
         ("connection", "c" * 65),
         ("connection", "default\n"),
@@ -202,6 +218,7 @@ def test_an_import_id_that_no_vendor_could_have_is_named_beside_an_unknown_vendo
         ("vendor", "x", "document360, egain, voyado"),
         ("importId", "", "must be the id that the import request gave"),
         ("connection", "a b", "1 to 64"),
+        ("connection", "..", "neither . nor .."),
         ("correlationId", "", "1 to 256"),
         ("metadata", 1, "4,096 bytes"),
         ("startedAt", "x", "for example 2026-01-31T09:30:00Z"),
@@ -264,6 +281,57 @@ def test_an_event_without_unknown_fields_has_none(whole: JSON) -> None:
 
 def test_no_more_than_ten_unknown_fields_are_told() -> None:
     assert len(unknown_fields(event({f"field{n}": n for n in range(30)}))) == 10
+
+
+def nested(levels: int, leaf: JSON = None, *, in_objects: bool = False) -> JSON:
+    """Give lists, or objects, within each other."""
+    for _ in range(levels):
+        leaf = {"a": leaf} if in_objects else [leaf]
+    return leaf
+
+
+HOSTILE: dict[str, JSON] = {
+    "digits": 10**5_000,
+    "negative": -(10**5_000),
+    "infinite": float("inf"),
+    "no number": float("nan"),
+    "lists": nested(1_900),
+    "objects": nested(1_900, in_objects=True),
+    "100,000 lists": nested(100_000),
+    "digits within": {"a": 10**5_000},
+    "infinite within": {"a": [float("-inf")]},
+    "surrogate": "\ud800",
+    "no character": "\ufffe",
+    "NUL": "a\x00b",
+    "long": "x" * 200_000,
+    "truth": True,
+}
+
+
+@pytest.mark.parametrize("field", KNOWN_FIELDS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_value_that_is_beyond_python_itself_is_a_fault_of_its_field(name: str, field: str) -> None:
+    detail = MINIMAL | {field: HOSTILE[name]}
+    assert fields_at_fault(detail) == [field]
+    start = invalid(detail).start
+    given_back = [start.vendor, start.import_id, start.connection, str(start.correlation_id)]
+    assert all(text.isprintable() and len(text) <= 256 for text in given_back)
+    assert correlation_of({"id": "event-1", "detail": detail}) == "event-1"
+    assert unknown_fields(event(detail | {"\ud800" * 5_000: 1})) == ["?" * 256]
+
+
+@pytest.mark.parametrize("in_objects", [True, False])
+def test_metadata_is_as_deep_as_any_parser_takes(*, in_objects: bool) -> None:
+    deepest = {"m": nested(MAX_METADATA_DEPTH - 1, 1, in_objects=in_objects)}
+    assert valid(MINIMAL | {"metadata": deepest}).metadata == deepest
+    assert fields_at_fault(MINIMAL | {"metadata": {"m": deepest}}) == ["metadata"]
+    wide: Detail = {str(number): [] for number in range(400)}
+    assert valid(MINIMAL | {"metadata": wide}).metadata == wide
+
+
+@pytest.mark.parametrize("whole", [{"id": 10**5_000}, {"id": nested(1_900)}, {"resources": nested(1_900)}])
+def test_an_envelope_that_is_beyond_python_has_no_id(whole: JSON) -> None:
+    assert event_id(whole) is None
 
 
 # ------------------------------------------------------------- the schema ----
@@ -332,7 +400,7 @@ VALUES: dict[str, st.SearchStrategy[JSON]] = {
     "importId": IDS | st.none() | WRONG_TYPES,
     "connection": st.one_of(
         st.from_regex(r"[A-Za-z0-9_.-]{0,66}", fullmatch=True),
-        st.sampled_from(["default\n", "a b", "a/b", "é", None]),
+        st.sampled_from(["default\n", "a b", "a/b", "é", ".", "..", "...", None]),
         WRONG_TYPES,
     ),
     "correlationId": st.text(max_size=10).filter(printable)

@@ -3,18 +3,19 @@
 One item a connection, in the table of watches. No poll writes it: only a watch that begins or ends, a vendor that
 throttles, and a limit that has changed do. A count that a crash left wrong, or an answer that was lost and asked for
 again, is set right by `recover_watches`; that finds every connection in an index, also where none of its watches is
-active.
+active. Names of connections come from start events, so an item that nobody writes any more expires.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from import_watch.items import ACTIVE_INDEX, attribute, listed, table_client, values_of
+from import_watch.items import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
 from import_watch.model import JSON, Ending, Outcome, Watch, connection_key, key_parts, kind_of
 from import_watch.observability import logger
 from import_watch.pacing import running_time
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
 CONNECTION = "CONNECTION"
 """Value of `active` in a connection's item: its own partition of the index of active watches."""
-INDEXED = "active = :connection, nextPollAt = :never"
-IN_INDEX: Mapping[str, JSON] = {":connection": CONNECTION, ":never": 0}
-"""What every write sets besides, so that the item is in the index; it changes nothing after the first."""
+RETENTION_SECONDS = 180 * 86_400
+"""Seconds for which an item is kept after its last write. Every start and end of a watch writes, and no watch lasts
+longer than 30 days, so that no item expires while a watch of its connection is active."""
+KEPT = "active = :connection, nextPollAt = :never, expiresAt = :expires"
+"""What every write sets besides: the keys of the index, which stay the same, and when the item expires."""
 MOST_KINDS = 10
 """Job types of a connection whose running times are kept: vendors have two or three."""
 COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
@@ -79,9 +82,18 @@ class ConnectionStates:
         found = self._client.get_item(TableName=self._table, Key=_key(vendor, connection), ConsistentRead=consistent)
         return _state(found.get("Item", {}))
 
-    def known(self) -> Iterator[tuple[str, str]]:
-        """Give every vendor and connection of which anything is kept."""
-        for key, _, _ in listed(self._client, self._table, ACTIVE_INDEX, ("active", CONNECTION), "nextPollAt"):
+    def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
+        """Give every vendor and connection of which anything is kept.
+
+        Parameters
+        ----------
+        after : tuple of str, optional
+            The last vendor and connection of an earlier look, which need not be kept any more: the rest follows.
+        """
+        start: Position | None = None
+        if after is not None:
+            start = {**_key(*after), "active": {"S": CONNECTION}, "nextPollAt": {"N": "0"}}
+        for key, _, _ in listed(self._client, self._table, ACTIVE_INDEX, ("active", CONNECTION), "nextPollAt", start):
             vendor, connection = key_parts(key)
             yield vendor, connection
 
@@ -178,8 +190,8 @@ class ConnectionStates:
         found = self._client.update_item(
             TableName=self._table,
             Key=_key(vendor, connection),
-            UpdateExpression=f"SET {INDEXED} ADD activeWatches :more",
-            ExpressionAttributeValues={":more": attribute(more), **_attributes(IN_INDEX)},
+            UpdateExpression=f"SET {KEPT} ADD activeWatches :more",
+            ExpressionAttributeValues=_attributes({":more": more, **_kept()}),
             ReturnValues="ALL_NEW",
         )
         return _state(found["Attributes"])
@@ -191,13 +203,17 @@ class ConnectionStates:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(vendor, connection),
-                UpdateExpression=f"SET {INDEXED}, {sets}",
-                ExpressionAttributeValues=_attributes({**values, **IN_INDEX}),
+                UpdateExpression=f"SET {KEPT}, {sets}",
+                ExpressionAttributeValues=_attributes({**values, **_kept()}),
                 **({"ConditionExpression": condition} if condition else {}),  # type: ignore[arg-type]
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _kept() -> dict[str, JSON]:
+    return {":connection": CONNECTION, ":never": 0, ":expires": int(time.time()) + RETENTION_SECONDS}
 
 
 def _key(vendor: str, connection: str) -> dict[str, Any]:

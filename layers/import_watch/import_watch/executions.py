@@ -79,7 +79,7 @@ class Executions:
     def input(self, execution: str) -> JSON:
         """Give what an execution was started with; None where it is gone."""
         try:
-            return json.loads(self._client.describe_execution(executionArn=execution)["input"])
+            return parse_input(self._client.describe_execution(executionArn=execution)["input"])
         except self._client.exceptions.ExecutionDoesNotExist:
             return None
 
@@ -96,3 +96,14 @@ class Executions:
             self._client.start_execution(stateMachineArn=state_machine, name=name, input=resume)
         except self._client.exceptions.ExecutionAlreadyExists:
             return
+
+
+def parse_input(text: str) -> JSON:
+    """Read an execution's input; as the text that it is where its numbers or its nesting are too much for the parser.
+
+    A start event that no function could read is then still known by something, and ends as one that is invalid.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import uuid
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,15 @@ MOST_BYTES = 250_000
 PROBLEMS_IN_MAIL = 5
 ATTRIBUTE_KEPT = 200
 """Characters of a vendor's own reason that are carried as a message attribute."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a pair: JSON can name it, and UTF-8 cannot carry it."""
+NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 1 << 16)
+)
+ESCAPED = re.compile(f"[\x7f-\x9f\u2028\u2029{NONCHARACTERS}]")
+"""What is written as an escape in JSON. SQS refuses U+FFFE and U+FFFF; the others are no text to many a reader."""
+UNREADABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{NONCHARACTERS}]")
+"""What becomes a question mark in a text for a person: it has no escapes."""
 
 
 def event_type(outcome: Outcome) -> str:
@@ -147,13 +158,49 @@ def readable_log(location: str | None) -> str | None:
 def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
     """Give the event and the SNS message that carries it, with fewer problems where it would be too large."""
     while True:
-        forms = {"default": json.dumps(event, ensure_ascii=False), "email": mail(event)}
-        # Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
-        message = json.dumps(forms, ensure_ascii=False).encode("utf-8", "replace")
+        message = _forms(event, mail(event))
         problems = event["data"]["problems"]
-        if len(message) <= MOST_BYTES or not problems:
-            return event, message.decode()
+        if len(message.encode()) <= MOST_BYTES or not problems:
+            return event, message
         event = {**event, "data": {**event["data"], "problems": problems[: len(problems) // 2]}}
+
+
+def json_text(value: JSON) -> str:
+    """Write a value as JSON that every parser reads and every service carries.
+
+    Half of a surrogate pair becomes U+FFFD, and a number that JSON does not have becomes null; all else comes back as
+    it is.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = ""
+    if not text or SURROGATE.search(text):
+        text = json.dumps(_harmless(value), ensure_ascii=False, allow_nan=False)
+    return ESCAPED.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def _harmless(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return SURROGATE.sub("\ufffd", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_harmless(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, JSON] = {}
+    for name, item in value.items():
+        key = _harmless(name)
+        while key in found or (key != name and key in value):
+            key += "\ufffd"  # No member takes the place of another.
+        found[key] = _harmless(item)
+    return found
+
+
+def _forms(event: dict[str, JSON], text: str) -> str:
+    """Give the SNS message that carries an event as JSON, and as a text for who gets it as e-mail."""
+    return json.dumps({"default": json_text(event), "email": UNREADABLE.sub("?", text)}, ensure_ascii=False)
 
 
 class Topic:
@@ -192,14 +239,13 @@ class Topic:
         botocore.exceptions.ClientError
             If SNS does not take it.
         """
-        forms = {"default": json.dumps(event, ensure_ascii=False), "email": event["data"]["message"]}
-        message = json.dumps(forms, ensure_ascii=False).encode("utf-8", "replace").decode()
+        message = _forms(event, event["data"]["message"])
         self._send(event, message, f"STALLED: import {_named(event['data'])}")
 
     def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:
         data = event["data"]
         attributes: dict[str, MessageAttributeValueTypeDef] = {
-            name: {"DataType": "String", "StringValue": value}
+            name: {"DataType": "String", "StringValue": UNREADABLE.sub("?", value)}
             for name, value in {
                 "eventType": event["type"],
                 "vendor": data["vendor"],
@@ -212,7 +258,7 @@ class Topic:
         self._sns.publish(
             TopicArn=self._arn,
             # SNS takes up to 100 visible ASCII characters.
-            Subject=subject.encode("ascii", "replace").decode()[:100],
+            Subject=re.sub(r"[^ -~]", "?", subject)[:100],
             Message=message,
             MessageStructure="json",
             MessageAttributes=attributes,

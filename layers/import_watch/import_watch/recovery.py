@@ -7,15 +7,14 @@ watch's. A watch whose execution lives is left alone, however late its poll is.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from enum import StrEnum
 
 from import_watch.connection_state import ConnectionStates
 from import_watch.endings import broken, stopped
-from import_watch.executions import Executions, ExecutionStatus
+from import_watch.executions import Executions, ExecutionStatus, parse_input
 from import_watch.items import Position
 from import_watch.lifecycle import passed_on
 from import_watch.model import JSON, Ending, Watch, key_parts
@@ -28,6 +27,15 @@ from import_watch.watches import Conflict, Record, Watches
 
 MOST_TAKEOVERS = 3
 """Executions on end that may die without a single poll before a watch ends as broken."""
+MAX_PUBLISHING_SHARE = 0.5
+"""Share of a sweep's time after which it publishes no more: outcomes that cannot be published, because the topic is
+gone, must not keep watches from being recovered."""
+MIN_COUNTING_SHARE = 0.1
+"""Share of a sweep's time that is kept for the counts of active watches, however many watches are to be recovered."""
+
+MAX_CONNECTIONS = 1_000
+"""Connections whose counts one sweep checks: the longer ago a count was read, the likelier it is that as many watches
+have begun as have ended since."""
 
 
 class Recovered(StrEnum):
@@ -102,33 +110,20 @@ class Recovery:
         """
         done: Counter[str] = Counter()
         before = self._positions.get()
-        # Outcomes that cannot be published, because the topic is gone, must not keep watches from being recovered.
-        half = time_left() / 2
-        unpublished, untold = self._publish_overdue(now, lambda: time_left() > half, before.unpublished, done)
-        # Read before the watches are counted: a watch that begins meanwhile changes it, and nothing is set then.
-        said: dict[tuple[str, ...], int] = {
-            key: self._states.get(*key, consistent=True).active_watches for key in self._states.known()
-        }
-        going_on: set[str] = set()
-        active = None
-        for watch_id, due, position in self._watches.active(before.active):
-            recovered = None
-            if due <= now - self._overdue_seconds:
-                recovered = self._attempt(watch_id, now)
-                done[recovered] += 1
-            if recovered not in ENDED:
-                going_on.add(watch_id)  # once, though one that polls meanwhile comes again
-            if time_left() <= 0:
-                active = position
-                logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
-                break
+        whole = time_left()
+        unpublished, untold = self._publish_overdue(
+            now, lambda: time_left() > whole * (1 - MAX_PUBLISHING_SHARE), before.unpublished, done
+        )
+        active, ended = self._recover_overdue(
+            now, lambda: time_left() > whole * MIN_COUNTING_SHARE, before.active, done
+        )
         speak_of(None)
-        if active is None and before.active is None:
-            # Only a sweep that saw the whole index has counted: between two a watch polls, and moves past the other.
-            counted = Counter(key_parts(watch_id)[:2] for watch_id in going_on)
-            done["COUNTS_REPAIRED"] = self._repair(said, counted)
-            self._measure_active(counted)
-        self._positions.keep(SweepPosition(unpublished, active))
+        after = SweepPosition(unpublished, active, before.connection)
+        # Written before the counts are looked at: what goes wrong there takes nothing of this back.
+        self._positions.keep(after)
+        connection = self._check_counts(before.connection, ended, time_left, done)
+        if connection != after.connection:
+            self._positions.keep(replace(after, connection=connection))
         measure({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: untold})
         return dict(done)
 
@@ -147,6 +142,79 @@ class Recovery:
                 return position, untold
         return None, untold
 
+    def _recover_overdue(
+        self, now: float, goes_on: Callable[[], bool], start: Position | None, done: Counter[str]
+    ) -> tuple[Position | None, set[str]]:
+        """Recover the watches whose poll is overdue; give where to go on the next time, and which have ended."""
+        ended: set[str] = set()
+        for watch_id, due, position in self._watches.active(start):
+            if due > now - self._overdue_seconds:
+                break  # as is every one after it
+            recovered = self._attempt(watch_id, now)
+            done[recovered] += 1
+            if recovered in ENDED:
+                ended.add(watch_id)
+            if not goes_on():
+                speak_of(None)
+                logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
+                return position, ended
+        return None, ended
+
+    def _check_counts(
+        self,
+        start: tuple[str, str] | None,
+        ended: Collection[str],
+        time_left: Callable[[], float],
+        done: Counter[str],
+    ) -> tuple[str, str] | None:
+        """Set the counts of active watches right, of as many connections as there is time for.
+
+        Parameters
+        ----------
+        start : tuple of str or None
+            The last connection that was checked; None to begin with the first.
+        ended : collection of str
+            Watches that this sweep has ended: the index may still list them.
+        time_left : callable
+        done : Counter of str
+
+        Returns
+        -------
+        tuple of str or None
+            The last connection that was checked; None where that was the last of all.
+        """
+        budget = time_left()
+        if budget <= 0:
+            return start
+        # Read before the watches are counted: a watch that begins meanwhile changes it, and nothing is set then.
+        # Half of the time is kept for the count, without which nothing that was read is of use.
+        stored: dict[tuple[str, str], int] = {}
+        complete = True
+        for key in self._states.known() if start is None else self._states.known(start):
+            if len(stored) >= MAX_CONNECTIONS or (stored and time_left() <= budget / 2):
+                complete = False
+                break
+            stored[key] = self._states.get(*key, consistent=True).active_watches
+        # One pass, and a whole one: between two a watch polls, and moves past the other.
+        active: set[str] = set()
+        for watch_id, _due, _position in self._watches.active():
+            if time_left() <= 0:
+                logger.warning("the sweep had no time to count the active watches")
+                return start
+            active.add(watch_id)  # once, though one that polls meanwhile comes again
+        counted = Counter(_connection_of(watch_id) for watch_id in active.difference(ended))
+        self._measure_active(counted)
+        if start is None and complete:
+            # A connection that is not known has no item, unless a watch has begun since: then nothing is set.
+            stored = dict.fromkeys(counted, 0) | stored
+        checked = start
+        for key, seen in stored.items():
+            if time_left() <= 0:
+                return checked
+            done["COUNTS_REPAIRED"] += self._repair(key, seen, counted[key])
+            checked = key
+        return None if complete else checked
+
     def execution_ended(self, execution: str, status: ExecutionStatus, given: JSON, now: float) -> Recovered:
         """Look after the watch of an execution that did not end by itself.
 
@@ -164,8 +232,8 @@ class Recovery:
         given = self._executions.input(execution) if given is None else given
         if given is None:
             return Recovered.LEFT_ALONE
-        resumed = given.get(RESUME) if isinstance(given, dict) else None
-        watch_id = resumed["watchId"] if resumed else self._registrar.key_of(given)
+        resumed = _resumed(given)
+        watch_id = resumed or self._registrar.key_of(given)
         if resumed is None and self._watches.get(watch_id) is None:
             # It died before it could register: what it was started for is not lost.
             self._registrar.register(given, execution, now)
@@ -235,22 +303,32 @@ class Recovery:
     def _named(self, name: str) -> str:
         return named_like(executions_of(self._state_machine), name)
 
-    def _measure_active(self, counted: Counter[tuple[str, ...]]) -> None:
+    def _measure_active(self, counted: Counter[tuple[str, str]]) -> None:
         active = Counter(dict.fromkeys(self._registrar.vendors, 0))
         for (vendor, _connection), watches in counted.items():
             active[vendor] += watches
         for vendor, watches in active.items():
             measure({Metric.ACTIVE_WATCHES: watches}, vendor=vendor)
 
-    def _repair(self, said: Mapping[tuple[str, ...], int], counted: Counter[tuple[str, ...]]) -> int:
-        """Set the counts of active watches right; of a connection without any, too."""
-        repaired = 0
-        for vendor, connection in said.keys() | counted.keys():
-            seen, active = said.get((vendor, connection), 0), counted[vendor, connection]
-            if seen != active and self._states.repair(vendor, connection, active, seen):
-                logger.warning("a count of active watches was wrong", connection=connection, counted=active, was=seen)
-                repaired += 1
-        return repaired
+    def _repair(self, key: tuple[str, str], seen: int, counted: int) -> bool:
+        """Set the count of a connection's active watches right; give whether it was wrong and is set."""
+        vendor, connection = key
+        if seen == counted or not self._states.repair(vendor, connection, counted, seen):
+            return False
+        logger.warning("a count of active watches was wrong", connection=connection, counted=counted, was=seen)
+        return True
+
+
+def _connection_of(watch_id: str) -> tuple[str, str]:
+    vendor, connection, *_ = key_parts(watch_id)
+    return vendor, connection
+
+
+def _resumed(given: JSON) -> str | None:
+    """Give the watch that an execution was started to carry on; None where it was started for a start event."""
+    resumed = given.get(RESUME) if isinstance(given, dict) else None
+    watch_id = resumed.get("watchId") if isinstance(resumed, dict) else None
+    return watch_id if isinstance(watch_id, str) and watch_id else None
 
 
 def read_status_change(event: JSON) -> tuple[str, ExecutionStatus, JSON]:
@@ -267,7 +345,7 @@ def read_status_change(event: JSON) -> tuple[str, ExecutionStatus, JSON]:
         return (
             str(detail["executionArn"]),
             ExecutionStatus(detail["status"]),
-            None if given is None else json.loads(given),
+            None if given is None else parse_input(given),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("the event is not a status change of an execution") from error

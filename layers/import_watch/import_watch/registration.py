@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,10 +19,16 @@ from import_watch.model import JSON, Ending, Outcome, Reason, Start, Tolerance, 
 from import_watch.observability import Metric, measure
 from import_watch.rate_limit import Share, share_of
 from import_watch.schedule import DEFAULT_POLICY, Policy
-from import_watch.start_event import InvalidStart, correlation_of, event_id, parse
+from import_watch.start_event import REDRIVEN, InvalidStart, correlation_of, event_id, parse
 from import_watch.vendor import Adapter
 from import_watch.watches import Conflict, Record, Watches
 
+MAX_DIGITS = 262_144
+"""Digits of a number in an event: an execution's input has no more bytes, and reading them takes 0.2 s."""
+MAX_NESTING = 10_000
+"""Levels of an event that are read: the parser's own stack has room for twice as many."""
+ENVELOPE = frozenset({"version", "id", "account", "time", "region", "resources"})
+"""What EventBridge sets anew in an event that is put back on the bus."""
 Action = Literal["WAIT", "PUBLISH", "ALREADY_WATCHED", "SUPERSEDED"]
 
 
@@ -227,7 +233,65 @@ class Registrar:
         return Registration("PUBLISH", watch)
 
 
+def read_any_event() -> None:
+    """Have this process read numbers and nesting of any start event, before its runtime reads the first one.
+
+    A function that cannot read its event fails before it is called, and so does every other one that is given it.
+    """
+    sys.set_int_max_str_digits(MAX_DIGITS)
+    sys.setrecursionlimit(max(MAX_NESTING, sys.getrecursionlimit()))
+
+
 def _invalid_id(event: JSON) -> str:
-    if told := event_id(event):
-        return f"invalid#{told}"
-    return f"invalid#{hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()[:32]}"
+    """Give the id of the watch of an event that cannot be watched: by its own id, and by its content.
+
+    Its id alone is not enough: whoever puts an event on the bus may name another one as the event that is put back,
+    and whoever starts an execution chooses what id stands in its input. An event that is put back has the content that
+    it had first.
+    """
+    told = event_id(event)
+    content = _without_error(event)
+    if told is None:
+        return f"invalid#{_digest(content)}"
+    resources = content.get("resources")
+    named = [one for one in resources if not _is_mark(one)] if isinstance(resources, list) else resources
+    content = {name: value for name, value in content.items() if name not in ENVELOPE} | {"resources": named or None}
+    return f"invalid#{told}#{_digest(content)}"
+
+
+def _without_error(event: JSON) -> JSON:
+    """Give an event as it came, without the error that the state machine adds when register_watch fails with it."""
+    error = event.get("error") if isinstance(event, Mapping) else None
+    if not isinstance(error, Mapping) or not error.keys() <= {"Error", "Cause"}:
+        return event
+    return {name: value for name, value in event.items() if name != "error"}
+
+
+def _is_mark(resource: JSON) -> bool:
+    return isinstance(resource, str) and resource.startswith(REDRIVEN)
+
+
+def _digest(value: JSON) -> str:
+    """Give 32 hexadecimal digits of the hash of a JSON value.
+
+    It is not written as JSON for that: a deep value, a long number and half of a surrogate pair cannot be.
+    """
+    digest = hashlib.sha256()
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, Mapping):
+            written = f"object {len(part)}"
+            for name, member in sorted(part.items(), key=lambda item: str(item[0])):
+                rest += (member, name)
+        elif isinstance(part, list):
+            written = f"list {len(part)}"
+            rest += part
+        elif isinstance(part, str):
+            written = f"text {len(part)} {part}"
+        elif isinstance(part, int) and not isinstance(part, bool):
+            written = f"{part:x}"
+        else:
+            written = repr(part)
+        digest.update(f"{written}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]

@@ -7,6 +7,7 @@ because a schema validator would cost every cold start more than the rest of the
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from import_watch.vendor import Adapter, clean, printable_id
 
 LONGEST_TIMEOUT = 30 * 86_400
 MOST_METADATA_BYTES = 4_096
+MAX_METADATA_DEPTH = 100
+"""Objects and lists within each other: many a subscriber's parser takes few more."""
+MAX_EXCERPT_BITS = 1_024
+"""Size of an integer that is still written out: the time that takes grows with the square of its length."""
 LONGEST_TEXT = 256
 LONGEST_EVENT_ID = 100
 LARGEST_ID = 10**38
@@ -27,6 +32,8 @@ DATE_TIME = (
 )
 REDRIVEN = "import-watch/event/"
 """Begins a resource of an event that was put back on the bus: the rest is the id that it had first."""
+CONNECTION_RULE = "must be 1 to 64 letters, digits, '-', '_' or '.', and neither . nor .."
+METADATA_RULE = f"must be an object of at most {MOST_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
 KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
 
 
@@ -84,10 +91,9 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
         vendor=vendor or _excerpt(detail.get("vendor")),
         import_id=import_id or _excerpt(detail.get("importId")),
         key_id=_key_id(import_id, adapter) if adapter and import_id else None,
-        connection=read("connection", _connection, "must be 1 to 64 letters, digits, '-', '_' or '.'", "default")
-        or _excerpt(detail.get("connection")),
+        connection=read("connection", _connection, CONNECTION_RULE, "default") or _excerpt(detail.get("connection")),
         correlation_id=read("correlationId", _text, f"must be a text of 1 to {LONGEST_TEXT} printable characters"),
-        metadata=read("metadata", _metadata, f"must be an object of at most {MOST_METADATA_BYTES:,} bytes of JSON"),
+        metadata=read("metadata", _metadata, METADATA_RULE),
         started_at=read("startedAt", _time, "must be an ISO 8601 date-time, for example 2026-01-31T09:30:00Z"),
         vendor_title=adapter.title if adapter else None,
         timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {LONGEST_TIMEOUT}"),
@@ -159,7 +165,8 @@ def _id_hint(adapter: Adapter | None) -> str:
 
 
 def _connection(value: JSON) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+    # As a part of a path, in the secret's name or the archive, the two would lead elsewhere.
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) or value in (".", ".."):
         raise ValueError
     return str(value)
 
@@ -171,10 +178,23 @@ def _text(value: JSON) -> str:
 
 
 def _metadata(value: JSON) -> JSON:
+    if not _is_nested_within(MAX_METADATA_DEPTH, value):
+        raise ValueError
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     if not isinstance(value, dict) or len(text.encode("utf-8", "replace")) > MOST_METADATA_BYTES:
         raise ValueError
     return value
+
+
+def _is_nested_within(levels: int, value: JSON) -> bool:
+    """Whether a value has at most so many levels; level by level, as a deep one is beyond what may call itself."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [part for part in level if isinstance(part, dict | list)]
+        if not level:
+            return True
+        level = [part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer)]
+    return False
 
 
 def _time(value: JSON) -> float:
@@ -194,6 +214,9 @@ def _timeout(value: JSON) -> int:
 
 def _excerpt(value: JSON) -> str:
     """Give back what stood in a faulty field, short and harmless; numbers as they are written."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return clean(str(value))[:LONGEST_TEXT]
-    return ""
+    if isinstance(value, str):
+        # Cut before it is cleaned as well: a text may be as long as a whole event.
+        return clean(value[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)[:LONGEST_TEXT] if value.bit_length() <= MAX_EXCERPT_BITS else ""
+    return str(value) if isinstance(value, float) and math.isfinite(value) else ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from import_watch.items import Position
+from import_watch.model import connection_key, key_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,10 +27,13 @@ class SweepPosition:
     ----------
     unpublished, active : Position or None
         The last item that it saw in each index; None where it came to the end.
+    connection : tuple of str or None
+        Vendor and name of the last connection whose count it checked; None where it came to the end.
     """
 
     unpublished: Position | None = None
     active: Position | None = None
+    connection: tuple[str, str] | None = None
 
 
 class SweepPositions:
@@ -49,7 +53,11 @@ class SweepPositions:
     def get(self) -> SweepPosition:
         """Read where to go on."""
         item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
-        return SweepPosition(_position(item.get("afterUnpublished")), _position(item.get("afterActive")))
+        return SweepPosition(
+            _position(item.get("afterUnpublished")),
+            _position(item.get("afterActive")),
+            _connection(item.get("afterConnection")),
+        )
 
     def keep(self, position: SweepPosition) -> None:
         """Write where to go on."""
@@ -59,8 +67,17 @@ class SweepPositions:
             item["afterUnpublished"] = {"M": position.unpublished}
         if position.active is not None:
             item["afterActive"] = {"M": position.active}
+        if position.connection is not None:
+            item["afterConnection"] = {"S": connection_key(*position.connection)}
         self._client.put_item(TableName=self._table, Item=item)
 
 
 def _position(found: Mapping[str, Any] | None) -> Position | None:
     return None if found is None else dict(found["M"])
+
+
+def _connection(found: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    if found is None:
+        return None
+    vendor, connection = key_parts(found["S"])
+    return vendor, connection

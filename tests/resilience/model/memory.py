@@ -112,10 +112,11 @@ class MemoryConnectionStates(ConnectionStates):
     def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:  # noqa: ARG002
         return self._item(vendor, connection)
 
-    def known(self) -> Iterator[tuple[str, str]]:
+    def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
         for key in sorted(self.items):
-            vendor, connection = key_parts(key)
-            yield vendor, connection
+            if after is None or key > connection_key(*after):
+                vendor, connection = key_parts(key)
+                yield vendor, connection
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
         self._add(vendor, connection, 1)

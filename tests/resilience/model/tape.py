@@ -114,8 +114,8 @@ class TapedConnectionStates(ConnectionStates):
         found: ConnectionState = self._tape.perform("states", "get", vendor, connection)
         return found
 
-    def known(self) -> Iterator[tuple[str, str]]:
-        yield from self._tape.perform("states", "known")
+    def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
+        yield from self._tape.perform("states", "known", after)
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
         found: ConnectionState = self._tape.perform("states", "watch_began", vendor, connection)

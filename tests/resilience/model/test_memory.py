@@ -140,7 +140,9 @@ def test_connections_in_memory_are_as_in_the_table(table: Watches, seed: int) ->
     for _ in range(LENGTH):
         act = a_connection_act(choose)
         assert act(memory) == act(real)
-        assert sorted(memory.known()) == sorted(real.known())
+        assert list(memory.known()) == list(real.known())
+        for after in real.known():
+            assert list(memory.known(after)) == list(real.known(after))
         for name in ("default", "second"):
             assert memory.get("voyado", name) == real.get("voyado", name, consistent=True)
 
@@ -151,6 +153,7 @@ def test_positions_in_memory_are_as_in_the_table(table: Watches) -> None:
         SweepPosition(),
         SweepPosition(None, position),
         SweepPosition(position, None),
+        SweepPosition(None, None, ("voyado", "second#one")),
     )
     assert list(table.active()) == []
     real, memory = SweepPositions(TABLE, client("dynamodb")), MemorySweepPositions()
