@@ -107,7 +107,7 @@ def _messages(log: dict[str, Any]) -> _Messages:
     unlisted: Counter[model.Severity] = Counter()
     aborted = False
     for message in _message_list(log):
-        if not isinstance(message, dict):
+        if not message or not isinstance(message, dict):
             unlisted[ERROR] += 1
             continue
         severity = _severity(message)
@@ -175,7 +175,7 @@ def _lines(messages: Collection[Any]) -> Iterator[str]:
 
 
 def _line(message: Any) -> str:
-    if not isinstance(message, dict):
+    if not message or not isinstance(message, dict):
         return NO_MESSAGE
     said = message.get("message")
     mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""

@@ -146,6 +146,16 @@ def test_assuming_a_role_ends_at_the_deadline_too(
     assert found.reason.startswith("its role could not be assumed: ")
 
 
+def test_a_role_that_refuses_is_final(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+    server = serve(store(role=says(403, refused)))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+    connection = Connection("default", CONNECTION.base_url, {"logReaderRoleArn": ROLE}, ("theirs",))
+    found = archive(server).fetch(a_watch(), StoredLog(SOURCE), connection, 20.0)
+    reason = "its role could not be assumed: AccessDenied"
+    assert found == LogRecord(LogStatus.UNAVAILABLE, source=SOURCE, reason=reason)
+
+
 def test_connecting_ends_at_the_deadline_too(serve: Serve) -> None:
     server = serve(says(200))
     logs = archive(server)

@@ -17,7 +17,8 @@ from tests.loopback_server import Exchange, Server, servers
 MAX_MEBIBYTES = 256
 """Half of what the function has."""
 MEASURED = """
-import json, resource, sys, time
+import json, re, resource, sys, time
+from pathlib import Path
 
 import boto3
 from botocore.config import Config
@@ -36,9 +37,15 @@ answer, polled = Client(ADAPTER, private_addresses=True).ask(connection, kind)
 assert isinstance(polled, Observation), polled
 watch = Watch("document360#default#1", "document360", "default", kind, 0.0, 1.0)
 done = LogArchive("archive", s3).archive(watch, answer, polled.log, connection, 40.0)
+status = Path("/proc/self/status")
+if status.exists():
+    # What `getrusage` gives on Linux begins with what the process that started this one had.
+    mebibytes = int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read_text())[1]) / 1024
+else:
+    mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # macOS counts bytes
 print(json.dumps({
     "status": done.log.status, "answer": done.answer, "seconds": time.monotonic() - began,
-    "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "mebibytes": mebibytes,
 }))
 """
 UNITS = {
