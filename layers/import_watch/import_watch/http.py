@@ -36,7 +36,7 @@ class Client:
     ) -> None:
         self._adapter = adapter
         self._clock = clock
-        self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses)
+        self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses, clock=clock)
         self._tokens: Tokens | None = None
 
     def ask(
