@@ -348,7 +348,9 @@ class _Response(http.client.HTTPResponse):
         if len(lengths) > 1 or not all(re.fullmatch(r"[0-9]{1,15}", length) for length in lengths):
             raise not_http()
         has_body = self.status not in (204, 304)
-        if lengths and has_body and not self.chunked:
+        if not has_body:
+            self.chunked = False
+        elif lengths and not self.chunked:
             self.length = int(*lengths)
         # Two statements of the length, or a length where there must be no body: peers disagree on where it ends.
         clear = not (codings and lengths) and (has_body or (not codings and lengths <= {"0"}))
