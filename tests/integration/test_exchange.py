@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import socket
@@ -245,6 +246,23 @@ class TestKeptConnection:
             assert answered(exchanger, server, path, **form).body == path.encode()
         assert server.connections == 3
         assert len(set(server.bodies)) == 1
+
+    def test_one_on_which_nothing_is_acknowledged_costs_no_poll(
+        self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server = serve(lambda request: request.send(own(request)))
+        exchanger = Exchanger("Vendor", private_addresses=True)
+        answered(exchanger, server)
+        read, failures = socket.SocketIO.readinto, [TimeoutError(errno.ETIMEDOUT, "Connection timed out")]
+
+        def readinto(received: socket.SocketIO, buffer: Any) -> int | None:
+            if failures and threading.current_thread() is threading.main_thread():
+                raise failures.pop()
+            return read(received, buffer)
+
+        monkeypatch.setattr(socket.SocketIO, "readinto", readinto)
+        assert answered(exchanger, server, "/second").body == b"/second"
+        assert (server.connections, failures) == (2, [])
 
     def test_a_second_attempt_that_fails_is_a_failed_poll(self, serve: ServeRaw) -> None:
         server = serve(lambda request: reset(request) if request.server.bodies[1:] else responds(whole())(request))
@@ -500,7 +518,7 @@ class TestDeadline:
         began = time.monotonic()
         polled = exchanger.exchange(Request(url, {}, LIMIT))
         assert isinstance(polled, FailedPoll), polled
-        assert self.SECONDS / 2 <= time.monotonic() - began < self.SECONDS + 0.5
+        assert self.SECONDS / 2 <= time.monotonic() - began < self.SECONDS + 2
         return polled.detail
 
     def test_the_times_fit_into_each_other(self) -> None:

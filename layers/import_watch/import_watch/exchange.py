@@ -7,7 +7,6 @@ network, a vendor or a secret sends.
 from __future__ import annotations
 
 import http.client
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -138,14 +137,13 @@ class Exchanger:
                 return one
             if isinstance(one, Undecodable):
                 return ExchangeFailed(str(one))
-        if any(isinstance(one, ConnectionError | ssl.SSLEOFError) for one in chain):
+        # Every error of requests is an OSError, so its class says nothing.
+        if any(isinstance(one, OSError) and not isinstance(one, requests.RequestException) for one in chain):
             return broken_off()
         if any(isinstance(one, http.client.IncompleteRead) for one in chain):
             return broken_off() if self._sockets.received_end else not_http()
         if any(isinstance(one, http.client.HTTPException | urllib3.exceptions.HTTPError) for one in chain):
             return not_http()
-        if any(isinstance(one, OSError) for one in chain):
-            return broken_off()
         # None of the known causes: possibly a fault of ours, which must be seen.
         from import_watch.observability import logger
 

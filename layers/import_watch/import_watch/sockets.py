@@ -143,7 +143,7 @@ class Sockets:
         ------
         ExchangeFailed
         """
-        found = self._look_up(host, port)
+        found = self._look_up(host.strip("[]"), port)
         addresses = found if self._private_addresses else [one for one in found if is_public(str(one[4][0]))]
         if found and not addresses:
             raise PrivateAddress("could not be reached: its host has an address that is not public")
@@ -277,7 +277,9 @@ class _Received(io.RawIOBase):
         self._opened.settimeout(silence if is_silence else seconds)
         try:
             size = self._file.readinto(buffer) or 0
-        except TimeoutError:
+        except TimeoutError as error:
+            if error.errno == errno.ETIMEDOUT:  # of the network: nobody acknowledges what was sent
+                raise
             if is_silence:
                 raise DeadlinePassed(f"did not go on with its response for {silence:g} s") from None
             raise self._sockets.late() from None
@@ -372,7 +374,12 @@ class _Plain(HTTPConnection):
             self.connect()
         self.sockets.use(self)
         self.sock.settimeout(self.sockets.remaining())
-        super().send(data)
+        try:
+            super().send(data)
+        except TimeoutError as error:
+            if error.errno == errno.ETIMEDOUT:
+                raise
+            raise self.sockets.late() from None
 
     @property
     def is_connected(self) -> bool:
@@ -399,7 +406,11 @@ class _Secure(_Plain, HTTPSConnection):
         except ssl.SSLError as error:
             what = "it does not speak TLS" if error.reason in _NOT_TLS else "the TLS handshake failed"
             raise ExchangeFailed(f"could not be reached: {what} {where}") from None
-        except TimeoutError:
+        except TimeoutError as error:
+            if error.errno == errno.ETIMEDOUT:
+                raise ExchangeFailed(
+                    f"could not be reached: connection broken off in the TLS handshake {where}"
+                ) from None
             raise DeadlinePassed(
                 f"could not be reached: the TLS handshake was not done within {self.sockets.seconds:g} s {where}"
             ) from None
