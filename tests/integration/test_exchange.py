@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import json
 import socket
 import ssl
@@ -123,7 +124,7 @@ class TestInterimResponses:
     @pytest.mark.parametrize(
         "sent",
         [
-            interim(b"101 Switching Protocols", b"Upgrade: h2c"),
+            interim(b"101 Switching Protocols", b"Upgrade: h2c") + whole(),
             interim(b"103 Early Hints") * (MAX_INTERIM_RESPONSES + 1) + whole(),
             interim(b"100 Continue") * 100_000 + whole(),
             interim(b"103 Early Hints"),
@@ -167,6 +168,8 @@ class TestKeptConnection:
             head(b"Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n\r\n" + whole(b"of nobody"),
             head(b"Transfer-Encoding: chunked", b"Content-Length: 12") + b"2\r\n{}\r\n0\r\n\r\n",
             whole(status=b"204 No Content"),
+            head(b"Content-Length: 21", status=b"204 No Content"),
+            head(b"Transfer-Encoding: chunked", status=b"204 No Content"),
             whole(status=b"304 Not Modified"),
             head(b"Transfer-Encoding: chunked", status=b"204 No Content") + b"2\r\n{}\r\n0\r\n\r\n",
             whole(b"", b"Location: /elsewhere", status=b"302 Found"),
@@ -212,6 +215,23 @@ class TestKeptConnection:
         answered(exchanger, server, "/first")
         more.set()
         sent.wait(10)
+        assert answered(exchanger, server, "/second").body == b"/second"
+        assert server.paths == [["/first"], ["/second"]]
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_it_is_not_where_more_lies_right_behind_what_was_read(
+        self, serve: ServeRaw, tmp_path: Path, tls: bool
+    ) -> None:
+        # The buffer ends with the response: the rest is still in the socket, or in the layer of TLS.
+        first = whole(b" " * (io.DEFAULT_BUFFER_SIZE - len(head(b"Content-Length: 8000"))))
+        assert len(first) == io.DEFAULT_BUFFER_SIZE
+
+        def behave(request: RawExchange) -> None:
+            request.send(first + whole(b"of nobody") if request.path == "/first" else own(request))
+
+        exchanger, server = trusted(serve, tmp_path, behave)
+        server = server if tls else serve(behave)
+        answered(exchanger, server, "/first")
         assert answered(exchanger, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 

@@ -225,7 +225,7 @@ class Sockets:
 
     def may_reuse(self, connection: _Plain) -> bool:
         """Whether a kept connection may be used; that nothing is readable on its socket is urllib3's to find out."""
-        if not self._reuse or connection.idle_since is None or _has_pending(connection.sock):
+        if not self._reuse or connection.idle_since is None:
             return False
         # A clock that was set back says nothing.
         return 0 <= self._clock() - connection.idle_since <= MAX_IDLE_SECONDS
