@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeAlias
@@ -113,3 +115,90 @@ def servers() -> Iterator[Serve]:
 def says(status: int, body: Any = b"", **headers: str) -> Behaviour:
     """Answer always the same; a body that is not bytes is sent as JSON."""
     return lambda exchange: exchange.answer(status, body, **headers)
+
+
+@dataclass
+class RawExchange:
+    """One request of a raw server: the `number`-th of its connection, counted from 1."""
+
+    server: RawServer
+    connection: socket.socket
+    number: int
+    path: str
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.connection.sendall(piece)
+
+    def wait_for_end(self) -> None:
+        """Wait until the client has closed the connection, or the test has ended."""
+        self.connection.settimeout(10)
+        with suppress(OSError):
+            while self.connection.recv(65_536):
+                pass
+
+
+RawBehaviour: TypeAlias = Callable[[RawExchange], bool | None]
+"""Answers one request; False closes the connection."""
+
+
+class RawServer:
+    """A server whose every byte is the test's, on connections that are kept; remembers paths by connection."""
+
+    def __init__(self, behave: RawBehaviour, tls: ssl.SSLContext | None = None) -> None:
+        self.behave = behave
+        self.paths: list[list[str]] = []
+        self.bodies: list[bytes] = []
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http{'' if tls is None else 's'}://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def connections(self) -> int:
+        """How many connections carried a request."""
+        return sum(1 for paths in self.paths if paths)
+
+    def close(self) -> None:
+        # Shutting it wakes the thread that accepts, which closing alone does not.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection = self._listener.accept()[0]
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        paths: list[str] = []
+        self.paths.append(paths)
+        with suppress(OSError), connection:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            with connection, connection.makefile("rb") as received:
+                while line := received.readline():
+                    head = line
+                    while (line := received.readline()).strip():
+                        head += line
+                    length = re.search(rb"(?i)content-length: ([0-9]+)", head)
+                    self.bodies.append(received.read(int(length[1]) if length else 0))
+                    paths.append(head.split(b" ")[1].decode())
+                    if self.behave(RawExchange(self, connection, len(paths), paths[-1])) is False:
+                        return
+
+
+@contextmanager
+def raw_servers() -> Iterator[Callable[..., RawServer]]:
+    """Give what starts raw servers, and end them all."""
+    started: list[RawServer] = []
+
+    def start(behave: RawBehaviour, tls: ssl.SSLContext | None = None) -> RawServer:
+        started.append(RawServer(behave, tls))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()

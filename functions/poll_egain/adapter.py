@@ -121,7 +121,10 @@ ADAPTER = vendor.Adapter(
         hosts=(r"([a-z0-9-]+\.)+egain\.cloud",),
         optional=("apiDomain", "baseUrl", "scope", "logReaderRoleArn"),
     ),
-    authentication=vendor.ClientCredentials(default_scope="knowledge.contentmgr.manage"),
+    # The vendor's quick start for client credentials has the other one [spec].
+    authentication=vendor.ClientCredentials(
+        default_scope="knowledge.contentmgr.manage", scope_hint="app.knowledge.contentmgr.manage"
+    ),
     path="/knowledge/contentmgr/v4/import/content/{import_id}/status",
     read=read,
     keeps_log=True,

@@ -98,7 +98,7 @@ def _drip_body(exchange: Exchange, body: bytes) -> None:
 
 
 def _silent(case: Case, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(exchanging, "READ_SECONDS", 0.2)
+    patch.setattr(exchanging, "EXCHANGE_SECONDS", 0.2)
 
     def wait(exchange: Exchange) -> None:
         exchange.server.ended.wait(10)

@@ -301,7 +301,7 @@ class ThrottlingChecks:
     @pytest.mark.parametrize("hint", HINTS)
     def test_the_wait_is_the_vendors(self, case: Case, header: str, status: int, hint: str) -> None:
         text, seconds = HINTS[hint]
-        case.says(status, b"busy", **{header: text})
+        case.says(status, b"busy", **{header: text}, X_RateLimit_Remaining="0")
         waits = self.waited(case)
         if seconds is None:
             assert waits == BACKOFF

@@ -120,7 +120,8 @@ def test_a_hiccup_is_not_a_failure(stack: LocalStack, observer: Observer) -> Non
         {"status": "SUCCESS"},
     )["data"]
     assert data["outcome"] == "SUCCEEDED"
-    assert data["watch"]["vendorErrors"] == 2
+    # A reset of a kept connection costs a second attempt, and no poll; whether it was kept is the emulator's choice.
+    assert data["watch"]["vendorErrors"] in (1, 2)
 
 
 @pytest.mark.parametrize(

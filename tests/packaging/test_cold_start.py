@@ -28,9 +28,11 @@ OURS = {
     *(
         f"import_watch.{name}"
         for name in (
+            "addresses",
             "archiving",
             "connection_state",
             "connections",
+            "decoding",
             "encoding",
             "endings",
             "exchange",
@@ -49,6 +51,7 @@ OURS = {
             "retry_after",
             "schedule",
             "settings",
+            "sockets",
             "storage",
             "vendor",
             "watches",

@@ -84,7 +84,7 @@ def rubbish(vendor: str) -> tuple[Step, ...]:
 
 
 HANGING: Step = {"fault": {"hang": 11, "status": 503, "body": ""}}
-"""One second longer than a read of the vendor client waits, on the machine's clock."""
+"""Longer than most responses take, and within the time of an exchange, on the machine's clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from import_watch.vendor import Answer
 
 NOW = 1_767_225_600.0
 """Thu, 01 Jan 2026 00:00:00 GMT."""
-HEADERS = ("retry-after", "x-ratelimit-reset")
+HEADERS = ("retry-after", "x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 
 
-def told(**headers: str) -> float | None:
-    return retry_after(Answer(429, {name.replace("_", "-"): value for name, value in headers.items()}, b""), NOW)
+def told(status: int = 429, /, **headers: str) -> float | None:
+    return retry_after(Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, b""), NOW)
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -40,11 +40,27 @@ class TestOneHeader:
             ("1767225600", 0.0),
             ("1767220000", 0.0),
             ("1767312000", 900.0),
+            # epoch milliseconds, microseconds and nanoseconds
+            ("1767225617000", 17.0),
+            ("1767225600000", 0.0),
+            ("1767220000000", 0.0),
+            ("1767312000000", 900.0),
+            ("1767225617500000", 17.5),
+            ("1767225617000000000", 17.0),
+            # several values, where a header came more than once
+            ("120, 120", 120.0),
+            ("5, 10", 10.0),
+            ("17, soon", 17.0),
+            ("-5,17", 17.0),
+            ("Thu, 01 Jan 2026 00:00:17 GMT, Thu, 01 Jan 2026 00:00:18 GMT", 18.0),
+            ("5, Thu, 01 Jan 2026 00:00:17 GMT", 17.0),
+            ('"17"', 17.0),
             # an HTTP date
             ("Thu, 01 Jan 2026 00:00:17 GMT", 17.0),
             ("Thu, 01 Jan 2026 01:00:17 +0100", 17.0),
             ("Thu, 01 Jan 2026 00:00:17 -0000", 17.0),
             ("Thursday, 01-Jan-26 00:00:17 GMT", 17.0),
+            ("Thu Jan  1 00:00:17 2026", 17.0),
             ("Thu, 01 Jan 2026 12:00:00 GMT", 900.0),
             ("Wed, 31 Dec 2025 23:59:00 GMT", 0.0),
             # a date-time
@@ -71,7 +87,14 @@ class TestOneHeader:
             "1e400",
             "soon",
             "in 5 minutes",
-            "5, 10",
+            "soon, later",
+            ",",
+            "1_0",
+            "١٢٠",
+            "１７",
+            "²",
+            "1" * 2_000,
+            "17s",
             "0x10",
             "Thu, 32 Jan 2026 00:00:00 GMT",
             "Thu, 01 Jan 99999 00:00:00 GMT",
@@ -98,6 +121,59 @@ class TestOneHeader:
 
 def test_no_header_is_none() -> None:
     assert told() is None
+
+
+@pytest.mark.parametrize("status", [300, 302, 400, 401, 403, 404, 418, 429, 500, 502, 503, 504])
+def test_retry_after_counts_with_every_status(status: int) -> None:
+    assert told(status, retry_after="17") == 17
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("limit=100, remaining=0, reset=17", 17.0),
+        ("limit=100,remaining=40,reset=17", 17.0),
+        ("LIMIT=100, Remaining=0, Reset=17.5", 17.5),
+        ('"default";r=0;t=17', 17.0),
+        ('"default"; r=0 ; t = 17', 17.0),
+        ('"minute";r=0;t=17, "day";r=900;t=80000', 17.0),
+        ('"minute";r=0;t=17, "hour";r=0;t=60', 60.0),
+        ('"a,t=99;b";r=0;t=17', 17.0),
+        ('"default";r=0', None),
+        ('"default";r=0;t=soon', None),
+        ("limit=100", None),
+        ("x" * 70_000, None),
+    ],
+)
+def test_the_fields_of_the_drafts_are_read(value: str, seconds: float | None) -> None:
+    assert told(ratelimit=value) == seconds
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x_ratelimit_reset": "17"}, None),
+        ({"x_ratelimit_reset": "17", "x_ratelimit_remaining": "1"}, None),
+        ({"x_ratelimit_reset": "17", "x_ratelimit_remaining": "soon"}, None),
+        ({"x_ratelimit_reset": "17", "x_ratelimit_remaining": "0"}, 17),
+        ({"x_ratelimit_reset": "17", "x_ratelimit_remaining": "0, 0"}, 17),
+        ({"ratelimit_reset": "17", "ratelimit_remaining": "0"}, 17),
+        ({"ratelimit": "limit=9, remaining=0, reset=17"}, 17),
+        ({"ratelimit": "limit=9, remaining=3, reset=17"}, None),
+        ({"ratelimit": '"default";r=0;t=17'}, 17),
+        ({"ratelimit": '"default";r=3;t=17'}, None),
+    ],
+)
+def test_a_reset_counts_with_these_only_where_nothing_remains(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    assert told(status, **headers) == seconds
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 500, 502])
+def test_a_reset_does_not_count_with_others(status: int) -> None:
+    assert told(status, x_ratelimit_reset="17", x_ratelimit_remaining="0") is None
 
 
 def test_retry_after_comes_before_the_rate_limits_reset() -> None:

@@ -36,7 +36,7 @@ class Client:
     ) -> None:
         self._adapter = adapter
         self._clock = clock
-        self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses)
+        self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses, clock=clock)
         self._tokens: Tokens | None = None
 
     def ask(
@@ -76,8 +76,8 @@ class Client:
         if isinstance(answer, FailedPoll):
             return None, answer
         polled = read_answer(self._adapter, redacted(answer, secrets), import_id)
-        if isinstance(polled, FailedPoll) and answer.status in (429, 503):
-            polled = replace(polled, retry_after=retry_after(answer, self._clock()))
+        if isinstance(polled, FailedPoll) and (hint := retry_after(answer, self._clock())) is not None:
+            polled = replace(polled, retry_after=hint)
         return answer, polled
 
     def _kept_tokens(self) -> Tokens:

@@ -117,9 +117,13 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """OAuth 2.0 client credentials: a form POST to the connection's `tokenUrl` buys a bearer token."""
+    """OAuth 2.0 client credentials: a form POST to the connection's `tokenUrl` buys a bearer token.
+
+    `scope_hint` is another scope that the vendor gives to some clients, for the message about a refused scope.
+    """
 
     default_scope: str
+    scope_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

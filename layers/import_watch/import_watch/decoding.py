@@ -1,0 +1,89 @@
+"""Decodes a compressed body piece by piece, so that memory stays bounded however far it expands. Pure."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+PIECE_BYTES = 64 * 1024
+"""Largest piece that comes out of a decoder."""
+MAX_LAYERS = 3
+"""Encodings on top of each other: more than one is rare, and each costs time."""
+GZIP = frozenset({"gzip", "x-gzip"})
+NOT_SUPPORTED = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
+
+
+class Undecodable(Exception):
+    """A body is not encoded as its header says; the text says so to a person, without quoting the response."""
+
+
+def decoded(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
+    """Give the pieces of the body without its content encodings.
+
+    Parameters
+    ----------
+    pieces : iterable of bytes
+        The body as it came.
+    content_encoding : str
+        The header. A name in it that is no compression (such as `utf-8`) is ignored: some servers send it with a plain
+        body.
+
+    Raises
+    ------
+    Undecodable
+        While iterating, if the body is encoded in another way, was cut off, or is encoded too many times.
+    """
+    names = [name for part in content_encoding.split(",") if (name := part.strip().lower())]
+    layers = [name for name in names if name in GZIP or name == "deflate"]
+    if NOT_SUPPORTED.intersection(names):
+        raise Undecodable("sent a response compressed in a way that was not asked for")
+    if len(layers) > MAX_LAYERS:
+        raise Undecodable("sent a response that is compressed too many times")
+    result = iter(pieces)
+    for name in reversed(layers):
+        result = _inflated(result, name)
+    return result
+
+
+def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    stream = None
+    first = b""
+    for received in pieces:
+        piece = received
+        if stream is None:
+            first += piece
+            if len(first) < 2:  # two bytes tell the formats apart
+                continue
+            stream, piece = zlib.decompressobj(_window(first, name)), first
+        while piece:
+            if stream.eof:
+                # A gzip file may have several members. Anything else behind the end is padding, which clients ignore.
+                if name not in GZIP or not piece.startswith(b"\x1f"):
+                    break
+                stream = zlib.decompressobj(_window(piece, name))
+            try:
+                yield from _output(stream, piece)
+            except zlib.error:
+                raise Undecodable("sent a response that is not compressed as it says") from None
+            piece = stream.unused_data
+    if first and (stream is None or not stream.eof):
+        raise Undecodable("sent a compressed response that is cut off")
+
+
+def _output(stream: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
+    """Give the pieces that come out for one that goes in."""
+    out = stream.decompress(piece, PIECE_BYTES)
+    # A full piece may have left more to come, even where nothing is left to go in.
+    while out:
+        yield out
+        if stream.eof or (len(out) < PIECE_BYTES and not stream.unconsumed_tail):
+            return
+        out = stream.decompress(stream.unconsumed_tail, PIECE_BYTES)
+
+
+def _window(first: bytes, name: str) -> int:
+    """Name the format to zlib: many servers send raw deflate data where the standard asks for a zlib header."""
+    if name in GZIP:
+        return 16 + zlib.MAX_WBITS
+    has_header = first[0] & 0x0F == 8 and (first[0] * 256 + first[1]) % 31 == 0
+    return zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
