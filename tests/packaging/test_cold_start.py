@@ -46,6 +46,7 @@ OURS = {
             "poller",
             "rate_limit",
             "redaction",
+            "response_body",
             "retry_after",
             "schedule",
             "settings",
