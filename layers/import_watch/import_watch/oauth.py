@@ -67,10 +67,11 @@ class Tokens:
         if isinstance(answer, FailedPoll):
             return replace(answer, detail=f"no token: {answer.detail}")
         told = f"the token endpoint answered HTTP {answer.status}"
-        body = object_of(redacted(answer, [client_secret]).json())
+        body = object_of(answer.json())
         if answer.status in (400, 401, 403):
             # RFC 6749, 5.2: wrong credentials are a 400 or a 401 with an `error` code.
-            why = (text_of(body.get("error")) or "no reason")[:80]
+            said = object_of(redacted(answer, [client_secret]).json())
+            why = (text_of(said.get("error")) or "no reason")[:80]
             return FailedPoll(Trouble.UNAUTHORIZED, f"{told} to the client credentials: {why}")
         if answer.status == 429:
             return FailedPoll(Trouble.THROTTLED, told, retry_after=retry_after(answer, self._clock()))
