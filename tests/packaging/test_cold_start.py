@@ -29,6 +29,7 @@ OURS = {
         f"import_watch.{name}"
         for name in (
             "archiving",
+            "connection_fields",
             "connection_state",
             "connections",
             "encoding",

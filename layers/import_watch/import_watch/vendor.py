@@ -33,6 +33,11 @@ MOST_BYTES = 1024 * 1024
 """What is read of an answer that carries no inline log."""
 MOST_BYTES_WITH_LOG = 5 * 1024 * 1024
 """What is read of an answer that may carry an inline log."""
+OUTER_BLANKS = (
+    " \t\n\r\v\f\0\x1c\x1d\x1e\x1f\x85\xa0\xad\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+"""What cannot be seen around a text that somebody pasted: blanks, line breaks, marks of width, direction and order."""
 MAX_ERROR_TEXT = 200
 """Characters of an error answer that are shown to a person."""
 MAX_ERRORS_SHOWN = 20
@@ -293,6 +298,19 @@ def printable_id(raw: str) -> str | None:
     if not re.fullmatch(rf"[!-~]{{1,{LONGEST_ID}}}", raw) or raw in (".", ".."):
         return None
     return raw
+
+
+def trimmed(text: str) -> str:
+    """Text without what stands around it and cannot be seen."""
+    return text.strip(OUTER_BLANKS)
+
+
+def with_scheme(location: str) -> str:
+    """URL of a host as people write one, `https://` if it names no scheme; what is no host stays what it is."""
+    location = re.sub(r"(?:https?://)+(?=https?://)", "", location, count=1, flags=re.IGNORECASE)
+    if re.match(r"[a-z][a-z0-9+.-]*://|https?[:/]", location, re.IGNORECASE):
+        return location
+    return f"https://{location.removeprefix('//')}"
 
 
 def clean(text: str) -> str:
