@@ -83,6 +83,8 @@ def test_anything_else_is_refused_too_and_never_crashes(told: Any) -> None:
         ("", {}),
         ("egain: default", {"egain": DEFAULT_POLICY}),
         ("egain:floor=10,ratio=0.2", {"egain": Policy(floor=10, ratio=0.2)}),
+        ('egain: {"floor": "10"}', {"egain": Policy(floor=10)}),
+        ("egain:", {"egain": DEFAULT_POLICY}),
         (
             "egain: default; voyado: floor=10, ceiling=120",
             {"egain": DEFAULT_POLICY, "voyado": Policy(floor=10, ceiling=120)},

@@ -207,6 +207,7 @@ SIGNATURES = [
     "Policy=deadbeefcafe__&Key-Pair-Id=K1",
     *(f"x=1&{name}=deadbeefcafe" for name in ("token", "access_token", "api_key", "apikey", "password", "code")),
     *(f"{name}=deadbeefcafe&x=1" for name in ("client_secret", "key", "auth", "Secret", "sessionToken", "jwt")),
+    *(f"x=1&{name}=deadbeefcafe" for name in ("subscription-key", "AuthKey", "hdnea", "__gda__token")),
 ]
 
 
@@ -282,6 +283,23 @@ def test_the_adapter_still_reads_where_the_log_is() -> None:
     polled = read_answer(adapter("egain"), redacted(Answer(200, {}, body.encode()), []), "1")
     assert isinstance(polled, Observation)
     assert SIGNED in repr(polled.log)
+
+
+@pytest.mark.parametrize(
+    "form", ["plain", "JSON of .NET", "JSON, mixed", "HTML, hexadecimal", "URL, all of it", "base64"]
+)
+@pytest.mark.parametrize("secret", SECRETS[:2])
+def test_no_piece_of_a_secret_stays_where_a_body_was_cut(secret: str, form: str) -> None:
+    again = FORMS[form](secret)
+    for length in range(len(again)):
+        found = redacted(Answer(200, {}, f'{{"x":"it was {again[:length]}'.encode(), truncated=True), [secret])
+        assert left_of(secret, found.text) == []
+        assert found.text.startswith('{"x":"it was ')
+
+
+def test_a_body_that_was_cut_elsewhere_stays() -> None:
+    answer = Answer(200, {}, b'{"x":"it was q7Z', truncated=True)
+    assert redacted(answer, SECRETS) is answer
 
 
 def test_more_places_than_can_be_mended_leave_nothing() -> None:

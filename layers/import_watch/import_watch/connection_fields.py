@@ -21,12 +21,12 @@ _QUOTES = "\"'`"
 _LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
 _BUCKET = r"(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9])"
 _BUCKET_FORMS = tuple(
-    re.compile(form.format(_BUCKET))
+    form.format(_BUCKET)
     for form in (
-        r"(?:s3a?://)?{}(?:/.*)?",
-        r"arn:aws[a-z-]*:s3:::{}(?:/.*)?",
-        r"https://{}\.s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?:/.*)?",
         r"https://s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?/{}(?:/.*)?",
+        r"https://{}\.s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?:/.*)?",
+        r"arn:aws[a-z-]*:s3:::{}(?:/.*)?",
+        r"(?:s3a?://)?{}(?:/.*)?",
     )
 )
 
@@ -126,7 +126,7 @@ def buckets_of(value: JSON) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for place, item in enumerate(value, 1):
         text = trimmed(item) if isinstance(item, str) else ""
-        found = next((found for form in reversed(_BUCKET_FORMS) if (found := form.fullmatch(text))), None)
+        found = next((found for form in _BUCKET_FORMS if (found := re.fullmatch(form, text))), None)
         if found is None or found["bucket"] in ("arn", "s3", "https"):
             raise ValueError(f"{LIST_FIELD} must be a list of bucket names: item {place} is none")
         names[found["bucket"]] = None

@@ -83,7 +83,7 @@ def policies_of_text(text: str) -> dict[str, Policy]:
         if not colon or not vendor or vendor in found:
             raise ValueError(f"{part!r} must be <vendor>: <policy>, each vendor once")
         try:
-            found[vendor] = policy_of(_told(knobs))
+            found[vendor] = policy_of(knobs)
         except ValueError as error:
             raise ValueError(f"{vendor}: {error}") from None
     return found

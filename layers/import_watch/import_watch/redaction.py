@@ -22,6 +22,8 @@ from import_watch.vendor import Answer
 MARK = "(redacted)"
 SHORTEST = 6
 """Characters below which a secret is no secret, and its removal would garble everything."""
+MIN_PIECE = 4
+"""Characters of what is left of a secret that are still removed: where a body was cut within it, or it was decoded."""
 MAX_ROUNDS = 6
 """How often a text is decoded: escapes within escapes, as of JSON in a string of JSON in a URL."""
 
@@ -33,25 +35,29 @@ Span = tuple[int, int, str]
 
 _UNIT = re.compile(
     r"""
-      \\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2} | \\u[0-9a-fA-F]{4} | \\x[0-9a-fA-F]{2} | \\[^\x00]
-    | &\#[0-9]{1,7}(?:;|(?!SEMICOLON)) | &\#[xX][0-9a-fA-F]{1,6}(?:;|(?!SEMICOLON))
-    | &(?:[aA][mM][pP]|[lLgG][tT]|[qQ][uU][oO][tT])(?!;|SEMICOLON) | &[A-Za-z][A-Za-z0-9]{1,31};
+      \\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2} | \\u[0-9a-fA-F]{4} | \\x[0-9a-fA-F]{2}
+    | \\(?!u[0-9a-fA-F]{0,3}[\\&%])[^\x00]
+    | &\#[0-9]{1,7}(?:;|(?![\\%])) | &\#[xX][0-9a-fA-F]{1,6}(?:;|(?![\\%]))
+    | &(?:[aA][mM][pP]|[lLgG][tT]|[qQ][uU][oO][tT])(?![;\\%]) | &[A-Za-z][A-Za-z0-9]{1,31};
     | %[0-7][0-9a-fA-F] | %[cdCD][0-9a-fA-F]%[89abAB][0-9a-fA-F] | %[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}
-    | %[fF][0-7](?:%[89abAB][0-9a-fA-F]){3} | %[89a-fA-F][0-9a-fA-F] | %u[0-9a-fA-F]{4}
+    | %[fF][0-7](?:%[89abAB][0-9a-fA-F]){3} | %[89a-fA-F][0-9a-fA-F](?![\\&]) | %u[0-9a-fA-F]{4}
     | \x00+
     | \n(?<=[0-9A-Za-z+/]{60}\n)(?=[0-9A-Za-z+/=]) | \r\n(?<=[0-9A-Za-z+/]{60}\r\n)(?=[0-9A-Za-z+/=])
-    """.replace("SEMICOLON", r"\\u003[bB]|%3[bB]"),
+    """,
     re.VERBOSE | re.DOTALL,
 )
-"""One character as JSON, HTML or URLs escape it; and what is no character: NUL, and a line break within base64."""
+"""One character as JSON, HTML or URLs escape it; and what is no character: NUL, and a line break within base64.
+
+An escape a part of which is itself escaped waits for the next round.
+"""
 _ESCAPE_SIGNS = ("\\", "&", "%", "\0", "\n")
 _SHORT_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _CREDENTIAL = re.compile(
     r"""
     [?\#&;](?:
-        [\w.-]{0,40}(?:signature|credential|token|secret|passw|api[-_]?key|access[-_]?key|key[-_]pair[-_]id|accessid)
-        [\w.-]{0,40}
-      | sig | sign | key | code | auth | authorization | policy | jwt | pwd | pass | sid | session | hmac
+        [\w.-]{0,40}(?:signature|credential|token|secret|passw|accessid|key[-_]pair[-_]id|[-_]key
+                      |(?:api|access|account|auth|private|shared|subscription)key)[\w.-]{0,40}
+      | sig | sign | key | code | auth | authorization | policy | jwt | pwd | pass | sid | session | hmac | hdne[a-z]
     )=
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
@@ -59,6 +65,8 @@ _CREDENTIAL = re.compile(
 """A parameter of a URL that is a credential, or that makes it one."""
 _QUERY = re.compile(r'[?#][^\s"<>\\]*')
 _USER_INFORMATION = re.compile(r'(?<=://)[^\s/?#"<>\\]+@')
+MAX_TAIL, MAX_CUT_ESCAPE = 64 * 1024, 16
+_CUT_ESCAPE = re.compile(r"(?:\\+u?[0-9a-fA-F]{0,3}|%(?:25)*[0-9a-fA-F]?|&(?:amp;)*#?[xX]?[0-9a-zA-Z]{0,8})\Z")
 _BEFORE_HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)?([^/]*@)?")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[^\s\[\]{}:,"]+', re.DOTALL)
@@ -70,6 +78,8 @@ class _Sought:
 
     texts: tuple[str, ...]
     cores: tuple[str, ...]
+    truncated: bool = False
+    """Whether the body ends where it was cut, and so perhaps within a secret."""
 
 
 def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
@@ -86,7 +96,7 @@ def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
     Answer
         The same one where nothing was to be removed. Else one in the same encoding, and JSON if it was.
     """
-    sought = _sought(secrets)
+    sought = replace(_sought(secrets), truncated=answer.truncated)
     content, body = answer.content, answer.body
     clean = _without(content.text, sought)
     if clean is not content.text:
@@ -114,19 +124,16 @@ def _sought(secrets: Iterable[str]) -> _Sought:
     for secret in secrets:
         if len(secret) < SHORTEST:
             continue
-        # A secret may itself look like an escape, which a decoded view no longer shows.
-        for form in (*_views(secret), *_misread(secret), secret.replace(" ", "+"), secret.replace("+", " ")):
-            texts.update(dict.fromkeys(_long(form)))
+        # A secret may itself look like an escape, or end as one begins, which a decoded view no longer shows.
+        forms = [*_views(secret), *_misread(secret), secret.replace(" ", "+"), secret.replace("+", " ")]
+        forms += [form.rstrip("\\") for form in forms]
+        texts.update(dict.fromkeys(form for form in forms if len(form) >= MIN_PIECE))
         in_hex = secret.encode("utf-8", "replace").hex()
         texts.update(dict.fromkeys((in_hex, in_hex.upper())))
         # RFC 6749, 2.3.1 has a client escape its id and secret before it puts them into base64.
         for form in (secret, quote(secret, safe=""), _json_escaped(secret)):
             cores.update(dict.fromkeys(core for core in _base64_cores(form) if len(core) >= SHORTEST))
     return _Sought(tuple(texts), tuple(cores))
-
-
-def _long(text: str) -> tuple[str, ...]:
-    return (text,) if len(text) >= SHORTEST else ()
 
 
 def _misread(secret: str) -> Iterator[str]:
@@ -217,15 +224,22 @@ def _spans(text: str, sought: _Sought) -> list[Span]:
     """Where in a text anything sought stands, in whatever view of it."""
     found: list[Span] = []
     for rounds, view in enumerate(_views(text)):
-        here = list(islice(chain(_secret_spans(view, sought), _credential_spans(view)), MAX_SPANS + 1))
-        if here:
-            for before in reversed(list(islice(_views(text), rounds))):
-                here = _traced(here, before)
-            found += here
+        here = islice(chain(_secret_spans(view, sought), _credential_spans(view)), MAX_SPANS + 1)
+        found += _back(list(here), text, rounds)
         if len(found) > MAX_SPANS:
             return found
+    if sought.truncated:
+        found += _end_spans(text, sought)
     # A cut must not begin or end within an escape.
     return _aligned(found, text) if found else found
+
+
+def _back(spans: list[Span], text: str, rounds: int) -> list[Span]:
+    """Give spans of a view, which took so many rounds of decoding, as spans of the text."""
+    if spans:
+        for before in reversed(list(islice(_views(text), rounds))):
+            spans = _traced(spans, before)
+    return spans
 
 
 def _views(text: str) -> Iterator[str]:
@@ -266,6 +280,25 @@ def _secret_spans(view: str, sought: _Sought) -> Iterator[Span]:
             # The characters beside it hold bits of the secret too.
             end = start + len(core)
             yield start - (view[start - 1 : start] in _BASE64), end + (view[end : end + 1] in _BASE64), MARK
+
+
+def _end_spans(text: str, sought: _Sought) -> Iterator[Span]:
+    """Give where the beginning of a secret stands at the very end, be it with an escape that was cut too."""
+    before = max(0, len(text) - MAX_TAIL)
+    tail = text[before:]
+    cut = _CUT_ESCAPE.search(tail, len(tail) - MAX_CUT_ESCAPE)
+    for part in (tail, tail[: cut.start()]) if cut else (tail,):
+        for rounds, view in enumerate(_views(part)):
+            pieces = (
+                sought_for[:length] for sought_for in (*sought.texts, *sought.cores) for length in _lengths(sought_for)
+            )
+            here = [(len(view) - len(piece), len(view), MARK) for piece in pieces if view.endswith(piece)]
+            for start, _, mark in _back(here, part, rounds):
+                yield before + start, len(text), mark
+
+
+def _lengths(text: str) -> range:
+    return range(MIN_PIECE, len(text))
 
 
 def _places(view: str, text: str) -> Iterator[int]:
