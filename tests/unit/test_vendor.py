@@ -318,6 +318,19 @@ class TestAnswer:
         assert (answer.json(), answer.fault) == (None, f"the key {key} stands twice with different values")
         assert unreadable(answer, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
 
+    @pytest.mark.parametrize("vendor", VENDORS.names)
+    @pytest.mark.parametrize(
+        ("body", "fault"),
+        [
+            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' stands twice with different values"),
+            (b"[" + b'{"a":1},' * 600_000 + b"1]", "more values than can be read"),
+        ],
+        ids=["two values", "many values"],
+    )
+    def test_a_poll_says_what_makes_a_response_unreadable(self, vendor: str, body: bytes, fault: str) -> None:
+        polled = read_answer(adapter(vendor), Answer(200, {}, body), "1")
+        assert polled == FailedPoll(Trouble.UNREADABLE, f"HTTP 200: {fault}")
+
     def test_a_text_and_a_value_are_made_once(self) -> None:
         answer = Answer(200, {}, b'{"status":["SUCCESS"]}')
         assert answer.text is answer.text

@@ -81,8 +81,9 @@ def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
     """Give the hosts that may be asked besides the vendors' own."""
-    allowed = {text: host_of(text) for text in re.split(r"[\s,;]+", environment.get("ALLOWED_HOSTS", "")) if text}
-    if wrong := sorted(text for text, host in allowed.items() if host is None):
+    names = environment.get("ALLOWED_HOSTS", "")
+    allowed = {name: host_of(name) for name in re.split(r"[\s,;]+", names) if name}
+    if wrong := sorted(name for name, host in allowed.items() if host is None):
         logger.error("the parameter AllowedHosts has what is not the name of a host: it allows nothing", wrong=wrong)
     return Hosts(
         allowed=frozenset(host for host in allowed.values() if host is not None),
