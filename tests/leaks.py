@@ -1,6 +1,12 @@
-"""Looks for the secrets that the tests use in whatever a test made the project print, log or raise."""
+"""Looks for the secrets that the tests use in whatever a test made the project print, log, store or raise."""
 
 from __future__ import annotations
+
+import base64
+import html
+import json
+from functools import cache
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -17,9 +23,39 @@ SECRETS = (
 """Whole secrets, and what is part of every secret that a test makes up for itself."""
 
 
+def secrets_in(text: str) -> list[str]:
+    """Give the secrets that a text has in it, however they are written there."""
+    return [secret for secret in SECRETS if any(form in text for form in forms(secret))]
+
+
 def leaks(report: pytest.TestReport) -> list[str]:
     """Give the secrets that a test's captured output, log lines or exception have in them."""
     said = [text for _, text in report.sections]
     if report.failed:
         said.append(report.longreprtext)
-    return [secret for secret in SECRETS if any(secret in text for text in said)]
+    return secrets_in("\n".join(said))
+
+
+@cache
+def forms(secret: str) -> frozenset[str]:
+    """Give the ways in which a secret may be written: plain, and as encoders do it.
+
+    Written without a look at how the project redacts, which it is to check.
+    """
+    plain = {secret, html.escape(secret), html.escape(secret).replace("&#x27;", "&#39;"), repr(secret)[1:-1]}
+    in_urls = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote(quote(secret, safe=""), safe="")}
+    found = {*plain, *in_urls, *(text.lower() for text in in_urls if text != secret), secret.encode().hex()}
+    for _ in range(3):  # JSON in JSON: an event's detail, in a line of the log
+        for text in list(found):
+            for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+                found |= {escaped, escaped.replace("/", "\\/")}
+    dotnet = "".join(
+        char if (char.isalnum() and char.isascii()) or char == "-" else f"\\u{ord(char):04X}" for char in secret
+    )
+    found |= {dotnet, dotnet.replace("\\", "\\\\"), "".join(f"\\u{ord(char):04x}" for char in secret)}
+    for before in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            raw = secret.encode()
+            # Without the characters that also hold bits of what stands before and behind.
+            found.add(encode(b"x" * before + raw).decode()[(0, 2, 3)[before] : 8 * (before + len(raw)) // 6])
+    return frozenset(found)

@@ -200,7 +200,7 @@ ADAPTER = vendor.Adapter(
         required=("apiToken",),
         secret=("apiToken",),
         # EU is the default; US and private hosting have hosts of their own [spec].
-        base_url=lambda fields: fields.get("baseUrl", "https://apihub.document360.io"),
+        base_url=lambda fields: vendor.with_scheme(fields.get("baseUrl", "apihub.document360.io")),
         base_url_fields="baseUrl",
         hosts=(r"apihub(\.[a-z0-9-]+)?\.document360\.io",),
         optional=("baseUrl",),

@@ -105,8 +105,8 @@ def key_id(import_id: str) -> str:
 
 
 def _base_url(fields: Any) -> str | None:
-    domain = fields.get("apiDomain")
-    return fields.get("baseUrl") or (f"https://{domain}" if domain else None)
+    location = fields.get("baseUrl") or fields.get("apiDomain")
+    return vendor.with_scheme(location) if location else None
 
 
 ADAPTER = vendor.Adapter(

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from local.simulators.answers import Request, Response
 from local.simulators.script import Moment
 
-API_TOKEN = "simulated-document360-token"
+API_TOKEN = "simulated-document360-token+/=\"'&<"
+"""With every character that encoders change, as are the other simulators' credentials."""
 
 
 class Document360:

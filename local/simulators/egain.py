@@ -12,7 +12,7 @@ from local.simulators.answers import Request, Response, timestamp
 from local.simulators.script import Moment
 
 CLIENT_ID = "simulated-egain-client"
-CLIENT_SECRET = "simulated-egain-secret"
+CLIENT_SECRET = "simulated-egain-secret+/=\"'&<é"
 SCOPE = "knowledge.contentmgr.manage"
 TOKEN_PATH = "/system/auth/simulated/oauth2/token"
 TOKEN_SECONDS = 300

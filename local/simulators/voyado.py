@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from local.simulators.answers import Request, Response
 from local.simulators.script import Moment
 
-API_KEY = "simulated-voyado-key"
+API_KEY = "simulated-voyado-key+/=\"'&<"
 
 
 class Voyado:

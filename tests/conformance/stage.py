@@ -39,6 +39,8 @@ BUCKET = "log-archive"
 PREFIX = "conformance"
 CANARY = "c4n4ry-5e7d0b"
 """Is part of every secret and of every token, and so may not be seen anywhere."""
+CHANGED = "+/=\"'&<"
+"""Stands in them too: characters that encoders change."""
 NOWHERE = "vendor.invalid"
 """A host that the stack allows and that has no address."""
 TOLERANCE = Tolerance()
@@ -87,7 +89,7 @@ class Stage:
     def _sell(self, exchange: Exchange) -> None:
         """Sell a token that says nothing of the secret it was bought with."""
         secret = parse_qs(exchange.request_seen.body.decode())["client_secret"][0]
-        token = f"{CANARY}-token-{next(_numbers)}"
+        token = f"{CANARY}-token-{next(_numbers)}{CHANGED}"
         self.sold[token] = secret
         exchange.answer(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
 
@@ -131,7 +133,8 @@ class Case:
         return f"{PREFIX}/{self.adapter.vendor}/{self.connection}"
 
     def _new_secret(self, base_url: str | None = None) -> str:
-        self.secret = f"{CANARY}-secret-{next(_numbers)}"
+        letter = "" if isinstance(self.adapter.authentication, ApiKey) else "é"  # a header is ASCII, a form need not be
+        self.secret = f"{CANARY}-secret-{next(_numbers)}{CHANGED}{letter}"
         known = {"secret": self.secret, "token_url": f"{self.stage.seller.url}/token"}
         connection = {name: value.format(**known) for name, value in self.sample.fields.items()}
         return json.dumps({**connection, "baseUrl": base_url or self.stage.api.url})

@@ -28,6 +28,8 @@ from tests.loopback_server import Exchange, Serve, says, servers
 ID = "5512340987651234567"
 JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
 CANARY = "c4n4ry-7f3b9d21"
+CHANGED = "+/=\"'&<"
+"""Characters that encoders change."""
 GOOD = {
     "document360": {"status": "InProgress"},
     "egain": {"status": "In Progress"},
@@ -44,9 +46,13 @@ def serve() -> Iterator[Serve]:
 
 def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Connection:
     fields = {
-        "document360": {"apiToken": f"token-{CANARY}"},
-        "egain": {"tokenUrl": token_url or f"{url}/token", "clientId": "client", "clientSecret": f"secret-{CANARY}"},
-        "voyado": {"apiKey": f"key-{CANARY}"},
+        "document360": {"apiToken": f"token-{CANARY}{CHANGED}"},
+        "egain": {
+            "tokenUrl": token_url or f"{url}/token",
+            "clientId": "client",
+            "clientSecret": f"secret-{CANARY}{CHANGED}é",
+        },
+        "voyado": {"apiKey": f"key-{CANARY}{CHANGED}"},
     }[vendor]
     return Connection("default", url, {**fields, **more})
 
@@ -283,8 +289,18 @@ class TestSecrecy:
 
         assert failed(serve(echo).url, vendor).detail
 
+    def test_what_is_given_to_be_archived_has_neither_credentials_nor_signed_query_strings(self, serve: Serve) -> None:
+        def echo(exchange: Exchange) -> None:
+            url = "https://host/log?X-Amz-Signature=deadbeef"
+            exchange.answer(200, {**GOOD["voyado"], "token": exchange.headers["Api-Key"], "url": url})
+
+        url = serve(echo).url
+        answer = ask(url, "voyado")[0]
+        assert answer is not None
+        assert answer.json() == {**GOOD["voyado"], "token": "(redacted)", "url": "https://host/log"}
+
     def test_a_token_endpoint_that_says_our_secret_back_does_not_make_us_tell_it(self, serve: Serve) -> None:
-        server = serve(says(401, {"error": f"bad secret secret-{CANARY}"}))
+        server = serve(says(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
         assert failed(server.url, "egain").trouble is Trouble.UNAUTHORIZED
 
 
@@ -324,7 +340,7 @@ class TestToken:
         assert parse_qs(bought.body.decode()) == {
             "grant_type": ["client_credentials"],
             "client_id": ["client"],
-            "client_secret": [f"secret-{CANARY}"],
+            "client_secret": [f"secret-{CANARY}{CHANGED}é"],
             "scope": ["knowledge.contentmgr.manage"],
         }
         assert bought.headers["content-type"] == "application/x-www-form-urlencoded"

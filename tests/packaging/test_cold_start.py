@@ -30,6 +30,7 @@ OURS = {
         for name in (
             "addresses",
             "archiving",
+            "connection_fields",
             "connection_state",
             "connections",
             "decoding",
@@ -48,6 +49,7 @@ OURS = {
             "poller",
             "rate_limit",
             "redaction",
+            "response_body",
             "retry_after",
             "schedule",
             "settings",

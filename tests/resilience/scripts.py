@@ -6,10 +6,13 @@ import may end so.
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
+from urllib.parse import quote
 
 from local.scenarios import EGAIN_LOG
 from local.simulators import document360, egain, voyado
@@ -73,10 +76,11 @@ CREDENTIALS = {"document360": document360.API_TOKEN, "egain": egain.CLIENT_SECRE
 
 def rubbish(vendor: str) -> tuple[Step, ...]:
     """Give answers that say nothing of an import; some say our credentials back, which must get nowhere."""
-    page = f"<html><body>Sign in as {CREDENTIALS[vendor]}</body></html>"
+    credential = CREDENTIALS[vendor]
+    page = f"<html><body>Sign in as {html.escape(credential)}</body></html>"
     return (
         {"fault": {"status": 200, "body": page}},
-        {"fault": {"status": 500, "body": f"stack trace: {CREDENTIALS[vendor]}"}},
+        {"fault": {"status": 500, "body": f"stack trace: {credential} {quote(credential)} {json.dumps(credential)}"}},
         {"fault": {"status": 200, "body": '{"status": ['}},
         {"fault": {"status": 200, "body": '{"status": {"a": [1, null]}, "success": "perhaps"}'}},
         {"fault": {"status": 502, "body": "\x00\x01\x02"}},

@@ -31,7 +31,7 @@ from import_watch.pacing import backoff
 
 from local.clock import Clock
 from local.simulators.script import Import, Step
-from tests.leaks import SECRETS
+from tests.leaks import secrets_in
 from tests.resilience.aftermath import Aftermath, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of
 from tests.resilience.scripts import PATIENCE, Expected
@@ -131,7 +131,7 @@ def _faults_of_wave(wave: Wave) -> Iterator[str]:
         yield after.unsettled
     yield from _faults_of_table(after)
     for place, text in after.kept.items():
-        if any(secret in text for secret in SECRETS):
+        if secrets_in(text):
             yield f"a secret is in {place}"
     if "poll failed" not in after.kept["the logs of the functions"]:
         yield "the functions' logs were not read"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.hosts import Hosts
+from import_watch import settings
+from import_watch.hosts import Hosts, host_of
 
 from tests.unit.aws_fixtures import VENDORS, adapter
 
@@ -188,3 +189,33 @@ class TestOtherAddresses:
     def test_no_text_raises(self, vendor: str, url: str) -> None:
         told = fault(vendor, url, Hosts(frozenset({"docs.acme.example"}), loopback_http=True))
         assert told is None or told
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("docs.acme.example", "docs.acme.example"),
+        (" https://Docs.Acme.example/base/ \n", "docs.acme.example"),
+        ("docs.acme.example:8443", "docs.acme.example"),
+        ("docs.acme.example.", "docs.acme.example"),
+        ("//docs.acme.example", "docs.acme.example"),
+        ("\ufeffdocs.acme.example/", "docs.acme.example"),
+        ("https://[2001:db8::1]:8443", "2001:db8::1"),
+        *((text, None) for text in ("", "*", "*.acme.example", "user@acme.example", "https://", "https//acme.example")),
+        *(
+            (text, None)
+            for text in ("acme.example\\x", "äcme.example", "acme .example", "acme.example:port", "[", "-x-")
+        ),
+    ],
+)
+def test_a_host_is_read_as_people_write_it(text: str, host: str | None) -> None:
+    assert host_of(text) == host
+
+
+def test_the_parameter_allows_what_is_plainly_a_host_and_the_log_names_the_rest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    text = "https://Docs.acme.example/, b.example:443 ,*.evil.example,\nc.example.;x@y"
+    assert settings.hosts({"ALLOWED_HOSTS": text}).allowed == {"docs.acme.example", "b.example", "c.example"}
+    assert [record.__dict__["wrong"] for record in caplog.records] == [["*.evil.example", "x@y"]]
+    assert settings.hosts({}) == Hosts()

@@ -23,6 +23,7 @@ from import_watch.vendor import (
     error_text,
     id_of,
     integer_of,
+    is_html,
     list_of,
     number_of,
     object_of,
@@ -234,14 +235,155 @@ class TestReaders:
         assert printable_id(raw) is None
 
 
+WIDE = [
+    (encoding, mark) for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be") for mark in ("", "\ufeff")
+]
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
 class TestAnswer:
     @pytest.mark.parametrize(
         "body",
-        [b"", b"null", b"<html>", b"{", b'{"a":', b"\xff\xfe\x00", b"1" * 5_000, b"[" * 100_000, b"\xed\xa0\x80"],
+        [
+            *(b"", b"null", b"<html>", b"{", b'{"a":', b"\xff\xfe\x00", b"1" * 5_000, b"[" * 100_000, b"\xed\xa0\x80"),
+            *(b"NaN", b'{"a":1,}', b"callback({})", b")]}',\n{}", b"{'a':1}", b"{} {}", b"\0", b'"', b"]", b"}" * 200),
+        ],
         ids=lambda body: repr(body[:8]),
     )
     def test_a_body_that_is_not_json_is_none(self, body: bytes) -> None:
         assert Answer(200, {}, body).json() is None
+
+    @pytest.mark.parametrize(
+        ("content_type", "body", "text"),
+        [
+            ("application/json; charset=ISO-8859-1", b"s\xf6k", "sök"),
+            ('text/plain; Charset="WINDOWS-1252"', b"\x80 5", "€ 5"),
+            ("text/plain;charset='cp1252' ; x=y", b"\x80 5", "€ 5"),
+            ("text/plain; charset=shift_jis", "木".encode("shift_jis"), "木"),
+            ("text/plain; charset=GB18030", "木".encode("gb18030"), "木"),
+            ("text/plain; charset=us-ascii", "ö".encode(), "ö"),
+            ("text/plain; charset=utf-8", b"s\xf6k", "s\ufffdk"),
+            ("text/plain; charset=iso-8859-1", b"\xef\xbb\xbf" + "ö".encode(), "ö"),
+            ("text/plain; charset=utf-16", "木".encode("utf-16-be"), "木"),
+            ("text/plain; charset=utf-16le", "木木".encode("utf-16-le"), "木木"),
+            ("application/json; charset=utf-16", b'{"a":1}', '{"a":1}'),
+            ("application/json; charset=utf-8", "[12]".encode("utf-16-le"), "[12]"),
+            *(
+                (f"text/plain; charset={name}", "ö\\u0041+AGE-".encode(), "ö\\u0041+AGE-")
+                for name in (
+                    *("utf-7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "base64", "rot13", "hex"),
+                    *("zlib", "bz2", "undefined", "mbcs", "nonsense", "x" * 5_000, "..", "", "\0", '"', "utf8;", "ö"),
+                )
+            ),
+        ],
+    )
+    def test_a_text_is_read_as_declared_where_that_is_an_encoding(
+        self, content_type: str, body: bytes, text: str
+    ) -> None:
+        assert Answer(200, {"content-type": content_type}, body).text == text
+
+    @pytest.mark.parametrize(("encoding", "mark"), WIDE)
+    @pytest.mark.parametrize("content_type", ["", "application/json", "text/html; charset=utf-8"])
+    def test_wide_encodings_are_seen_undeclared(self, encoding: str, mark: str, content_type: str) -> None:
+        body = (mark + '{"status": "木"}').encode(encoding)
+        assert Answer(200, {"content-type": content_type}, body).json() == {"status": "木"}
+
+    @pytest.mark.parametrize(
+        ("oddity", "value"),
+        [
+            (b'"x":1,"x":1', {"x": 1}),
+            (b'"x":{"y":[1,{"z":null}]},"x":{"y":[1,{"z":null}]}', {"x": {"y": [1, {"z": None}]}}),
+            (b'"x":' + b"9" * 5_000, {"x": None}),
+            (b'"x":-' + b"9" * 5_000 + b',"y":1e999999,"z":NaN,"w":-Infinity', dict.fromkeys("xyzw")),
+            (b'"x":"\\ud800","y":"a\x00\n\tb","z":"\\u0000"', {"x": "\ud800", "y": "a\x00\n\tb", "z": "\0"}),
+            (b'"x":"a\\\\","y":"\\"{[:,"', {"x": "a\\", "y": '"{[:,'}),
+            (b'"x":[],"y":{},"z":[{}]', {"x": [], "y": {}, "z": [{}]}),
+            (b'"x":"\xff"', {"x": "\ufffd"}),
+        ],
+    )
+    def test_an_oddity_does_not_hide_the_status(self, oddity: bytes, value: Any) -> None:
+        for before, after in (
+            (b"", b""),
+            (b"\xef\xbb\xbf", b""),
+            (b"\0 \r\n", b"\n\0"),
+            (b"\xc2\xa0", b"\xe2\x80\x8b"),
+        ):
+            answer = Answer(200, {}, before + b'{"status":"SUCCESS",' + oddity + b"}" + after)
+            assert (answer.json(), answer.fault) == ({"status": "SUCCESS", **value}, None)
+
+    @pytest.mark.parametrize(
+        "deep", [DEEP, b'{"":' * 50_000 + b"1" + b"}" * 50_000, b'[{"x":' * 99 + b"[]" + b"}]" * 99]
+    )
+    def test_a_status_beside_deep_nesting_is_read(self, deep: bytes) -> None:
+        value = Answer(200, {}, b'{"x":[1,' + deep + b'],"status":"SUCCESS","y":"]["}').json()
+        assert (value["status"], value["x"][0], value["y"]) == ("SUCCESS", 1, "][")
+
+    @pytest.mark.parametrize(
+        ("text", "key"),
+        [
+            ('{"status":"SUCCESS","status":"FAILURE"}', "'status'"),
+            ('{"status":"SUCCESS","x":[{"y":1,"y":2}]}', "'y'"),
+            ('{"x":1,"x":1.0}', "'x'"),
+            ('{"x":1,"x":true}', "'x'"),
+            ('{"x":null,"x":0}', "'x'"),
+            ('{"x":"","x":null}', "'x'"),
+            ('{"x":{"y":1},"x":{"y":1,"z":2}}', "'x'"),
+            ('{"x":[1],"x":[1,1]}', "'x'"),
+            ('{"":1,"":2}', "''"),
+            ('{"a\\n":1,"a\\u000a":2}', r"'a\n'"),
+            ('{"' + "k" * 500 + '":1,"' + "k" * 500 + '":2}', f"'{'k' * 60}'"),
+        ],
+    )
+    def test_two_values_under_one_key_are_a_fault_that_names_it(self, text: str, key: str) -> None:
+        answer = Answer(200, {}, text.encode())
+        assert (answer.json(), answer.fault) == (None, f"the key {key} stands twice with different values")
+        assert unreadable(answer, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
+
+    @pytest.mark.parametrize("vendor", VENDORS.names)
+    @pytest.mark.parametrize(
+        ("body", "fault"),
+        [
+            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' stands twice with different values"),
+            (b"[" + b'{"a":1},' * 600_000 + b"1]", "more values than can be read"),
+        ],
+        ids=["two values", "many values"],
+    )
+    def test_a_poll_says_what_makes_a_response_unreadable(self, vendor: str, body: bytes, fault: str) -> None:
+        polled = read_answer(adapter(vendor), Answer(200, {}, body), "1")
+        assert polled == FailedPoll(Trouble.UNREADABLE, f"HTTP 200: {fault}")
+
+    def test_a_text_and_a_value_are_made_once(self) -> None:
+        answer = Answer(200, {}, b'{"status":["SUCCESS"]}')
+        assert answer.text is answer.text
+        assert answer.json() is answer.json()
+
+    @given(st.binary(max_size=40), st.text(max_size=20))
+    def test_no_body_and_no_header_raises(self, body: bytes, charset: str) -> None:
+        for data in (body, b'{"' + body + b'":1}'):
+            answer = Answer(200, {"content-type": f"application/json; charset={charset}"}, data)
+            assert (answer.json() is None) or answer.fault is None
+            assert error_text(answer).isprintable()
+
+    @pytest.mark.parametrize(
+        ("body", "html"),
+        [
+            (b"<!DOCTYPE html>", True),
+            (b"\xef\xbb\xbf\r\n<HTML lang=en>", True),
+            (b"<!-- a --> <!-- b --><body>", True),
+            (b'<?xml version="1.0"?><!doctype html><html>', True),
+            ("<html>".encode("utf-16"), True),
+            (b"<head/>", True),
+            (b"<header>", False),
+            (b"<Error><Code>x</Code></Error>", False),
+            (b"", False),
+            (b"<!-- <html>", False),
+            (b"<!---->" * 50_000, False),
+            (b'{"message": "<html>"}', False),
+            (b"see <html>", False),
+        ],
+    )
+    def test_html_is_known_by_its_body(self, body: bytes, *, html: bool) -> None:
+        assert is_html(Answer(403, {"content-type": "application/json"}, body)) is html
 
 
 @pytest.mark.parametrize("vendor", VENDORS.names)
@@ -360,14 +502,27 @@ class TestErrorText:
             ({"userMessage": "Sorry"}, "Sorry"),
             ({"error": "invalid_client", "error_description": "Unknown client"}, "Unknown client"),
             ({"error": {"code": 5}, "detail": "Nothing there"}, "Nothing there"),
-            ({"errors": [{"description": "One."}, {"description": None}, "x", {"description": "Two."}]}, "One.; Two."),
-            ({"errors": "text"}, ""),
+            (
+                {"errors": [{"description": "One."}, {"description": None}, "x", {"description": "Two."}]},
+                "One.; x; Two.",
+            ),
+            ({"errors": ["One.", "Two."]}, "One.; Two."),
+            ({"errors": "text"}, "text"),
+            ({"errors": [{"message": "One."}, {"error": {"detail": "Two."}}]}, "One.; Two."),
+            ({"title": "Not valid", "errors": {"id": ["Unknown.", "Too long."]}}, "id: Unknown.; Too long."),
+            ({"error": {"code": "x", "message": "Inner"}}, "Inner"),
+            ({"title": "Not Found", "status": 404}, "Not Found"),
+            ({"Message": "Upper case"}, "Upper case"),
+            ([{"message": "In a list"}], "In a list"),
+            ({"error": {"error": {"error": {"error": {"error": "too deep"}}}}}, ""),
             ({"message": 5, "errors": None}, ""),
             ([1, 2], ""),
             ({}, ""),
             (b"Cluster\nis   busy\x00", "Cluster is   busy"),
             (b"<!DOCTYPE html><HTML><body>504</body>", ""),
-            (b"\xff\xfe broken", "\ufffd\ufffd broken"),
+            (b"\xfe\xfd broken", "\ufffd\ufffd broken"),
+            ("\ufeff Größe".encode("utf-16-le"), "Größe"),
+            (b"\xef\xbb\xbf <!-- a proxy's --><?xml version='1.0'?>\n<Head><title>504</title>", ""),
             (b"", ""),
         ],
     )

@@ -6,10 +6,12 @@ is missing or malformed the answer is a `FailedPoll` that names the fields at fa
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -17,14 +19,25 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from import_watch.connection_fields import (
+    LIST_FIELD,
+    NUMBER_FIELD,
+    POLICY_FIELD,
+    buckets_of,
+    fields_of,
+    misspelled,
+    text_field,
+)
 from import_watch.hosts import Hosts
 from import_watch.model import JSON, FailedPoll, Trouble
-from import_watch.policies import policy_of
+from import_watch.policies import number_as_written, policy_of
 from import_watch.schedule import Policy
-from import_watch.vendor import Adapter, ClientCredentials
+from import_watch.vendor import Adapter, ClientCredentials, trimmed, with_scheme
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+T = TypeVar("T")
 
 LEAST_PER_MINUTE, MOST_PER_MINUTE = 1, 100_000
 """Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
@@ -98,56 +111,100 @@ class Connections:
         """
         secret_name = f"{self._prefix}/{self._adapter.vendor}/{name}"
         try:
-            text = self._secrets.get(secret_name, max_age=self._cache_seconds, force_fetch=fresh)
+            secret = self._secrets.get(secret_name, max_age=self._cache_seconds, force_fetch=fresh)
         except GetParameterError as error:
             return _unread(secret_name, error)
-        if not isinstance(text, str):
-            return _malformed(secret_name, "it is binary: store it as text")
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError):
-            # The parser's own words would quote the secret.
-            return _malformed(secret_name, "it is not JSON")
-        if not isinstance(fields, dict):
-            return _malformed(secret_name, "it is not a JSON object")
-        return self._checked(name, secret_name, fields)
+            fields = fields_of(secret if isinstance(secret, bytes) else str(secret), self._known())
+            return self._checked(name, fields)
+        except ValueError as error:
+            return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
 
-    def _checked(self, name: str, secret_name: str, fields: dict[str, JSON]) -> Connection | FailedPoll:
+    def _known(self) -> tuple[str, ...]:
         shape = self._adapter.connection
-        oauth = isinstance(self._adapter.authentication, ClientCredentials)
-        faults = [f"{key} is missing" for key in shape.required if key not in fields]
-        texts: dict[str, str] = {}
-        for key, value in fields.items():
-            if isinstance(value, str) and value.strip() and value.isprintable() and value.isascii():
-                texts[key] = value.strip()
-            elif key in (*shape.required, *shape.optional):
-                faults.append(f"{key} must be a text of visible ASCII characters")
-        base_url = shape.base_url(texts)
-        if base_url is None:
-            faults.append(f"{shape.base_url_fields} is missing or not valid")
-        elif fault := self._hosts.fault(base_url, shape.hosts):
-            faults.append(f"the base URL {fault}")
-        if oauth and "tokenUrl" in texts and (fault := self._hosts.fault(texts["tokenUrl"], shape.hosts)):
-            faults.append(f"tokenUrl {fault}")
-        buckets = fields.get("logBuckets", [])
-        if not isinstance(buckets, list) or not all(isinstance(bucket, str) and bucket for bucket in buckets):
-            faults.append("logBuckets must be a list of bucket names")
-        limit = fields.get("requestsPerMinute")
-        if limit is not None and (
-            isinstance(limit, bool)
-            or not isinstance(limit, int | float)
-            or not LEAST_PER_MINUTE <= limit <= MOST_PER_MINUTE
-        ):
-            faults.append(f"requestsPerMinute must be a number from {LEAST_PER_MINUTE:g} to {MOST_PER_MINUTE:,}")
-        policy = None
-        if fields.get("policy") is not None:
+        return (*shape.required, *shape.optional, LIST_FIELD, NUMBER_FIELD, POLICY_FIELD)
+
+    def _checked(self, name: str, fields: dict[str, JSON]) -> Connection:
+        """Give the connection.
+
+        Raises
+        ------
+        ValueError
+            Naming all that is wrong with the fields.
+        """
+        faults: list[str] = []
+
+        def read(key: str, how: Callable[[JSON], T], default: T) -> T:
+            if fields.get(key) is None:
+                return default
             try:
-                policy = policy_of(fields["policy"])
+                return how(fields[key])
             except ValueError as error:
                 faults.append(str(error))
-        if faults or base_url is None:
-            return _malformed(secret_name, "; ".join(faults))
-        return Connection(name, base_url, texts, tuple(buckets), limit, policy)
+                return default
+
+        shape = self._adapter.connection
+        faults += [
+            f"{key} is {'empty' if key in fields else 'missing'}" for key in shape.required if fields.get(key) is None
+        ]
+        faults += misspelled([key for key, value in fields.items() if value is not None], self._known())
+        texts: dict[str, str] = {}
+        for key in (*shape.required, *shape.optional):
+            if (text := read(key, partial(self._text, key), None)) is not None:
+                texts[key] = text
+        base_url = self._base_url(texts, faults)
+        self._check_token_url(texts, faults)
+        buckets: tuple[str, ...] = read(LIST_FIELD, buckets_of, tuple[str, ...]())
+        limit = read(NUMBER_FIELD, _limit_of, None)
+        policy = read(POLICY_FIELD, policy_of, None)
+        if faults:
+            raise ValueError("; ".join(faults))
+        more = {key: trimmed(value) for key, value in fields.items() if isinstance(value, str) and value.isprintable()}
+        return Connection(name, base_url, {**more, **texts}, buckets, limit, policy)
+
+    def _text(self, key: str, value: JSON) -> str:
+        shape, authentication = self._adapter.connection, self._adapter.authentication
+        if isinstance(authentication, ClientCredentials):
+            # Sent in a form, which can carry any text.
+            return text_field(key, value, ascii_only=key not in shape.secret)
+        if key != authentication.field:
+            return text_field(key, value, ascii_only=True)
+        if isinstance(value, str) and re.fullmatch(r"bearer +\S+", trimmed(value), re.IGNORECASE):
+            # A key has no blanks: an Authorization header was pasted whole.
+            value = trimmed(value).split()[1]
+        return text_field(key, value, ascii_only=True, blanks=False)
+
+    def _base_url(self, texts: Mapping[str, str], faults: list[str]) -> str:
+        """Give scheme, host and port in lower case; the empty text where they are at fault."""
+        shape = self._adapter.connection
+        url = shape.base_url(texts)
+        if url is None:
+            faults.append(f"{shape.base_url_fields} is missing or not valid")
+            return ""
+        source = "" if "baseUrl" in texts else f" (of {shape.base_url_fields.split()[0]})"
+        if fault := self._hosts.fault(url, shape.hosts):
+            faults.append(f"the base URL{source} {fault}")
+            return ""
+        if "?" in url or "#" in url:
+            faults.append(f"the base URL{source} has a query or a fragment: give scheme, host and port only")
+            return ""
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    def _check_token_url(self, texts: dict[str, str], faults: list[str]) -> None:
+        if isinstance(self._adapter.authentication, ClientCredentials) and "tokenUrl" in texts:
+            texts["tokenUrl"] = with_scheme(texts["tokenUrl"])
+            if fault := self._hosts.fault(texts["tokenUrl"], self._adapter.connection.hosts):
+                faults.append(f"tokenUrl {fault}")
+            elif "#" in texts["tokenUrl"]:
+                faults.append("tokenUrl has a fragment: remove it")
+
+
+def _limit_of(value: JSON) -> float:
+    limit = number_as_written(value)
+    if limit is None or not LEAST_PER_MINUTE <= limit <= MOST_PER_MINUTE:
+        raise ValueError(f"{NUMBER_FIELD} must be a number from {LEAST_PER_MINUTE:g} to {MOST_PER_MINUTE:,}")
+    return limit
 
 
 def _client() -> SecretsManagerClient:
@@ -156,10 +213,6 @@ def _client() -> SecretsManagerClient:
     return boto3.client(
         "secretsmanager", config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
     )
-
-
-def _malformed(secret_name: str, why: str) -> FailedPoll:
-    return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} is malformed: {why}")
 
 
 def _unread(secret_name: str, error: GetParameterError) -> FailedPoll:

@@ -6,7 +6,29 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from import_watch.vendor import trimmed, with_scheme
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def host_of(text: str) -> str | None:
+    """Name of a host out of what somebody wrote for one: with a scheme, a port, a path, or a dot at the end.
+
+    Returns
+    -------
+    str or None
+        In lower case; None where it is not plainly one host.
+    """
+    text = trimmed(text)
+    try:
+        parts = urlsplit(with_scheme(text))
+        host = (parts.hostname or "").lower().rstrip(".")
+        _ = parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", text):
+        return None
+    return host if re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", host) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,9 @@ class Client:
         Returns
         -------
         answer : Answer or None
-            As it came; None where none came.
+            As it came, less the connection's secrets and signed query strings; None where none came.
         polled : Observation or FailedPoll
-            What it means, with the connection's secrets taken out should the vendor have said them back.
+            What it means.
         """
         headers = {"Accept": "application/json"}
         secrets = [connection.fields[name] for name in self._adapter.connection.secret]
@@ -75,7 +75,8 @@ class Client:
         answer = self._exchanger.exchange(Request(url, headers, self._adapter.most_bytes))
         if isinstance(answer, FailedPoll):
             return None, answer
-        polled = read_answer(self._adapter, redacted(answer, secrets), import_id)
+        answer = redacted(answer, secrets)
+        polled = read_answer(self._adapter, answer, import_id)
         if isinstance(polled, FailedPoll) and (hint := retry_after(answer, self._clock())) is not None:
             polled = replace(polled, retry_after=hint)
         return answer, polled

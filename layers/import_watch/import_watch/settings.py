@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 
-from import_watch.hosts import Hosts
+from import_watch.hosts import Hosts, host_of
 from import_watch.model import Tolerance
 from import_watch.observability import logger
 from import_watch.policies import policies_of_text
@@ -81,9 +82,12 @@ def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
     """Give the hosts that may be asked besides the vendors' own."""
-    allowed = environment.get("ALLOWED_HOSTS", "").lower().split(",")
+    names = environment.get("ALLOWED_HOSTS", "")
+    allowed = {name: host_of(name) for name in re.split(r"[\s,;]+", names) if name}
+    if wrong := sorted(name for name, host in allowed.items() if host is None):
+        logger.error("the parameter AllowedHosts has what is not the name of a host: it allows nothing", wrong=wrong)
     return Hosts(
-        allowed=frozenset(host.strip() for host in allowed if host.strip()),
+        allowed=frozenset(host for host in allowed.values() if host is not None),
         loopback_http=environment.get("ALLOW_LOOPBACK_HTTP", "false") == "true",
     )
 

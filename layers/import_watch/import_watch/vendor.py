@@ -7,7 +7,6 @@ readers at the end, which give None for anything that is not of the documented t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from import_watch.model import (
     Trouble,
     parse_iso,
 )
+from import_watch.response_body import NOT_JSON, ResponseBody
 
 LONGEST_ID = 200
 """Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
@@ -37,14 +37,23 @@ MOST_BYTES = 1024 * 1024
 """What is read of an answer that carries no inline log."""
 MOST_BYTES_WITH_LOG = 5 * 1024 * 1024
 """What is read of an answer that may carry an inline log."""
-
-
-def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    """Refuse an object that has a key twice: parsers disagree on which of the two counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+OUTER_BLANKS = (
+    " \t\n\r\v\f\0\x1c\x1d\x1e\x1f\x85\xa0\xad\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+"""What cannot be seen around a text that somebody pasted: blanks, line breaks, marks of width, direction and order."""
+MAX_ERROR_TEXT = 200
+"""Characters of an error answer that are shown to a person."""
+MAX_ERRORS_SHOWN = 20
+MAX_HTML_PROLOG = 64 * 1024
+"""Characters among which an HTML document has begun, comments before it included."""
+MESSAGE_DEPTH = 4
+"""Objects and lists in each other within which a message is looked for."""
+MESSAGE_KEYS = (
+    *("developerMessage", "message", "userMessage", "error_description", "error", "detail"),
+    *("errors", "description", "title", "reason"),
+)
+"""Where an error answer's message for a person stands; the first that has one counts."""
 
 
 def normalized_status(raw: str) -> str:
@@ -93,6 +102,21 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
+    content: ResponseBody = field(init=False, repr=False, compare=False)
+    """The body as text and as JSON; each is made once, and kept for whoever asks next."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", ResponseBody(self.body, self.headers.get("content-type", "")))
+
+    @property
+    def text(self) -> str:
+        """The body as text; U+FFFD stands for what is not of its encoding."""
+        return self.content.text
+
+    @property
+    def fault(self) -> str | None:
+        """Why the body has no JSON value; None where it has one."""
+        return self.content.fault
 
     @property
     def is_success(self) -> bool:
@@ -100,11 +124,8 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> JSON:
-        """Parse the body; None where it is not JSON, or the null that says as little, or says a thing twice."""
-        try:
-            return json.loads(self.body, object_pairs_hook=_unambiguous)
-        except (ValueError, RecursionError):
-            return None
+        """JSON value of the body; None where it is not JSON, or null, or more or less than one meaning: see `fault`."""
+        return self.content.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +262,12 @@ def is_unknown_id(adapter: Adapter, answer: Answer) -> bool:
         return True
     if answer.status not in (400, 404, 422):
         return False
-    words = _words(answer.body[:10_000].decode("utf-8", "replace"))
+    words = _words(answer.text[:MAX_WORDS_TEXT])
     return any(f" {_words(phrase)} " in f" {words} " for phrase in adapter.unknown_id_phrases)
+
+
+MAX_WORDS_TEXT = 10_000
+"""Characters of an error response that are searched for what it says of an id."""
 
 
 def _words(text: str) -> str:
@@ -268,36 +293,58 @@ def _trouble(answer: Answer) -> Trouble | None:
 
 
 def unreadable(answer: Answer, why: str) -> FailedPoll:
-    """Say that an answer is not what the vendor's page promises."""
+    """Say that an answer is not what the vendor's page promises; a fault of its JSON says more than `why`."""
+    if answer.fault not in (None, NOT_JSON):
+        return FailedPoll(Trouble.UNREADABLE, f"HTTP {answer.status}: {answer.fault}")
     said = error_text(answer)
     return FailedPoll(Trouble.UNREADABLE, f"HTTP {answer.status}: {why}" + (f" ({said})" if said else ""))
 
 
 def error_text(answer: Answer) -> str:
-    """Give what an error answer says to a person: a message out of its JSON, else the start of its text."""
-    body = answer.json()
-    if isinstance(body, dict):
-        for key in ("developerMessage", "message", "userMessage", "error_description", "error", "detail"):
-            if found := text_of(body.get(key)):
-                return found[:200]
-        errors = body.get("errors")
-        if isinstance(errors, list):
-            said = [
-                found for error in errors if isinstance(error, dict) if (found := text_of(error.get("description")))
-            ]
-            return "; ".join(said)[:200]
+    """Give what an error answer says to a person: a message out of its JSON, else the start of its text, or nothing."""
+    if answer.fault is None:
+        return _message(answer.json(), MESSAGE_DEPTH)[:MAX_ERROR_TEXT]
+    if answer.fault != NOT_JSON or is_html(answer):
         return ""
-    if isinstance(body, str):
-        return clean(body[:400])[:200]
-    if body is not None or b"<html" in answer.body[:1_000].lower():
-        return ""
-    return clean(answer.body[:400].decode("utf-8", "replace"))[:200]
+    return clean(answer.text[: 2 * MAX_ERROR_TEXT])[:MAX_ERROR_TEXT]
 
 
 def is_html(answer: Answer) -> bool:
-    """Whether a body is a web page, whatever its headers say."""
-    start = answer.body[:1_000].decode("utf-8", "replace").casefold()
-    return any(mark in start for mark in ("<!doctype html", "<html", "<head", "<body"))
+    """Whether a body is an HTML document, whatever its Content-Type: such as a proxy or a sign-in page sends."""
+    text = answer.text[:MAX_HTML_PROLOG]
+    while True:
+        text = text.lstrip("\ufeff\0 \t\r\n\f")
+        for begins, ends in (("<!--", "-->"), ("<?", "?>")):
+            if text.startswith(begins):
+                text = text.partition(ends)[2]
+                break
+        else:
+            return re.match(r"<(?:!doctype|html|head|body)(?![a-z0-9-])", text, re.IGNORECASE) is not None
+
+
+def _message(value: JSON, depth: int) -> str:
+    """Message for a person in a value of an error answer, wherever it is used to stand; empty where there is none."""
+    if isinstance(value, str):
+        return text_of(value) or ""
+    if depth == 0:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(found for item in value[:MAX_ERRORS_SHOWN] if (found := _message(item, depth - 1)))
+    if not isinstance(value, dict):
+        return ""
+    for key in MESSAGE_KEYS:
+        for spelled in (key, key[0].upper() + key[1:]):
+            if found := _message(value.get(spelled), depth - 1):
+                return found
+            if key == "errors" and (found := _by_field(value.get(spelled), depth - 1)):
+                return found
+    return ""
+
+
+def _by_field(errors: JSON, depth: int) -> str:
+    """Errors that stand under the names of the fields at fault."""
+    found = [(name, _message(said, depth)) for name, said in list(object_of(errors).items())[:MAX_ERRORS_SHOWN]]
+    return "; ".join(f"{clean(name)}: {said}" for name, said in found if said)
 
 
 def printable_id(raw: str) -> str | None:
@@ -308,8 +355,23 @@ def printable_id(raw: str) -> str | None:
     return raw
 
 
+def trimmed(text: str) -> str:
+    """Text without what stands around it and cannot be seen."""
+    return text.strip(OUTER_BLANKS)
+
+
+def with_scheme(location: str) -> str:
+    """URL of a host as people write one, `https://` if it names no scheme; what is no host stays what it is."""
+    location = re.sub(r"(?:https?://)+(?=https?://)", "", location, count=1, flags=re.IGNORECASE)
+    if re.match(r"[a-z][a-z0-9+.-]*://|https?[:/]", location, re.IGNORECASE):
+        return location
+    return f"https://{location.removeprefix('//')}"
+
+
 def clean(text: str) -> str:
     """Take control characters out of vendor text, and blanks at its ends; lone surrogates become '?'."""
+    if text.isprintable():
+        return text.strip()
     text = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(char if char.isprintable() else " " for char in text).strip()
 
