@@ -160,12 +160,12 @@ def _unreadable(cause: Cause) -> Fault:
 
 
 FAULTS = {
-    **{f"{status} with the body of a success": _unavailable(_status(status)) for status in (408, 429)},
-    **{f"{status} with the body of a success": _unavailable(_status(status)) for status in (500, 502, 503, 504)},
     **{
-        f"{status} with the body of a success": _unreadable(_status(status))
-        for status in (201, 202, 206, 300, 400, 402, 406, 409, 410)
+        f"{status} with the body of a success": _unavailable(_status(status))
+        for status in (400, 402, 406, 408, 409, 429)
     },
+    **{f"{status} with the body of a success": _unavailable(_status(status)) for status in (500, 502, 503, 504)},
+    "300 with the body of a success": _unreadable(_status(300)),
     **{
         f"{status} to elsewhere": _unreadable(_status(status, Location="https://elsewhere.invalid/"))
         for status in (301, 302, 303, 307, 308)

@@ -28,8 +28,8 @@ class Sample:
         The body of an HTTP 200 for an import that is done but for some errors; None where there is no such thing.
     not_found : mapping of int to JSON
         HTTP statuses that mean an unknown import, with their bodies.
-    final : mapping of int to Reason
-        HTTP statuses that end a watch at once, besides 401 and 403.
+    after_grace : mapping of int to Reason
+        HTTP statuses that end a watch once they have been given for the grace period of an import that is not found.
     status_field, id_field : str, str or None
         Where the body has the status and, if it has, the id.
     """
@@ -39,7 +39,7 @@ class Sample:
     answers: Mapping[ImportState, Any]
     partial: Any = None
     not_found: Mapping[int, Any] = field(default_factory=dict)
-    final: Mapping[int, Reason] = field(default_factory=dict)
+    after_grace: Mapping[int, Reason] = field(default_factory=dict)
     status_field: str = "status"
     id_field: str | None = None
 
@@ -167,7 +167,7 @@ VOYADO = Sample(
         ImportState.FAILED: _voyado("FAILURE", message="The feed is not well formed."),
         ImportState.CANCELLED: _voyado("ABORTED", message="Another import took its place."),
     },
-    final={404: Reason.MISCONFIGURED},
+    after_grace={404: Reason.MISCONFIGURED},
     id_field="id",
 )
 

@@ -205,7 +205,7 @@ class Case:
     def pass_time(self, seconds: float) -> None:
         """Let the watch, and all that it remembers, be so much older; its next poll is due now."""
         names = {part.name for part in fields(Watch)} - {"next_poll_at"}
-        times = [name for name in names if name.endswith(("_at", "_since")) or name == "deadline"]
+        times = [name for name in names if name.endswith(("_at", "_since")) or name in ("deadline", "not_before")]
         older = {name: at - seconds for name in times if (at := getattr(self.watch, name)) is not None}
         self.watch = replace(self.watch, **older, next_poll_at=time.time())
         # Nor is the vendor's word to keep away younger than the watch.
@@ -214,6 +214,20 @@ class Case:
             Key={"watchId": {"S": connection_key(self.watch.vendor, self.watch.connection)}},
             UpdateExpression="REMOVE throttledUntil",
         )
+
+    def poll_on_end(self, seconds: float, polls: int = 5) -> dict[str, Any]:
+        """Poll so often in so many seconds, and give what came of the last; all others only wait."""
+        for _ in range(polls - 1):
+            assert self.poll()["action"] == "WAIT"
+            self.pass_time(seconds / (polls - 1))
+        return self.poll()
+
+    def ask_on_end(self, seconds: float, polls: int = 5) -> Wait | End:
+        """Do the same, but store nothing."""
+        for _ in range(polls - 1):
+            assert isinstance(self.ask(), Wait)
+            self.pass_time(seconds / (polls - 1))
+        return self.ask()
 
     @property
     def asked(self) -> list[Request]:

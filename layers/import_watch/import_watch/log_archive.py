@@ -38,6 +38,7 @@ from import_watch.model import (
     Watch,
 )
 from import_watch.observability import logger
+from import_watch.redaction import without_query
 from import_watch.s3_location import S3Object, is_possible, s3_object
 from import_watch.vendor import Answer, clean
 
@@ -394,26 +395,6 @@ def _within(ends: float, step: Callable[[], object]) -> None:
         raise failed[0]
     if thread.is_alive():
         raise TooLate
-
-
-def without_query(location: str) -> str:
-    """Give a location without what may be a credential in it: its query, its fragment, and a user before its host.
-
-    A `?` may be part of a key where a location is no URL; there it begins a query only before a `=`.
-    """
-    plain = re.match(r"(?:s3[an]?://|arn:)", location, re.IGNORECASE) is not None
-    mark = re.search(r"[?#]|%3[fF]", location)
-    if mark and (plain or mark[0].startswith("%")):
-        rest = location[mark.end() :]
-        if "=" not in rest and "%3d" not in rest.lower():
-            mark = None if plain else re.search(r"[?#]", location)
-    if mark:
-        location = location[: mark.start()]
-    authority = re.match(r"([^/\\?#]*[/\\]{2})[^/\\?#]*@", location)
-    if authority:
-        return authority[1] + location[authority.end() :]
-    user = None if plain else re.match(r"[^/\\?#]*:[^/\\?#]*@", location)
-    return location[user.end() :] if user else location
 
 
 def source_of(location: str) -> str:
