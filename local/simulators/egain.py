@@ -40,7 +40,7 @@ class Egain:
     def import_id(self, path: str) -> str | None:
         """Read `/knowledge/contentmgr/v4/import/content/{job_id}/status`."""
         found = re.fullmatch(r"/knowledge/contentmgr/v4/import/content/([^/]+)/status", path)
-        return found[1].lower() if found else None
+        return found[1] if found else None
 
     def unknown(self, import_id: str) -> Response:
         """Answer 404 with the vendor's error object."""

@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         now = time.time()
         with self.server.lock:
-            scripted = self.server.imports.get(import_id)
+            scripted = self.server.imports.get(import_id.lower())
             moment = scripted.poll(now) if scripted else None
         if moment is None or moment.step.get("unknown"):
             self._send(self.server.simulator.unknown(import_id))
@@ -99,9 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             if self.command == "PUT":
                 steps = json.loads(body)["steps"]
-                self.server.imports[import_id] = Import(steps)
+                self.server.imports[import_id.lower()] = Import(steps)
                 return Response(200, {"steps": len(steps)})
-            scripted = self.server.imports.get(import_id)
+            scripted = self.server.imports.get(import_id.lower())
             if scripted is None:
                 return Response(200, {"polledAt": [], "faults": 0})
             return Response(200, {"polledAt": scripted.polled_at, "faults": scripted.faults})

@@ -11,7 +11,12 @@ from local.stack import LocalStack
 from tests.integration.observer import Observer
 
 WAIT_SCALE = 0.05
-SHORT_PATIENCE = {"NotFoundSeconds": "30", "UnrecognisedSeconds": "4", "FailingSeconds": "5"}
+SHORT_PATIENCE = {
+    "NotFoundSeconds": "30",
+    "UnrecognisedSeconds": "4",
+    "FailingSeconds": "5",
+    "UnauthorizedSeconds": "3",
+}
 
 
 @pytest.fixture(scope="session")

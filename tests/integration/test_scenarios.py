@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from import_watch.model import watch_id
 from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS
@@ -23,7 +22,7 @@ WATCHED = [scenario for scenario in SCENARIOS if scenario.steps]
 
 
 def key(scenario: Scenario) -> str:
-    return watch_id(scenario.vendor, "default", scenario.import_id)
+    return scenario.watch_id
 
 
 def scaled(step: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ PASSING = (
     "EndpointConnectionError",
     "ConnectTimeoutError",
     "ReadTimeoutError",
+    "NotWritten",
 )
 """Trouble that passes, as Lambda and boto3 name it."""
 

@@ -282,6 +282,19 @@ def test_the_grace_period_of_refused_credentials_is_a_setting(unauthorized: int,
         assert decided(after(*before, *on_end(UNAUTHORIZED, 10, 10 + grace), tolerance=tolerance)) == "UNAUTHORIZED"
 
 
+@pytest.mark.parametrize(
+    ("polled", "seconds", "reason"), [(UNAUTHORIZED, 60, "UNAUTHORIZED"), (GATEWAY_404, 120, "MISCONFIGURED")]
+)
+def test_a_shorter_grace_period_of_all_failures_does_not_hide_the_reason(
+    polled: FailedPoll, seconds: float, reason: str
+) -> None:
+    tolerance = Tolerance(failing=5)
+    assert decided(after(*on_end(polled, 0.1, seconds - 0.1), tolerance=tolerance)) is None
+    assert decided(after(*on_end(polled, 0.1, seconds + 0.1), tolerance=tolerance)) == reason
+    mixed: list[tuple[float, Polled]] = [(0.1, UNAVAILABLE), *on_end(polled, 1, 10, polls=4)]
+    assert decided(after(*mixed, tolerance=tolerance)) == "VENDOR_UNAVAILABLE"
+
+
 def test_a_wrong_key_is_reported_after_a_minute() -> None:
     step: Wait | End = wait_after((5, UNAUTHORIZED))
     now = T0 + 5

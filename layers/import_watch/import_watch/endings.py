@@ -88,6 +88,8 @@ def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Toleranc
         or _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)
     ):
         return _unknown(watch, Reason.MISCONFIGURED, messages.misconfigured(watch, failed.detail), now, failed)
+    if watch.failures in (watch.unauthorized_polls, watch.misconfigured_polls):
+        return None  # nothing else failed, so its own grace period counts, however short that for all failures is
     if not _is_over(watch.failing_since, watch.failures, now, tolerance.failing):
         return None
     if watch.only_unreadable:
