@@ -15,6 +15,7 @@ from local.simulators import document360, egain, voyado
 SECRETS = (
     document360.API_TOKEN,
     egain.CLIENT_SECRET,
+    egain.SECOND_CLIENT_SECRET,
     voyado.API_KEY,
     "not-the-right-one",
     "kept-to-ourselves",

@@ -15,8 +15,9 @@ from import_watch.model import watch_id
 
 from local.deployment import deploy
 from local.paths import ROOT
+from local.simulators.egain import SECOND_CLIENT_SECRET
 from local.simulators.script import Step
-from local.stack import VENDORS, LocalStack
+from local.stack import VENDORS, LocalStack, connection_fields
 from local.waiting import wait_until
 from tests.integration.observer import Observer
 
@@ -58,6 +59,8 @@ def observer(stack: LocalStack) -> Observer:
 @pytest.fixture(scope="module")
 def updated(stack: LocalStack, observer: Observer) -> dict[str, str]:
     """Watches that the last release began, by their keys, after the update; their imports go on until told to end."""
+    fields = connection_fields("egain", stack.simulators["egain"].base_url)
+    stack.put_connection("egain", {**fields, "clientSecret": SECOND_CLIENT_SECRET})
     keys: dict[str, str] = {}
     for vendor in VENDORS:
         for number in range(4):
