@@ -234,7 +234,10 @@ def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: 
     mark = () if event.first_id is None else (f"{REDRIVEN}{event.first_id}",)
     resources = [*event.resources, *mark]
     parts = (event.source, event.kind, event.detail, *resources)
-    size = sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
+    entry = sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
+    # The whole event is the input of the execution that it starts, which has the same bound.
+    added = sum(len(part) + 3 for part in mark)
+    size = max(entry, len(event.text.encode("utf-8", "surrogatepass")) + added)
     if size > MAX_ENTRY_BYTES:
         return f"it has {size:,} bytes, and an event may have {MAX_ENTRY_BYTES:,}"
     done = events.put_events(
@@ -303,7 +306,7 @@ def _members(text: str) -> dict[str, str]:
     for part in PART.finditer(text):
         sign = part[0]
         if depth == 1 and sign in ",}" and start is not None:
-            found[str(json.loads(name))] = text[start : part.start()].strip()
+            found[_name(name)] = text[start : part.start()].strip()
             start = None
         if depth == 1 and sign == ":":
             start = part.end()
@@ -311,6 +314,13 @@ def _members(text: str) -> dict[str, str]:
             name = sign
         depth += (sign in "{[") - (sign in "}]")
     return found
+
+
+def _name(text: str) -> str:
+    try:
+        return str(json.loads(text, strict=False))
+    except (ValueError, RecursionError):
+        raise NotAnEvent("it is not an event: a name in it is no JSON") from None
 
 
 def _refuse(constant: str) -> None:

@@ -24,8 +24,10 @@ STATUSES = vendor.StatusMap(
     }
 )
 ERROR = model.Severity.ERROR
-LOG_NOT_FOUND = ("importlog", "not", "found")
-"""Words of the error that says that the log is not there (yet): an error of the request, and not of the import."""
+MISSING = r"(?:(?:could |can |does |has |was |is )?not (?:be |been )?(?:found|find|exist)|is missing)"
+LOG_NOT_FOUND = re.compile(rf"(?:import ?log (?:\w+ ){{0,2}}{MISSING}|{MISSING} (?:\w+ ){{0,2}}import ?log)\b")
+MAX_LOG_NOT_FOUND = 120
+"""What says that the log is not there (yet), in its words: an error of the request, and not of the import."""
 ERRORS_IN_REASON = 3
 NO_TEXT = "(no text)"
 NO_MESSAGE = f"{ERROR.value:<8}{NO_TEXT}"
@@ -38,14 +40,16 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     if answer.status != 404 and not isinstance(body, dict):
         return vendor.unreadable(answer, "the body is not a JSON object")
     body = vendor.object_of(body)
-    errors, warnings, information = (_descriptions(body, name) for name in ("errors", "warnings", "information"))
+    errors, errors_in_all = vendor.errors_in(body.get("errors"))
+    warnings, warnings_in_all = vendor.errors_in(body.get("warnings"))
+    information = vendor.texts_of(body.get("information"))
     if answer.status == 404:  # in the vendor's general table of codes [spec]
         return model.Observation(model.ImportState.NOT_FOUND, problems=vendor.errors_of(errors))
     status = vendor.text_of(body.get("status"))
     if not answer.is_success or status is None:
         return vendor.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
-    log = vendor.object_of(body.get("import_documentation_log"))
+    log = vendor.object_of(_log_content(body))
     messages = _messages(log)
     if state is model.ImportState.SUCCEEDED and messages.aborted:
         state = model.ImportState.FAILED
@@ -57,7 +61,8 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     )
     said = [text for text in errors if not _is_log_not_found(text)] or messages.errors
     found = Counter(problem.severity for problem in problems) + messages.unlisted
-    found += Counter({ERROR: _unlisted(body, "errors"), model.Severity.WARNING: _unlisted(body, "warnings")})
+    # Those without a text, or beyond the first ones, count too.
+    found += Counter({ERROR: errors_in_all - len(errors), model.Severity.WARNING: warnings_in_all - len(warnings)})
     return model.Observation(
         state=state,
         vendor_status=status,
@@ -68,17 +73,10 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     )
 
 
-def _descriptions(body: dict[str, Any], name: str) -> list[str]:
-    return vendor.texts_of(body.get(name))
-
-
-def _unlisted(body: dict[str, Any], name: str) -> int:
-    return max(0, len(vendor.list_of(body.get(name))) - vendor.MAX_TEXTS)
-
-
 def _is_log_not_found(text: str) -> bool:
-    words = re.findall(r"[a-z]+", text.lower())
-    return all(word in words for word in LOG_NOT_FOUND)
+    # A full stop or the like ends the sentence that is looked for.
+    parts = re.split(r"[;!?]|\. ", text.lower()) if len(text) <= MAX_LOG_NOT_FOUND else ()
+    return any(LOG_NOT_FOUND.search(" ".join(re.findall(r"[a-z]+", part))) for part in parts)
 
 
 class _Messages(NamedTuple):
@@ -98,7 +96,8 @@ def _message_list(log: dict[str, Any]) -> Collection[Any]:
     messages = log.get("messages")
     if isinstance(messages, dict):
         return [messages] if messages.keys() & {"message", "message_type"} else messages.values()
-    return vendor.list_of(messages)
+    # A text alone is an error, as every message of no known type.
+    return [messages] if isinstance(messages, str) and messages.strip() else vendor.list_of(messages)
 
 
 def _messages(log: dict[str, Any]) -> _Messages:
@@ -141,8 +140,16 @@ def _counts(log: dict[str, Any], found: Counter[model.Severity]) -> dict[str, in
     return counts
 
 
-def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> model.LogReference:
+def _log_content(body: dict[str, Any]) -> Any:
+    """Give the log: an object by the vendor's page. A list is one of messages, and a text may be JSON."""
     content = body.get("import_documentation_log")
+    if isinstance(content, str) and content.strip():
+        content = vendor.json_in(content) or {"log": content}
+    return {"messages": content} if isinstance(content, list) and content else content
+
+
+def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> model.LogReference:
+    content = _log_content(body)
     if not isinstance(content, dict):
         if state in (model.ImportState.QUEUED, model.ImportState.RUNNING, model.ImportState.UNRECOGNISED):
             return None
@@ -212,7 +219,10 @@ ADAPTER = vendor.Adapter(
     import_id=vendor.printable_id,
     import_id_hint="the id that the import request gave, without blanks",
     # An unknown id is a 400 with `success: true`.
-    unknown_id_phrases=("invalid import id", "import id not found", "import not found"),
+    unknown_id_phrases=(
+        *("invalid import id", "import id is invalid", "import id is not valid", "unknown import id", "no such import"),
+        *("import not found", "import id not found", "import was not found", "import does not exist"),
+    ),
     most_bytes=vendor.MOST_BYTES_WITH_LOG,
     # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].
     requests_per_minute=60,

@@ -47,7 +47,7 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
         problems=vendor.errors_of([reason]) if reason else (),
         log=_log(body),
         started_at=vendor.time_of(body.get("startTime")),
-        ended_at=_ended_at(body) if state in model.FINISHED else None,
+        ended_at=_ended_at(body, state) if state in model.FINISHED else None,
         retryable=retryable if isinstance(retryable, bool) else None,
         reason=reason if state is model.ImportState.FAILED else None,
     )
@@ -65,7 +65,7 @@ def _progress(progress: dict[str, Any]) -> model.ReportedProgress | None:
 
 
 def _counts(body: dict[str, Any]) -> dict[str, int]:
-    results, progress = vendor.object_of(body.get("results")), vendor.object_of(body.get("progress"))
+    results, progress = _results(body.get("results")), vendor.object_of(body.get("progress"))
     counts = {
         # The vendor's OpenAPI file has both spellings [spec].
         "succeeded": vendor.count_of(results.get("successful"))
@@ -78,9 +78,24 @@ def _counts(body: dict[str, Any]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-def _ended_at(body: dict[str, Any]) -> float | None:
-    times = (vendor.time_of(body.get("failureTime")), vendor.time_of(body.get("completionTime")))
-    return next((time for time in times if time is not None), None)
+def _results(value: Any) -> dict[str, Any]:
+    """Give the results: an object by the vendor's page; of a list, the sums, so that no errors are lost in it."""
+    if isinstance(value, str):
+        value = vendor.json_in(value)
+    if not isinstance(value, list):
+        return vendor.object_of(value)
+    parts = [vendor.object_of(part) for part in value]
+    return {
+        name: sum(vendor.count_of(part.get(name), otherwise=1) or 0 for part in parts)
+        for name in {name for part in parts for name in part}
+    }
+
+
+def _ended_at(body: dict[str, Any], state: model.ImportState) -> float | None:
+    names = (
+        ("completionTime", "failureTime") if state is model.ImportState.SUCCEEDED else ("failureTime", "completionTime")
+    )
+    return next((time for name in names if (time := vendor.time_of(body.get(name))) is not None), None)
 
 
 def _log(body: dict[str, Any]) -> model.LogReference:
@@ -130,6 +145,9 @@ ADAPTER = vendor.Adapter(
     keeps_log=True,
     import_id=import_id,
     import_id_hint="the job's UUID, or the whole location header of the starting request",
-    unknown_id_phrases=("invalid job id", "job not found", "job id not found", "unknown job id"),
+    unknown_id_phrases=(
+        *("invalid job id", "invalid job", "job id is invalid", "job id is not valid", "unknown job id", "unknown job"),
+        *("job not found", "job id not found", "job was not found", "job does not exist", "no such job"),
+    ),
     key_id=key_id,
 )

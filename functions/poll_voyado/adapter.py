@@ -46,11 +46,11 @@ def read(answer: vendor.Answer, import_id: str) -> model.Observation | model.Fai
 
 
 def _base_url(fields: Mapping[str, str]) -> str | None:
-    cluster = fields.get("clusterId", "")
+    cluster = re.sub(r"(?i:https?)://|/+$", "", fields.get("clusterId", ""))
     if "baseUrl" in fields:
         return vendor.with_scheme(fields["baseUrl"])
     if "." in cluster:  # a whole host, of either form, or its URL
-        return vendor.with_scheme(cluster)
+        return vendor.with_scheme(fields["clusterId"])
     return f"https://{cluster}.api.esales.apptus.cloud" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", cluster) else None
 
 

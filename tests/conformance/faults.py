@@ -210,7 +210,7 @@ FAULTS = {
     "a reset": _unavailable(_reset()),
     "a reset in the body": _unavailable(_reset(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{")),
     "a refused connection": _unavailable(_refused),
-    "no address": _unavailable(_no_address),
+    "no address": Fault(_no_address, Reason.MISCONFIGURED),
     "an untrusted certificate": _unavailable(_untrusted),
     "no TLS": _unavailable(_not_tls),
 }

@@ -703,7 +703,7 @@ class TestCause:
         ("error", "cause"),
         [
             (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "name not found"),
-            (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), "name not found"),
+            (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), "name could not be looked up"),
             (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "name could not be looked up"),
             (UnicodeError("label too long"), "name not found"),
         ],
@@ -715,7 +715,8 @@ class TestCause:
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
         polled = Exchanger("Vendor").exchange(Request("https://no-such-region.example/x?token=hidden", {}, LIMIT))
         detail = f"Vendor could not be reached: {cause} (no-such-region.example)"
-        assert polled == FailedPoll(Trouble.UNAVAILABLE, detail)
+        # A name that does not exist is a misconfiguration in the end, one that could not be looked up is not.
+        assert polled == FailedPoll(Trouble.UNAVAILABLE, detail, after_grace=cause == "name not found")
 
     def test_a_certificate_that_nobody_has_signed(self, serve: ServeRaw, tmp_path: Path) -> None:
         server = trusted(serve, tmp_path, closes(whole()))[1]

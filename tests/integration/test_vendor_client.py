@@ -150,7 +150,7 @@ class TestRedirect:
     def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
         elsewhere = serve(says(200, {"access_token": "bought"}))
         server = serve(says(status, b"", Location=elsewhere.url))
-        assert failed(server.url, "egain").trouble is Trouble.UNREADABLE
+        assert failed(server.url, "egain").trouble is Trouble.UNAVAILABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
 
@@ -444,11 +444,11 @@ class TestToken:
             (429, {"error": "slow_down"}, Trouble.THROTTLED, "HTTP 429, slow_down"),
             (429, b"", Trouble.THROTTLED, "HTTP 429"),
             # It cannot be read.
-            (200, {"access_token": "t", "token_type": "mac"}, Trouble.UNREADABLE, "a token of type mac, not Bearer"),
-            (200, {"access_token": "t", "token_type": 5}, Trouble.UNREADABLE, "not Bearer"),
-            (200, b" " * 70_000, Trouble.UNREADABLE, "more than 65,536 bytes"),
-            (204, b"", Trouble.UNREADABLE, "HTTP 204 without a token"),
-            (302, b"", Trouble.UNREADABLE, "HTTP 302, a redirect"),
+            (200, {"access_token": "t", "token_type": "mac"}, Trouble.UNAVAILABLE, "a token of type mac, not Bearer"),
+            (200, {"access_token": "t", "token_type": 5}, Trouble.UNAVAILABLE, "not Bearer"),
+            (200, b" " * 70_000, Trouble.UNAVAILABLE, "more than 65,536 bytes"),
+            (204, b"", Trouble.UNAVAILABLE, "HTTP 204 without a token"),
+            (302, b"", Trouble.UNAVAILABLE, "HTTP 302, a redirect"),
         ],
         ids=lambda value: repr(value)[:40],
     )
@@ -491,7 +491,7 @@ class TestToken:
             (403, {"X_RateLimit_Reset": "17", "X_RateLimit_Remaining": "0"}, Trouble.THROTTLED, 17),
             (403, {"X_RateLimit_Reset": "17"}, Trouble.UNAVAILABLE, None),
             (400, {"Retry_After": "17"}, Trouble.UNAVAILABLE, 17),
-            (302, {"Retry_After": "17"}, Trouble.UNREADABLE, 17),
+            (302, {"Retry_After": "17"}, Trouble.UNAVAILABLE, 17),
         ],
     )
     def test_a_token_endpoint_says_when_to_come_back(
@@ -528,9 +528,9 @@ class TestToken:
         ],
         ids=lambda body: repr(body)[:30],
     )
-    def test_an_answer_without_a_usable_token_is_unreadable(self, serve: Serve, body: Any) -> None:
+    def test_an_answer_without_a_usable_token_is_a_poll_error(self, serve: Serve, body: Any) -> None:
         server = serve(says(200, body))
-        assert failed(server.url, "egain").trouble is Trouble.UNREADABLE
+        assert failed(server.url, "egain").trouble is Trouble.UNAVAILABLE
         assert len(server.requests) == 1
 
     def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve) -> None:

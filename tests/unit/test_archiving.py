@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from import_watch import log_archive
-from import_watch.archiving import LOG_SECONDS, MIN_LOG_SECONDS, Archiving
+from import_watch.archiving import ARCHIVE_FAILED, LOG_SECONDS, MIN_LOG_SECONDS, Archiving
 from import_watch.connections import Connection
 from import_watch.log_archive import Archived, LogArchive
 from import_watch.model import (
@@ -171,7 +171,7 @@ def test_an_archive_that_cannot_be_made_changes_no_outcome(stage: Stage, monkeyp
         raise RuntimeError("no region")
 
     monkeypatch.setattr(log_archive, "LogArchive", broken)
-    reason = "the archive failed: RuntimeError"
+    reason = ARCHIVE_FAILED
     log, answer = stage.archive(SEEN)
     assert (log, answer) == (LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
     assert stage.archiving().keep(a_watch(), ANSWER) is None

@@ -219,14 +219,14 @@ class TestEveryVendor:
     @pytest.mark.parametrize(
         ("buckets", "item"),
         [
-            *(({"logs": 1}, 0), (5, 0), (True, 0), (["logs", 5], 2), (["logs", ""], 2), ([["logs"]], 1)),
+            *(({"logs": 1}, 0), (5, 0), (True, 0), (["logs", 5], 2), ([["logs"]], 1)),
             *(
                 ("*", 1),
                 (["logs", "lo gs"], 2),
                 ("logs, arn:aws:s3:eu-west-1:1:accesspoint/x", 2),
                 (["https://x.y/z"], 1),
             ),
-            *(('["logs"', 1), ("s3://", 1), ("arn:aws:s3:::*", 1), ([None], 1), ("ab", 1), ("lögs", 1)),
+            *(('["logs"', 1), ("s3://", 1), ("arn:aws:s3:::*", 1), ("ab", 1), ("lögs", 1)),
         ],
     )
     def test_log_buckets_that_are_none_are_named(self, vendor: str, buckets: Any, item: int) -> None:
@@ -450,7 +450,7 @@ def test_a_credential_that_cannot_be_a_header_is_refused(vendor: str, value: str
     assert f"{name} {fault}" in refused(vendor, {**GOOD[vendor], name: value})
 
 
-@pytest.mark.parametrize("cluster", ["a.b", "evil.example/", "w0/", "w0#", "w0@evil", "x" * 64, "w 0", "ü"])
+@pytest.mark.parametrize("cluster", ["a.b", "evil.example/", "w0#", "w0@evil", "x" * 64, "w 0", "ü"])
 def test_a_cluster_id_cannot_lead_elsewhere(cluster: str) -> None:
     assert "clusterId" in refused("voyado", {**GOOD["voyado"], "clusterId": cluster})
 
@@ -520,3 +520,27 @@ def test_a_secret_that_was_deleted_is_misconfigured(*, at_once: bool) -> None:
     found = connections("voyado").get(name)
     assert isinstance(found, FailedPoll)
     assert found.trouble is Trouble.MISCONFIGURED
+
+
+HEX_TOKEN = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+
+
+@pytest.mark.parametrize("token", [HEX_TOKEN, "eyJhbGciOi.eyJzdWIiOi.dozjgNryP4J3", "w0-kjh.98asdf7"])
+@pytest.mark.parametrize(
+    ("vendor", "field"),
+    [
+        ("document360", "baseUrl"),
+        ("egain", "apiDomain"),
+        ("egain", "tokenUrl"),
+        ("egain", "baseUrl"),
+        ("voyado", "clusterId"),
+        ("voyado", "baseUrl"),
+        ("voyado", "policy"),
+    ],
+)
+def test_a_credential_in_the_wrong_field_is_not_quoted(vendor: str, field: str, token: str) -> None:
+    if field == "clusterId" and token == HEX_TOKEN:
+        pytest.skip("it may be the id of a cluster")
+    fields = {key: value for key, value in GOOD[vendor].items() if key not in ("baseUrl", "apiDomain", "clusterId")}
+    value = f"{token}=" if field == "policy" else token
+    assert token.lower() not in refused(vendor, {**fields, field: value}).lower()

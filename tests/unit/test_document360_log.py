@@ -76,7 +76,7 @@ def test_every_message_counts(messages: list[Any], errors: int, warnings: int, s
             {"messages": [message(0, 7), message(0, [1, 2]), message(0, {"a": 1})]},
             f"{HEAD}7\n{HEAD}(2 entries: see log.json)\n{HEAD}(1 entries: see log.json)\n",
         ),
-        ({"unknown": {"deep": [1, 2]}, "messages": "text"}, "unknown: (1 entries: see log.json)\n"),
+        ({"unknown": {"deep": [1, 2]}, "messages": "text"}, "unknown: (1 entries: see log.json)\nERROR   (no text)\n"),
     ],
     ids=lambda value: repr(value)[:40],
 )

@@ -62,6 +62,7 @@ THROTTLED = FailedPoll(Trouble.THROTTLED, "HTTP 429")
 UNREADABLE = FailedPoll(Trouble.UNREADABLE, "HTTP 200: not JSON")
 UNAUTHORIZED = FailedPoll(Trouble.UNAUTHORIZED, "HTTP 401")
 MISCONFIGURED = FailedPoll(Trouble.MISCONFIGURED, "no such secret")
+NO_SUCH_HOST = FailedPoll(Trouble.UNAVAILABLE, "name not found", after_grace=True)
 GATEWAY_404 = FailedPoll(Trouble.MISCONFIGURED, "no such cluster", after_grace=True)
 
 
@@ -221,6 +222,7 @@ def test_an_ending_keeps_twenty_problems() -> None:
 
 
 GRACE_PERIODS = [
+    pytest.param(NO_SUCH_HOST, 120, "MISCONFIGURED", id="a host that was never there, from the start of the watch"),
     pytest.param(NOT_FOUND, 120, "NOT_FOUND", id="not found, from the start of the watch"),
     pytest.param(GATEWAY_404, 120, "MISCONFIGURED", id="perhaps a gateway's mistake, from the start of the watch"),
     pytest.param(UNAUTHORIZED, 10 + 60, "UNAUTHORIZED", id="credentials that never worked"),
@@ -235,6 +237,12 @@ GRACE_PERIODS = [
 def test_an_error_is_tolerated_for_its_grace_period(polled: Polled, tolerated: float, reason: str) -> None:
     assert decided(after(*on_end(polled, 10, tolerated - 0.01))) is None
     assert decided(after(*on_end(polled, 10, tolerated))) == reason
+
+
+def test_a_host_that_was_there_before_is_unavailable() -> None:
+    for first in RUNNING, NOT_FOUND:
+        assert decided(after((5, first), *on_end(NO_SUCH_HOST, 10, 10 + 3_599))) is None
+        assert decided(after((5, first), *on_end(NO_SUCH_HOST, 10, 10 + 3_600))) == "VENDOR_UNAVAILABLE"
 
 
 @pytest.mark.parametrize(("polled", "tolerated", "reason"), GRACE_PERIODS)
@@ -317,9 +325,20 @@ def test_any_readable_answer_starts_the_count_of_failed_polls_anew(readable: Obs
 
 
 @pytest.mark.parametrize(("polled", "tolerated"), [(NOT_FOUND, 120), (UNRECOGNISED, 610)])
-def test_a_failed_poll_says_nothing_of_the_import_and_starts_no_count_anew(polled: Polled, tolerated: float) -> None:
-    run = on_end(polled, 10, tolerated)
-    assert decided(after(*run[:2], (run[2][0] - 1, UNAVAILABLE), *run[2:])) is not None
+def test_a_failed_poll_has_the_polls_of_a_run_counted_anew_but_not_its_time(polled: Polled, tolerated: float) -> None:
+    between = [(10.0, polled), *on_end(UNAVAILABLE, 11, 20)]
+    assert decided(after(*between, *on_end(polled, 30, tolerated + 100, polls=4))) is None
+    assert decided(after(*between, *on_end(polled, 30, tolerated - 0.01))) is None
+    assert decided(after(*between, *on_end(polled, 30, tolerated))) is not None
+
+
+@pytest.mark.parametrize("polled", [UNAUTHORIZED, GATEWAY_404])
+def test_refusals_that_alternate_with_other_errors_are_not_on_end(polled: FailedPoll) -> None:
+    alternating: list[tuple[float, Polled]] = [
+        (5.0 + 30 * number, (polled, UNAVAILABLE)[number % 2]) for number in range(100)
+    ]
+    assert decided(after((1, RUNNING), *alternating)) is None
+    assert decided(after((1, RUNNING), *alternating, (3_700, polled))) == "VENDOR_UNAVAILABLE"
 
 
 def test_an_import_that_was_known_before_is_not_found_only_from_its_first_absence() -> None:
@@ -468,6 +487,14 @@ def test_a_deadline_before_the_vendor_wants_a_request_ends_the_watch_without_one
     assert isinstance(ended, End)
     assert (ended.ending.reason, ended.watch.polls) == ("TIMED_OUT", 1)
     assert f"the last poll failed: {failed.detail}" in ended.ending.message
+
+
+@pytest.mark.parametrize("told", [60, 800, 5_000])
+def test_an_import_that_is_not_found_is_asked_for_again_when_the_vendor_says(told: float) -> None:
+    step = wait_after((5, replace(NOT_FOUND, retry_after=told)))
+    assert min(told, 900) <= step.seconds <= min(1.1 * told, 900)
+    assert step.watch.not_before == T0 + 5 + min(told, 900)
+    assert isinstance(put_off(step.watch, T0 + 60, UNSHARED), Wait)
 
 
 def test_a_vendor_that_wants_no_request_gets_none_before_its_time() -> None:
@@ -721,6 +748,13 @@ def test_an_end_that_cannot_be_is_not_believed(seen: Observation, started_at: fl
         ending = ending_after((60, seen), *others, (100, ended))
         assert (ending.ended_at, ending.implausible) == (None, True)
         assert ending.detection_lag_seconds == (20 if others else 40)
+
+
+def test_an_end_long_before_the_event_s_start_is_not_believed() -> None:
+    start = replace(START, started_at=T0 - 600)
+    late, early = (replace(SUCCEEDED, ended_at=T0 - seconds) for seconds in (899, 901))
+    assert ending_after((5, late), start=start).ended_at == T0 - 899
+    assert ending_after((5, early), start=start).implausible
 
 
 def test_an_end_that_stands_while_its_log_is_awaited_is_believed() -> None:

@@ -269,7 +269,7 @@ class TestStoredLog:
     def test_another_kind_of_location_is_passed_on_only(self, location: str) -> None:
         record = copied(location)
         assert (record.status, record.location) == (LogStatus.VENDOR_ONLY, None)
-        assert record.reason == "it is not an s3:// location"
+        assert record.reason == "it names no object in S3"
 
     @pytest.mark.parametrize(
         "location",

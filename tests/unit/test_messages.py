@@ -18,7 +18,9 @@ from import_watch.model import (
     MissingLog,
     Observation,
     Outcome,
+    Problem,
     ReportedProgress,
+    Severity,
     StoredLog,
     Trouble,
     Watch,
@@ -35,6 +37,7 @@ WATCH = Watch(
 )
 SUCCEEDED = Observation(ImportState.SUCCEEDED, log=InlineLog({}, ""))
 FAILED = Observation(ImportState.FAILED, reason="The file is not a ZIP archive.", log=StoredLog("s3://logs/4711.txt"))
+NOT_FOUND = Observation(ImportState.NOT_FOUND)
 RUNNING = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
 QUEUED = Observation(ImportState.QUEUED, "Scheduled", started_at=1_769_851_800.0)
 NO_ANSWER = FailedPoll(Trouble.UNAVAILABLE, "eGain answered HTTP 503")
@@ -59,7 +62,10 @@ EVERY = {
         messages.without_log(WATCH, an_ending(Outcome.SUCCEEDED, SUCCEEDED), "'ImportLog' not found."),
         messages.without_log(WATCH, an_ending(Outcome.FAILED, FAILED), "NoSuchKey"),
     ],
-    "not_found": [messages.not_found(WATCH, 120)],
+    "not_found": [
+        messages.not_found(WATCH, 120, NOT_FOUND),
+        messages.not_found(WATCH, 120, replace(NOT_FOUND, problems=(Problem(Severity.ERROR, "No tenant."),))),
+    ],
     "unrecognised": [messages.unrecognised(WATCH, 600)],
     "unauthorized": [messages.unauthorized(WATCH, "HTTP 401")],
     "misconfigured": [messages.misconfigured(WATCH, "its secret has no clientId.")],

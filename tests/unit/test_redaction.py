@@ -56,6 +56,11 @@ def in_base64(before: str, after: str = "", *, safe: bool = False, encoding: str
     return lambda text: encode((before + text + after).encode(encoding)).decode()
 
 
+def in_dotnet_json(text: str) -> str:
+    written = json.dumps(text)[1:-1].replace('\\"', "\\u0022")
+    return re.sub("[+<>&'`]", lambda found: f"\\u{ord(found[0]):04X}", written)
+
+
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "JSON": in_json,
@@ -89,7 +94,13 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64, without padding": lambda text: in_base64("", ".")(text).rstrip("="),
     "base64 in URL": lambda text: quote(in_base64("x:")(text), safe=""),
     "base64 of URL": lambda text: in_base64("a-client:")(quote(text, safe="")),
-    "base64 of JSON": in_base64('{"key":"', '"}'),
+    "base64 of JSON": lambda text: in_base64("")(json.dumps({"key": text})),
+    "base64 of JSON, with letters as they are": lambda text: in_base64("")(
+        json.dumps({"key": text}, ensure_ascii=False)
+    ),
+    "base64 of JSON of .NET": lambda text: in_base64("x:")(in_dotnet_json(text)),
+    "base64 of HTML": lambda text: in_base64("x:")(html.escape(text)),
+    "base64 of a form": lambda text: in_base64("client_secret=")(quote_plus(text)),
     "base64 of UTF-16": in_base64("x:", encoding="utf-16-le"),
     "base64 in lines": lambda text: re.sub("(.{76})", r"\1\r\n", in_base64("x" * 50, "y" * 80)(text)),
     "base64 in lines in JSON": lambda text: re.sub("(.{64})", r"\1\\n", in_base64("x" * 45, "y" * 80)(text)),
@@ -302,7 +313,22 @@ def test_a_body_that_was_cut_elsewhere_stays() -> None:
     assert redacted(answer, SECRETS) is answer
 
 
-def test_more_places_than_can_be_mended_leave_nothing() -> None:
+def test_tens_of_thousands_of_signed_urls_leave_a_response_readable() -> None:
+    """Each is seen in every view of the text, and a backslash makes more views."""
+    url = "https://b.example/log.txt?sig=c4n4ry&se=2026"
+    messages = [{"message": f"wrote {url}"} for _ in range(20_000)]
+    body = json.dumps({"status": "Completed", "path": r"\\fileserver\share", "messages": messages}).encode()
+    found = redacted(Answer(200, {}, body), SECRETS)
+    assert found.json()["status"] == "Completed"
+    assert b"c4n4ry" not in found.body
+
+
+def test_a_body_that_takes_long_to_go_through_leaves_nothing() -> None:
+    body = json.dumps("\\" * 2_000_000 + "abcdef-and-more").encode()
+    assert redacted(Answer(200, {}, body), ["abcdef-and-more"]).json() == MARK
+
+
+def test_more_places_than_can_be_replaced_leave_nothing() -> None:
     body = json.dumps(["abcdef"] * (MAX_SPANS + 1)).encode()
     assert redacted(Answer(200, {}, body), ["abcdef"]).json() == MARK
 

@@ -245,8 +245,8 @@ class TestAnswer:
     @pytest.mark.parametrize(
         "body",
         [
-            *(b"", b"null", b"<html>", b"{", b'{"a":', b"\xff\xfe\x00", b"1" * 5_000, b"[" * 100_000, b"\xed\xa0\x80"),
-            *(b"NaN", b'{"a":1,}', b"callback({})", b")]}',\n{}", b"{'a':1}", b"{} {}", b"\0", b'"', b"]", b"}" * 200),
+            *(b"", b"null", b"<html>", b"{", b'{"a":', b"\xff\xfe\x00", b"[" * 100_000, b"\xed\xa0\x80"),
+            *(b'{"a":1,}', b"callback({})", b")]}',\n{}", b"{'a':1}", b"{} {}", b"\0", b'"', b"]", b"}" * 200),
         ],
         ids=lambda body: repr(body[:8]),
     )
@@ -293,8 +293,8 @@ class TestAnswer:
         [
             (b'"x":1,"x":1', {"x": 1}),
             (b'"x":{"y":[1,{"z":null}]},"x":{"y":[1,{"z":null}]}', {"x": {"y": [1, {"z": None}]}}),
-            (b'"x":' + b"9" * 5_000, {"x": None}),
-            (b'"x":-' + b"9" * 5_000 + b',"y":1e999999,"z":NaN,"w":-Infinity', dict.fromkeys("xyzw")),
+            (b'"x":' + b"9" * 5_000, {"x": "9" * 5_000}),
+            (b'"x":1e999999,"y":NaN,"z":-Infinity', {"x": "1e999999", "y": "NaN", "z": "-Infinity"}),
             (b'"x":"\\ud800","y":"a\x00\n\tb","z":"\\u0000"', {"x": "\ud800", "y": "a\x00\n\tb", "z": "\0"}),
             (b'"x":"a\\\\","y":"\\"{[:,"', {"x": "a\\", "y": '"{[:,'}),
             (b'"x":[],"y":{},"z":[{}]', {"x": [], "y": {}, "z": [{}]}),

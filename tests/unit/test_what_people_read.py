@@ -89,9 +89,7 @@ def of_a_broken_watch() -> str:
 
 RUNNING = {"progress": {"processed": 1250, "total": 5000, "percentage": 25}, "startTime": "2026-01-01T00:00:00Z"}
 LOG = {"messages": [{"message_type": 1, "message": "An image was scaled down.", "cancel_operation": False}]}
-REFUSED_TOKEN = FailedPoll(
-    Trouble.UNAUTHORIZED, "the token endpoint answered HTTP 401 to the client credentials: invalid_client"
-)
+REFUSED_TOKEN = FailedPoll(Trouble.UNAUTHORIZED, "no token from tokenUrl: HTTP 401, invalid_client")
 AWAY = (503, "The service is down for maintenance")
 
 SITUATIONS: dict[str, Callable[[], str]] = {
@@ -120,6 +118,14 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     "cancelled by a colleague": lambda: said("egain", egain("Cancelled", **RUNNING)),
     "wrong or expired key": lambda: said("document360", answered("document360", 401, {"message": "Invalid token"})),
     "wrong or expired client secret": lambda: said("egain", REFUSED_TOKEN),
+    "a host name mistyped": lambda: said(
+        "document360",
+        FailedPoll(
+            Trouble.UNAVAILABLE,
+            "Document360 could not be reached: name not found (apihub.ue.document360.io:443)",
+            after_grace=True,
+        ),
+    ),
     "wrong cluster": lambda: said("voyado", answered("voyado", 404, "")),
     "import id mistyped": lambda: said("voyado", voyado("NOT_FOUND")),
     "import id of another vendor": lambda: invalid({"vendor": "egain", "importId": IDS["voyado"]}),

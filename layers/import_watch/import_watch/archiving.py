@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOG_SECONDS = 40.0
 """Time from the detection of an outcome that archiving may take."""
+ARCHIVE_FAILED = "the archive failed for a reason that the log of the function has"
 MIN_LOG_SECONDS = 5.0
 """Time that it has at least: looking again for a log that was late has used up the other."""
 
@@ -80,12 +81,11 @@ class Archiving:
         """
         try:
             return self._logs().fetch(watch, log, connection, seconds)
-        except Exception as error:  # noqa: BLE001
+        except Exception:  # noqa: BLE001
             logger.exception("the archive failed")
             from import_watch.log_archive import source_of
 
-            reason = f"the archive failed: {type(error).__name__}"
-            return LogRecord(LogStatus.UNAVAILABLE, source=source_of(log.location), reason=reason)
+            return LogRecord(LogStatus.UNAVAILABLE, source=source_of(log.location), reason=ARCHIVE_FAILED)
 
     def archive(
         self,
@@ -113,11 +113,10 @@ class Archiving:
         left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:
             archived = self._logs().archive(watch, answer, self._reference(watch, polled), connection, left)
-        except Exception as error:  # noqa: BLE001
+        except Exception:  # noqa: BLE001
             # The outcome stands in the table by now: whatever happens to the log, people are to be told of it.
             logger.exception("the archive failed")
-            reason = f"the archive failed: {type(error).__name__}"
-            archived = Archived(LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
+            archived = Archived(LogRecord(LogStatus.UNAVAILABLE, reason=ARCHIVE_FAILED), None)
         if archived.log.reason:
             logger.warning("the log was not archived", logStatus=archived.log.status.value, reason=archived.log.reason)
         try:

@@ -23,10 +23,10 @@ _BUCKET = r"(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9])"
 _BUCKET_FORMS = tuple(
     form.format(_BUCKET)
     for form in (
-        r"https://s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?/{}(?:/.*)?",
-        r"https://{}\.s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?:/.*)?",
-        r"arn:aws[a-z-]*:s3:::{}(?:/.*)?",
-        r"(?:s3a?://)?{}(?:/.*)?",
+        r"(?:(?i:https?)://)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?/{}(?:/.*)?",
+        r"(?:(?i:https?)://)?{}\.s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?:/.*)?",
+        r"(?i:arn:aws[a-z-]*:s3):::{}(?:/.*)?",
+        r"(?:(?i:s3[an]?)://)?{}(?:/.*)?",
     )
 )
 
@@ -99,7 +99,8 @@ def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True)
     kind = "visible ASCII" if ascii_only else "printable"
     if not isinstance(value, str):
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        raise ValueError(f"{name} must be a text of {kind} characters" + (": put it in quotes" if number else ""))
+        fix = ": put it in quotes" if number else f", not {_kind_of(value)}"
+        raise ValueError(f"{name} must be a text of {kind} characters{fix}")
     text = trimmed(value)
     before = len(value) - len(value.lstrip(OUTER_BLANKS))
     for place, char in enumerate(text, before + 1):
@@ -108,6 +109,13 @@ def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True)
     if ascii_only and len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
         raise ValueError(f"{name} stands in quotation marks of its own: remove them")
     return text
+
+
+def host_fault(name: str, text: str) -> str:
+    """Say what keeps a field from naming a host, and where; the value itself is not quoted."""
+    place = next((at for at, char in enumerate(text, 1) if not re.match(r"[A-Za-z0-9.:/-]", char)), None)
+    what = "a blank" if place and text[place - 1] == " " else "a character that no host name has"
+    return f"{name} has {what} at character {place}" if place else f"{name} is not the name of a host"
 
 
 def buckets_of(value: JSON) -> tuple[str, ...]:
@@ -125,6 +133,8 @@ def buckets_of(value: JSON) -> tuple[str, ...]:
         raise ValueError(f"{LIST_FIELD} must be a list of bucket names")
     names: dict[str, None] = {}
     for place, item in enumerate(value, 1):
+        if _is_empty(item):
+            continue
         text = trimmed(item) if isinstance(item, str) else ""
         found = next((found for form in _BUCKET_FORMS if (found := re.fullmatch(form, text))), None)
         if found is None or found["bucket"] in ("arn", "s3", "https"):
@@ -134,7 +144,11 @@ def buckets_of(value: JSON) -> tuple[str, ...]:
 
 
 def _is_empty(value: JSON) -> bool:
-    return value is None or value == [] or (isinstance(value, str) and not trimmed(value))
+    return value is None or value == [] or (isinstance(value, str) and trimmed(value) in ("", "null", "[]"))
+
+
+def _kind_of(value: JSON) -> str:
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "true or false"
 
 
 def _spelling(name: str) -> str:

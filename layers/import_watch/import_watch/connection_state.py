@@ -119,13 +119,15 @@ class ConnectionStates:
             logger.exception("the watch was not taken out of its connection's count")
 
     def _remember(self, watch: Watch, ending: Ending) -> bool:
-        """Count one active watch less and add a running time in one write; False where others were always faster."""
+        """Count one active watch less and add a running time in one write; False where none was added."""
         # Only who ends a watch loads what remembers.
         from import_watch.history import remembering
 
         # Without the vendor's word an end lies, on average, half-way between the last two polls.
         lag = (ending.detection_lag_seconds or 0.0) * (0.5 if ending.ended_at is None else 1.0)
         time, kind = round(running_time(watch, ending.detected_at - lag), 1), kind_of(watch.job_type)
+        if ending.ended_at is not None and time <= 0:
+            return False  # it ended before anything that is known of its start
         for _ in range(ATTEMPTS):
             state = self.get(watch.vendor, watch.connection, consistent=True)
             kinds = dict(state.running_times)

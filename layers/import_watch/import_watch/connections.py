@@ -17,7 +17,13 @@ import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 
 from import_watch.connection_fields import (
     LIST_FIELD,
@@ -25,6 +31,7 @@ from import_watch.connection_fields import (
     POLICY_FIELD,
     buckets_of,
     fields_of,
+    host_fault,
     misspelled,
     text_field,
 )
@@ -179,7 +186,8 @@ class Connections:
         shape = self._adapter.connection
         url = shape.base_url(texts)
         if url is None:
-            faults.append(f"{shape.base_url_fields} is missing or not valid")
+            given = next((name for name in shape.optional if name in texts and name in shape.base_url_fields), None)
+            faults.append(host_fault(given, texts[given]) if given else f"{shape.base_url_fields} is missing")
             return ""
         source = "" if "baseUrl" in texts else f" (of {shape.base_url_fields.split()[0]})"
         if fault := self._hosts.fault(url, shape.hosts):
@@ -217,9 +225,17 @@ def _client() -> SecretsManagerClient:
 
 def _unread(secret_name: str, error: GetParameterError) -> FailedPoll:
     cause = error.__cause__ or error.__context__
-    code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause or error).__name__
+    code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else _why(cause)
     if code == "ResourceNotFoundException":
         return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} does not exist: create it")
     if code in ("AccessDeniedException", "DecryptionFailure", "InvalidRequestException"):
         return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} cannot be read: {code}")
     return FailedPoll(Trouble.UNAVAILABLE, f"Secrets Manager did not give the secret {secret_name}: {code}")
+
+
+def _why(cause: BaseException | None) -> str:
+    if isinstance(cause, ConnectTimeoutError | ReadTimeoutError):
+        return "no response in time"
+    if isinstance(cause, EndpointConnectionError | HTTPClientError):
+        return "it could not be reached"
+    return "an unexpected error of the SDK"

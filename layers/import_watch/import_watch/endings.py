@@ -15,9 +15,13 @@ from import_watch.model import (
     Trouble,
     Watch,
 )
+from import_watch.pacing import may_be_misconfigured
 
 MIN_POLLS = 5
-"""Like polls on end that an UNKNOWN outcome needs besides its time: few polls may be alike by chance."""
+"""Like polls on end that an UNKNOWN outcome needs besides its time: few polls may be alike by chance.
+
+A readable response that says otherwise ends such a run. A poll that fails in another way has its polls counted anew,
+and its time goes on."""
 CLOCK_SKEW_SECONDS = 300.0
 """How far a vendor's clock may be ahead of ours."""
 ROUNDING_SECONDS = 1.0
@@ -46,7 +50,7 @@ def of_observation(
         case ImportState.NOT_FOUND:
             if not _is_over(watch.not_found_since, watch.not_found_polls, now, tolerance.not_found):
                 return None
-            return _unknown(watch, Reason.NOT_FOUND, messages.not_found(watch, tolerance.not_found), now, seen)
+            return _unknown(watch, Reason.NOT_FOUND, messages.not_found(watch, tolerance.not_found, seen), now, seen)
         case ImportState.UNRECOGNISED:
             if not _is_over(watch.unrecognised_since, watch.unrecognised_polls, now, tolerance.unrecognised):
                 return None
@@ -83,10 +87,9 @@ def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Toleranc
         grace = min(FIRST_UNAUTHORIZED_SECONDS, tolerance.unauthorized) if never_worked else tolerance.unauthorized
         if _is_over(watch.unauthorized_since, watch.unauthorized_polls, now, grace):
             return _unknown(watch, Reason.UNAUTHORIZED, messages.unauthorized(watch, failed.detail), now, failed)
-    if failed.trouble is Trouble.MISCONFIGURED and (
-        not failed.after_grace
-        or _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)
-    ):
+    at_once = failed.trouble is Trouble.MISCONFIGURED and not failed.after_grace
+    later = may_be_misconfigured(watch, failed)
+    if at_once or (later and _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)):
         return _unknown(watch, Reason.MISCONFIGURED, messages.misconfigured(watch, failed.detail), now, failed)
     if watch.failures in (watch.unauthorized_polls, watch.misconfigured_polls):
         return None  # nothing else failed, so its own grace period counts, however short that for all failures is
@@ -146,8 +149,14 @@ def _plausible_end(watch: Watch, seen: Observation, now: float) -> float | None:
     ended = seen.ended_at
     if ended is None or ended > now + CLOCK_SKEW_SECONDS:
         return None
-    not_before = [time for time in (watch.unfinished_at, seen.started_at) if time is not None]
-    return None if any(ended < time - ROUNDING_SECONDS for time in not_before) else ended
+    earliest = [
+        time - ROUNDING_SECONDS
+        for time in (watch.unfinished_at, watch.running_since, seen.started_at)
+        if time is not None
+    ]
+    if watch.started_at is not None:
+        earliest.append(min(watch.started_at, watch.registered_at) - CLOCK_SKEW_SECONDS)
+    return None if any(ended < time for time in earliest) else ended
 
 
 def _started_at(watch: Watch) -> float | None:

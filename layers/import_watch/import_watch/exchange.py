@@ -90,7 +90,7 @@ class Exchanger:
             except _Stale:
                 return self._attempt(prepared, request.most_bytes, reuse=False)
         except ExchangeFailed as failed:
-            return FailedPoll(failed.trouble, f"{self._peer} {failed.detail}")
+            return FailedPoll(failed.trouble, f"{self._peer} {failed.detail}", after_grace=failed.after_grace)
 
     def _prepared(self, request: Request) -> requests.PreparedRequest | None:
         try:

@@ -77,7 +77,8 @@ class Client:
             return None, answer
         answer = redacted(answer, secrets)
         polled = read_answer(self._adapter, answer, import_id)
-        if isinstance(polled, FailedPoll) and (hint := retry_after(answer, self._clock())) is not None:
+        failed = isinstance(polled, FailedPoll) or answer.status >= 400  # such as an import that is not found
+        if failed and (hint := retry_after(answer, self._clock())) is not None:
             polled = replace(polled, retry_after=hint)
         return answer, polled
 

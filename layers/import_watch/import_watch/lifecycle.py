@@ -28,7 +28,13 @@ from import_watch.model import (
     Watch,
     watch_id,
 )
-from import_watch.pacing import LONGEST_RETRY_AFTER, scheduled_wait, wait_after_failure, wait_for_turn
+from import_watch.pacing import (
+    LONGEST_RETRY_AFTER,
+    may_be_misconfigured,
+    scheduled_wait,
+    wait_after_failure,
+    wait_for_turn,
+)
 from import_watch.rate_limit import UNSHARED, Share, first_turn
 from import_watch.schedule import DEFAULT_POLICY, Policy, first_wait, jitter_of
 
@@ -36,6 +42,8 @@ MOST_LOG_POLLS = 2
 """Further polls for the log of a finished import that is not there yet."""
 LOG_POLL_SECONDS = 20
 """Longest wait before such a poll, so that a log never delays an outcome by more than a minute."""
+MIN_LOG_POLL_SECONDS = 15
+"""Shortest wait before such a poll, so that two of them cover half a minute also where an import is young."""
 LONGEST_LOG_WAIT = (MOST_LOG_POLLS + 1) * LOG_POLL_SECONDS
 """Seconds from the poll that saw the end to the last one that may look for the log."""
 ON_TIME_SECONDS = 60
@@ -138,14 +146,14 @@ def advance(
     else:
         watch = _after_observation(watch, polled, now)
         ending = endings.of_observation(watch, polled, now, _last_seen_running(before), tolerance)
-        seconds = scheduled_wait(watch, now, policy, share)
+        seconds = scheduled_wait(watch, now, policy, share, polled.retry_after)
     known = ending if ending is not None and ending.outcome is not Outcome.UNKNOWN else None
     if known is not None and not _log_may_follow(polled):
         return _end(_without_awaited(watch), _detected_once(watch.awaiting_log, known))
     awaited = watch.awaiting_log if known is None else _detected_once(watch.awaiting_log, known)
     if awaited is not None:
-        if isinstance(polled, Observation) or not polled.retry_after:
-            seconds = max(min(seconds, LOG_POLL_SECONDS), math.ceil(share.round_seconds))
+        if not polled.retry_after:
+            seconds = max(min(seconds, LOG_POLL_SECONDS), MIN_LOG_POLL_SECONDS, math.ceil(share.round_seconds))
         if known is not None and isinstance(polled, Observation) and isinstance(polled.log, MissingLog):
             watch = replace(watch, log_missing=polled.log.reason, log_source=polled.log.source)
         return _await_log(watch, awaited, now, seconds)
@@ -195,7 +203,9 @@ def put_off(watch: Watch, now: float, share: Share, throttled_until: float | Non
     watch = replace(watch, execution_polls=watch.execution_polls + 1, paced_for=share.per_minute)
     if watch.awaiting_log is not None and now + seconds - watch.awaiting_log.detected_at > LONGEST_LOG_WAIT:
         return _end(replace(watch, awaiting_log=None), _without_log(watch, watch.awaiting_log))
-    if now >= watch.deadline and watch.awaiting_log is None:
+    if watch.awaiting_log is not None:
+        return _wait(watch, now, seconds)
+    if now >= watch.deadline:
         return _end(watch, endings.timed_out(watch, now))
     return _wait(watch, now, max(1, min(seconds, math.ceil(watch.deadline - now))))
 
@@ -205,6 +215,8 @@ def _until_deadline(watch: Watch, now: float, policy: Policy, share: Share) -> i
 
     Watches that share a limit may have one deadline, too: each makes its last poll in its own first turn after it.
     """
+    if watch.not_before is not None and watch.not_before >= watch.deadline:
+        return max(1, math.ceil(watch.deadline - now))  # no poll is made then, so it is in nobody's way
     seconds = max(watch.deadline - now, policy.floor)
     if share.active > 1 and share.round_seconds:
         seconds = math.ceil(seconds / share.round_seconds) * share.round_seconds
@@ -232,24 +244,40 @@ def wait_to_resume(watch: Watch, now: float, share: Share = UNSHARED, policy: Po
 def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
     """Give a watch with a failed poll in it.
 
-    A failed poll neither counts nor breaks a run of another kind: a gateway's 503 says nothing of the credentials.
+    It breaks a run of another kind, whose polls are counted anew. Its time goes on: a gateway's 503 says nothing of the
+    credentials, nor of an import that was not found.
     """
     watch = replace(
         watch,
+        not_found_polls=0 if watch.not_found_since is not None else None,
+        unrecognised_polls=0 if watch.unrecognised_since is not None else None,
         vendor_errors=watch.vendor_errors + 1,
         failures=watch.failures + 1,
         failing_since=now if watch.failing_since is None else watch.failing_since,
         only_unreadable=(watch.failures == 0 or watch.only_unreadable) and failed.trouble is Trouble.UNREADABLE,
         last_trouble=failed.detail,
-        not_before=now + min(failed.retry_after, LONGEST_RETRY_AFTER) if failed.retry_after else None,
+        not_before=_not_before(failed, now),
     )
-    if failed.trouble is Trouble.UNAUTHORIZED:
+    unauthorized = failed.trouble is Trouble.UNAUTHORIZED
+    misconfigured = failed.trouble is Trouble.MISCONFIGURED or may_be_misconfigured(watch, failed)
+    if unauthorized:
         since = now if watch.unauthorized_since is None else watch.unauthorized_since
-        return replace(watch, unauthorized_since=since, unauthorized_polls=(watch.unauthorized_polls or 0) + 1)
-    if failed.trouble is Trouble.MISCONFIGURED:
+        watch = replace(watch, unauthorized_since=since)
+    if misconfigured:
         since = _unknown_from(watch, now) if watch.misconfigured_since is None else watch.misconfigured_since
-        return replace(watch, misconfigured_since=since, misconfigured_polls=(watch.misconfigured_polls or 0) + 1)
-    return watch
+        watch = replace(watch, misconfigured_since=since)
+    return replace(
+        watch,
+        unauthorized_polls=_counted(watch.unauthorized_since, watch.unauthorized_polls, goes_on=unauthorized),
+        misconfigured_polls=_counted(watch.misconfigured_since, watch.misconfigured_polls, goes_on=misconfigured),
+    )
+
+
+def _counted(since: float | None, polls: int | None, *, goes_on: bool) -> int | None:
+    """Give how many polls a run has with one more, of its kind or of another."""
+    if since is None:
+        return None
+    return (polls or 0) + 1 if goes_on else 0
 
 
 def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
@@ -287,7 +315,7 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         failures=0,
         only_unreadable=True,
         last_trouble=None,
-        not_before=None,
+        not_before=_not_before(seen, now),
     )
 
 
@@ -306,6 +334,11 @@ def _learned(watch: Watch, told: ReportedProgress | None) -> tuple[int | None, R
 def _earlier(one: float | None, other: float | None) -> float | None:
     """Give the earlier time: a vendor whose start moves on with the clock would else keep an import young for ever."""
     return min((time for time in (one, other) if time is not None), default=None)
+
+
+def _not_before(polled: Observation | FailedPoll, now: float) -> float | None:
+    """Give the time before which the vendor wants no request, if it says so."""
+    return now + min(polled.retry_after, LONGEST_RETRY_AFTER) if polled.retry_after else None
 
 
 def _not_ahead(time: float | None, now: float) -> float | None:

@@ -79,6 +79,7 @@ PASSING = (
 )
 """What a network does, or a service that is busy."""
 LATE = (TimeoutError, sdk.ReadTimeoutError, sdk.ConnectTimeoutError)
+UNEXPECTED = "an unexpected error, which the log of the function has"
 RAW = "_raw_stream"
 CLOCK_SECONDS = 0.05
 """What a socket's timeout may be early by."""
@@ -148,7 +149,7 @@ class LogArchive:
         source = source_of(log.location)
         found = s3_object(log.location)
         if found is None:
-            return LogRecord(LogStatus.VENDOR_ONLY, source=source, reason="it is not an s3:// location")
+            return LogRecord(LogStatus.VENDOR_ONLY, source=source, reason="it names no object in S3")
         if connection is None or found.bucket not in connection.log_buckets:
             return LogRecord(
                 LogStatus.VENDOR_ONLY, source=source, reason="its bucket is not in the connection's logBuckets"
@@ -408,7 +409,10 @@ def _headers(kind: object, encoding: object) -> dict[str, str]:
     They are a third party's, so what is not well formed is dropped, and what a browser might run is only downloaded. A
     file name, a language or how long to cache it is nothing that a reader needs.
     """
-    if not isinstance(kind, str) or len(kind) > MAX_HEADER_LENGTH or not TYPE.fullmatch(kind):
+    kind = kind if isinstance(kind, str) else ""
+    if not TYPE.fullmatch(kind):
+        kind = re.sub(r"\s*([;=])\s*", r"\1", kind[: 2 * MAX_HEADER_LENGTH].strip(" \t;"))
+    if len(kind) > MAX_HEADER_LENGTH or not TYPE.fullmatch(kind):
         kind = "text/plain"
     headers = {"ContentType": kind}
     if kind.partition(";")[0].strip().lower() not in HARMLESS_TYPES:
@@ -441,4 +445,10 @@ def _kind(error: Exception) -> str:
         return _code(error)
     if isinstance(error, _TooLarge):
         return f"it is larger than {MAX_LOG_BYTES // 1024**3} GiB"
-    return "it took too long" if isinstance(error, LATE) else type(error).__name__
+    if isinstance(error, LATE):
+        return "it took too long"
+    return (
+        "the connection failed"
+        if isinstance(error, PASSING)
+        else "an unexpected error, which the log of the function has"
+    )

@@ -58,11 +58,12 @@ def without_log(watch: Watch, ending: Ending, missing: str | None) -> str:
     return f"{message}; its log is not available{because}."
 
 
-def not_found(watch: Watch, seconds: float) -> str:
-    """Say that the vendor does not know the import."""
+def not_found(watch: Watch, seconds: float, seen: Observation) -> str:
+    """Say that the vendor does not know the import, in its own words if it has any."""
+    said = f"; it says: {seen.problems[0].text.rstrip('.')[:200]}" if seen.problems else ""
     return (
-        f"{_vendor(watch)} does not know import {watch.import_id} (asked for {duration(seconds)}): check the id, and "
-        f"that connection {watch.connection!r} leads to the account that the import was started in."
+        f"{_vendor(watch)} does not know import {watch.import_id} (asked for {duration(seconds)}{said}): check the id, "
+        f"and that connection {watch.connection!r} leads to the account that the import was started in."
     )
 
 

@@ -171,6 +171,7 @@ class Observation:
     ended_at: float | None = None
     retryable: bool | None = None
     reason: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,8 @@ class FailedPoll:
         Messages of the vendor.
     after_grace : bool
         With MISCONFIGURED: whether a gateway may say the same for a moment, so that it is final only after the grace
-        period of an import that is not found.
+        period of an import that is not found. With UNAVAILABLE: whether it is a misconfiguration, after the same time,
+        where the watch never had a readable response.
     """
 
     trouble: Trouble

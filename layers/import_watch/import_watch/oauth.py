@@ -123,23 +123,29 @@ def _failure(answer: Answer, body: dict[str, JSON], *, usable: bool, throttled: 
     if status in NO_ENDPOINT and code not in OTHER_ERRORS:
         return Trouble.MISCONFIGURED, f"{said}: no token endpoint at this URL; correct it in the connection's secret"
     if 300 <= status < 400:
-        return Trouble.UNREADABLE, ", a redirect, which is never followed"
+        return Trouble.UNAVAILABLE, ", a redirect, which is never followed"
     if status >= 400 or (code and (not usable or code in OTHER_ERRORS)):
         return Trouble.UNAVAILABLE, said or " without an error code"
     if answer.truncated:
-        return Trouble.UNREADABLE, f" with more than {MOST_BYTES:,} bytes"
+        return Trouble.UNAVAILABLE, f" with more than {MOST_BYTES:,} bytes"
     if usable:
         kind = (text_of(body.get("token_type")) or "a type that is no text")[:40]
-        return Trouble.UNREADABLE, f" with a token of type {kind}, not Bearer"
-    return Trouble.UNREADABLE, " without a token"
+        return Trouble.UNAVAILABLE, f" with a token of type {kind}, not Bearer"
+    return Trouble.UNAVAILABLE, " without a token"
 
 
 def _code(body: dict[str, JSON]) -> str:
-    return (text_of(body.get("error")) or "").casefold()
+    return (_error(body) or "").casefold()
+
+
+def _error(body: dict[str, JSON]) -> str | None:
+    """Give the error code, which some servers put into an object."""
+    error = body.get("error")
+    return text_of(object_of(error).get("code") if isinstance(error, dict) else error)
 
 
 def _said(body: dict[str, JSON]) -> str:
-    code, description = text_of(body.get("error")), text_of(body.get("error_description"))
+    code, description = _error(body), text_of(body.get("error_description"))
     return (f", {code[:80]}" if code else "") + (f": {description[:MAX_DESCRIPTION]}" if description else "")
 
 

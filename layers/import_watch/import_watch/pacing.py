@@ -22,9 +22,17 @@ UNAUTHORIZED_INTERVAL, FIRST_UNAUTHORIZED_INTERVAL = 60, 15
 """Seconds between polls with refused credentials; the second where they never worked in this watch."""
 
 
-def scheduled_wait(watch: Watch, now: float, policy: Policy, share: Share = UNSHARED) -> int:
-    """Give what the schedule says, by what was last seen of the import, in the watch's turn."""
-    return in_turn(_alone(watch, now, policy), share)
+def scheduled_wait(
+    watch: Watch, now: float, policy: Policy, share: Share = UNSHARED, retry_after: float | None = None
+) -> int:
+    """Give what the schedule says, by what was last seen of the import, in the watch's turn.
+
+    A vendor that says when to come back, as it may with an import that is not found, is asked no sooner.
+    """
+    if not retry_after:
+        return in_turn(_alone(watch, now, policy), share)
+    asked = _alone(watch, now, policy, retry_after)
+    return in_turn(max(_alone(watch, now, policy), min(asked, LONGEST_RETRY_AFTER)), share, at_least=True)
 
 
 def wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy, share: Share = UNSHARED) -> int:
@@ -33,16 +41,19 @@ def wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Pol
     Neither asks sooner than the schedule; a vendor's word keeps us away for 900 seconds at most. Refused credentials
     have intervals of their own, and what may be a gateway's mistake is asked again as an import that is not found.
     """
-    scheduled = _alone(watch, now, policy)
     if failed.retry_after:
-        asked = _alone(watch, now, policy, failed.retry_after)
-        return in_turn(max(scheduled, min(asked, LONGEST_RETRY_AFTER)), share, at_least=True)
+        return scheduled_wait(watch, now, policy, share, failed.retry_after)
     if failed.trouble is Trouble.UNAUTHORIZED:
         interval = FIRST_UNAUTHORIZED_INTERVAL if watch.seen_at is None else UNAUTHORIZED_INTERVAL
         return in_turn(max(interval, math.ceil(policy.floor)), share, at_least=True)
-    if failed.after_grace:
-        return in_turn(scheduled, share)
-    return in_turn(max(scheduled, backoff(watch.failures)), share, at_least=True)
+    if may_be_misconfigured(watch, failed):
+        return scheduled_wait(watch, now, policy, share)
+    return in_turn(max(_alone(watch, now, policy), backoff(watch.failures)), share, at_least=True)
+
+
+def may_be_misconfigured(watch: Watch, failed: FailedPoll) -> bool:
+    """Whether a failed poll is a misconfiguration once it has been so for the grace period of an unknown import."""
+    return failed.after_grace and (failed.trouble is Trouble.MISCONFIGURED or watch.seen_at is None)
 
 
 def wait_for_turn(watch: Watch, now: float, share: Share, throttled_until: float | None) -> int:

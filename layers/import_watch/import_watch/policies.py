@@ -91,11 +91,11 @@ def policies_of_text(text: str) -> dict[str, Policy]:
 
 def _object_of(text: str) -> JSON:
     """Read what may be the name of a preset, a JSON object, or knobs such as `floor=10, ratio=0.2`."""
-    if text.startswith("{"):
+    if text.startswith(("{", '"')):
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise ValueError("policy is a text that begins as a JSON object and is none") from None
+            raise ValueError("policy is a text that begins as JSON and is none") from None
     return _told(text) if "=" in text else {"preset": text}
 
 
@@ -106,6 +106,9 @@ def _told(text: str) -> dict[str, JSON]:
         if not equals:
             told["preset"] = name
             continue
+        if name not in LIMITS:
+            # It is not quoted: it may be a credential in the wrong field.
+            raise ValueError(f"policy has a part that is not one of preset, {', '.join(LIMITS)}")
         try:
             told[name] = float(value)
         except ValueError:

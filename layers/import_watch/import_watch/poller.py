@@ -247,6 +247,8 @@ class Poller:
         refused_before = watch.unauthorized_polls is not None
         answer, polled = self._ask_once(watch, connection, fresh=refused_before)
         if isinstance(polled, FailedPoll) and polled.trouble is Trouble.UNAUTHORIZED and not refused_before:
+            if polled.retry_after:
+                return answer, polled, connection  # the next poll reads the secret afresh
             connection = self._connections.get(watch.connection, fresh=True)
             answer, polled = self._ask_once(watch, connection, fresh=True)
         return answer, polled, connection

@@ -9,12 +9,13 @@ searched, and what is found is traced back to where it stands in the text.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, islice
-from urllib.parse import quote, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from import_watch.response_body import parse
 from import_watch.vendor import Answer
@@ -27,8 +28,11 @@ MIN_PIECE = 4
 MAX_ROUNDS = 6
 """How often a text is decoded: escapes within escapes, as of JSON in a string of JSON in a URL."""
 
-MAX_SPANS = 50_000
-"""Places of one body that are mended one by one; more are no response, and would take much memory."""
+MAX_SPANS = 150_000
+"""Places of one body that are replaced one by one; more are no response, and would take much memory."""
+MAX_WORK = 8_000_000
+"""Escapes that are decoded for one body, some seconds' worth: the largest one in all its views, and what is found there
+traced back a few times. Beyond it the body is made so that reading it takes long."""
 
 Span = tuple[int, int, str]
 """Where something begins and ends that is to be removed, and what is to stand there."""
@@ -57,12 +61,18 @@ _CREDENTIAL = re.compile(
     [?\#&;](?:
         [\w.-]{0,40}(?:signature|credential|token|secret|passw|accessid|key[-_]pair[-_]id|[-_]key
                       |(?:api|access|account|auth|private|shared|subscription)key)[\w.-]{0,40}
-      | sig | sign | key | code | auth | authorization | policy | jwt | pwd | pass | sid | session | hmac | hdne[a-z]
+      | sig | sign | key | code | auth | authorization | policy | jwt | pwd | pass | sid | session | hmac
+      | hdn[a-z]{2,3} | __gda__
     )=
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 """A parameter of a URL that is a credential, or that makes it one."""
+_SIGNATURE = re.compile(
+    r"(?<=[&;~])(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|sig|signature|hmac)=[^\s\"<>&\\]+",
+    re.IGNORECASE,
+)
+"""A signature of a URL whose query has a blank or a quotation mark before it, which end a query elsewhere."""
 _QUERY = re.compile(r'[?#][^\s"<>\\]*')
 _USER_INFORMATION = re.compile(r'(?<=://)[^\s/?#"<>\\]+@')
 MAX_TAIL, MAX_CUT_ESCAPE = 64 * 1024, 16
@@ -104,9 +114,11 @@ def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
     if content.encoding != "utf-8":
         # The declared encoding may be wrong, and then the bytes show to others what the text does not show to us.
         plain = body.decode("utf-8", "surrogateescape")
-        clean = _without(plain, sought)
-        if clean is not plain:
-            body = clean.encode("utf-8", "surrogateescape")
+        # Every second byte of most such bodies is NUL: to look beyond those is quick, to trace what is found is not.
+        if _is_in(plain.replace("\0", ""), sought):
+            clean = _without(plain, sought)
+            if clean is not plain:
+                body = clean.encode("utf-8", "surrogateescape")
     return answer if body is answer.body else replace(answer, body=body)
 
 
@@ -116,6 +128,10 @@ def without_query(location: str) -> str:
     location = re.split(r"[?#]", location, maxsplit=1)[0]
     scheme, user = _BEFORE_HOST.match(location).groups("")  # type: ignore[union-attr]  # it matches every text
     return scheme + location[len(scheme) + len(user) :] if scheme or ":" in user else location
+
+
+class _TooMuch(Exception):
+    """A body from which nothing is removed one by one."""
 
 
 def _sought(secrets: Iterable[str]) -> _Sought:
@@ -131,7 +147,7 @@ def _sought(secrets: Iterable[str]) -> _Sought:
         in_hex = secret.encode("utf-8", "replace").hex()
         texts.update(dict.fromkeys((in_hex, in_hex.upper())))
         # RFC 6749, 2.3.1 has a client escape its id and secret before it puts them into base64.
-        for form in (secret, quote(secret, safe=""), _json_escaped(secret)):
+        for form in (secret, quote(secret, safe=""), quote_plus(secret), _html_escaped(secret), *_json_forms(secret)):
             cores.update(dict.fromkeys(core for core in _base64_cores(form) if len(core) >= SHORTEST))
     return _Sought(tuple(texts), tuple(cores))
 
@@ -147,8 +163,20 @@ def _misread(secret: str) -> Iterator[str]:
     yield secret.encode("ascii", "replace").decode()
 
 
-def _json_escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("/", "\\/")
+def _html_escaped(text: str) -> str:
+    for char, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        text = text.replace(char, name)
+    return text
+
+
+def _json_forms(text: str) -> Iterator[str]:
+    """Give a text as it stands within JSON: writers differ on `/` and on letters beyond ASCII."""
+    for ascii_only in (True, False):
+        form = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        yield form
+        yield form.replace("/", "\\/")
+    # As .NET does by default, for which these are not safe within HTML.
+    yield re.sub("[+<>&'`]", lambda found: f"\\u{ord(found[0]):04X}", json.dumps(text)[1:-1].replace('\\"', "\\u0022"))
 
 
 def _base64_cores(text: str) -> Iterator[str]:
@@ -167,11 +195,11 @@ def _base64_cores(text: str) -> Iterator[str]:
 
 def _without(text: str, sought: _Sought) -> str:
     """Text from which all that is sought was removed; the very same where there is none of it."""
-    spans = _spans(text, sought)
-    if not spans:
-        return text
-    is_json = parse(text)[1] is None
-    if len(spans) <= MAX_SPANS:
+    try:
+        spans = _spans(text, sought)
+        if not spans:
+            return text
+        is_json = parse(text)[1] is None
         result = _applied(text, spans)
         if is_json and parse(result)[1] is not None:
             result = _applied_by_token(text, spans)
@@ -179,8 +207,18 @@ def _without(text: str, sought: _Sought) -> str:
             result = _applied(result, spans)
         if not _spans(result, sought) and not (is_json and parse(result)[1] is not None):
             return result
+    except _TooMuch:
+        is_json = parse(text)[1] is None
     # What was removed has left something that reads as a secret, or no JSON: nothing of it is worth a risk.
     return f'"{MARK}"' if is_json else MARK
+
+
+def _is_in(text: str, sought: _Sought) -> bool:
+    """Whether a text, or the end of it, has anything that is sought."""
+    try:
+        return bool(_spans(text, sought))
+    except _TooMuch:
+        return True
 
 
 def _applied(text: str, spans: Sequence[Span]) -> str:
@@ -221,17 +259,28 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _spans(text: str, sought: _Sought) -> list[Span]:
-    """Where in a text anything sought stands, in whatever view of it."""
-    found: list[Span] = []
+    """Where in a text anything sought stands, in whatever view of it.
+
+    Raises
+    ------
+    _TooMuch
+        If there is more of it, or it is deeper within escapes, than is worth the time.
+    """
+    found: set[Span] = set()
+    work = 0
     for rounds, view in enumerate(_views(text)):
-        here = islice(chain(_secret_spans(view, sought), _credential_spans(view)), MAX_SPANS + 1)
-        found += _back(list(here), text, rounds)
+        here = list(islice(chain(_secret_spans(view, sought), _credential_spans(view)), MAX_SPANS + 1))
+        work += sum(map(view.count, _ESCAPE_SIGNS)) * (1 + rounds * bool(here))
+        if work > MAX_WORK:
+            raise _TooMuch
+        # What one view shows, the next often shows too.
+        found.update(_back(here, text, rounds))
         if len(found) > MAX_SPANS:
-            return found
+            raise _TooMuch
     if sought.truncated:
-        found += _end_spans(text, sought)
+        found.update(_end_spans(text, sought))
     # A cut must not begin or end within an escape.
-    return _aligned(found, text) if found else found
+    return _aligned(found, text) if found else []
 
 
 def _back(spans: list[Span], text: str, rounds: int) -> list[Span]:
@@ -313,6 +362,9 @@ def _credential_spans(view: str) -> Iterator[Span]:
         for query in _QUERY.finditer(view):
             if _CREDENTIAL.search(query[0]):
                 yield *query.span(), ""
+    if "=" in view:
+        for signature in _SIGNATURE.finditer(view):
+            yield *signature.span(), ""
     if "@" in view and "://" in view:
         for user in _USER_INFORMATION.finditer(view):
             yield *user.span(), ""

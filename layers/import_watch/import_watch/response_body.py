@@ -215,29 +215,26 @@ def _cut(text: str) -> str:
 
 def _decoded(text: str, **hooks: JSON) -> JSON:
     try:
-        return json.loads(text, strict=False, parse_float=_float, parse_constant=_null, **hooks)
+        return json.loads(text, strict=False, parse_float=_float, parse_constant=str, **hooks)
     except json.JSONDecodeError:
         raise
     except _TwoValuesError:
         raise
     except ValueError:  # an integer of more digits than Python reads
-        return json.loads(text, strict=False, parse_float=_float, parse_constant=_null, parse_int=_int, **hooks)
+        return json.loads(text, strict=False, parse_float=_float, parse_constant=str, parse_int=_int, **hooks)
 
 
-def _float(text: str) -> float | None:
+def _float(text: str) -> float | str:
+    """Give a number; one that no float holds as it is written, so that it is still seen that something is there."""
     number = float(text)
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) else text
 
 
-def _int(text: str) -> int | None:
+def _int(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
-        return None
-
-
-def _null(_name: str) -> None:
-    """NaN and the infinities, which are not JSON and which some servers write."""
+        return text
 
 
 def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:

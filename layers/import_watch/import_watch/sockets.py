@@ -49,6 +49,7 @@ class ExchangeFailed(Exception):
     """
 
     trouble = Trouble.UNAVAILABLE
+    after_grace = False
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -59,6 +60,12 @@ class PrivateAddress(ExchangeFailed):
     """A host has no public address: it is the metadata service of the cloud, or somebody's inner network."""
 
     trouble = Trouble.MISCONFIGURED
+
+
+class NameNotFound(ExchangeFailed):
+    """There is no host of that name: a misconfiguration, unless its name server is wrong for a moment."""
+
+    after_grace = True
 
 
 class DeadlinePassed(ExchangeFailed):
@@ -201,10 +208,10 @@ class Sockets:
             raise DeadlinePassed(
                 f"could not be reached: name not looked up within {self.seconds:g} s ({host})"
             ) from None
-        if isinstance(addresses, socket.gaierror) and addresses.errno == socket.EAI_AGAIN:
+        if isinstance(addresses, socket.gaierror) and addresses.errno in (socket.EAI_AGAIN, socket.EAI_FAIL):
             raise ExchangeFailed(f"could not be reached: name could not be looked up ({host})")
         if isinstance(addresses, Exception) or not addresses:
-            raise ExchangeFailed(f"could not be reached: name not found ({host})")
+            raise NameNotFound(f"could not be reached: name not found ({host})")
         return addresses
 
     @property

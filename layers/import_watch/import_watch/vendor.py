@@ -23,7 +23,7 @@ from import_watch.model import (
     Trouble,
     parse_iso,
 )
-from import_watch.response_body import NOT_JSON, ResponseBody
+from import_watch.response_body import NOT_JSON, ResponseBody, parse
 
 LONGEST_ID = 200
 """Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
@@ -47,6 +47,8 @@ MAX_ERROR_TEXT = 200
 MAX_ERRORS_SHOWN = 20
 MAX_HTML_PROLOG = 64 * 1024
 """Characters among which an HTML document has begun, comments before it included."""
+HTML_BEGINNINGS = "!doctype|html|head|body|title|meta|link|style|script|center|h1|h2|p|div|table"
+"""Elements with which a page, or a piece of one, begins."""
 MESSAGE_DEPTH = 4
 """Objects and lists in each other within which a message is looked for."""
 MESSAGE_KEYS = (
@@ -238,7 +240,7 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
     Observation or FailedPoll
         Never an exception: an answer that cannot be read is a `FailedPoll` of trouble UNREADABLE.
     """
-    if is_unknown_id(adapter, answer):
+    if is_unknown_id(adapter, answer, import_id):
         said = error_text(answer)
         return Observation(ImportState.NOT_FOUND, problems=errors_of([said] if said else []))
     settled = adapter.settled.get(answer.status)
@@ -251,18 +253,19 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
         return FailedPoll(trouble, f"{told}: {said}" if said else told)
     if 300 <= answer.status < 400:
         return FailedPoll(Trouble.UNREADABLE, f"{told}, a redirect, which is never followed")
-    if answer.truncated:
+    if answer.truncated and answer.is_success:
         return FailedPoll(Trouble.UNREADABLE, f"{told} with more than {adapter.most_bytes:,} bytes")
     return adapter.read(answer, import_id)
 
 
-def is_unknown_id(adapter: Adapter, answer: Answer) -> bool:
+def is_unknown_id(adapter: Adapter, answer: Answer, import_id: str) -> bool:
     """Whether a response says for certain that the vendor does not know the import."""
     if answer.status == 410:
         return True
     if answer.status not in (400, 404, 422):
         return False
-    words = _words(answer.text[:MAX_WORDS_TEXT])
+    # The id itself may stand between the words of a phrase.
+    words = _words(re.sub(re.escape(import_id), " ", answer.text[:MAX_WORDS_TEXT], flags=re.IGNORECASE))
     return any(f" {_words(phrase)} " in f" {words} " for phrase in adapter.unknown_id_phrases)
 
 
@@ -271,7 +274,8 @@ MAX_WORDS_TEXT = 10_000
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text.casefold()))
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    return " ".join(re.findall(r"[^\W_]+", apart.casefold()))
 
 
 def _trouble(answer: Answer) -> Trouble | None:
@@ -319,7 +323,7 @@ def is_html(answer: Answer) -> bool:
                 text = text.partition(ends)[2]
                 break
         else:
-            return re.match(r"<(?:!doctype|html|head|body)(?![a-z0-9-])", text, re.IGNORECASE) is not None
+            return re.match(rf"<(?:{HTML_BEGINNINGS})(?![a-z0-9-])", text, re.IGNORECASE) is not None
 
 
 def _message(value: JSON, depth: int) -> str:
@@ -408,6 +412,11 @@ def time_of(value: JSON) -> float | None:
     return time if time is not None and time >= EARLIEST_TIME else None
 
 
+def json_in(text: str) -> JSON:
+    """Give the JSON value that a text holds; None where it holds none."""
+    return parse(text)[0]
+
+
 def object_of(value: JSON) -> dict[str, JSON]:
     """Give an object, an empty one for anything else."""
     return value if isinstance(value, dict) else {}
@@ -431,7 +440,8 @@ def count_of(value: JSON, otherwise: int | None = None) -> int | None:
     Parameters
     ----------
     value : JSON
-        An object of numbers counts as their sum, any other by its entries.
+        An object with a total or a count is that many, one of numbers their sum, any other its entries; one that has
+        anything is more than 0.
     otherwise : int or None
         What a value that cannot be read counts as: something is there, and errors that cannot be counted must not make
         an import a success.
@@ -441,29 +451,58 @@ def count_of(value: JSON, otherwise: int | None = None) -> int | None:
     if isinstance(value, bool | list):
         return int(value) if isinstance(value, bool) else len(value)
     if isinstance(value, dict):
-        numbers = [integer_of(number) for number in value.values()]
-        return len(value) if None in numbers else sum(number for number in numbers if number is not None)
-    if isinstance(value, str) and (
-        found := re.fullmatch(rf"\s*(?:{GROUPED}|([0-9]{{1,15}}))(?:\.0+)?\s*[a-z]*\s*", value)
-    ):
-        value = int(re.sub(r"[^0-9]", "", found[1] or found[2]))
+        entries = [count_of(entry, otherwise=1) or 0 for entry in value.values()]
+        total = next((found for name in ("total", "count") if (found := integer_of(value.get(name)))), 0)
+        numbers = all(integer_of(entry) is not None for entry in value.values())
+        return total or (sum(entries) if numbers or not any(entries) else len(value))
+    if isinstance(value, str):
+        value = 0 if value.strip().casefold() in NO_COUNT else value
+    if isinstance(value, str) and (written := re.fullmatch(WRITTEN_COUNT, value)):
+        value = int(re.sub(r"[^0-9]", "", written[1]))
     count = integer_of(value)
     return otherwise if count is None else count
 
 
-GROUPED = r"([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+)"
+NO_COUNT = ("none", "no", "no errors", "no warnings", "n/a", "-")
+WRITTEN_COUNT = r"\s*([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+|[0-9]{1,15})(?:\.0+)?\s*[A-Za-z]*\s*"
+"""A count as text: its digits, grouped or not, and perhaps what is counted."""
+
+
+def errors_in(value: JSON) -> tuple[list[str], int]:
+    """Give the texts of a list of errors or the like, and how many there are, also those without a text.
+
+    Parameters
+    ----------
+    value : JSON
+        A list, one error alone, errors by the names of fields, or just their number. Of a list, the first `MAX_TEXTS`
+        are looked into.
+    """
+    if isinstance(value, list):
+        found = [item for item in value if item is not None and item is not False and item not in ("", {}, [])]
+        return [text for item in found[:MAX_TEXTS] if (text := _text_in(item))], len(found)
+    if isinstance(value, dict):
+        if text := _text_in(value):
+            return [text], 1
+        by_field = [
+            f"{clean(name)}: {text}" for name, said in list(value.items())[:MAX_TEXTS] for text in errors_in(said)[0]
+        ]
+        return by_field, len(by_field) or count_of(value, otherwise=1) or 0
+    count = count_of(value)
+    if count is not None or value is None or value == "":
+        return [], count or 0
+    text = text_of(value)
+    return [text] if text else [], 1
 
 
 def texts_of(value: JSON) -> list[str]:
-    """Give the texts of a list of errors or the like (the first `MAX_TEXTS`): texts, objects with one, or one alone."""
-    items = value[:MAX_TEXTS] if isinstance(value, list) else [value]
-    found = (
-        next((text for name in TEXT_FIELDS if (text := text_of(item.get(name)))), None)
-        if isinstance(item, dict)
-        else text_of(item)
-        for item in items
-    )
-    return [text for text in found if text]
+    """Give the texts of a list of errors or the like (the first `MAX_TEXTS`): see `errors_in`."""
+    return errors_in(value)[0]
+
+
+def _text_in(item: JSON) -> str | None:
+    if isinstance(item, dict):
+        return next((text for name in TEXT_FIELDS if (text := text_of(item.get(name)))), None)
+    return text_of(item)
 
 
 def errors_of(texts: list[str]) -> tuple[Problem, ...]:

@@ -150,12 +150,7 @@ class Watches:
         NotWritten
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
-        try:
-            self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
-        except (BotoCoreError, ClientError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
-                raise  # a mistake of ours, which no later poll makes good
-            raise NotWritten(str(error)) from error
+        self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
 
     def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         """Write the state of an active watch that another execution owns from now on: the next generation.
@@ -174,6 +169,8 @@ class Watches:
         Conflict
             If the watch has ended, a generation other than the one before owns it, or a later poll is written; or as
             in `save`.
+        NotWritten
+            As in `save`.
         """
         self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
 
@@ -191,6 +188,8 @@ class Watches:
         ------
         Conflict
             If the watch has ended already, or another generation owns it; or as in `save`.
+        NotWritten
+            As in `save`.
         """
         self._update(watch, ending, before, owner=watch.generation)
 
@@ -270,7 +269,13 @@ class Watches:
         else:
             conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
             numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
-        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
+        try:
+            self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
+                raise  # a mistake of ours, which no later poll makes good
+            # One name for all of them, which the state machine knows as an error that passes.
+            raise NotWritten(str(error)) from error
 
     def _change(
         self,
