@@ -112,11 +112,16 @@ def test_watch_ends_clean_on_control_c(document360: SimulatorProcess, tmp_path: 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell that starts the tests in the background has SIGINT ignored, which a child inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
-    wait_until(lambda: document360.polled_at("endless"), 60, "the first poll")
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    try:
+        wait_until(lambda: document360.polled_at("endless"), 60, "the first poll")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()  # what a failed test leaves running would fail others
     assert process.returncode == 130
     assert output.splitlines()[-1] == "Stopped watching; the import itself goes on at the vendor."
     assert "Traceback" not in output
