@@ -236,7 +236,7 @@ def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: 
     parts = (event.source, event.kind, event.detail, *resources)
     entry = sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
     # The whole event is the input of the execution that it starts, which has the same bound.
-    added = sum(len(part) + 3 for part in mark)
+    added = sum(len(part) + 3 for part in mark if part not in event.text)
     size = max(entry, len(event.text.encode("utf-8", "surrogatepass")) + added)
     if size > MAX_ENTRY_BYTES:
         return f"it has {size:,} bytes, and an event may have {MAX_ENTRY_BYTES:,}"

@@ -24,10 +24,11 @@ STATUSES = vendor.StatusMap(
     }
 )
 ERROR = model.Severity.ERROR
-MISSING = r"(?:(?:could |can |does |has |was |is )?not (?:be |been )?(?:found|find|exist)|is missing)"
-LOG_NOT_FOUND = re.compile(rf"(?:import ?log (?:\w+ ){{0,2}}{MISSING}|{MISSING} (?:\w+ ){{0,2}}import ?log)\b")
-MAX_LOG_NOT_FOUND = 120
+LOG = r"(?:the )?(?:element |document |object )?(?:import ?logs?|import documentation log)(?: element| document)?"
+MISSING = r"(?:(?:was|is|has|could|can|does) )?(?:not (?:be |been |yet )?(?:found|exist|available)(?: yet)?|missing)"
+NO_LOG = re.compile(rf"{LOG} {MISSING}|(?:the )?(?:element )?(?:could |can |was )?not (?:found|find) {LOG}")
 """What says that the log is not there (yet), in its words: an error of the request, and not of the import."""
+MAX_NO_LOG = 120
 ERRORS_IN_REASON = 3
 NO_TEXT = "(no text)"
 NO_MESSAGE = f"{ERROR.value:<8}{NO_TEXT}"
@@ -74,9 +75,8 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
 
 
 def _is_log_not_found(text: str) -> bool:
-    # A full stop or the like ends the sentence that is looked for.
-    parts = re.split(r"[;!?]|\. ", text.lower()) if len(text) <= MAX_LOG_NOT_FOUND else ()
-    return any(LOG_NOT_FOUND.search(" ".join(re.findall(r"[a-z]+", part))) for part in parts)
+    # Nothing but that: another sentence beside it is an error of the import.
+    return len(text) <= MAX_NO_LOG and NO_LOG.fullmatch(" ".join(re.findall(r"[a-z0-9]+", text.lower()))) is not None
 
 
 class _Messages(NamedTuple):
@@ -143,8 +143,12 @@ def _counts(log: dict[str, Any], found: Counter[model.Severity]) -> dict[str, in
 def _log_content(body: dict[str, Any]) -> Any:
     """Give the log: an object by the vendor's page. A list is one of messages, and a text may be JSON."""
     content = body.get("import_documentation_log")
-    if isinstance(content, str) and content.strip():
-        content = vendor.json_in(content) or {"log": content}
+    if isinstance(content, str):
+        text, content = content.strip(), vendor.json_in(content)
+        if text and content is None and text != "null":
+            # What begins as JSON and cannot be read may have errors in it, and counts as one.
+            return {"log": text, "messages": [text] if text.startswith(("{", "[")) else []}
+        content = content or None
     return {"messages": content} if isinstance(content, list) and content else content
 
 
@@ -220,8 +224,9 @@ ADAPTER = vendor.Adapter(
     import_id_hint="the id that the import request gave, without blanks",
     # An unknown id is a 400 with `success: true`.
     unknown_id_phrases=(
-        *("invalid import id", "import id is invalid", "import id is not valid", "unknown import id", "no such import"),
-        *("import not found", "import id not found", "import was not found", "import does not exist"),
+        *("invalid import id", "unknown import id", "no such import", "no import with this id"),
+        *("import id is invalid", "import id is not valid", "import id not found", "import id does not exist"),
+        *("import not found", "import was not found", "import does not exist"),
     ),
     most_bytes=vendor.MOST_BYTES_WITH_LOG,
     # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].

@@ -87,7 +87,8 @@ def _results(value: Any) -> dict[str, Any]:
     parts = [vendor.object_of(part) for part in value]
     return {
         name: sum(vendor.count_of(part.get(name), otherwise=1) or 0 for part in parts)
-        for name in {name for part in parts for name in part}
+        for name in ("successful", "succesfull", "warnings", "errors")
+        if any(name in part for part in parts)
     }
 
 
@@ -146,8 +147,9 @@ ADAPTER = vendor.Adapter(
     import_id=import_id,
     import_id_hint="the job's UUID, or the whole location header of the starting request",
     unknown_id_phrases=(
-        *("invalid job id", "invalid job", "job id is invalid", "job id is not valid", "unknown job id", "unknown job"),
-        *("job not found", "job id not found", "job was not found", "job does not exist", "no such job"),
+        *("invalid job id", "invalid jobid", "unknown job id", "no such job", "no job with this id"),
+        *("job id is invalid", "job id is not valid", "job id not found", "job id does not exist"),
+        *("job not found", "job was not found", "job does not exist"),
     ),
     key_id=key_id,
 )

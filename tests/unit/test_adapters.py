@@ -158,6 +158,72 @@ class TestDocument360:
         both = seen("document360", {"status": "Error", "errors": [{"description": text}, {"description": "Disk full"}]})
         assert (both.reason, both.problems) == ("Disk full", (Problem(Severity.ERROR, "Disk full"),))
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Element 'ImportLog' not found. Article 3 failed.",
+            "Template not found, see the import log",
+            "Image a.png referenced in import log is missing",
+            "Category does not exist, see import log",
+            "Import of article 'Setup' stopped: attachment not found; see ImportLog for details",
+        ],
+    )
+    def test_an_error_that_mentions_the_log_is_an_error(self, text: str) -> None:
+        body = {"status": "Completed", "errors": [{"description": text}], "import_documentation_log": {"messages": []}}
+        assert seen("document360", body).counts["errors"] == 1
+
+    @pytest.mark.parametrize(
+        ("errors", "count"),
+        [
+            ([{"error_code": "X1"}], 1),
+            ([{"description": None, "error_code": ""}], 1),
+            ({"count": 3}, 3),
+            ({"importId": ["bad row", "bad column"]}, 2),
+            (3, 3),
+            ("1,234", 1_234),
+            ("500 Internal", 1),
+            ([1, 2], 2),
+            (True, 1),
+            ([], 0),
+            ({}, 0),
+            ("", 0),
+            ("none", 0),
+            ([{}, None, ""], 0),
+            (["x"] * 3_000, 3_000),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_errors_of_the_request_are_counted_in_any_shape(self, errors: Any, count: int) -> None:
+        body = {"status": "Completed", "errors": errors, "import_documentation_log": {"messages": []}}
+        assert seen("document360", body).counts["errors"] == count
+
+    def test_errors_by_field_take_no_more_memory_than_they_are(self) -> None:
+        body = {"status": "Completed", "errors": {"x" * 1_000_000: ["a"] * 1_000}}
+        found = seen("document360", body)
+        assert sum(len(problem.text) for problem in found.problems) < 20_000
+        assert found.counts["errors"] == 1_000
+
+    @pytest.mark.parametrize(
+        ("log", "errors"),
+        [
+            ([{"message_type": 0, "message": "boom"}], 1),
+            ('[{"message_type": 0, "message": "boom"}]', 1),
+            ('{"messages": [{"message_type": 0, "message": "boom"}]}', 1),
+            ('{"messages": [{"message_type": 0, "mess', 1),
+            ("all is well", 0),
+        ],
+    )
+    def test_a_log_in_another_shape_loses_no_error(self, log: Any, errors: int) -> None:
+        found = seen("document360", {"status": "Completed", "import_documentation_log": log})
+        assert found.counts["errors"] == errors
+        assert isinstance(found.log, InlineLog)
+
+    @pytest.mark.parametrize("log", ["null", "{}", "[]", "0", "false", "", []])
+    def test_a_log_that_is_nothing_may_still_come(self, log: Any) -> None:
+        found = seen("document360", {"status": "Completed", "import_documentation_log": log}).log
+        assert isinstance(found, MissingLog)
+        assert found.expected
+
     @pytest.mark.parametrize("errors", ["boom", ["boom"], {"description": "boom"}, [{"message": "boom"}]])
     def test_an_error_in_any_shape_keeps_a_completed_import_from_being_a_success(self, errors: Any) -> None:
         found = seen("document360", {"status": "Completed", "success": False, "errors": errors})
@@ -383,6 +449,33 @@ class TestEgain:
     def test_a_400_about_the_id_is_an_import_that_is_not_found(self, status: int, text: str) -> None:
         body = {"code": "400-104", "developerMessage": text}
         assert seen("egain", body, status).state is ImportState.NOT_FOUND
+
+    @pytest.mark.parametrize(
+        "text",
+        ["Invalid job type", "Invalid jobType parameter", "Unknown job error", "The folder of the job does not exist"],
+    )
+    def test_a_400_about_something_else_is_a_poll_error(self, text: str) -> None:
+        assert failed("egain", {"developerMessage": text}, 400).trouble is Trouble.UNAVAILABLE
+
+    @pytest.mark.parametrize(
+        ("results", "errors"),
+        [
+            ([{"errors": 3}, {"errors": 2}], 5),
+            ('{"errors": 3}', 3),
+            ({"errors": {"count": 0, "critical": 3}}, 3),
+            ({"errors": {"total": "1,234"}}, 1_234),
+            ({"errors": {"fatal": ["a", "b"], "minor": ["c"]}}, 3),
+            ([{str(number): 1} for number in range(20_000)], None),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_errors_are_found_in_any_shape_of_the_results(self, results: Any, errors: int | None) -> None:
+        assert seen("egain", {"status": "Successful", "results": results}).counts.get("errors") == errors
+
+    @pytest.mark.parametrize("written", ["1e999", "Infinity", "9" * 5_000, '{"a":' * 200 + '"bad"' + "}" * 200])
+    def test_errors_that_no_computer_holds_are_no_success(self, written: str) -> None:
+        body = f'{{"status": "Successful", "results": {{"errors": {written}}}}}'.encode()
+        assert seen("egain", body).counts["errors"] == 1
 
     @pytest.mark.parametrize(
         ("errors", "count"),

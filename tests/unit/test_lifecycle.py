@@ -984,8 +984,8 @@ def test_every_watch_ends_by_its_deadline_and_one_wait(start: Start, polls: Iter
         if isinstance(step, End):
             break
     assert isinstance(step, End)
-    # An outcome that replaces another while the log is awaited may be seen a little later.
-    assert step.ending.detected_at <= deadline + FLOOR + 40
+    # A log that is awaited at the deadline may take a minute more, and then the vendor may say otherwise.
+    assert step.ending.detected_at <= deadline + FLOOR + 60
     assert now <= step.ending.detected_at + 60
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from import_watch.vendor import trimmed, with_scheme
 
 PLAUSIBLE_HOST = (
-    r"(?=.{1,100}$)(?:[a-z0-9-]{1,32}\.)+[a-z]{2,24}"
+    r"(?=.{1,100}$)(?:[a-z0-9_-]{1,40}\.)+(?:[a-z]{2,24}|xn--[a-z0-9-]{1,40})"
     r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f.]{0,40}:[0-9a-f:.]{1,45}|localhost"
 )
 """What is plainly a name or an address, and no credential."""
@@ -76,5 +76,5 @@ class Hosts:
         if host in self.allowed or any(re.fullmatch(pattern, host) for pattern in patterns):
             return None
         # What is no plausible name may be a credential in the wrong field.
-        shown = repr(host) if re.fullmatch(PLAUSIBLE_HOST, host) else "in it"
-        return f"leads to the host {shown}, which is neither the vendor's nor in the parameter AllowedHosts"
+        shown = f"the host {host!r}, which" if re.fullmatch(PLAUSIBLE_HOST, host) else "a host that"
+        return f"leads to {shown} is neither the vendor's nor in the parameter AllowedHosts"

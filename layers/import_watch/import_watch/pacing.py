@@ -41,11 +41,12 @@ def wait_after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Pol
     Neither asks sooner than the schedule; a vendor's word keeps us away for 900 seconds at most. Refused credentials
     have intervals of their own, and what may be a gateway's mistake is asked again as an import that is not found.
     """
-    if failed.retry_after:
-        return scheduled_wait(watch, now, policy, share, failed.retry_after)
     if failed.trouble is Trouble.UNAUTHORIZED:
         interval = FIRST_UNAUTHORIZED_INTERVAL if watch.seen_at is None else UNAUTHORIZED_INTERVAL
-        return in_turn(max(interval, math.ceil(policy.floor)), share, at_least=True)
+        hint = math.ceil(min(failed.retry_after or 0, LONGEST_RETRY_AFTER))
+        return in_turn(max(interval, hint, math.ceil(policy.floor)), share, at_least=True)
+    if failed.retry_after:
+        return scheduled_wait(watch, now, policy, share, failed.retry_after)
     if may_be_misconfigured(watch, failed):
         return scheduled_wait(watch, now, policy, share)
     return in_turn(max(_alone(watch, now, policy), backoff(watch.failures)), share, at_least=True)

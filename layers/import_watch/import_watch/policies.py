@@ -93,7 +93,8 @@ def _object_of(text: str) -> JSON:
     """Read what may be the name of a preset, a JSON object, or knobs such as `floor=10, ratio=0.2`."""
     if text.startswith(("{", '"')):
         try:
-            return json.loads(text)
+            found = json.loads(text)
+            return _object_of(found) if isinstance(found, str) else found
         except (ValueError, RecursionError):
             raise ValueError("policy is a text that begins as JSON and is none") from None
     return _told(text) if "=" in text else {"preset": text}
@@ -105,6 +106,9 @@ def _told(text: str) -> dict[str, JSON]:
         name, equals, value = part.partition("=")
         if not equals:
             told["preset"] = name
+            continue
+        if name == "preset":
+            told["preset"] = value
             continue
         if name not in LIMITS:
             # It is not quoted: it may be a credential in the wrong field.

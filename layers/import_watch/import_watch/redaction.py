@@ -62,6 +62,7 @@ _CREDENTIAL = re.compile(
         [\w.-]{0,40}(?:signature|credential|token|secret|passw|accessid|key[-_]pair[-_]id|[-_]key
                       |(?:api|access|account|auth|private|shared|subscription)key)[\w.-]{0,40}
       | sig | sign | key | code | auth | authorization | policy | jwt | pwd | pass | sid | session | hmac
+      | verify | md5 | hash | ticket | sas
       | hdn[a-z]{2,3} | __gda__
     )=
     """,
@@ -75,6 +76,8 @@ _SIGNATURE = re.compile(
 """A signature of a URL whose query has a blank or a quotation mark before it, which end a query elsewhere."""
 _QUERY = re.compile(r'[?#][^\s"<>\\]*')
 _USER_INFORMATION = re.compile(r'(?<=://)[^\s/?#"<>\\]+@')
+HTML_UNSAFE = ("<>&", "<>&'=", "<>&'\"+`")
+"""Characters that writers of JSON escape so that it is safe within HTML: of Go, of Java and of .NET."""
 MAX_TAIL, MAX_CUT_ESCAPE = 64 * 1024, 16
 _CUT_ESCAPE = re.compile(r"(?:\\+u?[0-9a-fA-F]{0,3}|%(?:25)*[0-9a-fA-F]?|&(?:amp;)*#?[xX]?[0-9a-zA-Z]{0,8})\Z")
 _BEFORE_HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)?([^/]*@)?")
@@ -175,8 +178,16 @@ def _json_forms(text: str) -> Iterator[str]:
         form = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield form
         yield form.replace("/", "\\/")
-    # As .NET does by default, for which these are not safe within HTML.
-    yield re.sub("[+<>&'`]", lambda found: f"\\u{ord(found[0]):04X}", json.dumps(text)[1:-1].replace('\\"', "\\u0022"))
+        for unsafe in HTML_UNSAFE:
+            for upper_case in (False, True):
+                yield _safe_in_html(form, unsafe, upper_case=upper_case)
+
+
+def _safe_in_html(form: str, unsafe: str, *, upper_case: bool) -> str:
+    """Text of JSON in which characters that mean something to HTML are written by their number."""
+    for char in unsafe:
+        form = form.replace('\\"' if char == '"' else char, f"\\u{ord(char):04x}")
+    return re.sub(r"\\u[0-9a-f]{4}", lambda code: f"\\u{code[0][2:].upper()}", form) if upper_case else form
 
 
 def _base64_cores(text: str) -> Iterator[str]:

@@ -18,7 +18,8 @@ from import_watch.model import JSON
 NOT_JSON = "the body is not JSON"
 TOO_MANY_VALUES = "more values than can be read"
 MAX_DEPTH = 100
-"""Lists and objects within each other; what is deeper is read as null, for nothing that a vendor documents is."""
+"""Lists and objects within each other; what is deeper is not read, for nothing that a vendor documents is."""
+TOO_DEEP = "(too deep to be read)"
 MAX_VALUE_BYTES = 100 * 1024 * 1024
 """Memory that the values of one body may take: a function has 512 MB, and its code and the body are in there too."""
 MAX_KEY_SHOWN = 60
@@ -110,8 +111,8 @@ class ResponseBody:
 def parse(text: str) -> tuple[JSON, str | None]:
     """JSON value of a text, and None; or None, and why there is no value.
 
-    Numbers that Python does not hold (of thousands of digits, NaN, Infinity) are null, and so is whatever lies deeper
-    than `MAX_DEPTH`.
+    Numbers that Python does not hold (of thousands of digits, Infinity) are `NumberText`, NaN is null, and what lies
+    deeper than `MAX_DEPTH` is `TOO_DEEP`.
     """
     text = text.strip(_OUTER)
     if not text or not (text[0] in '{["-' or text[0].isalnum()):
@@ -148,6 +149,12 @@ def parse(text: str) -> tuple[JSON, str | None]:
 
 class _TwoValuesError(ValueError):
     """Two different values stand under one key: parsers disagree on which of them counts."""
+
+
+class NumberText(str):
+    """A number that Python does not hold, as it is written: something is there, and it is no text."""
+
+    __slots__ = ()
 
 
 class _Shape:
@@ -196,7 +203,7 @@ def _without_escapes(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """Text in which null stands for whatever lies deeper than `MAX_DEPTH`."""
+    """Text in which `TOO_DEEP` stands for whatever lies deeper than `MAX_DEPTH`."""
     pieces, depth, kept = [], 0, 0
     for found in _STRING_OR_BRACKET.finditer(_without_escapes(text)):
         bracket = found[0]
@@ -206,7 +213,7 @@ def _cut(text: str) -> str:
                 pieces.append(text[kept : found.start()])
         elif bracket in "]}":
             if depth == MAX_DEPTH + 1:
-                pieces.append("null")
+                pieces.append(f'"{TOO_DEEP}"')
                 kept = found.end()
             depth -= 1
     pieces.append(text[kept:])
@@ -215,26 +222,31 @@ def _cut(text: str) -> str:
 
 def _decoded(text: str, **hooks: JSON) -> JSON:
     try:
-        return json.loads(text, strict=False, parse_float=_float, parse_constant=str, **hooks)
+        return json.loads(text, strict=False, parse_float=_float, parse_constant=_constant, **hooks)
     except json.JSONDecodeError:
         raise
     except _TwoValuesError:
         raise
     except ValueError:  # an integer of more digits than Python reads
-        return json.loads(text, strict=False, parse_float=_float, parse_constant=str, parse_int=_int, **hooks)
+        return json.loads(text, strict=False, parse_float=_float, parse_constant=_constant, parse_int=_int, **hooks)
 
 
 def _float(text: str) -> float | str:
     """Give a number; one that no float holds as it is written, so that it is still seen that something is there."""
     number = float(text)
-    return number if math.isfinite(number) else text
+    return number if math.isfinite(number) else NumberText(text)
 
 
 def _int(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
-        return text
+        return NumberText(text)
+
+
+def _constant(name: str) -> NumberText | None:
+    """Infinity is something, and NaN is nothing; neither is JSON, and some servers write them."""
+    return None if name == "NaN" else NumberText(name)
 
 
 def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:

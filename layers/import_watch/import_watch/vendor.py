@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import quote, urlsplit
 
 from import_watch.model import (
@@ -23,12 +24,14 @@ from import_watch.model import (
     Trouble,
     parse_iso,
 )
-from import_watch.response_body import NOT_JSON, ResponseBody, parse
+from import_watch.response_body import NOT_JSON, NumberText, ResponseBody, parse
 
 LONGEST_ID = 200
 """Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
 MAX_TEXTS = 1_000
 """Texts that are read out of one list: it may have millions."""
+MAX_NAMED, MAX_NAME = 100, 100
+"""Errors that are listed by the names of their fields, and characters of such a name."""
 TEXT_FIELDS = ("description", "message", "detail", "details", "title", "error", "code")
 """Where the text of an error may stand, the most telling first."""
 EARLIEST_TIME = 946_684_800.0
@@ -264,9 +267,12 @@ def is_unknown_id(adapter: Adapter, answer: Answer, import_id: str) -> bool:
         return True
     if answer.status not in (400, 404, 422):
         return False
-    # The id itself may stand between the words of a phrase.
-    words = _words(re.sub(re.escape(import_id), " ", answer.text[:MAX_WORDS_TEXT], flags=re.IGNORECASE))
-    return any(f" {_words(phrase)} " in f" {words} " for phrase in adapter.unknown_id_phrases)
+    # The id itself may stand between the words of a phrase, and each sentence or text of the body for itself.
+    text = answer.text[:MAX_WORDS_TEXT].replace('\\"', " ")
+    text = re.sub(re.escape(import_id), " ", text, flags=re.IGNORECASE) if import_id else text
+    sentences = [f"{_words(sentence)} ".removeprefix("the ") for sentence in re.split(r'[".;:!?,\n{}<>()\[\]]+', text)]
+    phrases = tuple(f"{_words(phrase)} " for phrase in adapter.unknown_id_phrases)
+    return bool(phrases) and any(sentence.startswith(phrases) for sentence in sentences)
 
 
 MAX_WORDS_TEXT = 10_000
@@ -348,7 +354,7 @@ def _message(value: JSON, depth: int) -> str:
 def _by_field(errors: JSON, depth: int) -> str:
     """Errors that stand under the names of the fields at fault."""
     found = [(name, _message(said, depth)) for name, said in list(object_of(errors).items())[:MAX_ERRORS_SHOWN]]
-    return "; ".join(f"{clean(name)}: {said}" for name, said in found if said)
+    return "; ".join(f"{clean(name[:MAX_NAME])}: {said}" for name, said in found if said)
 
 
 def printable_id(raw: str) -> str | None:
@@ -383,7 +389,8 @@ def clean(text: str) -> str:
 def text_of(value: JSON) -> str | None:
     """Give a non-empty text, cleaned and cut at `TEXT_KEPT` characters."""
     # Cut before it is cleaned, too: that takes a hundred times the memory of a text.
-    if isinstance(value, str) and (cleaned := clean(value.lstrip()[: 2 * TEXT_KEPT])):
+    is_text = isinstance(value, str) and not isinstance(value, NumberText)
+    if is_text and (cleaned := clean(value.lstrip()[: 2 * TEXT_KEPT])):
         return cleaned[:TEXT_KEPT]
     return None
 
@@ -451,10 +458,8 @@ def count_of(value: JSON, otherwise: int | None = None) -> int | None:
     if isinstance(value, bool | list):
         return int(value) if isinstance(value, bool) else len(value)
     if isinstance(value, dict):
-        entries = [count_of(entry, otherwise=1) or 0 for entry in value.values()]
-        total = next((found for name in ("total", "count") if (found := integer_of(value.get(name)))), 0)
-        numbers = all(integer_of(entry) is not None for entry in value.values())
-        return total or (sum(entries) if numbers or not any(entries) else len(value))
+        total = next((found for name in ("total", "count") if (found := count_of(value.get(name)))), 0)
+        return total or sum(count_of(entry, otherwise=1) or 0 for entry in value.values())
     if isinstance(value, str):
         value = 0 if value.strip().casefold() in NO_COUNT else value
     if isinstance(value, str) and (written := re.fullmatch(WRITTEN_COUNT, value)):
@@ -464,7 +469,7 @@ def count_of(value: JSON, otherwise: int | None = None) -> int | None:
 
 
 NO_COUNT = ("none", "no", "no errors", "no warnings", "n/a", "-")
-WRITTEN_COUNT = r"\s*([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+|[0-9]{1,15})(?:\.0+)?\s*[A-Za-z]*\s*"
+WRITTEN_COUNT = r"\s*([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+|[0-9]{1,15})(?:\.0+)?\s*(?i:errors?|warnings?|items?)?\s*"
 """A count as text: its digits, grouped or not, and perhaps what is counted."""
 
 
@@ -483,10 +488,14 @@ def errors_in(value: JSON) -> tuple[list[str], int]:
     if isinstance(value, dict):
         if text := _text_in(value):
             return [text], 1
-        by_field = [
-            f"{clean(name)}: {text}" for name, said in list(value.items())[:MAX_TEXTS] for text in errors_in(said)[0]
-        ]
-        return by_field, len(by_field) or count_of(value, otherwise=1) or 0
+        named = (
+            f"{clean(name[:MAX_NAME])}: {text}"[:TEXT_KEPT]
+            for name, said in value.items()
+            for item in (said if isinstance(said, list) else [said])
+            if (text := _text_in(item))
+        )
+        by_field = list(islice(named, MAX_NAMED))
+        return by_field, max(len(by_field), count_of(value, otherwise=1) or 0)
     count = count_of(value)
     if count is not None or value is None or value == "":
         return [], count or 0

@@ -9,7 +9,8 @@ ended carries `unpublished` and is found by `detectedAt`, until its outcome is p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 UNPUBLISHED_INDEX = "unpublished-by-detection"
 ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
 """Values of `active` and `unpublished`: the one partition of each sparse index."""
+KNOWN_TO_PASS = (
+    *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
+    *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
+)
+"""Errors that every definition of the state machine retries for long, also that of the first release."""
 SCHEMA_VERSION = 1
 """Version of the item's shape, for whoever has to read one written by another release."""
 CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
@@ -150,7 +156,8 @@ class Watches:
         NotWritten
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
-        self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
+        with _unconfirmed():
+            self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
 
     def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         """Write the state of an active watch that another execution owns from now on: the next generation.
@@ -172,7 +179,8 @@ class Watches:
         NotWritten
             As in `save`.
         """
-        self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
+        with _unconfirmed(KNOWN_TO_PASS):
+            self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
 
     def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
         """Write how a watch ended: the first who does so decides.
@@ -191,7 +199,8 @@ class Watches:
         NotWritten
             As in `save`.
         """
-        self._update(watch, ending, before, owner=watch.generation)
+        with _unconfirmed(KNOWN_TO_PASS):
+            self._update(watch, ending, before, owner=watch.generation)
 
     def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
@@ -269,13 +278,7 @@ class Watches:
         else:
             conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
             numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
-        try:
-            self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
-        except (BotoCoreError, ClientError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
-                raise  # a mistake of ours, which no later poll makes good
-            # One name for all of them, which the state machine knows as an error that passes.
-            raise NotWritten(str(error)) from error
+        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
 
     def _change(
         self,
@@ -315,6 +318,19 @@ class Watches:
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise Conflict(_conflicting(error.response)) from None
+
+
+@contextmanager
+def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
+    """Raise NotWritten for what the table or the network does, but for errors of these names."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        if type(error).__name__ in known:
+            raise
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
+            raise  # a mistake of ours, which no later poll makes good
+        raise NotWritten(str(error)) from error
 
 
 def _standing(ending: Ending | None) -> dict[str, JSON]:
