@@ -215,8 +215,9 @@ def _until_deadline(watch: Watch, now: float, policy: Policy, share: Share) -> i
 
     Watches that share a limit may have one deadline, too: each makes its last poll in its own first turn after it.
     """
-    if watch.not_before is not None and watch.not_before >= watch.deadline:
-        return max(1, math.ceil(watch.deadline - now))  # no poll is made then, so it is in nobody's way
+    exactly = max(1, math.ceil(watch.deadline - now))
+    if watch.not_before is not None and watch.not_before > now + exactly:
+        return exactly  # the watch ends there without a poll, so neither the floor nor the others matter
     seconds = max(watch.deadline - now, policy.floor)
     if share.active > 1 and share.round_seconds:
         seconds = math.ceil(seconds / share.round_seconds) * share.round_seconds

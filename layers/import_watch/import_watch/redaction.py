@@ -109,7 +109,7 @@ def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
     Answer
         The same one where nothing was to be removed. Else one in the same encoding, and JSON if it was.
     """
-    sought = replace(_sought(secrets), truncated=answer.truncated)
+    sought = replace(_sought(tuple(secrets)), truncated=answer.truncated)
     content, body = answer.content, answer.body
     clean = _without(content.text, sought)
     if clean is not content.text:
@@ -137,7 +137,8 @@ class _TooMuch(Exception):
     """A body from which nothing is removed one by one."""
 
 
-def _sought(secrets: Iterable[str]) -> _Sought:
+@lru_cache(maxsize=64)  # a poll has the secrets of the one before: making their forms takes longer than searching
+def _sought(secrets: tuple[str, ...]) -> _Sought:
     texts: dict[str, None] = {}
     cores: dict[str, None] = {}
     for secret in secrets:
