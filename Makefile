@@ -7,10 +7,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test linted typed template-checked definition-checked storm up down watch redrive replay bench dashboard audit build deploy lock format
+.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench dashboard audit build deploy lock format
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/installed: requirements-dev.txt
 	@echo "Installing what this needs into .venv (once) …"
@@ -30,6 +30,9 @@ test: .venv/installed ## the whole test suite, linters and type checks included;
 	@# Three for two cores: much of what the stacks do is to wait.
 	$(BIN)/pytest -n 3 --dist loadgroup --durations 12
 	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
+
+test-unit: .venv/installed ## the unit tests alone, in under a minute
+	$(BIN)/pytest -n 2 tests/unit
 
 linted: .venv/installed
 	$(BIN)/ruff format --check .
