@@ -9,6 +9,7 @@ searched, and what is found is traced back to where it stands in the text.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -151,7 +152,7 @@ def _sought(secrets: tuple[str, ...]) -> _Sought:
         in_hex = secret.encode("utf-8", "replace").hex()
         texts.update(dict.fromkeys((in_hex, in_hex.upper())))
         # RFC 6749, 2.3.1 has a client escape its id and secret before it puts them into base64.
-        for form in (secret, quote(secret, safe=""), quote_plus(secret), _html_escaped(secret), *_json_forms(secret)):
+        for form in (secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), *_json_forms(secret)):
             cores.update(dict.fromkeys(core for core in _base64_cores(form) if len(core) >= SHORTEST))
     return _Sought(tuple(texts), tuple(cores))
 
@@ -165,12 +166,6 @@ def _misread(secret: str) -> Iterator[str]:
         yield raw.decode(encoding, "replace")
         yield secret.encode(encoding, "replace").decode("utf-8", "replace")
     yield secret.encode("ascii", "replace").decode()
-
-
-def _html_escaped(text: str) -> str:
-    for char, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
-        text = text.replace(char, name)
-    return text
 
 
 def _json_forms(text: str) -> Iterator[str]:
@@ -211,18 +206,24 @@ def _without(text: str, sought: _Sought) -> str:
         spans = _spans(text, sought)
         if not spans:
             return text
-        is_json = parse(text)[1] is None
+        is_json = _is_json(text)
         result = _applied(text, spans)
-        if is_json and parse(result)[1] is not None:
+        if is_json and not _is_json(result):
             result = _applied_by_token(text, spans)
-        if spans := _spans(result, sought):
-            result = _applied(result, spans)
-        if not _spans(result, sought) and not (is_json and parse(result)[1] is not None):
+        left = _spans(result, sought)
+        if left:
+            result = _applied(result, left)
+            left = _spans(result, sought)
+        if not left and (not is_json or _is_json(result)):
             return result
     except _TooMuch:
-        is_json = parse(text)[1] is None
+        is_json = _is_json(text)
     # What was removed has left something that reads as a secret, or no JSON: nothing of it is worth a risk.
     return f'"{MARK}"' if is_json else MARK
+
+
+def _is_json(text: str) -> bool:
+    return parse(text)[1] is None
 
 
 def _is_in(text: str, sought: _Sought) -> bool:
@@ -323,9 +324,7 @@ def _decoded(unit: str) -> str:
             return unit.encode().decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16")
         return chr(int(unit[2:], 16)) if len(unit) > 2 else _SHORT_ESCAPES.get(unit[1], unit[1])
     if unit[0] == "&":
-        from html import unescape  # its table of names is only for who meets one
-
-        return unescape(unit)
+        return html.unescape(unit)
     if unit[0] == "%":
         # Alone, a byte from 80 on is no UTF-8: it is how older forms write Latin-1.
         return chr(int(unit[2:], 16)) if unit[1] == "u" else unquote(unit, "latin-1" if len(unit) == 3 else "utf-8")
@@ -351,15 +350,13 @@ def _end_spans(text: str, sought: _Sought) -> Iterator[Span]:
     for part in (tail, tail[: cut.start()]) if cut else (tail,):
         for rounds, view in enumerate(_views(part)):
             pieces = (
-                sought_for[:length] for sought_for in (*sought.texts, *sought.cores) for length in _lengths(sought_for)
+                sought_for[:length]
+                for sought_for in (*sought.texts, *sought.cores)
+                for length in range(MIN_PIECE, len(sought_for))
             )
             here = [(len(view) - len(piece), len(view), MARK) for piece in pieces if view.endswith(piece)]
             for start, _, mark in _back(here, part, rounds):
                 yield before + start, len(text), mark
-
-
-def _lengths(text: str) -> range:
-    return range(MIN_PIECE, len(text))
 
 
 def _places(view: str, text: str) -> Iterator[int]:
