@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from import_watch.vendor import trimmed, with_scheme
 
@@ -25,15 +25,21 @@ def host_of(text: str) -> str | None:
         In lower case; None where it is not plainly one host.
     """
     text = trimmed(text)
+    parts = _parts(with_scheme(text))
+    if parts is None or "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", text):
+        return None
+    host = (parts.hostname or "").rstrip(".")
+    return host if re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", host) else None
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Parts of a URL; None where it cannot be split, or its port is no port, which only reading it shows."""
     try:
-        parts = urlsplit(with_scheme(text))
-        host = (parts.hostname or "").lower().rstrip(".")
+        parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return None
-    if "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", text):
-        return None
-    return host if re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", host) else None
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,10 @@ class Hosts:
         patterns : tuple of str
             The vendor's hosts, as regular expressions.
         """
-        try:
-            parts = urlsplit(url)
-            host = (parts.hostname or "").lower()
-            _ = parts.port
-        except ValueError:
+        parts = _parts(url)
+        if parts is None:
             return "is not a URL"
+        host = parts.hostname or ""
         if not host or "@" in parts.netloc or re.search(r"[^!-~]|\\", url):
             return "is not a URL of the form https://host"
         if host in LOOPBACK and self.loopback_http and parts.scheme in ("http", "https"):

@@ -447,8 +447,4 @@ def _kind(error: Exception) -> str:
         return f"it is larger than {MAX_LOG_BYTES // 1024**3} GiB"
     if isinstance(error, LATE):
         return "it took too long"
-    return (
-        "the connection failed"
-        if isinstance(error, PASSING)
-        else "an unexpected error, which the log of the function has"
-    )
+    return "the connection failed" if isinstance(error, PASSING) else UNEXPECTED
