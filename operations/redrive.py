@@ -186,11 +186,10 @@ class _Letters:
                 self.unfinished = f"the queue could not be read to its end: {error}"
                 return
             known = len(hidden_for)
-            for letter in found:
-                key = letter.get("MessageId") or letter["ReceiptHandle"]
+            letters = [(letter.get("MessageId") or letter["ReceiptHandle"], letter) for letter in found]
+            for key, _ in letters:
                 seconds = max(seconds, min(2 * hidden_for.get(key, 0), MAX_HIDDEN_SECONDS))
-            for letter in found:
-                key = letter.get("MessageId") or letter["ReceiptHandle"]
+            for key, letter in letters:
                 hidden_for[key] = seconds
                 yield key, letter
             empty = 0 if found else empty + 1
