@@ -50,17 +50,19 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     if not answer.is_success or status is None:
         return vendor.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
-    log = vendor.object_of(_log_content(body))
+    content = _log_content(body)
+    log = vendor.object_of(content)
     messages = _messages(log)
     if state is model.ImportState.SUCCEEDED and messages.aborted:
         state = model.ImportState.FAILED
+    of_log = [text for text in errors if _is_log_not_found(text)]
+    of_import = [text for text in errors if text not in of_log]
     problems = (
-        *(model.Problem(ERROR, text) for text in errors if not _is_log_not_found(text)),
+        *vendor.errors_of(of_import),
         *messages.problems,
         *(model.Problem(model.Severity.WARNING, text) for text in warnings),
         *(model.Problem(model.Severity.INFO, text) for text in information),
     )
-    said = [text for text in errors if not _is_log_not_found(text)] or messages.errors
     found = Counter(problem.severity for problem in problems) + messages.unlisted
     # Those without a text, or beyond the first ones, count too.
     found += Counter({ERROR: errors_in_all - len(errors), model.Severity.WARNING: warnings_in_all - len(warnings)})
@@ -69,8 +71,8 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
         vendor_status=status,
         counts=_counts(log, found),
         problems=problems,
-        log=_log(body, state, errors),
-        reason=_joined(said) if state is model.ImportState.FAILED else None,
+        log=_log(content, state, next(iter(of_log), None)),
+        reason=_joined(of_import or messages.errors) if state is model.ImportState.FAILED else None,
     )
 
 
@@ -152,13 +154,12 @@ def _log_content(body: dict[str, Any]) -> Any:
     return {"messages": content} if isinstance(content, list) and content else content
 
 
-def _log(body: dict[str, Any], state: model.ImportState, errors: list[str]) -> model.LogReference:
-    content = _log_content(body)
+def _log(content: Any, state: model.ImportState, why: str | None) -> model.LogReference:
+    """Say what is known of the log, by its content and by the error that says that it is not there."""
     if not isinstance(content, dict):
         if state in (model.ImportState.QUEUED, model.ImportState.RUNNING, model.ImportState.UNRECOGNISED):
             return None
         # Such an import is done, and its log is not there yet.
-        why = next((text for text in errors if _is_log_not_found(text)), None)
         said = why if state is model.ImportState.SUCCEEDED else None
         return model.MissingLog(said or "the response has no log", expected=True)
     return model.InlineLog(content, _text(content))
