@@ -28,8 +28,7 @@ def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.Fa
     """Read an answer; only `status` and `jobType` are always there."""
     body = answer.json()
     if answer.status == 404:
-        said = vendor.error_text(answer)
-        return model.Observation(model.ImportState.NOT_FOUND, problems=vendor.errors_of([said] if said else []))
+        return vendor.not_found(answer)
     if not isinstance(body, dict):
         return vendor.unreadable(answer, "the body is not a JSON object")
     status = vendor.text_of(body.get("status"))

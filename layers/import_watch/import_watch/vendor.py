@@ -244,8 +244,7 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
         Never an exception: an answer that cannot be read is a `FailedPoll` of trouble UNREADABLE.
     """
     if is_unknown_id(adapter, answer, import_id):
-        said = error_text(answer)
-        return Observation(ImportState.NOT_FOUND, problems=errors_of([said] if said else []))
+        return not_found(answer)
     settled = adapter.settled.get(answer.status)
     if settled is not None:
         return settled
@@ -259,6 +258,12 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
     if answer.truncated and answer.is_success:
         return FailedPoll(Trouble.UNREADABLE, f"{told} with more than {adapter.most_bytes:,} bytes")
     return adapter.read(answer, import_id)
+
+
+def not_found(answer: Answer) -> Observation:
+    """Give what a response means that knows no such import: its words, if it has any, are kept for a person."""
+    said = error_text(answer)
+    return Observation(ImportState.NOT_FOUND, problems=errors_of([said] if said else []))
 
 
 def is_unknown_id(adapter: Adapter, answer: Answer, import_id: str) -> bool:
