@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from import_watch.notifications import readable_log
+from import_watch.notifications.notification import readable_log
 from rich.console import Console
 from rich.table import Table
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.paths import EVENTS
 from local.simulators.script import Step

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from import_watch.model import watch_id
-from import_watch.notifications import mail, readable_log
-from import_watch.registration import Vendors
-from import_watch.vendor import Adapter
+from import_watch.model.watch import watch_id
+from import_watch.notifications.notification import mail, readable_log
+from import_watch.services.registration import Vendors
+from import_watch.vendors.adapter import Adapter
 from rich.console import Console
 
 from local.display import Display

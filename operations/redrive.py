@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from import_watch.model import JSON
-from import_watch.start_event import REDRIVEN, event_id
-from import_watch.vendor import clean
+from import_watch.lifecycle.start_event import REDRIVEN, event_id
+from import_watch.model.watch import JSON
+from import_watch.vendors.adapter import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import replace
 
-from import_watch.schedule import DEFAULT_POLICY, PRESETS
+from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
 from rich.console import Console
 
 from benchmarks.schedule import pages, record

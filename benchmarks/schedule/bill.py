@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from import_watch.cost import (
+from import_watch.notifications.cost import (
     DURABLE_GIGABYTE,
     DURABLE_OPERATION,
     EVENT,

@@ -7,8 +7,8 @@ import random
 from itertools import islice
 from typing import NamedTuple
 
-from import_watch.pacing import LONGEST_RETRY_AFTER, backoff
-from import_watch.schedule import Policy, Progress, first_wait, jitter_of, next_wait
+from import_watch.scheduling.interval import Policy, Progress, first_wait, jitter_of, next_wait
+from import_watch.scheduling.poll_delay import LONGEST_RETRY_AFTER, backoff
 
 from benchmarks.schedule.imports import Answer, Import
 from benchmarks.schedule.peers import Peer
@@ -29,8 +29,9 @@ class Run(NamedTuple):
 class Watching:
     """What Import Watch keeps of an import between two polls, and what follows for the next wait.
 
-    It keeps what `import_watch.lifecycle` and `pacing` keep of a watch, at a tenth of the time: a benchmark makes
-    millions of polls. `tests/unit/test_schedule_benchmark.py` holds the two to the same waits, poll by poll.
+    It keeps what `lifecycle.transitions` and `scheduling.poll_delay` keep of a watch, at a tenth of the time: a
+    benchmark makes millions of polls. `tests/unit/test_schedule_benchmark.py` holds the two to the same
+    waits, poll by poll.
 
     Parameters
     ----------

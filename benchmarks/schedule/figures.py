@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from import_watch.cost import price
+from import_watch.notifications.cost import price
 
 from benchmarks.schedule.driver import Run
 
@@ -29,7 +29,7 @@ class Figures:
     relative_lag : float
         95 % quantile of the lag as a share of the running time.
     dollars : float
-        What 1,000 imports cost where Import Watch polls them so, at the prices in `import_watch.cost`.
+        What 1,000 imports cost where Import Watch polls them so, at the prices in `import_watch.notifications.cost`.
     executions : float
         Mean number of executions of an import.
     watched : float

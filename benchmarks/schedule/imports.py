@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from import_watch.history import history_of
-from import_watch.schedule import History
+from import_watch.scheduling.history import history_of
+from import_watch.scheduling.interval import History
 
 from benchmarks.schedule.running_times import CHOSEN, RunningTimes
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from import_watch.schedule import Policy, first_wait, jitter_of, next_wait
+from import_watch.scheduling.interval import Policy, first_wait, jitter_of, next_wait
 
 from benchmarks.schedule.running_times import CHOSEN, LONGEST
 

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 
-from import_watch.schedule import PRESETS
+from import_watch.scheduling.interval import PRESETS
 
 from benchmarks.schedule.driver import Run, follow, follow_by_peer
 from benchmarks.schedule.figures import Figures, figures_of

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from import_watch import model, vendor
+from import_watch.model import watch as model
+from import_watch.vendors import adapter as vendor
 
 STATUSES = vendor.StatusMap(
     {

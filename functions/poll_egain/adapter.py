@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from import_watch import model, vendor
+from import_watch.model import watch as model
+from import_watch.vendors import adapter as vendor
 
 STATUSES = vendor.StatusMap(
     {

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from import_watch import model, vendor
+from import_watch.model import watch as model
+from import_watch.vendors import adapter as vendor
 
 STATUSES = vendor.StatusMap(
     {

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from import_watch.assembly import recovery
-from import_watch.model import JSON
+from import_watch.bootstrap import recovery
+from import_watch.model.watch import JSON
 from import_watch.observability import logger, speak_of
-from import_watch.recovery import read_status_change
-from import_watch.registration import Vendors, read_any_event
+from import_watch.services.recovery import read_status_change
+from import_watch.services.registration import Vendors, read_any_event
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from import_watch.watches import Watches
+from import_watch.aws.watch_store import Watches
 
 from tests.conformance.stage import BUCKET, CANARY, Case, Stage, VendorUnderTest, listening
 from tests.loopback_server import servers

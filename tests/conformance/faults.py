@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import pytest
-from import_watch import exchange as exchanging
-from import_watch.model import ImportState, Reason
+from import_watch.http_client import transport as exchanging
+from import_watch.model.watch import ImportState, Reason
 
 from local.certificate import write_self_signed
 from tests.conformance.stage import NOWHERE, Case

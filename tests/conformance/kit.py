@@ -15,9 +15,10 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from import_watch.encoding import to_json
-from import_watch.lifecycle import End, Wait, advance
-from import_watch.model import (
+from import_watch.lifecycle.start_event import InvalidStart
+from import_watch.lifecycle.transitions import End, Wait, advance
+from import_watch.model.serialization import to_json
+from import_watch.model.watch import (
     FailedPoll,
     ImportState,
     LogStatus,
@@ -28,9 +29,8 @@ from import_watch.model import (
     Trouble,
     Watch,
 )
-from import_watch.notifications import notification
-from import_watch.start_event import InvalidStart
-from import_watch.vendor import Answer, read_answer
+from import_watch.notifications.notification import notification
+from import_watch.vendors.adapter import Answer, read_answer
 
 from tests.conformance.faults import FAULTS, NOTHING_SENT
 from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths

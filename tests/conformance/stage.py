@@ -17,19 +17,19 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 from urllib.parse import parse_qs
 
-from import_watch.archiving import Archiving
-from import_watch.connections import Connection, Connections
-from import_watch.encoding import from_json
-from import_watch.hosts import Hosts
-from import_watch.http import Client
-from import_watch.lifecycle import End, Wait, advance, begin
-from import_watch.model import Ending, ImportState, Start, Tolerance, Watch, connection_key
+from import_watch.aws.secrets import Connection, Connections
+from import_watch.aws.watch_store import Record, Watches
+from import_watch.http_client.client import Client
+from import_watch.lifecycle.start_event import InvalidStart, parse
+from import_watch.lifecycle.transitions import End, Wait, advance, begin
+from import_watch.model.serialization import from_json
+from import_watch.model.watch import Ending, ImportState, Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
-from import_watch.poller import Poller
-from import_watch.schedule import DEFAULT_POLICY
-from import_watch.start_event import InvalidStart, parse
-from import_watch.vendor import Adapter, ApiKey
-from import_watch.watches import Record, Watches
+from import_watch.scheduling.interval import DEFAULT_POLICY
+from import_watch.services.archiving import Archiving
+from import_watch.services.polling import Poller
+from import_watch.vendors.adapter import Adapter, ApiKey
+from import_watch.vendors.allowed_hosts import Hosts
 
 from tests.conformance.samples import Sample
 from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_watch.model import ImportState
-from import_watch.vendor import Adapter
+from import_watch.model.watch import ImportState
+from import_watch.vendors.adapter import Adapter
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import ROOT, TEMPLATE

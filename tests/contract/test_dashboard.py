@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from import_watch.model import Outcome, Reason, Trouble
+from import_watch.model.watch import Outcome, Reason, Trouble
 from import_watch.observability import NAMESPACE, Metric
-from import_watch.recovery import Recovered
-from import_watch.registration import Vendors
+from import_watch.services.recovery import Recovered
+from import_watch.services.registration import Vendors
 from samtranslator.yaml_helper import yaml_parse
 
 from local.dashboard.body import dashboard

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_watch.encoding import to_json
-from import_watch.model import Observation, iso
-from import_watch.registration import Vendors
-from import_watch.vendor import Answer, read_answer
+from import_watch.model.serialization import to_json
+from import_watch.model.watch import Observation, iso
+from import_watch.services.registration import Vendors
+from import_watch.vendors.adapter import Answer, read_answer
 
 from local.paths import FUNCTIONS
 

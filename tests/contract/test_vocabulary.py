@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from import_watch.model import ImportState, LogStatus, Outcome, Reason, Severity
-from import_watch.notifications import event_type
-from import_watch.registration import Vendors
+from import_watch.model.watch import ImportState, LogStatus, Outcome, Reason, Severity
+from import_watch.notifications.notification import event_type
+from import_watch.services.registration import Vendors
 
 from local.display import COLOURS
 from local.paths import EVENTS, FUNCTIONS, ROOT

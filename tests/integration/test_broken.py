@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.stack import LocalStack
 from local.waiting import wait_until

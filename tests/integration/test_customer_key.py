@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.deployment import STACK_NAME
 from local.stack import LocalStack

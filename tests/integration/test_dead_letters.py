@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from import_watch.registration import Registrar
+from import_watch.services.registration import Registrar
 
 from operations import redrive as redriving
 from operations.redrive import MAX_ENTRY_BYTES, NotAnEvent, Redriven, Stack, read_event, redrive

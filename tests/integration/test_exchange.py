@@ -19,11 +19,12 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from import_watch import exchange, sockets
-from import_watch.exchange import CHUNK_BYTES, Exchanger, Request
-from import_watch.model import FailedPoll, Trouble
-from import_watch.sockets import MAX_IDLE_SECONDS, MAX_INTERIM_RESPONSES
-from import_watch.vendor import Answer
+from import_watch.http_client import sockets
+from import_watch.http_client import transport as exchange
+from import_watch.http_client.sockets import MAX_IDLE_SECONDS, MAX_INTERIM_RESPONSES
+from import_watch.http_client.transport import CHUNK_BYTES, Exchanger, Request
+from import_watch.model.watch import FailedPoll, Trouble
+from import_watch.vendors.adapter import Answer
 
 from local.certificate import write_self_signed
 from tests.loopback_server import RawExchange, RawServer, raw_servers

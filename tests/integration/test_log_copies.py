@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from botocore.config import Config
-from import_watch.connections import Connection
-from import_watch.log_archive import PART_BYTES, S3_CONFIG, LogArchive
-from import_watch.model import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
-from import_watch.vendor import Answer
+from import_watch.aws.log_archive import PART_BYTES, S3_CONFIG, LogArchive
+from import_watch.aws.secrets import Connection
+from import_watch.model.watch import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
+from import_watch.vendors.adapter import Answer
 
 from local.waiting import wait_until
 from tests.loopback_server import Behaviour, Exchange, Serve, Server, says, servers
@@ -274,7 +274,7 @@ def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
 
 
 def test_an_answer_is_kept_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("import_watch.log_archive.MAX_ANSWER_SECONDS", SECONDS)
+    monkeypatch.setattr("import_watch.aws.log_archive.MAX_ANSWER_SECONDS", SECONDS)
     began = time.monotonic()
     assert archive(serve(store(put=drips_its_head))).keep(a_watch(), ANSWER) is None
     assert time.monotonic() - began < MAX_SECONDS

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from import_watch.vendor import MOST_BYTES_WITH_LOG
+from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG
 
 from local.paths import ROOT
 from tests.loopback_server import Exchange, Server, servers
@@ -22,11 +22,11 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from import_watch import poller  # what a poll loads
-from import_watch.connections import Connection
-from import_watch.http import Client
-from import_watch.log_archive import S3_CONFIG, LogArchive
-from import_watch.model import Observation, Watch
+from import_watch.services import polling as poller  # what a poll loads
+from import_watch.aws.secrets import Connection
+from import_watch.http_client.client import Client
+from import_watch.aws.log_archive import S3_CONFIG, LogArchive
+from import_watch.model.watch import Observation, Watch
 from poll_document360.adapter import ADAPTER
 
 url, kind = sys.argv[1:]

@@ -8,21 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.archiving import Archiving
-from import_watch.connection_state import ConnectionStates
-from import_watch.connections import Connections
-from import_watch.executions import Executions
-from import_watch.hosts import Hosts
-from import_watch.http import Client
-from import_watch.model import Ending, LogRecord, LogStatus, Outcome, Reason, Tolerance, Trouble, Watch
-from import_watch.notifications import Topic
+from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.executions import Executions
+from import_watch.aws.secrets import Connections
+from import_watch.aws.sweep_cursor_store import SweepPositions
+from import_watch.aws.watch_store import Watches
+from import_watch.http_client.client import Client
+from import_watch.model.watch import Ending, LogRecord, LogStatus, Outcome, Reason, Tolerance, Trouble, Watch
+from import_watch.notifications.notification import Topic
 from import_watch.observability import NAMESPACE, Metric
-from import_watch.poller import Poller
-from import_watch.publication import Publisher
-from import_watch.recovery import Recovered, Recovery
-from import_watch.schedule import DEFAULT_POLICY
-from import_watch.sweep_position import SweepPositions
-from import_watch.watches import Watches
+from import_watch.scheduling.interval import DEFAULT_POLICY
+from import_watch.services.archiving import Archiving
+from import_watch.services.polling import Poller
+from import_watch.services.publication import Publisher
+from import_watch.services.recovery import Recovered, Recovery
+from import_watch.vendors.allowed_hosts import Hosts
 
 from local.dashboard.data import Measurement, measurements_of
 from tests.loopback_server import Exchange, Server, servers

@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.archiving import Archiving
-from import_watch.connections import Connections
-from import_watch.encoding import from_json
-from import_watch.hosts import Hosts
-from import_watch.http import Client
-from import_watch.model import ImportState, LogStatus, Outcome, ReportedProgress, Tolerance, Watch
-from import_watch.poller import Poller
-from import_watch.schedule import DEFAULT_POLICY, Policy
-from import_watch.succession import named_like, successor_name
-from import_watch.watches import NotWritten, Record, Watches
+from import_watch.aws.secrets import Connections
+from import_watch.aws.watch_store import NotWritten, Record, Watches
+from import_watch.http_client.client import Client
+from import_watch.lifecycle.execution_names import named_like, successor_name
+from import_watch.model.serialization import from_json
+from import_watch.model.watch import ImportState, LogStatus, Outcome, ReportedProgress, Tolerance, Watch
+from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
+from import_watch.services.archiving import Archiving
+from import_watch.services.polling import Poller
+from import_watch.vendors.allowed_hosts import Hosts
 
 from tests.loopback_server import Exchange, Server, servers
 from tests.unit.aws_fixtures import (
@@ -191,7 +191,7 @@ class TestPollThatIsNotWritten:
 
     def test_a_standstill_is_said_by_the_next(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.poller.stands_still", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.services.polling.stands_still", lambda *_: 2_000.0)
         watch, said = vendor.register(), []
         self.refuse(vendor)
         for _ in range(3):
@@ -446,7 +446,7 @@ class TestStalled:
 
     def test_a_standstill_is_said_once(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.poller.stands_still", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.services.polling.stands_still", lambda *_: 2_000.0)
         watch = vendor.register(import_state=ImportState.RUNNING, progress=ReportedProgress(0.25, 0.01))
         first = vendor.poll(watch)
         assert first["action"] == "STALLED"
@@ -459,7 +459,7 @@ class TestStalled:
         self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.poller.stands_still", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.services.polling.stands_still", lambda *_: 2_000.0)
         watch = vendor.register(execution_polls=2)
         assert vendor.poll(watch, hand_over_polls=3)["action"] == "HAND_OVER"
         assert vendor.record(watch).watch.stalled_at is None

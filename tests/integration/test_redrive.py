@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.emulator import REGION, ROOT_KEY
 from local.paths import ROOT

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.scenarios import LOG_BUCKET
 from local.simulators.script import Step

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.clock import Clock
 from local.outcomes import Message

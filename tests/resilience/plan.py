@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from tests.resilience.calls import WRITES, Operation
 from tests.resilience.proxy import Fault, Harm

@@ -23,7 +23,10 @@ def bearable_speed() -> float:
     Patience is counted in seconds of the stack's clock. On a machine that is busy with other things a fast clock would
     have it run out where no script says so.
     """
-    imports = "import import_watch.poller, import_watch.http, import_watch.storage as storage; storage.watches()"
+    imports = (
+        "import import_watch.services.polling, import_watch.http_client.client; "
+        "from import_watch import storage; storage.watches()"
+    )
     environment = {
         "PYTHONPATH": str(ROOT / "layers" / "import_watch"),
         "AWS_DEFAULT_REGION": REGION,

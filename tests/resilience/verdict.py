@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from operator import sub
 
-from import_watch.lifecycle import ON_TIME_SECONDS
-from import_watch.pacing import backoff
+from import_watch.lifecycle.transitions import ON_TIME_SECONDS
+from import_watch.scheduling.poll_delay import backoff
 
 from local.clock import Clock
 from local.simulators.script import Import, Step

@@ -10,12 +10,12 @@ from typing import Any
 
 import boto3
 import pytest
-from import_watch.connection_state import ConnectionState, ConnectionStates
-from import_watch.executions import Executions
-from import_watch.model import Ending, Outcome, Start, Tolerance, Watch
-from import_watch.registration import Registrar, Vendors
-from import_watch.vendor import Adapter
-from import_watch.watches import Record, Watches
+from import_watch.aws.connection_store import ConnectionState, ConnectionStates
+from import_watch.aws.executions import Executions
+from import_watch.aws.watch_store import Record, Watches
+from import_watch.model.watch import Ending, Outcome, Start, Tolerance, Watch
+from import_watch.services.registration import Registrar, Vendors
+from import_watch.vendors.adapter import Adapter
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 

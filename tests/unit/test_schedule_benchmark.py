@@ -10,9 +10,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-from import_watch.cost import price
-from import_watch.lifecycle import End, Wait, advance, begin
-from import_watch.model import (
+from import_watch.lifecycle.transitions import End, Wait, advance, begin
+from import_watch.model.watch import (
     FailedPoll,
     ImportState,
     Observation,
@@ -22,7 +21,8 @@ from import_watch.model import (
     Trouble,
     Watch,
 )
-from import_watch.schedule import DEFAULT_POLICY, PRESETS
+from import_watch.notifications.cost import price
+from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
 
 from benchmarks.schedule import pages, record
 from benchmarks.schedule.bill import MONTHLY, quotas, ways

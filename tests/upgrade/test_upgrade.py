@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from import_watch.model import watch_id
+from import_watch.model.watch import watch_id
 
 from local.deployment import deploy
 from local.paths import ROOT

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 # The package has loaded its metrics with its logger: there is nothing to be gained by loading them later.
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from import_watch.model import Watch, key_parts
+from import_watch.model.watch import Watch, key_parts
 
 NAMESPACE = "ImportWatch"
 

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
-from import_watch.hosts import Hosts, host_of
-from import_watch.model import Tolerance
+from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
-from import_watch.policies import policies_of_text
-from import_watch.schedule import DEFAULT_POLICY, Policy
+from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
+from import_watch.scheduling.policy import policies_of_text
+from import_watch.vendors.allowed_hosts import Hosts, host_of
 
 
 class MissingSetting(LookupError):

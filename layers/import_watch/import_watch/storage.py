@@ -6,14 +6,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from import_watch import settings
-from import_watch.connection_state import ConnectionStates
-from import_watch.items import table_client
-from import_watch.watches import Watches
+from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.dynamodb import table_client
+from import_watch.aws.watch_store import Watches
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from import_watch.sweep_position import SweepPositions
+    from import_watch.aws.sweep_cursor_store import SweepPositions
 
 
 @cache
@@ -32,7 +32,7 @@ def states() -> ConnectionStates:
 def positions() -> SweepPositions:
     """Give where sweeps leave off."""
     # Nobody but the recovery sweeps.
-    from import_watch.sweep_position import SweepPositions
+    from import_watch.aws.sweep_cursor_store import SweepPositions
 
     return SweepPositions(settings.text("TABLE_NAME"), _client())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from import_watch.succession import named_like
+from import_watch.lifecycle.execution_names import named_like
 
 from tests.resilience.model import flow
 from tests.resilience.model.functions import EXECUTIONS, VENDOR, Call

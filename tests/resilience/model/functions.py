@@ -7,26 +7,26 @@ import logging
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-import import_watch.archiving
-import import_watch.poller
-import import_watch.publication
-import import_watch.recovery
-import import_watch.registration
+import import_watch.services.archiving
+import import_watch.services.polling
+import import_watch.services.publication
+import import_watch.services.recovery
+import import_watch.services.registration
 import publish_outcome.handler
 import pytest
 import recover_watches.handler
 import register_watch.handler
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from import_watch.connections import Connection, Connections
-from import_watch.http import Client
-from import_watch.model import FailedPoll, Observation, Tolerance
+from import_watch.aws.secrets import Connection, Connections
+from import_watch.http_client.client import Client
+from import_watch.model.watch import FailedPoll, Observation, Tolerance
 from import_watch.observability import logger
-from import_watch.poller import Poller
-from import_watch.publication import Publisher
-from import_watch.recovery import Recovery
-from import_watch.registration import Registrar, Vendors
-from import_watch.schedule import DEFAULT_POLICY
-from import_watch.vendor import Answer
+from import_watch.scheduling.interval import DEFAULT_POLICY
+from import_watch.services.polling import Poller
+from import_watch.services.publication import Publisher
+from import_watch.services.recovery import Recovery
+from import_watch.services.registration import Registrar, Vendors
+from import_watch.vendors.adapter import Answer
 
 from local.paths import FUNCTIONS
 from tests.resilience.model.flow import text
@@ -111,24 +111,34 @@ class Functions:
             DEFAULT_POLICY,
             hand_over_polls,
         )
-        patch.setattr(import_watch.recovery, "MOST_TAKEOVERS", most_takeovers)
-        for module in (register_watch.handler, publish_outcome.handler, recover_watches.handler, import_watch.poller):
+        patch.setattr(import_watch.services.recovery, "MOST_TAKEOVERS", most_takeovers)
+        for module in (
+            register_watch.handler,
+            publish_outcome.handler,
+            recover_watches.handler,
+            import_watch.services.polling,
+        ):
             patch.setattr(module, "time", self._clock)
-        patch.setattr(import_watch.archiving, "time", self._clock)
+        patch.setattr(import_watch.services.archiving, "time", self._clock)
         patch.setattr(register_watch.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "publisher", lambda **_: tells)
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
-        patch.setattr(import_watch.poller, "_poller", lambda: poller)
+        patch.setattr(import_watch.services.polling, "_poller", lambda: poller)
         # A million runs have nothing to say to anybody.
-        for module in (import_watch.poller, import_watch.recovery, import_watch.publication, import_watch.registration):
+        for module in (
+            import_watch.services.polling,
+            import_watch.services.recovery,
+            import_watch.services.publication,
+            import_watch.services.registration,
+        ):
             patch.setattr(module, "measure", lambda *_of, **_more: None)
         patch.setattr(logging.getLogger(logger.service), "disabled", True)
         self._handlers: dict[str, Any] = {
             "register_watch": register_watch.handler.handler,
             "publish_outcome": publish_outcome.handler.handler,
             "recover_watches": recover_watches.handler.handler,
-            f"poll_{VENDOR}": import_watch.poller.handler,
+            f"poll_{VENDOR}": import_watch.services.polling.handler,
         }
 
     def run(self, call: Call, results: tuple[Any, ...]) -> str:

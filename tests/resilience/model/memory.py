@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from import_watch.connection_state import COMPLETED, MOST_KINDS, ConnectionState, ConnectionStates
-from import_watch.history import remembering
-from import_watch.items import Position
-from import_watch.model import Ending, LogRecord, Start, Watch, connection_key, key_parts, kind_of
-from import_watch.pacing import running_time
-from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import Conflict, Record, Watches
+from import_watch.aws.connection_store import COMPLETED, MOST_KINDS, ConnectionState, ConnectionStates
+from import_watch.aws.dynamodb import Position
+from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
+from import_watch.aws.watch_store import Conflict, Record, Watches
+from import_watch.model.watch import Ending, LogRecord, Start, Watch, connection_key, key_parts, kind_of
+from import_watch.scheduling.history import remembering
+from import_watch.scheduling.poll_delay import running_time
 
 
 @dataclass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from import_watch.executions import ExecutionStatus
-from import_watch.succession import resume_input, successor_name
+from import_watch.aws.executions import ExecutionStatus
+from import_watch.lifecycle.execution_names import resume_input, successor_name
 
 from tests.resilience.model import flow
 from tests.resilience.model.executions import Executions

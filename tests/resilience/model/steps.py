@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from import_watch.executions import ExecutionStatus
+from import_watch.aws.executions import ExecutionStatus
 
 from tests.resilience.model.executions import Executions
 from tests.resilience.model.functions import SWEEP_LATER, Call, Functions

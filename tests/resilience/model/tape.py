@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from import_watch.archiving import Archiving
-from import_watch.connection_state import ConnectionState, ConnectionStates
-from import_watch.executions import Executions, ExecutionStatus
-from import_watch.items import Position
-from import_watch.log_archive import Archived, LogArchive
-from import_watch.model import JSON, Ending, LogRecord, LogStatus, Start, Watch
-from import_watch.notifications import Topic
-from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import NotWritten, Record, Watches
+from import_watch.aws.connection_store import ConnectionState, ConnectionStates
+from import_watch.aws.dynamodb import Position
+from import_watch.aws.executions import Executions, ExecutionStatus
+from import_watch.aws.log_archive import Archived, LogArchive
+from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
+from import_watch.aws.watch_store import NotWritten, Record, Watches
+from import_watch.model.watch import JSON, Ending, LogRecord, LogStatus, Start, Watch
+from import_watch.notifications.notification import Topic
+from import_watch.services.archiving import Archiving
 
 READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "ask"})
 """Methods that change nothing that is ours."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from import_watch.model import Ending, FailedPoll, ImportState, Start, Trouble, Watch
-from import_watch.notifications import notification
-from import_watch.publication import Publisher
-from import_watch.recovery import Recovered, Recovery
-from import_watch.watches import Record
+from import_watch.aws.watch_store import Record
+from import_watch.model.watch import Ending, FailedPoll, ImportState, Start, Trouble, Watch
+from import_watch.notifications.notification import notification
+from import_watch.services.publication import Publisher
+from import_watch.services.recovery import Recovered, Recovery
 
 from tests.resilience.model.memory import MemoryWatches
 from tests.resilience.model.search import Counterexample, Search

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.connection_state import ConnectionStates
-from import_watch.model import Ending, LogRecord, LogStatus, Outcome, Watch, watch_id
-from import_watch.sweep_position import SweepPosition, SweepPositions
-from import_watch.watches import Conflict, Watches
+from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
+from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.model.watch import Ending, LogRecord, LogStatus, Outcome, Watch, watch_id
 
 from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, MemoryWatches
 from tests.unit.aws_fixtures import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from import_watch.connection_state import ConnectionState
-from import_watch.model import Ending, Observation, Watch
-from import_watch.watches import Conflict, Record
+from import_watch.aws.connection_store import ConnectionState
+from import_watch.aws.watch_store import Conflict, Record
+from import_watch.model.watch import Ending, Observation, Watch
 
 from tests.resilience.model.functions import EXECUTIONS
 from tests.resilience.model.steps import Model

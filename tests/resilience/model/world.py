@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from import_watch.executions import ExecutionStatus
-from import_watch.model import FINISHED, FailedPoll, ImportState, MissingLog, Observation
-from import_watch.publication import Publisher
-from import_watch.recovery import Recovery
+from import_watch.aws.executions import ExecutionStatus
+from import_watch.model.watch import FINISHED, FailedPoll, ImportState, MissingLog, Observation
+from import_watch.services.publication import Publisher
+from import_watch.services.recovery import Recovery
 
 from tests.resilience.model.functions import VENDOR
 from tests.resilience.model.memory import MemoryWatches

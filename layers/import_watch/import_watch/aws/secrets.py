@@ -1,0 +1,241 @@
+"""Connections: the secrets that say where a vendor is and how to authenticate there.
+
+A secret is read through Powertools Parameters, which caches it; `fresh` reads past the cache. Where a secret
+is missing or malformed the answer is a `FailedPoll` that names the fields at fault, never their values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+import boto3
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from import_watch.model.watch import JSON, FailedPoll, Trouble
+from import_watch.scheduling.interval import Policy
+from import_watch.scheduling.policy import number_as_written, policy_of
+from import_watch.vendors.adapter import Adapter, ClientCredentials, trimmed, with_scheme
+from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.connection_fields import (
+    LIST_FIELD,
+    NUMBER_FIELD,
+    POLICY_FIELD,
+    buckets_of,
+    fields_of,
+    host_fault,
+    misspelled,
+    text_field,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+T = TypeVar("T")
+
+LEAST_PER_MINUTE, MOST_PER_MINUTE = 1, 100_000
+"""Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a vendor is and how to authenticate there; the fields are kept out of its repr.
+
+    Parameters
+    ----------
+    name : str
+        `default`, unless the start event names another.
+    base_url : str
+        Scheme, host and port; checked against the vendor's hosts.
+    fields : mapping of str to str
+        The text fields of the secret.
+    log_buckets : tuple of str
+        Buckets that the connection names as its own.
+    requests_per_minute : float or None
+        The vendor's rate limit for these credentials, if the connection names it.
+    policy : Policy or None
+        The connection's own schedule, if it has one.
+    """
+
+    name: str
+    base_url: str
+    fields: Mapping[str, str] = field(repr=False)
+    log_buckets: tuple[str, ...] = ()
+    requests_per_minute: float | None = None
+    policy: Policy | None = None
+
+
+class Connections:
+    """Reads the connections of one vendor.
+
+    Parameters
+    ----------
+    prefix : str
+        First part of the secrets' names, `<prefix>/<vendor>/<connection>`.
+    adapter : Adapter
+        The vendor, which knows the fields and hosts.
+    hosts : Hosts
+        Hosts allowed besides the vendor's.
+    cache_seconds : int
+        How long a secret that was read is believed.
+    """
+
+    def __init__(self, prefix: str, adapter: Adapter, hosts: Hosts, cache_seconds: int) -> None:
+        self._prefix = prefix
+        self._adapter = adapter
+        self._hosts = hosts
+        self._cache_seconds = cache_seconds
+        self._secrets = SecretsProvider(boto3_client=_client())
+
+    def get(self, name: str, *, fresh: bool = False) -> Connection | FailedPoll:
+        """Give a connection by name.
+
+        Parameters
+        ----------
+        name : str
+            As in the start event.
+        fresh : bool
+            Whether to read past the cache.
+
+        Returns
+        -------
+        Connection or FailedPoll
+            MISCONFIGURED where the secret is missing, may not be read or is malformed; UNAVAILABLE where
+            Secrets Manager itself could not be reached.
+        """
+        secret_name = f"{self._prefix}/{self._adapter.vendor}/{name}"
+        try:
+            secret = self._secrets.get(secret_name, max_age=self._cache_seconds, force_fetch=fresh)
+        except GetParameterError as error:
+            return _unread(secret_name, error)
+        try:
+            fields = fields_of(secret if isinstance(secret, bytes) else str(secret), self._known())
+            return self._checked(name, fields)
+        except ValueError as error:
+            return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
+
+    def _known(self) -> tuple[str, ...]:
+        shape = self._adapter.connection
+        return (*shape.required, *shape.optional, LIST_FIELD, NUMBER_FIELD, POLICY_FIELD)
+
+    def _checked(self, name: str, fields: dict[str, JSON]) -> Connection:
+        """Give the connection.
+
+        Raises
+        ------
+        ValueError
+            Naming all that is wrong with the fields.
+        """
+        faults: list[str] = []
+
+        def read(key: str, how: Callable[[JSON], T], default: T) -> T:
+            if fields.get(key) is None:
+                return default
+            try:
+                return how(fields[key])
+            except ValueError as error:
+                faults.append(str(error))
+                return default
+
+        shape = self._adapter.connection
+        faults += [
+            f"{key} is {'empty' if key in fields else 'missing'}" for key in shape.required if fields.get(key) is None
+        ]
+        faults += misspelled([key for key, value in fields.items() if value is not None], self._known())
+        texts: dict[str, str] = {}
+        for key in (*shape.required, *shape.optional):
+            if (text := read(key, partial(self._text, key), None)) is not None:
+                texts[key] = text
+        base_url = self._base_url(texts, faults)
+        self._check_token_url(texts, faults)
+        buckets: tuple[str, ...] = read(LIST_FIELD, buckets_of, tuple[str, ...]())
+        limit = read(NUMBER_FIELD, _limit_of, None)
+        policy = read(POLICY_FIELD, policy_of, None)
+        if faults:
+            raise ValueError("; ".join(faults))
+        more = {key: trimmed(value) for key, value in fields.items() if isinstance(value, str) and value.isprintable()}
+        return Connection(name, base_url, {**more, **texts}, buckets, limit, policy)
+
+    def _text(self, key: str, value: JSON) -> str:
+        shape, authentication = self._adapter.connection, self._adapter.authentication
+        if isinstance(authentication, ClientCredentials):
+            # Sent in a form, which can carry any text.
+            return text_field(key, value, ascii_only=key not in shape.secret)
+        if key != authentication.field:
+            return text_field(key, value, ascii_only=True)
+        if isinstance(value, str) and re.fullmatch(r"bearer +\S+", trimmed(value), re.IGNORECASE):
+            # A key has no blanks: an Authorization header was pasted whole.
+            value = trimmed(value).split()[1]
+        return text_field(key, value, ascii_only=True, blanks=False)
+
+    def _base_url(self, texts: Mapping[str, str], faults: list[str]) -> str:
+        """Give scheme, host and port in lower case; the empty text where they are at fault."""
+        shape = self._adapter.connection
+        url = shape.base_url(texts)
+        if url is None:
+            given = next((name for name in shape.optional if name in texts and name in shape.base_url_fields), None)
+            faults.append(host_fault(given, texts[given]) if given else f"{shape.base_url_fields} is missing")
+            return ""
+        source = "" if "baseUrl" in texts else f" (of {shape.base_url_fields.split()[0]})"
+        if fault := self._hosts.fault(url, shape.hosts):
+            faults.append(f"the base URL{source} {fault}")
+            return ""
+        if "?" in url or "#" in url:
+            faults.append(f"the base URL{source} has a query or a fragment: give scheme, host and port only")
+            return ""
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    def _check_token_url(self, texts: dict[str, str], faults: list[str]) -> None:
+        if isinstance(self._adapter.authentication, ClientCredentials) and "tokenUrl" in texts:
+            texts["tokenUrl"] = with_scheme(texts["tokenUrl"])
+            if fault := self._hosts.fault(texts["tokenUrl"], self._adapter.connection.hosts):
+                faults.append(f"tokenUrl {fault}")
+            elif "#" in texts["tokenUrl"]:
+                faults.append("tokenUrl has a fragment: remove it")
+
+
+def _limit_of(value: JSON) -> float:
+    limit = number_as_written(value)
+    if limit is None or not LEAST_PER_MINUTE <= limit <= MOST_PER_MINUTE:
+        raise ValueError(f"{NUMBER_FIELD} must be a number from {LEAST_PER_MINUTE:g} to {MOST_PER_MINUTE:,}")
+    return limit
+
+
+def _client() -> SecretsManagerClient:
+    # Of the default session, as every other client: one of its own would read the SDK's data anew, for 100 ms.
+    # Bounded, so that a slow Secrets Manager costs a poll and not the function's whole time.
+    return boto3.client(
+        "secretsmanager", config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+    )
+
+
+def _unread(secret_name: str, error: GetParameterError) -> FailedPoll:
+    cause = error.__cause__ or error.__context__
+    code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else _why(cause)
+    if code == "ResourceNotFoundException":
+        return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} does not exist: create it")
+    if code in ("AccessDeniedException", "DecryptionFailure", "InvalidRequestException"):
+        return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} cannot be read: {code}")
+    return FailedPoll(Trouble.UNAVAILABLE, f"Secrets Manager did not give the secret {secret_name}: {code}")
+
+
+def _why(cause: BaseException | None) -> str:
+    if isinstance(cause, ConnectTimeoutError | ReadTimeoutError):
+        return "no response in time"
+    if isinstance(cause, EndpointConnectionError | HTTPClientError):
+        return "it could not be reached"
+    return "an unexpected error of the SDK"

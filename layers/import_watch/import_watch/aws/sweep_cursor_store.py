@@ -1,0 +1,83 @@
+"""Where the last sweep of `recover_watches` ran out of time, so that the next one goes on from there.
+
+One item of the table. Sweeps that run at once may overwrite it: then a part is looked at twice, or later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from import_watch.aws.dynamodb import Position
+from import_watch.model.watch import connection_key, key_parts
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEY = {"watchId": {"S": "sweep"}}
+"""With one part only, it is no watch's and no connection's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPosition:
+    """Where a sweep left off.
+
+    Parameters
+    ----------
+    unpublished, active : Position or None
+        The last item that it saw in each index; None where it came to the end.
+    connection : tuple of str or None
+        Vendor and name of the last connection whose count it checked; None where it came to the end.
+    """
+
+    unpublished: Position | None = None
+    active: Position | None = None
+    connection: tuple[str, str] | None = None
+
+
+class SweepPositions:
+    """Reads and writes the position.
+
+    Parameters
+    ----------
+    table_name : str
+        The table of watches.
+    client : DynamoDBClient
+    """
+
+    def __init__(self, table_name: str, client: DynamoDBClient) -> None:
+        self._table = table_name
+        self._client = client
+
+    def get(self) -> SweepPosition:
+        """Read where to go on."""
+        item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
+        return SweepPosition(
+            _position(item.get("afterUnpublished")),
+            _position(item.get("afterActive")),
+            _connection(item.get("afterConnection")),
+        )
+
+    def keep(self, position: SweepPosition) -> None:
+        """Write where to go on."""
+        item: dict[str, Any] = dict(KEY)
+        # `active` and `unpublished` are keys of the table's indexes: an item that has them as maps is refused.
+        if position.unpublished is not None:
+            item["afterUnpublished"] = {"M": position.unpublished}
+        if position.active is not None:
+            item["afterActive"] = {"M": position.active}
+        if position.connection is not None:
+            item["afterConnection"] = {"S": connection_key(*position.connection)}
+        self._client.put_item(TableName=self._table, Item=item)
+
+
+def _position(found: Mapping[str, Any] | None) -> Position | None:
+    return None if found is None else dict(found["M"])
+
+
+def _connection(found: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    if found is None:
+        return None
+    vendor, connection = key_parts(found["S"])
+    return vendor, connection

@@ -1,0 +1,366 @@
+"""The table of watches: the truth about every watch, one item each, every write conditional.
+
+An item is the flat state of a watch plus what its start event asked to be given back (`metadata`,
+`correlationId`), what it ended as (`ending`, `log`, `answer`) and when that was published (`publishedAt`). Two
+sparse indexes find what is not done with: an active watch carries `active` and is found by `nextPollAt`; one that has
+ended carries `unpublished` and is found by `detectedAt`, until its outcome is published. Only then may it expire.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from import_watch.aws.dynamodb import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
+from import_watch.model.serialization import camel, from_json, to_json
+from import_watch.model.watch import FIXED_FIELDS, JSON, Ending, LogRecord, Start, Watch
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+UNPUBLISHED_INDEX = "unpublished-by-detection"
+ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
+"""Values of `active` and `unpublished`: the one partition of each sparse index."""
+KNOWN_TO_PASS = (
+    *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
+    *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
+)
+"""Errors that every definition of the state machine retries for long, also that of the first release."""
+SCHEMA_VERSION = 1
+"""Version of the item's shape, for whoever has to read one written by another release."""
+CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
+"""What a write after the first sets or, where the state no longer has it, removes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A watch as the table has it.
+
+    Parameters
+    ----------
+    watch : Watch
+    execution : str
+        ARN of the execution that owns the watch.
+    ending : Ending or None
+        None while the watch is active.
+    log, answer : LogRecord, str or None
+        Where the log and the vendor's last answer are; None until they were looked after.
+    published_at : float or None
+        When the outcome was told.
+    """
+
+    watch: Watch
+    execution: str
+    metadata: JSON = None
+    correlation_id: str | None = None
+    keeps_log: bool = True
+    ending: Ending | None = None
+    log: LogRecord | None = None
+    answer: str | None = None
+    published_at: float | None = None
+
+
+class Conflict(Exception):
+    """A conditional write that did not go through because the item is not as expected.
+
+    Attributes
+    ----------
+    record : Record or None
+        The item as it is; None where there is none.
+    """
+
+    def __init__(self, record: Record | None) -> None:
+        super().__init__("the watch is not as expected")
+        self.record = record
+
+
+class NotWritten(Exception):
+    """A write that the table did not take, or whose answer did not come: whether it was done is not known."""
+
+
+class Watches:
+    """Reads and writes the table.
+
+    Parameters
+    ----------
+    table_name : str
+    retention_seconds : int
+        How long an ended watch is kept.
+    client : DynamoDBClient, optional
+        A boto3 client, for tests.
+    """
+
+    def __init__(self, table_name: str, retention_seconds: int, client: DynamoDBClient | None = None) -> None:
+        self._table = table_name
+        self._retention = retention_seconds
+        self._client: DynamoDBClient = client or table_client()
+
+    def get(self, watch_id: str) -> Record | None:
+        """Read a watch, consistently; None where there is none."""
+        found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
+        return _record(found["Item"]) if "Item" in found else None
+
+    def as_left(self, seen: Record, *, owner_is_over: bool) -> Record | None:
+        """Give a watch as its owner left it; None where it has changed hands since it was seen.
+
+        What an owner that is over wrote last, be it that the outcome was told, may not have been seen yet. One that was
+        not even started has written nothing, and may start meanwhile: there the first look stands.
+        """
+        record = self.get(seen.watch.watch_id) if owner_is_over else seen
+        return record if record is not None and record.execution == seen.execution else None
+
+    def register(
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+    ) -> None:
+        """Write a new watch, active unless it has an `ending` at once.
+
+        Raises
+        ------
+        Conflict
+            If there is such a watch already.
+        """
+        attributes: dict[str, JSON] = {
+            "execution": execution,
+            "keepsLog": keeps_log,
+            "schemaVersion": SCHEMA_VERSION,
+            **to_json(watch),
+            **_standing(ending),
+        }
+        if start.metadata is not None:
+            # As text, so that any number in it comes back as it came.
+            attributes["metadata"] = json.dumps(start.metadata)
+        if start.correlation_id is not None:
+            attributes["correlationId"] = start.correlation_id
+        self._put(attributes, "attribute_not_exists(watchId)")
+
+    def save(self, watch: Watch, before: Watch | None = None) -> None:
+        """Write the state of an active watch after a poll.
+
+        Parameters
+        ----------
+        watch : Watch
+        before : Watch, optional
+            As it was read, where the write sets, changes or drops an outcome that awaits its log: the table must still
+            have what was read.
+
+        Raises
+        ------
+        Conflict
+            If the watch has ended, another generation owns it, or a later poll is written: a function that was given
+            up for lost may still be running. Also if the table has another outcome that awaits its log, or none.
+        NotWritten
+            If DynamoDB cannot be reached or refuses the write for another reason.
+        """
+        with _unconfirmed():
+            self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
+
+    def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
+        """Write the state of an active watch that another execution owns from now on: the next generation.
+
+        Parameters
+        ----------
+        watch : Watch
+            As the new owner finds it, with the generation that is the new owner's.
+        execution : str
+            ARN of the new owner, which need not have started yet.
+        before : Watch, optional
+            As in `save`.
+
+        Raises
+        ------
+        Conflict
+            If the watch has ended, a generation other than the one before owns it, or a later poll is written; or as
+            in `save`.
+        NotWritten
+            As in `save`.
+        """
+        with _unconfirmed(KNOWN_TO_PASS):
+            self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
+
+    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
+        """Write how a watch ended: the first who does so decides.
+
+        Parameters
+        ----------
+        watch : Watch
+        ending : Ending
+        before : Watch, optional
+            As in `save`.
+
+        Raises
+        ------
+        Conflict
+            If the watch has ended already, or another generation owns it; or as in `save`.
+        NotWritten
+            As in `save`.
+        """
+        with _unconfirmed(KNOWN_TO_PASS):
+            self._update(watch, ending, before, owner=watch.generation)
+
+    def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
+        """Write where the log and the last answer of an ended watch are; the first record stands.
+
+        Raises
+        ------
+        Conflict
+            If the watch has not ended, or its log is recorded already.
+        """
+        values: dict[str, JSON] = {"log": to_json(log)}
+        if answer is not None:
+            values["answer"] = answer
+        self._change(watch_id, values, (), "attribute_exists(ending) AND attribute_not_exists(#log)", {"#log": "log"})
+
+    def record_published(self, watch_id: str, now: float) -> None:
+        """Write that the outcome was told, so that nobody tells it again.
+
+        Raises
+        ------
+        Conflict
+            If the watch has not ended, or was told of already.
+        """
+        self._change(
+            watch_id,
+            {"publishedAt": now, "expiresAt": int(now) + self._retention},
+            ("unpublished",),
+            "attribute_exists(ending) AND attribute_not_exists(publishedAt)",
+        )
+
+    def active(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+        """Give every active watch, the one whose poll is due first first, as an index has it a moment ago.
+
+        Parameters
+        ----------
+        position : Position, optional
+            Where an earlier look left off.
+
+        Yields
+        ------
+        tuple of str, float and Position
+            Its id, when its next poll is due (epoch seconds), and where to go on after it.
+        """
+        return self._listed(ACTIVE_INDEX, ("active", ACTIVE), "nextPollAt", position)
+
+    def unpublished(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+        """Give every watch that has ended and whose outcome is not published, the one that ended first first."""
+        return self._listed(UNPUBLISHED_INDEX, ("unpublished", UNPUBLISHED), "detectedAt", position)
+
+    def _listed(
+        self, index: str, partition: tuple[str, str], order: str, position: Position | None
+    ) -> Iterator[tuple[str, float, Position]]:
+        return listed(self._client, self._table, index, partition, order, position)
+
+    def _update(
+        self,
+        watch: Watch,
+        ending: Ending | None,
+        before: Watch | None,
+        *,
+        owner: int,
+        polls: int | None = None,
+        **more: JSON,
+    ) -> None:
+        values = {**to_json(watch, FIXED_FIELDS), **_standing(ending), **more}
+        gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
+        conditions = ["attribute_not_exists(ending)", "generation = :owner"]
+        numbers: dict[str, float] = {":owner": owner}
+        if polls is not None:
+            conditions.append("polls <= :polls")
+            numbers[":polls"] = polls
+        # An outcome that the table knows is never forgotten by whoever has not read it.
+        read = before or watch
+        if read.awaiting_log is None:
+            conditions.append("attribute_not_exists(awaitingLog)")
+        else:
+            conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
+            numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
+        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
+
+    def _change(
+        self,
+        watch_id: str,
+        values: Mapping[str, JSON],
+        remove: tuple[str, ...],
+        condition: str,
+        condition_names: Mapping[str, str] | None = None,
+        numbers: Mapping[str, float] | None = None,
+    ) -> None:
+        sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
+        removes = ", ".join(f"#r{index}" for index in range(len(remove)))
+        names = {f"#s{index}": name for index, name in enumerate(values)}
+        names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
+        attribute_values = {f":s{index}": attribute(value) for index, value in enumerate(values.values())}
+        attribute_values |= {name: attribute(number) for name, number in (numbers or {}).items()}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"watchId": {"S": watch_id}},
+                UpdateExpression=f"SET {sets}" + (f" REMOVE {removes}" if removes else ""),
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=attribute_values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise Conflict(_conflicting(error.response)) from None
+
+    def _put(self, values: Mapping[str, JSON], condition: str) -> None:
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={name: attribute(value) for name, value in values.items()},
+                ConditionExpression=condition,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise Conflict(_conflicting(error.response)) from None
+
+
+@contextmanager
+def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
+    """Raise NotWritten for what the table or the network does, but for errors of these names."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        if type(error).__name__ in known:
+            raise
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
+            raise  # a mistake of ours, which no later poll makes good
+        raise NotWritten(str(error)) from error
+
+
+def _standing(ending: Ending | None) -> dict[str, JSON]:
+    """Give the attributes that say whether a watch is active, with those of the sparse index it is to be found in."""
+    if ending is None:
+        return {"active": ACTIVE}
+    return {
+        "ending": to_json(ending),
+        "outcome": ending.outcome.value,
+        "detectedAt": ending.detected_at,
+        "unpublished": UNPUBLISHED,
+    }
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    values = values_of(item)
+    metadata = values.get("metadata")
+    published_at = values.get("publishedAt")
+    return Record(
+        watch=from_json(Watch, values),
+        execution=values["execution"],
+        metadata=None if metadata is None else json.loads(metadata),
+        correlation_id=values.get("correlationId"),
+        keeps_log=values["keepsLog"],
+        ending=from_json(Ending, values["ending"]) if "ending" in values else None,
+        log=from_json(LogRecord, values["log"]) if "log" in values else None,
+        answer=values.get("answer"),
+        published_at=None if published_at is None else float(published_at),
+    )
+
+
+def _conflicting(response: Mapping[str, Any]) -> Record | None:
+    return _record(response["Item"]) if response.get("Item") else None

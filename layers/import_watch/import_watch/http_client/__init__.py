@@ -1,0 +1,1 @@
+"""Requests to vendors: bounded, restricted to allowed hosts, with secrets redacted."""

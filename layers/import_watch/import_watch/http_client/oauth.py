@@ -1,0 +1,164 @@
+"""Bearer tokens by OAuth 2.0 client credentials: kept for their life, in memory only, by connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from import_watch.aws.secrets import Connection
+from import_watch.http_client.redaction import redacted
+from import_watch.http_client.retry_after import retry_after
+from import_watch.http_client.transport import Exchanger, Request
+from import_watch.model.watch import JSON, FailedPoll, Trouble
+from import_watch.vendors.adapter import Answer, ClientCredentials, number_of, object_of, text_of
+
+TOKEN_SECONDS = 300.0
+"""Life of a token whose answer does not tell it: eGain does not document one."""
+TOKEN_MARGIN = 60.0
+"""Seconds before its end at which a token is bought anew."""
+MAX_TOKEN_SECONDS = 86_400.0
+"""Longest life that is believed."""
+MOST_BYTES = 64 * 1024
+MAX_DESCRIPTION = 200
+"""Characters of an `error_description` that are quoted."""
+REFUSALS = frozenset({"invalid_client", "unauthorized_client", "invalid_scope", "invalid_grant"})
+"""Error codes that refuse these credentials."""
+OTHER_ERRORS = frozenset(
+    {"invalid_request", "unsupported_grant_type", "temporarily_unavailable", "server_error", "slow_down"}
+)
+"""Error codes that do not: with them, even a 401 says nothing about the credentials."""
+NO_ENDPOINT = (404, 405, 410)
+
+
+class Tokens:
+    """Buys and keeps the tokens of one vendor's connections.
+
+    Parameters
+    ----------
+    exchanger : Exchanger
+    clock : callable
+        Gives epoch seconds.
+    """
+
+    def __init__(self, exchanger: Exchanger, clock: Callable[[], float]) -> None:
+        self._exchanger = exchanger
+        self._clock = clock
+        self._kept: dict[tuple[str, ...], tuple[str, float]] = {}
+
+    def get(self, connection: Connection, how: ClientCredentials, *, fresh: bool) -> str | FailedPoll:
+        """Give a token: one that is kept, unless it is old or a `fresh` one is asked for.
+
+        Returns
+        -------
+        str or FailedPoll
+            UNAUTHORIZED where the client credentials are refused; MISCONFIGURED where there is no token endpoint at
+            the connection's `tokenUrl`; UNAVAILABLE, THROTTLED or UNREADABLE where the token endpoint is in trouble,
+            which passes.
+        """
+        fields = connection.fields
+        scope = fields.get("scope", how.default_scope)
+        key = (fields["tokenUrl"], fields["clientId"], fields["clientSecret"], scope)
+        token, ends = self._kept.get(key, ("", 0.0))
+        if token and not fresh and self._clock() < ends:
+            return token
+        bought = self._buy(*key, how)
+        if isinstance(bought, FailedPoll):
+            return bought
+        token, lifetime = bought
+        self._kept[key] = (token, self._clock() + max(0.0, lifetime - min(TOKEN_MARGIN, lifetime / 2)))
+        return token
+
+    def _buy(
+        self, url: str, client_id: str, client_secret: str, scope: str, how: ClientCredentials
+    ) -> tuple[str, float] | FailedPoll:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "scope": scope,
+        }
+        answer = self._exchanger.exchange(Request(url, {"Accept": "application/json"}, MOST_BYTES, form))
+        if isinstance(answer, FailedPoll):
+            return replace(answer, detail=f"no token from tokenUrl: {answer.detail}")
+        body = object_of(answer.json())
+        token = _token(body.get("access_token"))
+        code = _code(body)
+        if 200 <= answer.status < 300 and token and code not in REFUSALS | OTHER_ERRORS:
+            kind = body.get("token_type")
+            if kind is None or (isinstance(kind, str) and kind.strip().casefold() in ("", "bearer")):
+                return token, _lifetime(body.get("expires_in"))
+        # What is quoted from here on has neither the secret in it nor a token that came all the same.
+        body = object_of(redacted(answer, [client_secret, token]).json())
+        hint = retry_after(answer, self._clock())
+        trouble, what = _failure(answer, body, usable=bool(token), throttled=hint is not None)
+        if _code(body) == "invalid_scope":
+            others = " or ".join(one for one in (how.default_scope, how.scope_hint) if one and one != scope)
+            what += f": the scope sent was {scope}"
+            what += f"; if the client was given {others}, set scope in the connection's secret" if others else ""
+        return FailedPoll(
+            trouble,
+            f"no token from tokenUrl: HTTP {answer.status}{what}",
+            retry_after=hint,
+            after_grace=trouble is Trouble.MISCONFIGURED,
+        )
+
+
+def _failure(answer: Answer, body: dict[str, JSON], *, usable: bool, throttled: bool) -> tuple[Trouble, str]:
+    """Say what an answer without a usable token means, and why.
+
+    RFC 6749, 5.2: refused credentials are a 400 or a 401 with an `error` code. Whatever else a proxy or a server sends
+    says nothing about them.
+    """
+    status, code = answer.status, _code(body)
+    said = _said(body)
+    if status == 429:
+        return Trouble.THROTTLED, said
+    if status >= 500:
+        return Trouble.UNAVAILABLE, said
+    if code in REFUSALS or (status == 401 and code not in OTHER_ERRORS):
+        return Trouble.UNAUTHORIZED, said or ", the client credentials are refused"
+    if status == 403 and throttled:
+        return Trouble.THROTTLED, said
+    if status in NO_ENDPOINT and code not in OTHER_ERRORS:
+        return Trouble.MISCONFIGURED, f"{said}: no token endpoint at this URL; correct it in the connection's secret"
+    if 300 <= status < 400:
+        return Trouble.UNAVAILABLE, ", a redirect, which is never followed"
+    if status >= 400 or (code and (not usable or code in OTHER_ERRORS)):
+        return Trouble.UNAVAILABLE, said or " without an error code"
+    if answer.truncated:
+        return Trouble.UNAVAILABLE, f" with more than {MOST_BYTES:,} bytes"
+    if usable:
+        kind = (text_of(body.get("token_type")) or "a type that is no text")[:40]
+        return Trouble.UNAVAILABLE, f" with a token of type {kind}, not Bearer"
+    return Trouble.UNAVAILABLE, " without a token"
+
+
+def _code(body: dict[str, JSON]) -> str:
+    return (_error(body) or "").casefold()
+
+
+def _error(body: dict[str, JSON]) -> str | None:
+    """Give the error code, which some servers put into an object."""
+    error = body.get("error")
+    return text_of(object_of(error).get("code") if isinstance(error, dict) else error)
+
+
+def _said(body: dict[str, JSON]) -> str:
+    code, description = _error(body), text_of(body.get("error_description"))
+    return (f", {code[:80]}" if code else "") + (f": {description[:MAX_DESCRIPTION]}" if description else "")
+
+
+def _token(value: JSON) -> str:
+    """Give a token that can stand in a header, without blanks around it; empty for anything else."""
+    if not isinstance(value, str) or not value.isascii():
+        return ""
+    token = value.strip()
+    return token if token.isprintable() else ""
+
+
+def _lifetime(value: JSON) -> float:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,15}(\.[0-9]{1,15})?\s*", value):
+        value = float(value)
+    seconds = number_of(value)
+    return TOKEN_SECONDS if seconds is None else min(seconds, MAX_TOKEN_SECONDS)

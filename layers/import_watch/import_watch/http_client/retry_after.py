@@ -1,0 +1,108 @@
+"""When a vendor wants to be asked again, out of the headers of its answer. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from import_watch.model.watch import parse_iso
+from import_watch.scheduling.poll_delay import LONGEST_RETRY_AFTER
+from import_watch.vendors.adapter import Answer
+
+MAX_HEADER_LENGTH = 1_000
+"""Characters of a header that is read; no real one is longer."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e9, 1.0))
+"""From which size on a number is a time of day, in which fractions of a second. No vendor asks for 30 years."""
+_RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
+_REMAINING = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
+
+
+def retry_after(answer: Answer, now: float) -> float | None:
+    """Give the seconds after which the vendor wants to be asked again, within [0, 900]; None where it does not say.
+
+    `Retry-After` counts with every status. When a rate limit is reset says when to come back only where the limit was
+    reached: with 429, and with a 403 or 503 that says that nothing remains. Of several values the longest counts.
+
+    Parameters
+    ----------
+    answer : Answer
+        Of a request that failed. Each value may be seconds, a time since the epoch in seconds or fractions of them, an
+        HTTP date or an ISO 8601 date-time.
+    now : float
+        Epoch seconds.
+    """
+    seconds = _longest(_header(answer, "retry-after"), now)
+    if seconds is None and _limit_reached(answer):
+        found = [_longest(text, now) for text in _resets(answer)]
+        seconds = max((one for one in found if one is not None), default=None)
+    return None if seconds is None else min(max(seconds, 0.0), float(LONGEST_RETRY_AFTER))
+
+
+def _header(answer: Answer, name: str) -> str:
+    text = answer.headers.get(name, "")
+    # `float` and the parsers of dates take the digits of every script.
+    return text if text.isascii() and len(text) <= MAX_HEADER_LENGTH else ""
+
+
+def _limit_reached(answer: Answer) -> bool:
+    if answer.status == 429:
+        return True
+    if answer.status not in (403, 503):
+        return False
+    texts = [_header(answer, name) for name in _REMAINING]
+    texts += [fields[name] for fields in _rate_limit(answer) for name in ("remaining", "r") if name in fields]
+    numbers = [number for text in texts for part in text.split(",") if (number := _number(part)) is not None]
+    return any(number <= 0 for number in numbers)
+
+
+def _resets(answer: Answer) -> Iterator[str]:
+    for name in _RESETS:
+        yield _header(answer, name)
+    policies = _rate_limit(answer)
+    # Of several policies, those that have something left do not hold up the next request.
+    reached = [fields for fields in policies if _number(fields.get("r", "")) == 0]
+    for fields in reached or policies:
+        for name in ("reset", "t"):
+            yield fields.get(name, "")
+
+
+def _rate_limit(answer: Answer) -> list[dict[str, str]]:
+    """Read `RateLimit: limit=100, remaining=0, reset=5` and the later `RateLimit: "policy";r=0;t=5`, by policy."""
+    text = re.sub(r'"[^"]*"', "", _header(answer, "ratelimit")).lower()
+    return [dict(re.findall(r"([a-z]+)\s*=\s*([^;,\s]+)", member)) for member in text.split(",")]
+
+
+def _longest(text: str, now: float) -> float | None:
+    """Read one value, or several where a header came more than once: requests joins them by commas."""
+    # A comma between a weekday and a day of a month is part of a date.
+    parts = re.split(r",(?!\s*[0-9]{1,2}[ -][A-Za-z]{3})", text)
+    return max((one for part in parts if (one := _seconds(part, now)) is not None), default=None)
+
+
+def _seconds(text: str, now: float) -> float | None:
+    text = text.strip().strip('"').strip()
+    number = _number(text)
+    if number is not None:
+        return next((number / unit - now for size, unit in _EPOCH_UNITS if number > size), number)
+    if _NUMBER.fullmatch(text):
+        return None  # a number that is too large to be one
+    moment = parse_iso(text)
+    return _http_date(text, now) if moment is None else moment - now
+
+
+def _number(text: str) -> float | None:
+    text = text.strip()
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def _http_date(text: str, now: float) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,239 @@
+"""One HTTP exchange within bounds: of time in all, of bytes read, and of where it may go.
+
+No redirect is followed and no proxy or credential is taken from the environment. Nothing here raises for what a
+network, a vendor or a secret sends.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from requests.structures import CaseInsensitiveDict
+
+from import_watch import USER_AGENT
+from import_watch.http_client.content_encoding import Undecodable, decoded
+from import_watch.http_client.sockets import DeadlinePassed, ExchangeFailed, Sockets, broken_off, not_http, pool_classes
+from import_watch.model.watch import FailedPoll, Trouble
+from import_watch.vendors.adapter import Answer
+
+CONNECT_SECONDS = 5.0
+"""Longest that connecting to one address of a host may take."""
+READ_SECONDS = 15.0
+"""Longest silence within a response that has begun. The wait for its first byte may use all that is left."""
+EXCHANGE_SECONDS = 20.0
+"""Longest that one exchange may take in all, from the look-up of the host's name to the last byte read."""
+CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send: a GET, or a POST where there is a `form`. Both may be sent twice."""
+
+    url: str
+    headers: Mapping[str, str]
+    most_bytes: int
+    form: Mapping[str, str] | None = None
+
+
+class Exchanger:
+    """Exchanges requests for answers, over connections that are kept for a short time.
+
+    Parameters
+    ----------
+    peer : str
+        The vendor's name for a person, for what is said of a failure.
+    private_addresses : bool
+        Whether a host may have a loopback, link-local or private address: on the local stack alone.
+    clock : callable
+        Gives epoch seconds; a parameter so that a test need not wait for a connection to age.
+    """
+
+    def __init__(self, peer: str, *, private_addresses: bool = False, clock: Callable[[], float] = time.time) -> None:
+        self._peer = peer
+        self._sockets = Sockets(private_addresses=private_addresses, clock=clock)
+        self._session = _Session()
+        self._session.trust_env = False
+        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
+        # One session serves every connection of a vendor: what one was given is not another's.
+        self._session.cookies = _NoCookies()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, _Adapter(self._sockets))
+
+    def exchange(self, request: Request) -> Answer | FailedPoll:
+        """Send a request and read its answer.
+
+        Returns
+        -------
+        Answer or FailedPoll
+            UNAVAILABLE where the peer could not be reached, broke off, or was not done at the deadline; MISCONFIGURED
+            where its host has no public address or the request cannot be written as HTTP.
+        """
+        prepared = self._prepared(request)
+        if prepared is None:
+            return FailedPoll(
+                Trouble.MISCONFIGURED,
+                f"the request to {self._peer} cannot be sent: its URL or a credential has characters that HTTP does not"
+                " allow there",
+            )
+        self._sockets.begin(EXCHANGE_SECONDS, connect_seconds=CONNECT_SECONDS, silence_seconds=READ_SECONDS)
+        try:
+            try:
+                return self._attempt(prepared, request.most_bytes, reuse=True)
+            except _Stale:
+                return self._attempt(prepared, request.most_bytes, reuse=False)
+        except ExchangeFailed as failed:
+            return FailedPoll(failed.trouble, f"{self._peer} {failed.detail}", after_grace=failed.after_grace)
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest | None:
+        try:
+            for value in request.headers.values():
+                value.encode("latin-1")
+            return self._session.prepare_request(
+                requests.Request(
+                    "GET" if request.form is None else "POST",
+                    request.url,
+                    headers=dict(request.headers),
+                    data=request.form,
+                )
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
+            return None
+
+    def _attempt(self, prepared: requests.PreparedRequest, most_bytes: int, *, reuse: bool) -> Answer:
+        self._sockets.attempt(reuse=reuse)
+        complete = False
+        try:
+            seconds = self._sockets.remaining()
+            with self._session.send(
+                prepared, timeout=(seconds, seconds), allow_redirects=False, stream=True
+            ) as response:
+                answer, complete = _read(response, most_bytes)
+        except DeadlinePassed:
+            raise
+        except Exception as error:  # noqa: BLE001 - what a peer can make the layers below raise is not a closed list
+            if self._sockets.reused and not self._sockets.received_bytes:
+                raise _Stale from None
+            raise self._cause(error) from None
+        finally:
+            self._sockets.settle(complete=complete)
+        # Some servers send this on an idle connection before they close it.
+        if answer.status == 408 and self._sockets.reused:
+            raise _Stale
+        return answer
+
+    def _cause(self, error: Exception) -> ExchangeFailed:
+        """Find the cause under what urllib3 and requests make of it; their words may quote headers, so none is used."""
+        chain = list(_chain(error))
+        for one in chain:
+            if isinstance(one, ExchangeFailed):
+                return one
+            if isinstance(one, Undecodable):
+                return ExchangeFailed(str(one))
+        # Every error of requests is an OSError, so its class says nothing.
+        if any(isinstance(one, OSError) and not isinstance(one, requests.RequestException) for one in chain):
+            return broken_off()
+        if any(isinstance(one, http.client.IncompleteRead) for one in chain):
+            return broken_off() if self._sockets.received_end else not_http()
+        if any(isinstance(one, http.client.HTTPException | urllib3.exceptions.HTTPError) for one in chain):
+            return not_http()
+        # None of the known causes: possibly a fault of ours, which must be seen.
+        from import_watch.observability import logger
+
+        logger.error("An exchange failed for an unknown cause", extra={"causes": [type(one).__name__ for one in chain]})
+        return ExchangeFailed("could not be read, for a cause that is in the function's log")
+
+
+class _Stale(ExchangeFailed):
+    """A kept connection failed before a byte of the response came: the request may be sent once more."""
+
+    def __init__(self) -> None:
+        super().__init__("could not be reached: a kept connection was no longer open")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """List the error and those that it was made of."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inside = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting += [found for found in inside if isinstance(found, BaseException)]
+
+
+def _read(response: requests.Response, most_bytes: int) -> tuple[Answer, bool]:
+    """Read an answer, and say whether it was read to its end.
+
+    The status of an error counts even where its body cannot be read. The body of a redirect is not read at all.
+    """
+    status = response.status_code
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if 300 <= status < 400:
+        return Answer(status, headers, b""), False
+    body, complete = bytearray(), False
+    try:
+        for piece in decoded(_pieces(response.raw, most_bytes), headers.get("content-encoding", "")):
+            body += piece
+            if len(body) > most_bytes:
+                break
+        else:
+            complete = True
+    except Exception:
+        if status < 400:
+            raise
+    del body[most_bytes:]
+    return Answer(status, headers, bytes(body), truncated=not complete), complete
+
+
+def _pieces(raw: Any, most_bytes: int) -> Iterator[bytes]:
+    """Give the body as it comes, one read of the socket at a time; compression hardly ever makes one larger."""
+    taken = 0
+    while taken <= most_bytes + CHUNK_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=False)):
+        taken += len(chunk)
+        yield chunk
+
+
+class _NoCookies(RequestsCookieJar):
+    """A jar that stays empty: what a vendor sets is not even parsed."""
+
+    def extract_cookies(self, _response: Any, _request: Any) -> None:
+        """Leave them where they are."""
+
+
+class _Session(requests.Session):
+    """A session that knows no redirect: requests reads the body of one whole, even where it is not to follow it."""
+
+    def get_redirect_target(self, resp: Any) -> None:
+        """None for every response."""
+
+
+class _Adapter(HTTPAdapter):
+    """Sends over connections that keep to the rules of `Sockets`."""
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = pool_classes(self._sockets)
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Leave out what requests would parse of it besides: cookies, and the encoding of a text."""
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        response.url = req.url or ""
+        response.request = req
+        return response

@@ -1,0 +1,222 @@
+"""Reads an `ImportStarted` event: a valid start, or every fault by the name of its field. Pure.
+
+The published JSON Schema (`events/schemas/import-started.schema.json`) says the same; it is written out here
+because a schema validator would cost every cold start more than the rest of the function.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from import_watch.model.watch import JSON, Start, parse_iso
+from import_watch.vendors.adapter import Adapter, clean, printable_id
+
+LONGEST_TIMEOUT = 30 * 86_400
+MOST_METADATA_BYTES = 4_096
+MAX_METADATA_DEPTH = 100
+"""Objects and lists within each other: many a subscriber's parser takes few more."""
+MAX_EXCERPT_BITS = 1_024
+"""Size of an integer that is still written out: the time that takes grows with the square of its length."""
+LONGEST_TEXT = 256
+LONGEST_EVENT_ID = 100
+LARGEST_ID = 10**38
+SAFE_INTEGER = 2.0**53
+"""Beyond it a float may have lost digits, and would name another import."""
+DATE_TIME = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+)
+REDRIVEN = "import-watch/event/"
+"""Begins a resource of an event that was put back on the bus: the rest is the id that it had first."""
+CONNECTION_RULE = "must be 1 to 64 letters, digits, '-', '_' or '.', and neither . nor .."
+METADATA_RULE = f"must be an object of at most {MOST_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
+KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidStart:
+    """A start event that cannot be watched.
+
+    Parameters
+    ----------
+    faults : tuple of str
+        One for each field at fault, beginning with its name.
+    start : Start
+        What could be read, to be given back; empty texts where there was nothing to read.
+    """
+
+    faults: tuple[str, ...]
+    start: Start
+
+
+def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> Start | InvalidStart:
+    """Read a start event.
+
+    Parameters
+    ----------
+    event : JSON
+        The whole EventBridge event.
+    vendors : tuple of str
+        Names of the vendors that there are.
+    adapter_of : callable
+        Gives the adapter of one of them.
+
+    Returns
+    -------
+    Start or InvalidStart
+    """
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(detail, Mapping):
+        return InvalidStart(("detail must be a JSON object",), Start("", ""))
+    faults: list[str] = []
+
+    def read(name: str, check: Callable[[Any], Any], fix: str, default: Any = None) -> Any:
+        if detail.get(name) is None and default is not REQUIRED:
+            return default
+        try:
+            return check(detail.get(name))
+        except (ValueError, TypeError, RecursionError):
+            faults.append(f"{name} {fix}")
+            return None
+
+    vendor = read("vendor", lambda value: _one_of(value, vendors), f"must be one of {', '.join(vendors)}", REQUIRED)
+    adapter = adapter_of(vendor) if vendor else None
+    id_fix = f"must be {_id_hint(adapter)}"
+    import_id = read("importId", lambda value: _import_id(value, adapter), id_fix, REQUIRED)
+    start = Start(
+        vendor=vendor or _excerpt(detail.get("vendor")),
+        import_id=import_id or _excerpt(detail.get("importId")),
+        key_id=_key_id(import_id, adapter) if adapter and import_id else None,
+        connection=read("connection", _connection, CONNECTION_RULE, "default") or _excerpt(detail.get("connection")),
+        correlation_id=read("correlationId", _text, f"must be a text of 1 to {LONGEST_TEXT} printable characters"),
+        metadata=read("metadata", _metadata, METADATA_RULE),
+        started_at=read("startedAt", _time, "must be an ISO 8601 date-time, for example 2026-01-31T09:30:00Z"),
+        vendor_title=adapter.title if adapter else None,
+        timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {LONGEST_TIMEOUT}"),
+    )
+    return InvalidStart(tuple(faults), start) if faults else start
+
+
+def unknown_fields(event: JSON) -> list[str]:
+    """Give the names of fields that are passed over, for the log: a misspelt one should be found there."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    if not isinstance(detail, Mapping):
+        return []
+    return sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:10]
+
+
+def event_id(event: JSON) -> str | None:
+    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used.
+
+    Of one that was put back on the bus, which gave it another, it is the first.
+    """
+    if not isinstance(event, Mapping):
+        return None
+    resources = event.get("resources")
+    marks = [mark for mark in resources if isinstance(mark, str)] if isinstance(resources, list) else []
+    first = next((mark.removeprefix(REDRIVEN) for mark in marks if mark.startswith(REDRIVEN)), None)
+    told = event.get("id") if first is None else first
+    usable = isinstance(told, str) and 1 <= len(told) <= LONGEST_EVENT_ID and told.isascii() and told.isprintable()
+    return told if usable else None
+
+
+def correlation_of(event: JSON) -> str | None:
+    """Give what all log lines of an import are found by: its `correlationId`, else the id of its start event."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    try:
+        return _text(detail.get("correlationId") if isinstance(detail, Mapping) else None)
+    except ValueError:
+        return event_id(event)
+
+
+REQUIRED = object()
+
+
+def _one_of(value: JSON, names: tuple[str, ...]) -> str:
+    if value not in names:
+        raise ValueError
+    return str(value)
+
+
+def _import_id(value: JSON, adapter: Adapter | None) -> str:
+    if isinstance(value, float) and value.is_integer() and value < SAFE_INTEGER:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_ID:
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError
+    canonical = adapter.import_id(value) if adapter else printable_id(value)
+    if canonical is None:
+        raise ValueError
+    return canonical
+
+
+def _key_id(import_id: str, adapter: Adapter) -> str | None:
+    found = adapter.key_id(import_id)
+    return None if found == import_id else found
+
+
+def _id_hint(adapter: Adapter | None) -> str:
+    return adapter.import_id_hint if adapter else "the id that the import request gave, without blanks"
+
+
+def _connection(value: JSON) -> str:
+    # As a part of a path, in the secret's name or the archive, the two would lead elsewhere.
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) or value in (".", ".."):
+        raise ValueError
+    return str(value)
+
+
+def _text(value: JSON) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_TEXT or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _metadata(value: JSON) -> JSON:
+    if not _is_nested_within(MAX_METADATA_DEPTH, value):
+        raise ValueError
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if not isinstance(value, dict) or len(text.encode("utf-8", "replace")) > MOST_METADATA_BYTES:
+        raise ValueError
+    return value
+
+
+def _is_nested_within(levels: int, value: JSON) -> bool:
+    """Whether a value has at most so many levels; level by level, as a deep one is beyond what may call itself."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [part for part in level if isinstance(part, dict | list)]
+        if not level:
+            return True
+        level = [part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer)]
+    return False
+
+
+def _time(value: JSON) -> float:
+    moment = parse_iso(value.upper()) if re.fullmatch(DATE_TIME, value) else None
+    if moment is None:
+        raise ValueError
+    return moment
+
+
+def _timeout(value: JSON) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    if not 1 <= value <= LONGEST_TIMEOUT or int(value) != value:
+        raise ValueError
+    return int(value)
+
+
+def _excerpt(value: JSON) -> str:
+    """Give back what stood in a faulty field, short and harmless; numbers as they are written."""
+    if isinstance(value, str):
+        # Cut before it is cleaned as well: a text may be as long as a whole event.
+        return clean(value[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)[:LONGEST_TEXT] if value.bit_length() <= MAX_EXCERPT_BITS else ""
+    return str(value) if isinstance(value, float) and math.isfinite(value) else ""

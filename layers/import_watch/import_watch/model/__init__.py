@@ -1,0 +1,1 @@
+"""Imports, observations, watches and outcomes as plain values, without any I/O."""

@@ -1,0 +1,1 @@
+"""What people and consumers read when a watch has ended. Pure."""

@@ -1,0 +1,86 @@
+"""What a watch cost, estimated: every price in one place, with its date. Pure."""
+
+from __future__ import annotations
+
+from import_watch.model.watch import Watch
+
+# List prices in us-east-1 in USD, beyond the free tier, as of 2026-11.
+TRANSITION = 25.00 / 1e6
+"""Step Functions Standard, one state transition."""
+INVOCATION = 0.20 / 1e6
+"""Lambda, one request."""
+GIGABYTE_SECOND = 13.3334 / 1e6
+"""Lambda on arm64, first tier."""
+WRITE = 0.625 / 1e6
+"""DynamoDB on demand, one write of up to 1 KB."""
+READ = 0.125 / 1e6
+"""DynamoDB on demand, one consistent read of up to 4 KB; one that may be a moment old costs half."""
+EVENT = 1.00 / 1e6
+"""EventBridge, one custom event."""
+PUBLISH = 0.50 / 1e6
+"""SNS, one request."""
+PUT = 5.00 / 1e6
+"""S3 Standard, one PUT."""
+# Of what Import Watch could have been built on, for comparison: aws.amazon.com/lambda/pricing, "Durable functions".
+DURABLE_OPERATION = 8.00 / 1e6
+"""Lambda durable functions, one operation: a start, a step that completes, a wait."""
+DURABLE_GIGABYTE = 0.25
+"""Lambda durable functions, data written, per GB."""
+
+MEMORY_GB = 0.5
+"""Memory of every function in the template."""
+OTHER_SECONDS = 0.5
+"""Billed time of register_watch and publish_outcome together, cold starts included."""
+HAND_OVER_SECONDS = 0.25
+"""Billed time of register_watch where it carries a watch on."""
+TRANSITIONS_PER_POLL = 3
+"""Wait, PollVendor, NextAction."""
+TRANSITIONS_PER_WATCH = 4
+"""RegisterWatch, its NextAction, PublishOutcome, OutcomePublished."""
+TRANSITIONS_PER_HAND_OVER = 4
+"""HandOver, HandedOver; RegisterWatch and its NextAction in the execution that carries on."""
+WRITES_PER_POLL = 3
+"""The item, and its move within the index: one removed, one put."""
+WRITES_PER_WATCH = 7
+"""Besides its polls, the last of which ends it: the item and its place in the index when it is registered; where its
+log is; that it has been told, and its place in the index; and the connection's shared state at both ends."""
+READS_PER_WATCH = 3
+"""The watch and its connection's shared state, by those who end it and tell of it."""
+READS_PER_HAND_OVER = 1.5
+"""The watch, and the connection's shared state, which may be a moment old."""
+READS_PER_POLL = 0.5
+"""The connection's shared state, which may be a moment old."""
+
+
+def estimated_cost(watch: Watch) -> float:
+    """Estimate what a watch has cost in USD, to a millionth; the vendor's charges and SNS deliveries are not in it."""
+    return round(price(watch.polls, watch.executions, watch.poll_milliseconds / 1000), 6)
+
+
+def price(polls: float, executions: float, poll_seconds: float) -> float:
+    """Give what a watch costs in USD.
+
+    Parameters
+    ----------
+    polls : float
+        Polls of the watch; means over many watches are welcome.
+    executions : float
+        Executions that it went through: each but the first was handed over to, or took it over.
+    poll_seconds : float
+        Billed time of all its polls together.
+    """
+    handed_over = executions - 1
+    transitions = TRANSITIONS_PER_WATCH + TRANSITIONS_PER_HAND_OVER * handed_over + TRANSITIONS_PER_POLL * polls
+    invocations = polls + 2 + handed_over
+    seconds = poll_seconds + OTHER_SECONDS + HAND_OVER_SECONDS * handed_over
+    reads = READS_PER_WATCH + READS_PER_HAND_OVER * handed_over + READS_PER_POLL * polls
+    return (
+        transitions * TRANSITION
+        + invocations * INVOCATION
+        + seconds * MEMORY_GB * GIGABYTE_SECOND
+        + (WRITES_PER_POLL * polls + WRITES_PER_WATCH) * WRITE
+        + reads * READ
+        + EVENT
+        + PUBLISH
+        + 3 * PUT
+    )

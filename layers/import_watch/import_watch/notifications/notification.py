@@ -1,0 +1,314 @@
+"""The event that goes out: one CloudEvents message per watch, on the SNS topic."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from import_watch.aws.watch_store import Record
+from import_watch.model.serialization import to_json
+from import_watch.model.watch import JSON, LogRecord, LogStatus, Outcome, Watch, iso
+from import_watch.notifications.cost import estimated_cost
+from import_watch.notifications.messages import duration, stalled
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+COMPLETED, FAILED, STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
+NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
+"""Makes ids of notifications; never to be changed, or repeats would look new."""
+MOST_BYTES = 250_000
+"""SNS takes 256 KiB for the message, in all its forms, and its attributes."""
+PROBLEMS_IN_MAIL = 5
+ATTRIBUTE_KEPT = 200
+"""Characters of a vendor's own reason that are carried as a message attribute."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a pair: JSON can name it, and UTF-8 cannot carry it."""
+NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 1 << 16)
+)
+ESCAPED = re.compile(f"[\x7f-\x9f\u2028\u2029{NONCHARACTERS}]")
+"""What is written as an escape in JSON. SQS refuses U+FFFE and U+FFFF; the others are no text to many a reader."""
+UNREADABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{NONCHARACTERS}]")
+"""What becomes a question mark in a text for a person: it has no escapes."""
+
+
+def event_type(outcome: Outcome) -> str:
+    """Give the type under which an outcome is told."""
+    return COMPLETED if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else FAILED
+
+
+def notification(record: Record, source: str) -> dict[str, JSON]:
+    """Give the CloudEvents 1.0 event of an ended watch.
+
+    Parameters
+    ----------
+    record : Record
+        With an `ending`.
+    source : str
+        CloudEvents source: the stack.
+
+    Raises
+    ------
+    ValueError
+        If the watch has not ended.
+    """
+    watch, ending = record.watch, record.ending
+    if ending is None:
+        raise ValueError(f"watch {watch.watch_id} has not ended")
+    return {
+        **_envelope(watch, source, event_type(ending.outcome), ending.detected_at),
+        "data": {
+            **_given_back(record),
+            "outcome": ending.outcome.value,
+            "reason": ending.reason,
+            "message": ending.message,
+            "retryable": ending.retryable,
+            "vendorStatus": ending.vendor_status,
+            "jobType": ending.job_type,
+            "counts": dict(ending.counts),
+            "problems": to_json(ending.problems),
+            "log": _log(record.log or _no_log(keeps_log=record.keeps_log)),
+            "answer": record.answer,
+            "startedAt": iso(ending.started_at),
+            "endedAt": iso(ending.ended_at),
+            "detectedAt": iso(ending.detected_at),
+            "detectionLagSeconds": ending.detection_lag_seconds,
+            "watch": {
+                "polls": watch.polls,
+                "vendorErrors": watch.vendor_errors,
+                "executions": watch.executions,
+                "estimatedCostUsd": estimated_cost(watch),
+            },
+        },
+    }
+
+
+def stall_notification(record: Record, source: str, now: float) -> dict[str, JSON]:
+    """Give the CloudEvents 1.0 event of an import that does not get on: its watch goes on.
+
+    Parameters
+    ----------
+    record : Record
+    source : str
+        CloudEvents source: the stack.
+    now : float
+        Epoch seconds.
+    """
+    watch = record.watch
+    since = watch.progress_changed_at
+    return {
+        **_envelope(watch, source, STALLED, watch.stalled_at or now, "/stalled"),
+        "data": {
+            **_given_back(record),
+            "message": stalled(watch, now - (since or now)),
+            "vendorStatus": watch.vendor_status,
+            "jobType": watch.job_type,
+            "fractionDone": watch.progress.fraction if watch.progress else None,
+            "standsStillSince": iso(since),
+            "startedAt": iso(watch.running_since if watch.running_since is not None else watch.started_at),
+            "polls": watch.polls,
+        },
+    }
+
+
+def mail(event: dict[str, JSON]) -> str:
+    """Write a notification for a person who gets it as e-mail."""
+    data = event["data"]
+    log = data["log"]
+    lines = [data["message"], ""]
+    lines += [f"Outcome:    {data['outcome']}" + (f" ({data['reason']})" if data["reason"] else "")]
+    lines += [f"Import:     {_named(data)} (connection {data['connection'] or '-'})"]
+    if data["correlationId"]:
+        lines += [f"Reference:  {data['correlationId']}"]
+    if data["counts"]:
+        lines += ["Counts:     " + ", ".join(f"{name} {count:,}" for name, count in data["counts"].items())]
+    if data["startedAt"]:
+        lines += [f"Started:    {data['startedAt']}"]
+    if data["endedAt"]:
+        lines += [f"Ended:      {data['endedAt']}"]
+    lag = data["detectionLagSeconds"]
+    lines += [f"Detected:   {data['detectedAt']}" + (f" (within {duration(lag)})" if lag is not None else "")]
+    lines += [f"Log:        {log['location'] or log['source'] or '-'} ({log['status']}" + _because(log["reason"]) + ")"]
+    if text := readable_log(log["location"]):
+        lines += [f"  readable: {text}"]
+    if data["answer"]:
+        lines += [f"Answer:     {data['answer']}"]
+    if data["problems"]:
+        shown = data["problems"][:PROBLEMS_IN_MAIL]
+        lines += ["", f"What the vendor says ({len(shown)} of {len(data['problems'])}):"]
+        lines += [f"  {problem['severity']}: {problem['text']}" for problem in shown]
+    return "\n".join(lines) + "\n"
+
+
+def readable_log(location: str | None) -> str | None:
+    """Give where a log lies as a text for a person, where the log itself is JSON: `log.txt` beside `log.json`."""
+    if location is None or not location.endswith("/log.json"):
+        return None
+    return location.removesuffix(".json") + ".txt"
+
+
+def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
+    """Give the event and the SNS message that carries it, with fewer problems where it would be too large."""
+    while True:
+        message = _forms(event, mail(event))
+        problems = event["data"]["problems"]
+        if len(message.encode()) <= MOST_BYTES or not problems:
+            return event, message
+        event = {**event, "data": {**event["data"], "problems": problems[: len(problems) // 2]}}
+
+
+def json_text(value: JSON) -> str:
+    """Write a value as JSON that every parser reads and every service carries.
+
+    Half of a surrogate pair becomes U+FFFD, and a number that JSON does not have becomes null; all else comes back as
+    it is.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = ""
+    if not text or SURROGATE.search(text):
+        text = json.dumps(_harmless(value), ensure_ascii=False, allow_nan=False)
+    return ESCAPED.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def _harmless(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return SURROGATE.sub("\ufffd", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_harmless(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, JSON] = {}
+    for name, item in value.items():
+        key = _harmless(name)
+        while key in found or (key != name and key in value):
+            key += "\ufffd"  # No member takes the place of another.
+        found[key] = _harmless(item)
+    return found
+
+
+def _forms(event: dict[str, JSON], text: str) -> str:
+    """Give the SNS message that carries an event as JSON, and as a text for who gets it as e-mail."""
+    return json.dumps({"default": json_text(event), "email": UNREADABLE.sub("?", text)}, ensure_ascii=False)
+
+
+class Topic:
+    """Publishes to the outcome topic.
+
+    Parameters
+    ----------
+    arn : str
+        ARN of the topic.
+    client : SNSClient, optional
+        A boto3 client, for tests.
+    """
+
+    def __init__(self, arn: str, client: SNSClient | None = None) -> None:
+        self._arn = arn
+        self._sns: SNSClient = client or boto3.client(
+            "sns", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+        )
+
+    def publish(self, event: dict[str, JSON]) -> None:
+        """Publish a notification: readable text to e-mail subscribers, JSON to everybody else.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        event, message = bounded(event)
+        self._send(event, message, f"{event['data']['outcome']}: import {_named(event['data'])}")
+
+    def publish_stalled(self, event: dict[str, JSON]) -> None:
+        """Publish that an import does not get on: a sentence to e-mail subscribers, JSON to everybody else.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        message = _forms(event, event["data"]["message"])
+        self._send(event, message, f"STALLED: import {_named(event['data'])}")
+
+    def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:
+        data = event["data"]
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            name: {"DataType": "String", "StringValue": UNREADABLE.sub("?", value)}
+            for name, value in {
+                "eventType": event["type"],
+                "vendor": data["vendor"],
+                "connection": data["connection"],
+                "outcome": data.get("outcome"),
+                "reason": (data.get("reason") or "")[:ATTRIBUTE_KEPT],
+            }.items()
+            if value
+        }
+        self._sns.publish(
+            TopicArn=self._arn,
+            # SNS takes up to 100 visible ASCII characters.
+            Subject=re.sub(r"[^ -~]", "?", subject)[:100],
+            Message=message,
+            MessageStructure="json",
+            MessageAttributes=attributes,
+        )
+
+
+def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "") -> dict[str, JSON]:
+    """Give what CloudEvents asks for; the id is stable, so that a consumer can drop a repeat."""
+    return {
+        "specversion": "1.0",
+        "id": str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}{more}")),
+        "source": source,
+        "type": kind,
+        "subject": watch.watch_id,
+        "time": iso(time),
+        "datacontenttype": "application/json",
+    }
+
+
+def _given_back(record: Record) -> dict[str, JSON]:
+    """Give what names the import; empty where an event that could not be watched named none."""
+    watch = record.watch
+    return {
+        "vendor": watch.vendor or None,
+        "connection": watch.connection or None,
+        "importId": watch.import_id or None,
+        "correlationId": record.correlation_id,
+        "metadata": record.metadata,
+    }
+
+
+def _no_log(*, keeps_log: bool) -> LogRecord:
+    if not keeps_log:
+        return LogRecord(LogStatus.NONE)
+    return LogRecord(LogStatus.UNAVAILABLE, reason="no log was fetched before the watch ended")
+
+
+def _log(log: LogRecord) -> dict[str, JSON]:
+    return {
+        "location": log.location,
+        "source": log.source,
+        "status": log.status.value,
+        "reason": log.reason,
+        "bytes": log.bytes,
+    }
+
+
+def _named(data: dict[str, JSON]) -> str:
+    return f"{data['importId'] or '(no id)'} at {data['vendor'] or '(no vendor)'}"
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""

@@ -1,0 +1,1 @@
+"""What the functions do, step by step."""

@@ -1,0 +1,139 @@
+"""Archives the log and the last answer of a watch that has ended: best effort, which can never change the outcome."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.model.watch import (
+    FINISHED,
+    Ending,
+    FailedPoll,
+    LogRecord,
+    LogReference,
+    LogStatus,
+    MissingLog,
+    Observation,
+    StoredLog,
+    Watch,
+)
+from import_watch.observability import logger
+
+if TYPE_CHECKING:
+    from import_watch.aws.log_archive import LogArchive
+    from import_watch.aws.secrets import Connection
+    from import_watch.vendors.adapter import Answer
+
+LOG_SECONDS = 40.0
+"""Time from the detection of an outcome that archiving may take."""
+ARCHIVE_FAILED = "the archive failed for a reason that the log of the function has"
+MIN_LOG_SECONDS = 5.0
+"""Time that it has at least: looking again for a log that was late has used up the other."""
+
+
+class Archiving:
+    """Archives for one vendor, and records in the table where things are.
+
+    Parameters
+    ----------
+    bucket : str
+    watches : Watches
+    keeps_log : bool
+        Whether the vendor keeps a log at all.
+    """
+
+    def __init__(self, bucket: str, watches: Watches, *, keeps_log: bool) -> None:
+        self._bucket = bucket
+        self._watches = watches
+        self._keeps_log = keeps_log
+
+    def keep(self, watch: Watch, answer: Answer) -> str | None:
+        """Archive the answer that decided an outcome, while its log is still looked for, and give where."""
+        try:
+            return self._logs().keep(watch, answer)
+        except Exception:  # noqa: BLE001
+            # The outcome is known and not written yet: nothing that happens to an answer may stand in its way.
+            logger.exception("the archive failed")
+            return None
+
+    def fetch(
+        self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float
+    ) -> LogRecord | MissingLog:
+        """Copy a log that the vendor keeps, before the outcome is written.
+
+        Parameters
+        ----------
+        watch : Watch
+        log : StoredLog
+            Where the vendor says that it is.
+        connection : Connection or None
+            Names the buckets that a log may be copied from.
+        seconds : float
+            Time that it may take; it is kept to within a second.
+
+        Returns
+        -------
+        LogRecord
+            ARCHIVED, VENDOR_ONLY where it may not or cannot be copied, or UNAVAILABLE where another try is no use.
+        MissingLog
+            Where another look may find it: always `expected`, and with its `source`.
+        """
+        try:
+            return self._logs().fetch(watch, log, connection, seconds)
+        except Exception:  # noqa: BLE001
+            logger.exception("the archive failed")
+            from import_watch.aws.log_archive import source_of
+
+            return LogRecord(LogStatus.UNAVAILABLE, source=source_of(log.location), reason=ARCHIVE_FAILED)
+
+    def archive(
+        self,
+        watch: Watch,
+        ending: Ending,
+        answer: Answer | None,
+        polled: Observation | FailedPoll | None,
+        connection: Connection | None,
+    ) -> None:
+        """Archive what the last poll of a watch brought, and record where.
+
+        Parameters
+        ----------
+        watch : Watch
+            As it ended.
+        answer, polled, connection
+            The last answer, what it means, and whom it came from; None where there was none.
+        """
+        from import_watch.aws.log_archive import Archived
+
+        decides = isinstance(polled, Observation) and polled.state in FINISHED
+        if watch.kept_answer is not None and not decides:
+            answer = None  # the one that decided the outcome is kept already
+        spent = max(0.0, time.time() - ending.detected_at)
+        left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
+        try:
+            archived = self._logs().archive(watch, answer, self._reference(watch, polled), connection, left)
+        except Exception:  # noqa: BLE001
+            # The outcome stands in the table by now: whatever happens to the log, people are to be told of it.
+            logger.exception("the archive failed")
+            archived = Archived(LogRecord(LogStatus.UNAVAILABLE, reason=ARCHIVE_FAILED), None)
+        if archived.log.reason:
+            logger.warning("the log was not archived", logStatus=archived.log.status.value, reason=archived.log.reason)
+        try:
+            self._watches.record_log(watch.watch_id, archived.log, archived.answer or watch.kept_answer)
+        except Conflict:
+            logger.info("the log had been recorded before")
+
+    def _logs(self) -> LogArchive:
+        # Only the last polls of a watch pay for loading the archive.
+        from import_watch.aws.log_archive import LogArchive
+
+        return LogArchive(self._bucket)
+
+    def _reference(self, watch: Watch, polled: Observation | FailedPoll | None) -> LogReference:
+        if not self._keeps_log:
+            return None
+        if isinstance(polled, Observation) and polled.log is not None:
+            return polled.log
+        reason = watch.log_missing or "no answer of the vendor named a log"
+        return MissingLog(reason, expected=False, source=watch.log_source)

@@ -1,0 +1,1 @@
+"""What a vendor states, and how its responses and connections are read. Pure."""

@@ -1,0 +1,84 @@
+"""Which hosts may be asked: the vendor's own, those the stack allows, and on the local stack this machine. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from import_watch.vendors.adapter import trimmed, with_scheme
+
+PLAUSIBLE_HOST = (
+    r"(?=.{1,100}$)(?:[a-z0-9_-]{1,40}\.)+(?:[a-z]{2,24}|xn--[a-z0-9-]{1,40})"
+    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f.]{0,40}:[0-9a-f:.]{1,45}|localhost"
+)
+"""What is plainly a name or an address, and no credential."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def host_of(text: str) -> str | None:
+    """Name of a host out of what somebody wrote for one: with a scheme, a port, a path, or a dot at the end.
+
+    Returns
+    -------
+    str or None
+        In lower case; None where it is not plainly one host.
+    """
+    text = trimmed(text)
+    parts = _parts(with_scheme(text))
+    if parts is None or "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", text):
+        return None
+    host = (parts.hostname or "").rstrip(".")
+    return host if re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", host) else None
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Parts of a URL; None where it cannot be split, or its port is no port, which only reading it shows."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Which hosts may be asked besides those of the vendor's pattern.
+
+    Parameters
+    ----------
+    allowed : frozenset of str
+        Lower-case host names of private hosting.
+    loopback_http : bool
+        Whether plain http to this machine is allowed: the local stack alone sets it.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    loopback_http: bool = False
+
+    def fault(self, url: str, patterns: tuple[str, ...]) -> str | None:
+        """Give what is wrong with an address, or None where it may be asked.
+
+        Parameters
+        ----------
+        url : str
+            From a secret, so untrusted.
+        patterns : tuple of str
+            The vendor's hosts, as regular expressions.
+        """
+        parts = _parts(url)
+        if parts is None:
+            return "is not a URL"
+        host = parts.hostname or ""
+        if not host or "@" in parts.netloc or re.search(r"[^!-~]|\\", url):
+            return "is not a URL of the form https://host"
+        if host in LOOPBACK and self.loopback_http and parts.scheme in ("http", "https"):
+            return None
+        if parts.scheme != "https":
+            return "must begin with https://"
+        if host in self.allowed or any(re.fullmatch(pattern, host) for pattern in patterns):
+            return None
+        # What is no plausible name may be a credential in the wrong field.
+        shown = f"the host {host!r}, which" if re.fullmatch(PLAUSIBLE_HOST, host) else "a host that"
+        return f"leads to {shown} is neither the vendor's nor in the parameter AllowedHosts"

@@ -1,0 +1,195 @@
+"""Reads the fields of a connection's secret as people, the console and Terraform write them. Pure.
+
+What has one plain meaning is read: a blank or a line break around a value, a number or a list as text, a bucket as an
+ARN. All else is refused by a `ValueError` that names the field, what is wrong and where, and never the value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Collection
+
+from import_watch.model.watch import JSON
+from import_watch.vendors.adapter import OUTER_BLANKS, clean, trimmed
+from import_watch.vendors.response_body import NOT_JSON, ResponseBody, parse
+
+LIST_FIELD, NUMBER_FIELD, POLICY_FIELD = "logBuckets", "requestsPerMinute", "policy"
+"""Fields of every vendor's connections."""
+_QUOTES = "\"'`"
+_LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
+_BUCKET = r"(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9])"
+_BUCKET_FORMS = tuple(
+    form.format(_BUCKET)
+    for form in (
+        r"(?:(?i:https?)://)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?/{}(?:/.*)?",
+        r"(?:(?i:https?)://)?{}\.s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?(?:/.*)?",
+        r"(?i:arn:aws[a-z-]*:s3):::{}(?:/.*)?",
+        r"(?:(?i:s3[an]?)://)?{}(?:/.*)?",
+    )
+)
+
+
+def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
+    """Give the fields of a secret, by their names; one that is empty has the value None.
+
+    Parameters
+    ----------
+    secret : str or bytes
+        As Secrets Manager keeps it.
+    known : collection of str
+        Names that fields of this vendor's connections have.
+
+    Raises
+    ------
+    ValueError
+        Where it is no JSON object, or has two values of one name.
+    """
+    text = ResponseBody(secret).text if isinstance(secret, bytes) else secret
+    if isinstance(secret, bytes) and "\ufffd" in text:
+        raise ValueError("it is binary and no text: store it as text")
+    value, fault = parse(trimmed(text))
+    if fault is not None:
+        raise ValueError(_fault_of_json(text) if fault == NOT_JSON else _without_value(fault, known))
+    if isinstance(value, str):
+        # Made a JSON text twice, as by `jsonencode` of what was one already.
+        value, fault = parse(trimmed(value))
+        if fault not in (None, NOT_JSON):
+            raise ValueError(_without_value(fault, known))
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")
+    fields: dict[str, JSON] = {}
+    for name, field in value.items():
+        short = trimmed(name)
+        if short in fields and fields[short] != field:
+            raise ValueError(_without_value(f"the key {short!r} stands twice with different values", known))
+        fields[short] = None if _is_empty(field) else field
+    return fields
+
+
+def misspelled(fields: Collection[str], known: Collection[str]) -> list[str]:
+    """Give a fault for each name that is a known one but for case, `_`, `-` and blanks, where the latter is absent."""
+    meant = {_spelling(name): name for name in known}
+    return [
+        f"unknown field {clean(name)}: did you mean {meant[_spelling(name)]}?"
+        for name in fields
+        if name not in known and meant.get(_spelling(name), name) not in fields
+    ]
+
+
+def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True) -> str:
+    """Give the text of a field, without what stands around it and cannot be seen.
+
+    Parameters
+    ----------
+    name : str
+        Of the field, for the message.
+    value : JSON
+    ascii_only : bool
+        Whether it can only be visible ASCII: it is sent as a header, or is the name of a host.
+    blanks : bool
+        Whether blanks may be within it.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, and the first character at fault with its place in the value as it is stored.
+    """
+    kind = "visible ASCII" if ascii_only else "printable"
+    if not isinstance(value, str):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fix = ": put it in quotes" if number else f", not {_kind_of(value)}"
+        raise ValueError(f"{name} must be a text of {kind} characters{fix}")
+    text = trimmed(value)
+    before = len(value) - len(value.lstrip(OUTER_BLANKS))
+    for place, char in enumerate(text, before + 1):
+        if what := _fault_of(char, ascii_only=ascii_only, blanks=blanks):
+            raise ValueError(f"{name} has {what} at character {place}: it must be a text of {kind} characters")
+    if ascii_only and len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+        raise ValueError(f"{name} stands in quotation marks of its own: remove them")
+    return text
+
+
+def host_fault(name: str, text: str) -> str:
+    """Say what keeps a field from naming a host, and where; the value itself is not quoted."""
+    place = next((at for at, char in enumerate(text, 1) if not re.match(r"[A-Za-z0-9.:/-]", char)), None)
+    what = "a blank" if place and text[place - 1] == " " else "a character that no host name has"
+    return f"{name} has {what} at character {place}" if place else f"{name} is not the name of a host"
+
+
+def buckets_of(value: JSON) -> tuple[str, ...]:
+    """Give names of buckets, each once, from a list or a text: as names, `s3://` or `https://` locations or ARNs.
+
+    Raises
+    ------
+    ValueError
+        Naming the item that is no bucket, by its place.
+    """
+    if isinstance(value, str):
+        listed = parse(value)[0] if trimmed(value).startswith("[") else None
+        value = listed if isinstance(listed, list) else [part for part in re.split(r"[\s,;]+", trimmed(value)) if part]
+    if not isinstance(value, list):
+        raise ValueError(f"{LIST_FIELD} must be a list of bucket names")
+    names: dict[str, None] = {}
+    for place, item in enumerate(value, 1):
+        if _is_empty(item):
+            continue
+        text = trimmed(item) if isinstance(item, str) else ""
+        found = next((found for form in _BUCKET_FORMS if (found := re.fullmatch(form, text))), None)
+        if found is None or found["bucket"] in ("arn", "s3", "https"):
+            raise ValueError(f"{LIST_FIELD} must be a list of bucket names: item {place} is none")
+        names[found["bucket"]] = None
+    return tuple(names)
+
+
+def _is_empty(value: JSON) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and trimmed(value) in ("", "null", "[]"))
+
+
+def _kind_of(value: JSON) -> str:
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "true or false"
+
+
+def _spelling(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def _fault_of_json(text: str) -> str:
+    """Say where a text stops being JSON, in the parser's words for what it expects there: they quote nothing."""
+    text = trimmed(text)
+    if not text:
+        return "it is empty"
+    try:
+        json.loads(text, strict=False)
+    except json.JSONDecodeError as error:
+        char = text[error.pos : error.pos + 1]
+        if char and unicodedata.category(char) in ("Pi", "Pf", "Ps"):
+            return (
+                f'it is not JSON: it has a typographic quotation mark at character {error.pos + 1}, where a " must be'
+            )
+        return f"it is not JSON: {error.msg} at character {error.pos + 1}"
+    except (ValueError, RecursionError):
+        return "it is not JSON"
+    return "it is not JSON"
+
+
+def _without_value(fault: str | None, known: Collection[str]) -> str:
+    """Keep the name in a fault of JSON where it is a field's: any other may be a value in the wrong place."""
+    if fault is None or any(repr(name) in fault for name in known):
+        return fault or ""
+    return re.sub(r"""the key ('.*'|".*")""", "a key", fault)
+
+
+def _fault_of(char: str, *, ascii_only: bool, blanks: bool) -> str | None:
+    if char in _LINE_BREAKS:
+        return "a line break"
+    if char == "\t":
+        return "a tab"
+    if char == " ":
+        return None if blanks else "a blank"
+    if char in "\xa0\u202f":
+        return "a no-break space"
+    if not char.isprintable():
+        return f"an invisible character (U+{ord(char):04X})"
+    return "a character that is not ASCII" if ascii_only and not char.isascii() else None

@@ -1,0 +1,428 @@
+"""The table of watches: one item each, every write conditional, and what was written comes back as it was."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from import_watch.aws.watch_store import Conflict, NotWritten, Watches
+from import_watch.model.watch import (
+    FIXED_FIELDS,
+    Ending,
+    History,
+    ImportState,
+    LogRecord,
+    LogStatus,
+    Outcome,
+    Problem,
+    ReportedProgress,
+    Severity,
+    Watch,
+)
+
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    OTHER_EXECUTION,
+    RETENTION,
+    TABLE,
+    a_start,
+    a_watch,
+    an_ending,
+    aws_account,
+    client,
+    indexed,
+    stored_item,
+    watch_table,
+)
+
+WATCH = a_watch()
+FULL = a_watch(
+    started_at=NOW - 30.25,
+    generation=3,
+    executions=3,
+    polls=7,
+    vendor_errors=2,
+    poll_milliseconds=1_234,
+    last_poll_at=NOW + 100.123456,
+    next_poll_at=NOW + 160,
+    import_state=ImportState.RUNNING,
+    vendor_status="In Progress",
+    job_type="Import",
+    running_since=NOW - 30.25,
+    not_running_at=NOW - 31,
+    progress=ReportedProgress(0.25, 0.0002),
+    progress_changed_at=NOW + 99.5,
+    not_found_since=NOW,
+    unrecognised_since=NOW + 1,
+    failing_since=NOW + 2,
+    failures=2,
+    only_unreadable=False,
+    last_trouble="eGain answered HTTP 503",
+    awaiting_log=an_ending(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),)),
+    log_polls=1,
+    log_missing="Element 'ImportLog' not found.",
+)
+TEXTS = ("vendor", "connection", "import_id", "vendor_title", "correlation")
+LOG = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3://theirs/log.txt", bytes=5_000_000_000)
+
+
+@pytest.fixture(autouse=True)
+def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
+    with aws_account(monkeypatch):
+        yield watch_table()
+
+
+def register(watches: Watches, watch: Watch = WATCH, ending: Ending | None = None, **start: Any) -> None:
+    watches.register(watch, EXECUTION, a_start(**start), keeps_log=True, ending=ending)
+
+
+class TestRegister:
+    def test_a_new_watch_is_there(self, watches: Watches) -> None:
+        register(watches, correlation_id="order-5")
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.watch, record.execution, record.correlation_id) == (WATCH, EXECUTION, "order-5")
+        assert (record.keeps_log, record.ending, record.log, record.published_at) == (True, None, None, None)
+
+    def test_nothing_is_read_where_nothing_is(self, watches: Watches) -> None:
+        assert watches.get("voyado#default#unknown") is None
+
+    def test_a_duplicate_is_refused_with_the_record_of_the_first(self, watches: Watches) -> None:
+        register(watches, metadata={"first": True})
+        with pytest.raises(Conflict) as conflict:
+            watches.register(replace(WATCH, polls=9), OTHER_EXECUTION, a_start(), keeps_log=False)
+        assert conflict.value.record == watches.get(WATCH.watch_id)
+        assert conflict.value.record is not None
+        assert conflict.value.record.metadata == {"first": True}
+
+    def test_a_duplicate_of_an_ended_watch_is_refused_too(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending())
+        with pytest.raises(Conflict) as conflict:
+            register(watches)
+        assert conflict.value.record is not None
+        assert conflict.value.record.ending == an_ending()
+
+    def test_a_watch_may_end_at_once(self, watches: Watches) -> None:
+        ending = an_ending(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT")
+        register(watches, ending=ending)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.ending == ending
+        assert indexed() == []
+
+    def test_a_full_state_comes_back_as_it_was(self, watches: Watches) -> None:
+        register(watches, FULL)
+        record = watches.get(FULL.watch_id)
+        assert record is not None
+        assert record.watch == FULL
+
+
+class TestMetadata:
+    @pytest.mark.parametrize(
+        "metadata",
+        [
+            {},
+            {"float": 0.1, "small": 5e-324, "large": 1.7976931348623157e308, "negative": -0.0},
+            {"integer": 2**63, "larger": 10**60, "id": 5512340987651234567},
+            {"nested": {"list": [1, [2.5, {"deep": [None, True, False, ""]}]]}},
+            {"Größe": "木", "emoji": "🙂", "half": "\ud83d", "control": "\x00\x1f"},
+            {"": {"": []}},
+        ],
+        ids=repr,
+    )
+    def test_metadata_comes_back_exactly(self, watches: Watches, metadata: Any) -> None:
+        register(watches, metadata=metadata)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert repr(record.metadata) == repr(metadata)
+
+    def test_no_metadata_is_none(self, watches: Watches) -> None:
+        register(watches)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.metadata is None
+
+    def test_metadata_outlives_every_write(self, watches: Watches) -> None:
+        register(watches, metadata={"a": 1.5}, correlation_id="order-5")
+        watches.save(replace(WATCH, polls=1))
+        watches.end(replace(WATCH, polls=2), an_ending())
+        watches.record_log(WATCH.watch_id, LOG, None)
+        watches.record_published(WATCH.watch_id, NOW)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.metadata, record.correlation_id, record.execution) == ({"a": 1.5}, "order-5", EXECUTION)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        st.dictionaries(
+            st.text(max_size=5),
+            st.recursive(
+                st.none()
+                | st.booleans()
+                | st.integers()
+                | st.floats(allow_nan=False, allow_infinity=False)
+                | st.text(),
+                lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+                max_leaves=6,
+            ),
+            max_size=5,
+        )
+    )
+    def test_any_metadata_comes_back_exactly(self, watches: Watches, metadata: Any) -> None:
+        watch = a_watch(watch_id=f"voyado#default#{uuid.uuid4()}")
+        register(watches, watch, metadata=metadata)
+        record = watches.get(watch.watch_id)
+        assert record is not None
+        assert json.dumps(record.metadata) == json.dumps(metadata)
+
+
+class TestSave:
+    def test_a_state_replaces_the_one_before(self, watches: Watches) -> None:
+        register(watches, replace(WATCH, started_at=FULL.started_at))
+        later = replace(FULL, generation=1, executions=1)
+        watches.save(later, WATCH)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.watch == later
+
+    def test_what_becomes_none_is_removed_from_the_item(self, watches: Watches) -> None:
+        register(watches, replace(FULL, generation=1))
+        bare = replace(WATCH, polls=FULL.polls, started_at=FULL.started_at)
+        watches.save(bare, FULL)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.watch == bare
+        gone = {"vendorStatus", "progress", "awaitingLog", "failingSince", "lastTrouble", "logMissing", "notFoundSince"}
+        assert gone & stored_item(WATCH.watch_id).keys() == set()
+
+    @pytest.mark.parametrize("name", sorted(FIXED_FIELDS - {"watch_id"}))
+    def test_what_stands_from_the_registration_on_is_not_written_again(self, watches: Watches, name: str) -> None:
+        """A poll writes only what a poll can change."""
+        register(watches, FULL)
+        histories = {"Import": History(5, 4.0, 0.5)}
+        other: dict[str, Any] = {name: histories if name == "histories" else "other" if name in TEXTS else 7}
+        watches.save(replace(FULL, **other))
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.watch == FULL
+
+    def test_a_write_that_the_table_does_not_take_is_told_from_a_conflict(self, watches: Watches) -> None:
+        register(watches)
+        client("dynamodb").delete_table(TableName=TABLE)
+        with pytest.raises(NotWritten, match="ResourceNotFoundException"):
+            watches.save(WATCH)
+
+    def test_a_write_that_can_never_be_taken_is_a_mistake_of_ours(self, watches: Watches) -> None:
+        register(watches)
+        with pytest.raises(ClientError, match="ValidationException"):
+            watches.save(replace(WATCH, vendor_status="x" * 500_000))
+
+    AWAITED = replace(WATCH, polls=4, awaiting_log=an_ending(), log_polls=1)
+    UNREAD = (
+        pytest.param(AWAITED, WATCH, id="none was read where the table has one"),
+        pytest.param(AWAITED, replace(AWAITED, log_polls=0), id="one with fewer looks was read"),
+        pytest.param(AWAITED, replace(AWAITED, awaiting_log=an_ending(detected_at=NOW)), id="an earlier one was read"),
+        pytest.param(WATCH, AWAITED, id="one was read that the table has not"),
+    )
+
+    @pytest.mark.parametrize(("stored", "read"), UNREAD)
+    def test_an_outcome_that_awaits_its_log_is_changed_only_by_who_has_read_it(
+        self, watches: Watches, stored: Watch, read: Watch
+    ) -> None:
+        register(watches, stored)
+        later = replace(read, polls=5)
+        writes: list[Callable[[Watch], None]] = [
+            lambda watch: watches.save(watch, read),
+            lambda watch: watches.end(watch, an_ending(outcome=Outcome.UNKNOWN, reason="TIMED_OUT"), read),
+            lambda watch: watches.pass_on(replace(watch, generation=2), OTHER_EXECUTION, read),
+        ]
+        for write in writes:
+            for watch in (later, replace(later, awaiting_log=None, log_polls=0), replace(later, log_polls=2)):
+                with pytest.raises(Conflict) as refused:
+                    write(watch)
+                assert refused.value.record is not None
+                assert refused.value.record.watch == stored
+        watches.save(replace(stored, polls=5, awaiting_log=None, log_polls=0), stored)
+        found = watches.get(WATCH.watch_id)
+        assert found is not None
+        assert found.watch.awaiting_log is None
+
+    @pytest.mark.parametrize("generation", [0, 1, 3])
+    def test_another_generation_is_refused(self, watches: Watches, generation: int) -> None:
+        owner = replace(WATCH, generation=2)
+        register(watches, owner)
+        with pytest.raises(Conflict) as conflict:
+            watches.save(replace(WATCH, generation=generation, polls=5))
+        assert conflict.value.record is not None
+        assert conflict.value.record.watch == owner
+        assert watches.get(WATCH.watch_id) == conflict.value.record
+
+    @pytest.mark.parametrize("polls", [2, 3, 4])
+    def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: Watches, polls: int) -> None:
+        """A function that was given up for lost may write late."""
+        register(watches, replace(WATCH, polls=3))
+        writes: list[Callable[[], None]] = [
+            lambda: watches.save(replace(WATCH, polls=polls)),
+            lambda: watches.pass_on(replace(WATCH, polls=polls, generation=2), OTHER_EXECUTION),
+        ]
+        for write in writes:
+            if polls >= 3:
+                write()
+                continue
+            with pytest.raises(Conflict):
+                write()
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.watch.polls, record.watch.generation) == ((3, 1) if polls < 3 else (polls, 2))
+
+    def test_an_ended_watch_is_not_saved(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending())
+        with pytest.raises(Conflict) as conflict:
+            watches.save(replace(WATCH, polls=5))
+        assert conflict.value.record is not None
+        assert conflict.value.record.ending == an_ending()
+        assert indexed() == []
+
+    def test_a_watch_that_is_not_there_is_not_made_by_saving(self, watches: Watches) -> None:
+        with pytest.raises(Conflict) as conflict:
+            watches.save(WATCH)
+        assert conflict.value.record is None
+        assert watches.get(WATCH.watch_id) is None
+
+
+class TestEnd:
+    def test_the_first_end_stands(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(replace(WATCH, polls=4), an_ending())
+        with pytest.raises(Conflict) as conflict:
+            watches.end(replace(WATCH, polls=5), an_ending(outcome=Outcome.FAILED))
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.ending, record.watch.polls) == (an_ending(), 4)
+        assert conflict.value.record == record
+
+    def test_another_generation_does_not_end_it(self, watches: Watches) -> None:
+        register(watches, replace(WATCH, generation=2))
+        with pytest.raises(Conflict):
+            watches.end(WATCH, an_ending())
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.ending is None
+
+    def test_an_end_comes_back_as_it_was(self, watches: Watches) -> None:
+        register(watches)
+        ending = Ending(
+            outcome=Outcome.PARTIAL,
+            message="Import 5512340987651234567 at voyado completed, but with 1 error.",
+            detected_at=NOW + 61.125,
+            reason=None,
+            retryable=False,
+            vendor_status="Completed",
+            job_type="PRODUCTS",
+            counts={"errors": 1, "articles": 10**15 - 1, "succeeded": 0},
+            problems=(Problem(Severity.ERROR, "Größe 🙂"), Problem(Severity.INFO, "Read.")),
+            started_at=NOW - 0.001,
+            ended_at=NOW + 60.999999,
+            detection_lag_seconds=0.126,
+        )
+        watches.end(WATCH, ending)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.ending == ending
+
+    def test_a_published_watch_expires_after_the_retention_and_no_other_ever(self, watches: Watches) -> None:
+        register(watches)
+        assert "expiresAt" not in stored_item(WATCH.watch_id)
+        watches.end(WATCH, an_ending(detected_at=NOW + 60.9))
+        assert "expiresAt" not in stored_item(WATCH.watch_id)  # nobody has been told yet
+        watches.record_published(WATCH.watch_id, NOW + 90.9)
+        assert stored_item(WATCH.watch_id)["expiresAt"] == {"N": str(math.floor(NOW) + 90 + RETENTION)}
+
+    def test_the_outcome_can_be_read_without_knowing_the_ending(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending(outcome=Outcome.CANCELLED))
+        assert stored_item(WATCH.watch_id)["outcome"] == {"S": "CANCELLED"}
+
+
+class TestIndex:
+    def test_active_watches_are_found_by_their_next_poll(self, watches: Watches) -> None:
+        for number in (3, 1, 2):
+            register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number))
+        assert indexed() == ["voyado#default#1", "voyado#default#2", "voyado#default#3"]
+
+    def test_a_watch_moves_with_its_next_poll(self, watches: Watches) -> None:
+        for number in (1, 2):
+            register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number))
+        watches.save(a_watch(watch_id="voyado#default#1", next_poll_at=NOW + 60))
+        assert indexed() == ["voyado#default#2", "voyado#default#1"]
+
+    @pytest.mark.parametrize("next_poll_at", [None, NOW + 60])
+    def test_an_ended_watch_is_not_found(self, watches: Watches, next_poll_at: float | None) -> None:
+        register(watches)
+        watches.end(replace(WATCH, next_poll_at=next_poll_at), an_ending())
+        assert indexed() == []
+
+
+class TestRecordLog:
+    def test_the_place_of_the_log_is_recorded(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending())
+        watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.log, record.answer) == (LOG, "s3://archive/answer.json")
+
+    def test_the_first_record_stands(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending())
+        watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")
+        with pytest.raises(Conflict):
+            watches.record_log(WATCH.watch_id, LogRecord(LogStatus.UNAVAILABLE, reason="late"), "s3://archive/other")
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.log, record.answer) == (LOG, "s3://archive/answer.json")
+
+    def test_an_active_watch_has_no_log(self, watches: Watches) -> None:
+        register(watches)
+        with pytest.raises(Conflict):
+            watches.record_log(WATCH.watch_id, LOG, None)
+
+    def test_no_answer_leaves_none(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending())
+        watches.record_log(WATCH.watch_id, LogRecord(LogStatus.NONE), None)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.log, record.answer) == (LogRecord(LogStatus.NONE), None)
+
+
+class TestRecordPublished:
+    def test_the_first_record_stands(self, watches: Watches) -> None:
+        register(watches)
+        watches.end(WATCH, an_ending())
+        watches.record_published(WATCH.watch_id, NOW + 61)
+        with pytest.raises(Conflict) as conflict:
+            watches.record_published(WATCH.watch_id, NOW + 99)
+        assert conflict.value.record is not None
+        assert conflict.value.record.published_at == NOW + 61
+
+    def test_an_active_watch_was_not_told_of(self, watches: Watches) -> None:
+        register(watches)
+        with pytest.raises(Conflict):
+            watches.record_published(WATCH.watch_id, NOW)
+
+    def test_a_watch_that_is_not_there_was_not_told_of(self, watches: Watches) -> None:
+        with pytest.raises(Conflict) as conflict:
+            watches.record_published(WATCH.watch_id, NOW)
+        assert conflict.value.record is None

@@ -1,0 +1,62 @@
+"""The step of a percentage is learned from what is seen: one of steps of 10 says no more than that."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from import_watch.lifecycle.transitions import Wait, advance, begin
+from import_watch.model.watch import ImportState, Observation, ReportedProgress, Start, Tolerance, Watch
+
+from tests.unit.aws_fixtures import NOW
+
+
+def after(*told: ReportedProgress | None) -> Watch:
+    step = begin(Start("egain", "1"), NOW, Tolerance())
+    for number, progress in enumerate(told):
+        following = advance(
+            step.watch, Observation(ImportState.RUNNING, progress=progress), NOW + 60 * (number + 1), Tolerance()
+        )
+        assert isinstance(following, Wait)
+        step = following
+    return step.watch
+
+
+def resolution(*percentages: float) -> float | None:
+    progress = after(*(ReportedProgress(percentage / 100) for percentage in percentages)).progress
+    assert progress is not None
+    return progress.resolution
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [((10, 20, 30), 0.10), ((0, 10), 0.10), ((40, 60), 0.20), ((25, 50), 0.25), ((37,), 0.01), ((12.5, 25), 0.01)],
+)
+def test_it_is_the_greatest_that_all_that_was_seen_are_multiples_of(seen: tuple[float, ...], expected: float) -> None:
+    assert resolution(*seen) == expected
+
+
+def test_one_that_is_no_multiple_makes_it_fine_for_good() -> None:
+    assert resolution(10, 20, 33, 40, 50) == 0.01
+
+
+def test_it_is_kept_while_nothing_is_told() -> None:
+    watch = after(ReportedProgress(0.1), ReportedProgress(0.13), None, ReportedProgress(0.2))
+    assert watch.progress == ReportedProgress(0.2, 0.01)
+
+
+@given(fraction=st.floats(0, 1), total=st.integers(1, 10**9))
+def test_progress_by_items_keeps_the_step_of_one_item(fraction: float, total: int) -> None:
+    assert after(ReportedProgress(fraction, 1 / total)).progress == ReportedProgress(fraction, 1 / total)
+
+
+@given(percentages=st.lists(st.floats(0, 100), min_size=1, max_size=8))
+def test_it_is_always_a_share_that_the_schedule_can_use(percentages: list[float]) -> None:
+    found = resolution(*percentages)
+    assert found is not None
+    assert 0.01 <= found <= 1
+
+
+def test_a_percentage_that_stands_still_has_not_moved_though_its_step_was_learned() -> None:
+    watch = after(ReportedProgress(0.25), ReportedProgress(0.3), ReportedProgress(0.3))
+    assert watch.progress_changed_at == NOW + 120

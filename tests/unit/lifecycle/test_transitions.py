@@ -1,0 +1,1029 @@
+"""What a poll means for a watch: every state and trouble, every tolerance at its edge, and any sequence of polls."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import cycle
+from typing import TypeAlias
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from import_watch.lifecycle.outcome_rules import broken, stopped
+from import_watch.lifecycle.transitions import (
+    End,
+    Wait,
+    advance,
+    begin,
+    passed_on,
+    put_off,
+    wait_to_resume,
+    without_our_time,
+)
+from import_watch.model.serialization import from_json, to_json
+from import_watch.model.watch import (
+    FIXED_FIELDS,
+    Ending,
+    FailedPoll,
+    ImportState,
+    InlineLog,
+    LogRecord,
+    LogStatus,
+    MissingLog,
+    Observation,
+    Outcome,
+    Problem,
+    ReportedProgress,
+    Severity,
+    Start,
+    StoredLog,
+    Tolerance,
+    Trouble,
+    Watch,
+)
+from import_watch.scheduling.poll_delay import backoff
+from import_watch.scheduling.rate_limit import UNSHARED
+
+Polled: TypeAlias = Observation | FailedPoll
+
+T0 = 1_700_000_000.0
+HOUR, DAY = 3_600, 86_400
+FLOOR = 5
+TOLERANCE = Tolerance()
+MONTH = Tolerance(timeout=30 * DAY)
+NO_PATIENCE = Tolerance(not_found=0, unrecognised=0, failing=0)
+START = Start("document360", "4711")
+
+QUEUED = Observation(ImportState.QUEUED, "Queued")
+RUNNING = Observation(ImportState.RUNNING, "InProgress")
+NOT_FOUND = Observation(ImportState.NOT_FOUND)
+UNRECOGNISED = Observation(ImportState.UNRECOGNISED, "Paused")
+LOG = InlineLog({"articles": "2"}, "articles: 2\n")
+SUCCEEDED = Observation(ImportState.SUCCEEDED, "Completed", log=LOG)
+WITHOUT_LOG = replace(SUCCEEDED, log=MissingLog("Element 'ImportLog' not found.", expected=True))
+FAILED = Observation(ImportState.FAILED, "Error", log=MissingLog("no log", expected=False))
+CANCELLED = Observation(ImportState.CANCELLED, "Cancelled")
+UNAVAILABLE = FailedPoll(Trouble.UNAVAILABLE, "HTTP 502")
+THROTTLED = FailedPoll(Trouble.THROTTLED, "HTTP 429")
+UNREADABLE = FailedPoll(Trouble.UNREADABLE, "HTTP 200: not JSON")
+UNAUTHORIZED = FailedPoll(Trouble.UNAUTHORIZED, "HTTP 401")
+MISCONFIGURED = FailedPoll(Trouble.MISCONFIGURED, "no such secret")
+NO_SUCH_HOST = FailedPoll(Trouble.UNAVAILABLE, "name not found", after_grace=True)
+GATEWAY_404 = FailedPoll(Trouble.MISCONFIGURED, "no such cluster", after_grace=True)
+
+
+def after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> Wait | End:
+    """Poll at so many seconds after the start of the watch; all but the last of them only wait."""
+    step: Wait | End = begin(start, T0, tolerance)
+    for seconds, polled in polls:
+        assert isinstance(step, Wait), f"ended before {seconds} s"
+        step = advance(step.watch, polled, T0 + seconds, tolerance)
+    return step
+
+
+def wait_after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> Wait:
+    step = after(*polls, start=start, tolerance=tolerance)
+    assert isinstance(step, Wait), "ended"
+    return step
+
+
+def ending_after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> Ending:
+    step = after(*polls, start=start, tolerance=tolerance)
+    assert isinstance(step, End), "waits"
+    assert step.watch.next_poll_at is None
+    assert step.watch.awaiting_log is None
+    return step.ending
+
+
+def on_end(polled: Polled, first: float, last: float, polls: int = 5) -> list[tuple[float, Polled]]:
+    """Give like polls on end, from `first` to `last` seconds after the start of the watch."""
+    return [(first + (last - first) * number / (polls - 1), polled) for number in range(polls)]
+
+
+def decided(step: Wait | End) -> str | None:
+    """Give the reason of an UNKNOWN outcome, any other outcome by its name, None for a watch that goes on."""
+    if isinstance(step, Wait):
+        return None
+    return step.ending.reason if step.ending.outcome is Outcome.UNKNOWN else step.ending.outcome.value
+
+
+# Each member has to be decided on here: what its first poll means, and what the same for a day means.
+STATES: dict[ImportState, tuple[Polled, str | None, str]] = {
+    ImportState.QUEUED: (QUEUED, None, "TIMED_OUT"),
+    ImportState.RUNNING: (RUNNING, None, "TIMED_OUT"),
+    ImportState.SUCCEEDED: (SUCCEEDED, "SUCCEEDED", "SUCCEEDED"),
+    ImportState.FAILED: (FAILED, "FAILED", "FAILED"),
+    ImportState.CANCELLED: (CANCELLED, "CANCELLED", "CANCELLED"),
+    ImportState.NOT_FOUND: (NOT_FOUND, None, "NOT_FOUND"),
+    ImportState.UNRECOGNISED: (UNRECOGNISED, None, "UNRECOGNISED_STATUS"),
+}
+TROUBLES: dict[Trouble, tuple[Polled, str | None, str]] = {
+    Trouble.UNAVAILABLE: (UNAVAILABLE, None, "VENDOR_UNAVAILABLE"),
+    Trouble.THROTTLED: (THROTTLED, None, "VENDOR_UNAVAILABLE"),
+    Trouble.UNREADABLE: (UNREADABLE, None, "UNREADABLE_ANSWER"),
+    Trouble.UNAUTHORIZED: (UNAUTHORIZED, None, "UNAUTHORIZED"),
+    Trouble.MISCONFIGURED: (MISCONFIGURED, "MISCONFIGURED", "MISCONFIGURED"),
+}
+OUTCOMES: dict[Outcome, Polled] = {
+    Outcome.SUCCEEDED: SUCCEEDED,
+    Outcome.PARTIAL: replace(SUCCEEDED, counts={"errors": 1}),
+    Outcome.FAILED: FAILED,
+    Outcome.CANCELLED: CANCELLED,
+    Outcome.UNKNOWN: MISCONFIGURED,
+}
+DECISIONS = [pytest.param(*decision, id=str(word)) for word, decision in [*STATES.items(), *TROUBLES.items()]]
+
+
+def test_every_state_trouble_and_outcome_is_decided_on() -> None:
+    assert (set(STATES), set(TROUBLES), set(OUTCOMES)) == (set(ImportState), set(Trouble), set(Outcome))
+
+
+@pytest.mark.parametrize(("polled", "first", "_at_last"), DECISIONS)
+def test_what_the_first_poll_decides(polled: Polled, first: str | None, _at_last: str) -> None:
+    assert decided(after((5, polled))) == first
+
+
+@pytest.mark.parametrize(("polled", "_first", "at_last"), DECISIONS)
+def test_what_the_same_answer_for_a_day_decides(polled: Polled, _first: str | None, at_last: str) -> None:
+    step: Wait | End = begin(START, T0, TOLERANCE)
+    while isinstance(step, Wait):
+        assert step.watch.next_poll_at is not None
+        step = advance(step.watch, polled, step.watch.next_poll_at, TOLERANCE)
+    assert decided(step) == at_last
+
+
+@pytest.mark.parametrize(("outcome", "polled"), OUTCOMES.items())
+def test_what_leads_to_each_outcome(outcome: Outcome, polled: Polled) -> None:
+    assert ending_after((5, polled)).outcome is outcome
+
+
+def test_an_import_that_completed_with_errors_is_partial_and_one_with_warnings_is_not() -> None:
+    warned = ending_after((5, replace(SUCCEEDED, counts={"errors": 0, "warnings": 3})))
+    failed = ending_after((5, replace(SUCCEEDED, counts={"errors": 1, "warnings": 0})))
+    assert (warned.outcome, failed.outcome) == (Outcome.SUCCEEDED, Outcome.PARTIAL)
+
+
+def test_an_ending_says_what_the_vendor_said() -> None:
+    seen = Observation(
+        ImportState.FAILED,
+        "Failed",
+        job_type="import",
+        counts={"errors": 2},
+        problems=(Problem(Severity.ERROR, "bad file"),),
+        started_at=T0 - 60,
+        ended_at=T0 + 30,
+        retryable=True,
+        reason="bad file",
+    )
+    ending = ending_after((40, seen))
+    assert replace(ending, message="") == Ending(
+        outcome=Outcome.FAILED,
+        message="",
+        detected_at=T0 + 40,
+        reason="bad file",
+        retryable=True,
+        vendor_status="Failed",
+        job_type="import",
+        counts={"errors": 2},
+        problems=(Problem(Severity.ERROR, "bad file"),),
+        started_at=T0 - 60,
+        ended_at=T0 + 30,
+        detection_lag_seconds=10,
+    )
+
+
+def test_an_outcome_that_nobody_saw_still_says_what_was_seen() -> None:
+    problems = tuple(Problem(Severity.WARNING, str(n)) for n in range(30))
+    lost = replace(UNRECOGNISED, counts={"processed": 3}, problems=problems)
+    ending = ending_after((5, replace(RUNNING, job_type="import", started_at=T0 - 60)), *on_end(lost, 10, 610))
+    assert (ending.outcome, ending.vendor_status, ending.job_type) == (Outcome.UNKNOWN, "Paused", "import")
+    assert (ending.counts, ending.problems, ending.started_at) == ({"processed": 3}, problems[:20], T0 - 60)
+
+
+def test_a_failed_poll_hands_on_the_problems_that_it_told() -> None:
+    problem = Problem(Severity.ERROR, "the key has expired")
+    assert ending_after((5, replace(MISCONFIGURED, problems=(problem,)))).problems == (problem,)
+
+
+@pytest.mark.parametrize("polled", [SUCCEEDED, MISCONFIGURED])
+def test_an_ending_has_the_start_event_s_start_where_the_vendor_told_none(polled: Polled) -> None:
+    assert ending_after((5, polled), start=replace(START, started_at=T0 - 30)).started_at == T0 - 30
+
+
+def test_an_announced_start_is_not_told_as_the_start_of_an_import_that_never_ran() -> None:
+    cancelled = ending_after((5, replace(QUEUED, started_at=T0 + DAY)), (10, CANCELLED))
+    assert cancelled.started_at is None
+
+
+def test_only_a_failure_has_the_vendor_s_reason() -> None:
+    assert ending_after((5, replace(CANCELLED, reason="by hand"))).reason is None
+
+
+def test_an_ending_keeps_twenty_problems() -> None:
+    many = tuple(Problem(Severity.ERROR, str(n)) for n in range(30))
+    assert ending_after((5, replace(FAILED, problems=many))).problems == many[:20]
+
+
+# ------------------------------------------------------------ tolerances ----
+
+
+GRACE_PERIODS = [
+    pytest.param(NO_SUCH_HOST, 120, "MISCONFIGURED", id="a host that was never there, from the start of the watch"),
+    pytest.param(NOT_FOUND, 120, "NOT_FOUND", id="not found, from the start of the watch"),
+    pytest.param(GATEWAY_404, 120, "MISCONFIGURED", id="perhaps a gateway's mistake, from the start of the watch"),
+    pytest.param(UNAUTHORIZED, 10 + 60, "UNAUTHORIZED", id="credentials that never worked"),
+    pytest.param(UNRECOGNISED, 10 + 600, "UNRECOGNISED_STATUS", id="unrecognised, from its first sight"),
+    pytest.param(UNAVAILABLE, 10 + 3_600, "VENDOR_UNAVAILABLE", id="unavailable, from the first failed poll"),
+    pytest.param(THROTTLED, 10 + 3_600, "VENDOR_UNAVAILABLE", id="throttled, from the first failed poll"),
+    pytest.param(UNREADABLE, 10 + 3_600, "UNREADABLE_ANSWER", id="unreadable, from the first failed poll"),
+]
+
+
+@pytest.mark.parametrize(("polled", "tolerated", "reason"), GRACE_PERIODS)
+def test_an_error_is_tolerated_for_its_grace_period(polled: Polled, tolerated: float, reason: str) -> None:
+    assert decided(after(*on_end(polled, 10, tolerated - 0.01))) is None
+    assert decided(after(*on_end(polled, 10, tolerated))) == reason
+
+
+def test_a_host_that_was_there_before_is_unavailable() -> None:
+    for first in RUNNING, NOT_FOUND:
+        assert decided(after((5, first), *on_end(NO_SUCH_HOST, 10, 10 + 3_599))) is None
+        assert decided(after((5, first), *on_end(NO_SUCH_HOST, 10, 10 + 3_600))) == "VENDOR_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(("polled", "tolerated", "reason"), GRACE_PERIODS)
+def test_four_polls_on_end_are_too_few_however_long(polled: Polled, tolerated: float, reason: str) -> None:
+    few = on_end(polled, 10, 5 * tolerated, polls=4)
+    assert decided(after(*few)) is None
+    assert decided(after(*few, (5 * tolerated + 60, polled))) == reason
+
+
+@pytest.mark.parametrize(
+    ("polled", "tolerated"),
+    [
+        (UNRECOGNISED, 600),
+        (UNAVAILABLE, 3_600),
+        (UNREADABLE, 3_600),
+        (NOT_FOUND, 120),
+        (GATEWAY_404, 120),
+        (UNAUTHORIZED, 300),
+    ],
+)
+@pytest.mark.parametrize("good", [RUNNING, QUEUED], ids=["running", "queued"])
+def test_one_good_answer_starts_the_count_anew(polled: Polled, tolerated: float, good: Observation) -> None:
+    before: list[tuple[float, Polled]] = [*on_end(polled, 20, 30, polls=4), (40.0, good)]
+    assert decided(after(*before, *on_end(polled, 1_000, 1_000 + tolerated - 0.01))) is None
+    assert decided(after(*before, *on_end(polled, 1_000, 1_000 + tolerated))) is not None
+    assert decided(after(*before, *on_end(polled, 1_000, 1_000 + tolerated, polls=4))) is None
+
+
+@pytest.mark.parametrize(
+    ("polls", "interval"), [([], 15), ([(5.0, UNAVAILABLE)], 15), ([(5.0, RUNNING)], 60), ([(5.0, NOT_FOUND)], 60)]
+)
+def test_refused_credentials_are_tried_more_often_where_they_never_worked(
+    polls: list[tuple[float, Polled]], interval: int
+) -> None:
+    step = wait_after(*polls, (20, UNAUTHORIZED))
+    assert step.seconds == interval
+    assert step_on(step, UNAUTHORIZED).seconds == interval
+
+
+@pytest.mark.parametrize(("unauthorized", "first", "later"), [(300, 60, 300), (30, 30, 30), (90, 60, 90)])
+def test_the_grace_period_of_refused_credentials_is_a_setting(unauthorized: int, first: float, later: float) -> None:
+    tolerance = Tolerance(unauthorized=unauthorized)
+    for before, grace in ([], first), ([(5.0, RUNNING)], later):
+        assert decided(after(*before, *on_end(UNAUTHORIZED, 10, 10 + grace - 0.01), tolerance=tolerance)) is None
+        assert decided(after(*before, *on_end(UNAUTHORIZED, 10, 10 + grace), tolerance=tolerance)) == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize(
+    ("polled", "seconds", "reason"), [(UNAUTHORIZED, 60, "UNAUTHORIZED"), (GATEWAY_404, 120, "MISCONFIGURED")]
+)
+def test_a_shorter_grace_period_of_all_failures_does_not_hide_the_reason(
+    polled: FailedPoll, seconds: float, reason: str
+) -> None:
+    tolerance = Tolerance(failing=5)
+    assert decided(after(*on_end(polled, 0.1, seconds - 0.1), tolerance=tolerance)) is None
+    assert decided(after(*on_end(polled, 0.1, seconds + 0.1), tolerance=tolerance)) == reason
+    mixed: list[tuple[float, Polled]] = [(0.1, UNAVAILABLE), *on_end(polled, 1, 10, polls=4)]
+    assert decided(after(*mixed, tolerance=tolerance)) == "VENDOR_UNAVAILABLE"
+
+
+def test_a_wrong_key_is_reported_after_a_minute() -> None:
+    step: Wait | End = wait_after((5, UNAUTHORIZED))
+    now = T0 + 5
+    while isinstance(step, Wait):
+        assert step.watch.next_poll_at is not None
+        now = step.watch.next_poll_at
+        step = advance(step.watch, UNAUTHORIZED, now, TOLERANCE)
+    assert (decided(step), now, step.watch.polls) == ("UNAUTHORIZED", T0 + 65, 5)
+
+
+def test_what_may_be_a_gateway_s_mistake_is_asked_again_as_an_import_that_is_not_found() -> None:
+    mistaken = wait_after((5, RUNNING), (600, GATEWAY_404))
+    assert 54 <= mistaken.seconds <= 60
+    assert decided(after((5, RUNNING), (600, GATEWAY_404), (660, SUCCEEDED))) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("readable", [NOT_FOUND, UNRECOGNISED])
+def test_any_readable_answer_starts_the_count_of_failed_polls_anew(readable: Observation) -> None:
+    assert decided(after(*on_end(UNAVAILABLE, 10, 90), (100, readable), (3_610, UNAVAILABLE))) is None
+
+
+@pytest.mark.parametrize(("polled", "tolerated"), [(NOT_FOUND, 120), (UNRECOGNISED, 610)])
+def test_a_failed_poll_has_the_polls_of_a_run_counted_anew_but_not_its_time(polled: Polled, tolerated: float) -> None:
+    between = [(10.0, polled), *on_end(UNAVAILABLE, 11, 20)]
+    assert decided(after(*between, *on_end(polled, 30, tolerated + 100, polls=4))) is None
+    assert decided(after(*between, *on_end(polled, 30, tolerated - 0.01))) is None
+    assert decided(after(*between, *on_end(polled, 30, tolerated))) is not None
+
+
+@pytest.mark.parametrize("polled", [UNAUTHORIZED, GATEWAY_404])
+def test_refusals_that_alternate_with_other_errors_are_not_on_end(polled: FailedPoll) -> None:
+    alternating: list[tuple[float, Polled]] = [
+        (5.0 + 30 * number, (polled, UNAVAILABLE)[number % 2]) for number in range(100)
+    ]
+    assert decided(after((1, RUNNING), *alternating)) is None
+    assert decided(after((1, RUNNING), *alternating, (3_700, polled))) == "VENDOR_UNAVAILABLE"
+
+
+def test_an_import_that_was_known_before_is_not_found_only_from_its_first_absence() -> None:
+    assert decided(after((10, RUNNING), *on_end(NOT_FOUND, 1_000, 1_119.99))) is None
+    assert decided(after((10, RUNNING), *on_end(NOT_FOUND, 1_000, 1_120))) == "NOT_FOUND"
+
+
+def test_an_import_that_is_not_known_at_the_first_poll_is_given_up_from_the_start_of_the_watch() -> None:
+    assert decided(after((5, UNAVAILABLE), *on_end(NOT_FOUND, 100, 119.9))) is None
+    assert decided(after((5, UNAVAILABLE), *on_end(NOT_FOUND, 100, 120))) == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("other", [UNAVAILABLE, THROTTLED])
+@pytest.mark.parametrize("place", [0, 2, 4], ids=["first", "between", "last"])
+def test_answers_are_unreadable_only_if_every_one_of_the_run_was(other: Polled, place: int) -> None:
+    run = on_end(UNREADABLE, 10, 3_610)
+    run[place] = run[place][0], other
+    assert decided(after(*run)) == "VENDOR_UNAVAILABLE"
+
+
+def polls_late(watch: Watch, late: float, polled: Polled = UNAVAILABLE) -> tuple[Wait | End, float]:
+    """Poll as the poll function does, so many seconds after the time; the vendor takes 20 to fail."""
+    assert watch.next_poll_at is not None
+    now = watch.next_poll_at + late
+    return advance(without_our_time(watch, now), polled, now + 20, TOLERANCE), now + 20
+
+
+@pytest.mark.parametrize("polled", [UNAVAILABLE, THROTTLED, UNREADABLE], ids=str)
+@pytest.mark.parametrize("asleep", [61, HOUR, 5 * HOUR])
+def test_own_downtime_is_not_counted_as_vendor_failure(polled: FailedPoll, asleep: float) -> None:
+    failing = wait_after(*on_end(polled, 10, 40, polls=4))
+    woken, now = polls_late(failing.watch, asleep, polled)
+    assert isinstance(woken, Wait)
+    assert woken.watch.failing_since == pytest.approx(T0 + 10 + asleep)
+    assert decided(advance(woken.watch, polled, T0 + 10 + asleep + 3_599.9, TOLERANCE)) is None
+    assert decided(advance(woken.watch, polled, T0 + 10 + asleep + 3_600.1, TOLERANCE)) is not None
+    assert now > T0 + 40 + asleep
+
+
+@pytest.mark.parametrize("late", [0, 20, 60])
+def test_a_poll_that_is_a_little_late_is_in_time(late: float) -> None:
+    step: Wait | End = wait_after((10, UNAVAILABLE))
+    now = T0 + 10
+    while isinstance(step, Wait):
+        step, now = polls_late(step.watch, late)
+    assert decided(step) == "VENDOR_UNAVAILABLE"
+    assert 3_600 <= now - (T0 + 10) <= 3_600 + 300 + late + 20
+
+
+def test_what_does_not_fail_has_no_time_that_was_ours() -> None:
+    running = wait_after((10, RUNNING)).watch
+    assert without_our_time(running, T0 + HOUR) == running
+    ended = replace(wait_after((10, UNAVAILABLE)).watch, next_poll_at=None)
+    assert without_our_time(ended, T0 + HOUR) == ended
+
+
+def test_a_run_of_unreadable_answers_does_not_remember_the_run_before() -> None:
+    polls: list[tuple[float, Polled]] = [(10.0, UNAVAILABLE), (20.0, RUNNING), *on_end(UNREADABLE, 30, 3_630)]
+    assert decided(after(*polls)) == "UNREADABLE_ANSWER"
+
+
+def test_a_connection_that_cannot_work_ends_a_watch_at_once_at_any_time() -> None:
+    ending = ending_after((5, RUNNING), (50, MISCONFIGURED))
+    assert (ending.reason, ending.detected_at, ending.retryable) == ("MISCONFIGURED", T0 + 50, None)
+
+
+@pytest.mark.parametrize("polled", [UNAVAILABLE, THROTTLED, UNREADABLE])
+def test_an_import_that_ends_among_failed_polls_has_its_own_outcome(polled: FailedPoll) -> None:
+    step = after((5, polled), (35, polled), (95, SUCCEEDED))
+    assert decided(step) == "SUCCEEDED"
+    assert (step.watch.polls, step.watch.vendor_errors, step.watch.failures) == (3, 2, 0)
+
+
+# ----------------------------------------------- waits after failed polls ----
+
+
+def test_backoff_doubles_from_30_to_300_seconds() -> None:
+    assert [backoff(failures) for failures in (1, 2, 3, 4, 5, 6, 1_000)] == [30, 60, 120, 240, 300, 300, 300]
+
+
+def test_failed_polls_of_a_watch_back_off() -> None:
+    step, waits = wait_after((5, UNAVAILABLE)), list[int]()
+    for _ in range(6):
+        waits.append(step.seconds)
+        assert step.watch.next_poll_at is not None
+        step = step_on(step, UNAVAILABLE)
+    assert waits == [30, 60, 120, 240, 300, 300]
+
+
+def step_on(step: Wait, polled: Polled) -> Wait:
+    """Poll when the wait is over; the watch goes on."""
+    assert step.watch.next_poll_at is not None
+    following = advance(step.watch, polled, step.watch.next_poll_at, TOLERANCE)
+    assert isinstance(following, Wait)
+    return following
+
+
+def test_a_good_answer_ends_the_backing_off() -> None:
+    assert wait_after((5, UNAVAILABLE), (35, UNAVAILABLE), (95, RUNNING), (105, UNAVAILABLE)).seconds == 30
+
+
+@pytest.mark.parametrize("age", [600, 10 * DAY])
+def test_a_failed_poll_is_never_followed_faster_than_the_schedule(age: float) -> None:
+    failed = wait_after((5, RUNNING), (age, UNAVAILABLE), tolerance=MONTH)
+    # The same age and the same poll's number, so the same jitter.
+    scheduled = wait_after((5, RUNNING), (age, RUNNING), tolerance=MONTH)
+    assert failed.seconds == max(30, scheduled.seconds)
+
+
+@pytest.mark.parametrize("trouble", [THROTTLED, UNAVAILABLE])
+@pytest.mark.parametrize("told", [60, 200, 800])
+def test_a_vendor_that_says_when_to_come_back_is_asked_again_then(trouble: FailedPoll, told: int) -> None:
+    seconds = wait_after((5, replace(trouble, retry_after=told))).seconds
+    assert told <= seconds <= math.ceil(1.1 * told)
+
+
+def test_a_vendor_may_ask_us_back_sooner_than_the_backoff_but_not_sooner_than_the_schedule() -> None:
+    failing: list[tuple[float, Polled]] = [
+        (5.0, RUNNING),
+        (10.0, UNAVAILABLE),
+        (40.0, UNAVAILABLE),
+        (100.0, UNAVAILABLE),
+    ]
+    soon = wait_after(*failing, (600, replace(THROTTLED, retry_after=1)))
+    scheduled = wait_after(*failing, (600, RUNNING))
+    assert soon.seconds == scheduled.seconds < backoff(soon.watch.failures)
+
+
+def test_a_young_import_may_be_asked_for_again_after_the_floor_if_its_vendor_says_so() -> None:
+    assert wait_after((20, replace(THROTTLED, retry_after=1))).seconds == FLOOR
+
+
+@pytest.mark.parametrize("told", [900, 901, 5_000, 1e9])
+def test_a_vendor_keeps_us_away_for_900_seconds_at_most(told: float) -> None:
+    assert wait_after((5, replace(THROTTLED, retry_after=told))).seconds == 900
+
+
+# --------------------------------------------------------------- deadline ----
+
+
+@pytest.mark.parametrize("failed", [THROTTLED, UNAVAILABLE, UNREADABLE, UNAUTHORIZED])
+def test_a_deadline_before_the_vendor_wants_a_request_ends_the_watch_without_one(failed: FailedPoll) -> None:
+    step = wait_after((90, replace(failed, retry_after=600)), start=replace(START, timeout_seconds=100))
+    assert step.watch.next_poll_at == T0 + 100
+    ended = put_off(step.watch, T0 + 100, UNSHARED)
+    assert isinstance(ended, End)
+    assert (ended.ending.reason, ended.watch.polls) == ("TIMED_OUT", 1)
+    assert f"the last poll failed: {failed.detail}" in ended.ending.message
+
+
+@pytest.mark.parametrize("told", [60, 800, 5_000])
+def test_an_import_that_is_not_found_is_asked_for_again_when_the_vendor_says(told: float) -> None:
+    step = wait_after((5, replace(NOT_FOUND, retry_after=told)))
+    assert min(told, 900) <= step.seconds <= min(1.1 * told, 900)
+    assert step.watch.not_before == T0 + 5 + min(told, 900)
+    assert isinstance(put_off(step.watch, T0 + 60, UNSHARED), Wait)
+
+
+def test_a_vendor_that_wants_no_request_gets_none_before_its_time() -> None:
+    watch = wait_after((5, replace(UNAVAILABLE, retry_after=600))).watch
+    early, on_time = put_off(watch, T0 + 100, UNSHARED), put_off(watch, T0 + 605, UNSHARED)
+    assert isinstance(early, Wait)
+    assert (early.seconds, on_time) == (505, None)
+    assert put_off(step_on(wait_after((5, UNAVAILABLE)), RUNNING).watch, T0 + 36, UNSHARED) is None
+
+
+@pytest.mark.parametrize(
+    "polled",
+    [QUEUED, RUNNING, UNAVAILABLE, replace(THROTTLED, retry_after=800), replace(QUEUED, started_at=T0 + DAY)],
+    ids=["queued", "running", "failed", "throttled", "scheduled for tomorrow"],
+)
+def test_the_last_poll_falls_on_the_deadline(polled: Polled) -> None:
+    step = wait_after((970, polled), start=replace(START, timeout_seconds=980))
+    assert step.watch.next_poll_at == T0 + 980
+
+
+def test_a_deadline_that_is_nearer_than_the_floor_does_not_hurry_the_last_poll() -> None:
+    assert wait_after((978, RUNNING), start=replace(START, timeout_seconds=980)).seconds == FLOOR
+
+
+@pytest.mark.parametrize(("timeout", "deadline"), [(None, DAY), (100, 100), (30 * DAY, 30 * DAY)])
+def test_a_watch_is_given_up_at_its_deadline_and_not_before(timeout: int | None, deadline: int) -> None:
+    start = replace(START, timeout_seconds=timeout)
+    assert decided(after((deadline - 0.01, RUNNING), start=start)) is None
+    assert decided(after((deadline, RUNNING), start=start)) == "TIMED_OUT"
+
+
+def test_an_import_that_ends_by_the_last_poll_has_its_own_outcome() -> None:
+    assert ending_after((DAY, SUCCEEDED)).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("polled", "seen"),
+    [
+        (replace(RUNNING, progress=ReportedProgress(0.4, 0.01)), "last status 'InProgress', 40% done"),
+        (UNAVAILABLE, "the last poll failed: HTTP 502"),
+        (replace(QUEUED, started_at=T0 + 2 * DAY), "scheduled for 2023-11-16T22:13:20.000Z"),
+        (UNRECOGNISED, "'Paused'"),
+    ],
+    ids=["running", "failed poll", "scheduled", "unrecognised"],
+)
+def test_a_watch_that_is_given_up_says_what_was_seen_last(polled: Polled, seen: str) -> None:
+    ending = ending_after((5, RUNNING), (DAY, polled))
+    assert ending.reason == "TIMED_OUT"
+    assert seen in ending.message
+    assert "1 day" in ending.message
+
+
+def test_a_failed_poll_at_the_deadline_keeps_the_status_that_was_seen_before() -> None:
+    assert ending_after((5, RUNNING), (DAY, UNAVAILABLE)).vendor_status == "InProgress"
+
+
+# ---------------------------------------------- the log of an ended import ----
+
+
+def test_a_log_that_is_there_is_not_waited_for() -> None:
+    assert ending_after((100, SUCCEEDED)).message == "Import 4711 at document360 completed."
+
+
+@pytest.mark.parametrize(
+    "polled",
+    [
+        replace(WITHOUT_LOG, log=MissingLog("no log", expected=False)),
+        replace(WITHOUT_LOG, log=None),
+        replace(WITHOUT_LOG, log=LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt")),
+        replace(WITHOUT_LOG, log=LogRecord(LogStatus.UNAVAILABLE, reason="AccessDenied")),
+    ],
+    ids=["not expected", "none kept", "archived", "cannot be fetched"],
+)
+def test_a_log_is_waited_for_only_where_another_look_may_find_it(polled: Observation) -> None:
+    assert decided(after((100, polled))) is not None
+
+
+@pytest.mark.parametrize(
+    ("polled", "outcome"),
+    [
+        (WITHOUT_LOG, Outcome.SUCCEEDED),
+        (replace(WITHOUT_LOG, counts={"errors": 1}), Outcome.PARTIAL),
+        (replace(FAILED, log=WITHOUT_LOG.log), Outcome.FAILED),
+        (replace(CANCELLED, log=WITHOUT_LOG.log), Outcome.CANCELLED),
+    ],
+)
+def test_a_log_that_never_comes_is_looked_for_twice_and_within_a_minute(polled: Observation, outcome: Outcome) -> None:
+    step: Wait | End = wait_after((5, RUNNING), (100, polled))
+    moments = list[float]()
+    while isinstance(step, Wait):
+        assert step.watch.next_poll_at is not None
+        moments.append(step.watch.next_poll_at)
+        step = advance(step.watch, polled, moments[-1], TOLERANCE)
+    assert len(moments) == 2
+    assert moments[-1] <= T0 + 160
+    assert step.ending.outcome is outcome
+    assert step.ending.detected_at == T0 + 100
+    assert "log is not available (Element 'ImportLog' not found)" in step.ending.message
+
+
+@pytest.mark.parametrize(("late", "waits"), [(39, True), (58, False), (600, False)])
+def test_a_log_is_waited_for_a_minute_at_most_also_where_polls_come_late(late: float, waits: bool) -> None:
+    step = after((10, RUNNING), (100, WITHOUT_LOG), (100 + late, WITHOUT_LOG))
+    assert isinstance(step, Wait) == waits
+
+
+LATER = {
+    "not found": NOT_FOUND,
+    "unrecognised": UNRECOGNISED,
+    "unavailable": UNAVAILABLE,
+    "unreadable": UNREADABLE,
+    "unauthorized": UNAUTHORIZED,
+    "misconfigured": MISCONFIGURED,
+    # Not every vendor's answer of an unknown status is without a log.
+    "unrecognised, with a log": replace(UNRECOGNISED, log=LOG),
+    "not found, with a log": replace(NOT_FOUND, log=LOG),
+}
+
+
+@pytest.mark.parametrize("tolerance", [TOLERANCE, NO_PATIENCE], ids=["patient", "impatient"])
+@pytest.mark.parametrize("later", LATER.values(), ids=LATER)
+def test_an_awaited_outcome_is_not_changed_by_a_poll_that_says_nothing_of_the_import(
+    later: Polled, tolerance: Tolerance
+) -> None:
+    first = replace(WITHOUT_LOG, counts={"articles": 2}, ended_at=T0 + 90)
+    ending = ending_after((20, RUNNING), (100, first), (120, later), (140, later), tolerance=tolerance)
+    assert (ending.outcome, ending.reason) == (Outcome.SUCCEEDED, None)
+    assert (ending.detected_at, ending.detection_lag_seconds) == (T0 + 100, 10)
+    assert ending.counts == {"articles": 2}
+    assert "its log is not available (Element 'ImportLog' not found)" in ending.message
+
+
+ENDS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "CANCELLED": CANCELLED}
+
+
+@pytest.mark.parametrize("later", ENDS)
+@pytest.mark.parametrize("first", ENDS)
+@pytest.mark.parametrize("has_log", [True, False], ids=["with a log", "without a log"])
+def test_the_last_readable_status_counts_until_the_ending_is_written(first: str, later: str, has_log: bool) -> None:
+    seen = replace(ENDS[first], log=WITHOUT_LOG.log)
+    then = replace(ENDS[later], log=LOG if has_log else WITHOUT_LOG.log, counts={"processed": 3})
+    polls: list[tuple[float, Polled]] = [(120.0, then)] if has_log else [(120.0, then), (140.0, UNAVAILABLE)]
+    ending = ending_after((60, RUNNING), (100, seen), *polls)
+    same = first == later
+    assert (ending.outcome.value, ending.counts) == (later, {"processed": 3})
+    assert ending.detected_at == T0 + (100 if same else 120)
+    assert ending.detection_lag_seconds == (40 if same else 20)
+
+
+@pytest.mark.parametrize("unfinished", [RUNNING, QUEUED, replace(RUNNING, log=LOG)])
+def test_an_import_that_runs_after_all_is_awaited_no_more(unfinished: Observation) -> None:
+    start = replace(START, timeout_seconds=130)
+    step = wait_after((60, RUNNING), (100, WITHOUT_LOG), (120, unfinished), start=start)
+    watch = step.watch
+    assert (watch.awaiting_log, watch.log_polls, watch.log_missing) == (None, 0, None)
+    assert stopped(watch, T0 + 125).reason == "WATCH_STOPPED"
+    assert broken(watch, T0 + 125, "States.Timeout").reason == "WATCH_BROKEN"
+    assert decided(advance(watch, unfinished, T0 + 130, TOLERANCE)) == "TIMED_OUT"
+    assert decided(advance(watch, FAILED, T0 + 130, TOLERANCE)) == "FAILED"
+
+
+def test_a_log_that_comes_later_completes_the_outcome_and_leaves_its_time() -> None:
+    complete = replace(SUCCEEDED, counts={"articles": 2, "errors": 0, "warnings": 1})
+    ending = ending_after((60, RUNNING), (100, WITHOUT_LOG), (110, UNAVAILABLE), (140, complete))
+    assert ending.outcome is Outcome.SUCCEEDED
+    assert ending.counts == complete.counts
+    assert (ending.detected_at, ending.detection_lag_seconds) == (T0 + 100, 40)
+    assert "log is not available" not in ending.message
+
+
+def test_a_log_that_comes_later_with_errors_makes_the_outcome_partial() -> None:
+    ending = ending_after((100, WITHOUT_LOG), (120, replace(SUCCEEDED, counts={"errors": 2})))
+    assert (ending.outcome, ending.detected_at) == (Outcome.PARTIAL, T0 + 100)
+
+
+def test_a_vendor_that_asks_to_be_left_alone_is_not_asked_for_a_log_before_that() -> None:
+    # Later than a minute is too late for the outcome, and sooner is not what the vendor allowed.
+    ending = ending_after((100, WITHOUT_LOG), (120, replace(THROTTLED, retry_after=600)))
+    assert (ending.outcome, ending.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
+
+
+def test_the_deadline_does_not_undo_an_outcome_whose_log_is_awaited() -> None:
+    start = replace(START, timeout_seconds=100)
+    lost: list[tuple[float, Polled]] = [(110.0, UNAVAILABLE), (130.0, NOT_FOUND)]
+    assert ending_after((90, WITHOUT_LOG), *lost, start=start).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(("until", "waits"), [(150, True), (161, False), (900, False)])
+def test_a_log_is_waited_for_a_minute_at_most_also_where_its_poll_is_deferred(until: float, waits: bool) -> None:
+    watch = wait_after((10, RUNNING), (100, WITHOUT_LOG)).watch
+    step = put_off(watch, T0 + 120, UNSHARED, throttled_until=T0 + until)
+    assert isinstance(step, Wait if waits else End)
+    if isinstance(step, End):
+        assert (step.ending.outcome, step.ending.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
+        assert step.watch.awaiting_log is None
+
+
+def test_a_poll_forgets_the_takeovers_before_it() -> None:
+    watch = replace(wait_after((5, RUNNING)).watch, takeovers=2)
+    for polled in (RUNNING, UNAVAILABLE):
+        assert advance(watch, polled, T0 + 20, TOLERANCE).watch.takeovers == 0
+
+
+# ---------------------------------------------------- our own machinery ----
+
+
+def test_a_watch_that_we_could_not_carry_on_is_unknown() -> None:
+    ending = broken(wait_after((5, RUNNING)).watch, T0 + 60, "States.Timeout")
+    assert (ending.outcome, ending.reason, ending.detected_at) == (Outcome.UNKNOWN, "WATCH_BROKEN", T0 + 60)
+    assert "States.Timeout" in ending.message
+
+
+def test_an_outcome_that_was_seen_stands_also_where_we_could_not_carry_on() -> None:
+    ending = broken(wait_after((100, WITHOUT_LOG)).watch, T0 + 110, "States.Timeout")
+    assert (ending.outcome, ending.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
+
+
+# ------------------------------------------------------- ages and clocks ----
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "lag"),
+    [
+        pytest.param(T0 + 90, 10, id="between two polls"),
+        pytest.param(T0 + 99.8766, 0.123, id="to a millisecond"),
+        pytest.param(T0 + 59, 41, id="cut to the second"),
+        pytest.param(T0 + 400, 0, id="clock five minutes ahead"),
+    ],
+)
+def test_detection_lag_is_measured_from_the_end_that_the_vendor_tells(ended_at: float, lag: float) -> None:
+    ending = ending_after((60, RUNNING), (100, replace(SUCCEEDED, ended_at=ended_at)))
+    assert ending.detection_lag_seconds == pytest.approx(lag, abs=0.0011)
+    assert (ending.ended_at, ending.implausible) == (ended_at, None)
+
+
+@pytest.mark.parametrize("seen", [RUNNING, QUEUED])
+@pytest.mark.parametrize(
+    ("started_at", "ended_at"),
+    [
+        pytest.param(None, T0 + 58, id="before it was last seen unfinished"),
+        pytest.param(None, T0 + 100 - 8 * HOUR, id="in another time zone, behind"),
+        pytest.param(None, T0 + 401, id="more than five minutes ahead"),
+        pytest.param(None, T0 + 8 * HOUR, id="in another time zone, ahead"),
+        pytest.param(T0 + 95, T0 + 90, id="before its own start"),
+    ],
+)
+def test_an_end_that_cannot_be_is_not_believed(seen: Observation, started_at: float | None, ended_at: float) -> None:
+    ended = replace(SUCCEEDED, started_at=started_at, ended_at=ended_at)
+    between: list[tuple[float, Polled]] = [(70.0, UNAVAILABLE), (80.0, NOT_FOUND)]
+    for others in [], between:
+        ending = ending_after((60, seen), *others, (100, ended))
+        assert (ending.ended_at, ending.implausible) == (None, True)
+        assert ending.detection_lag_seconds == (20 if others else 40)
+
+
+def test_an_end_long_before_the_event_s_start_is_not_believed() -> None:
+    start = replace(START, started_at=T0 - 600)
+    late, early = (replace(SUCCEEDED, ended_at=T0 - seconds) for seconds in (899, 901))
+    assert ending_after((5, late), start=start).ended_at == T0 - 899
+    assert ending_after((5, early), start=start).implausible
+
+
+def test_an_end_that_stands_while_its_log_is_awaited_is_believed() -> None:
+    first = replace(WITHOUT_LOG, ended_at=T0 + 90)
+    ending = ending_after((60, RUNNING), (100, first), (120, replace(first, log=LOG)))
+    assert (ending.ended_at, ending.detection_lag_seconds, ending.implausible) == (T0 + 90, 10, None)
+
+
+def test_a_start_ahead_of_every_clock_is_not_published() -> None:
+    assert ending_after((60, replace(RUNNING, started_at=T0 + HOUR)), (100, SUCCEEDED)).started_at is None
+
+
+def test_detection_lag_is_else_the_time_since_the_poll_before() -> None:
+    assert ending_after((60, RUNNING), (100, SUCCEEDED)).detection_lag_seconds == 40
+
+
+def test_detection_lag_of_the_first_poll_is_the_time_since_the_watch_began() -> None:
+    assert ending_after((7, SUCCEEDED)).detection_lag_seconds == 7
+
+
+def test_detection_lag_is_an_upper_bound_also_after_failed_polls() -> None:
+    ending = ending_after((100, RUNNING), (130, UNAVAILABLE), (190, UNAVAILABLE), (300, SUCCEEDED))
+    assert ending.detection_lag_seconds == 200
+
+
+def test_detection_lag_of_an_import_that_began_before_its_watch_reaches_back_to_its_start() -> None:
+    ending = ending_after((5, SUCCEEDED), start=replace(START, started_at=T0 - HOUR))
+    assert ending.detection_lag_seconds == HOUR + 5
+
+
+def test_an_outcome_that_nobody_saw_has_no_detection_lag() -> None:
+    assert ending_after((60, RUNNING), (100, MISCONFIGURED)).detection_lag_seconds is None
+
+
+def test_a_watch_begins_with_what_its_start_event_says() -> None:
+    start = Start("egain", "a#b", connection="sandbox", started_at=T0 - 2, timeout_seconds=60)
+    step = begin(start, T0, TOLERANCE)
+    assert step.watch == Watch(
+        watch_id="egain#sandbox#a%23b",
+        vendor="egain",
+        connection="sandbox",
+        import_id="a#b",
+        registered_at=T0,
+        deadline=T0 + 60,
+        started_at=T0 - 2,
+        next_poll_at=T0 + 3,
+    )
+    assert step.seconds == 3
+
+
+@pytest.mark.parametrize(("started_at", "seconds"), [(None, 5), (T0 - HOUR, 0), (T0 + HOUR, 5)])
+def test_the_first_poll_comes_at_once_for_an_import_that_began_a_while_ago(
+    started_at: float | None, seconds: int
+) -> None:
+    assert begin(replace(START, started_at=started_at), T0, TOLERANCE).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("event_start", "vendor_start", "polls", "age"),
+    [
+        pytest.param(None, None, [], 400, id="nothing told: since the watch began"),
+        pytest.param(T0 - 100, None, [], 500, id="the start event's start"),
+        pytest.param(T0 - 100, T0 + 150, [], 250, id="the vendor's start before the event's"),
+        pytest.param(T0 - 100, None, [(150.0, QUEUED)], 250, id="since it was last seen queued"),
+        pytest.param(None, None, [(30.0, NOT_FOUND), (150.0, NOT_FOUND)], 250, id="since it was last not known"),
+        pytest.param(T0 + HOUR, None, [], 400, id="a start event from the future says nothing"),
+        pytest.param(None, T0 + HOUR, [], 400, id="a vendor's clock an hour ahead says nothing"),
+        pytest.param(0.0, None, [], 400, id="a start event's start decades ago says nothing"),
+        pytest.param(None, 0.0, [], 400, id="a vendor's start decades ago says nothing"),
+    ],
+)
+def test_the_age_of_a_running_import_is_counted_from_what_is_known_best(
+    event_start: float | None, vendor_start: float | None, polls: list[tuple[float, Polled]], age: float
+) -> None:
+    tolerant = replace(TOLERANCE, not_found=HOUR)
+    running = replace(RUNNING, started_at=vendor_start)
+    step = wait_after(*polls, (400, running), start=replace(START, started_at=event_start), tolerance=tolerant)
+    # A tenth of the age, which jitter shortens by a tenth at most.
+    assert 0.09 * age <= step.seconds <= 0.1 * age + 1
+
+
+@pytest.mark.parametrize(
+    ("age", "starts_in", "seconds"),
+    [(5, 6 * DAY, 5), (600, 6 * DAY, 300), (2 * HOUR, 6 * DAY, 900), (600, 120, 120), (600, 1, 5)],
+)
+def test_an_announced_start_is_waited_for_within_bounds(age: float, starts_in: float, seconds: int) -> None:
+    """A scheduled import may be cancelled, or started by hand, at any time."""
+    assert wait_after((age, replace(QUEUED, started_at=T0 + age + starts_in))).seconds == seconds
+
+
+def test_a_start_that_is_put_off_from_poll_to_poll_is_not_waited_for() -> None:
+    """It would be polled at the floor for as long as the vendor puts it off."""
+    first = replace(QUEUED, started_at=T0 + 603)
+    again = replace(QUEUED, started_at=T0 + 606)
+    assert wait_after((598, first), (603, again)).seconds > 50
+
+
+def test_a_start_that_moves_on_with_the_clock_does_not_keep_an_import_young() -> None:
+    first, again = (replace(RUNNING, started_at=T0 + seconds) for seconds in (100, 500))
+    assert wait_after((100, first), (500, again)).seconds > 30
+
+
+def test_an_announced_start_is_waited_for_also_after_a_failed_poll() -> None:
+    scheduled = replace(QUEUED, started_at=T0 + 6 * HOUR)
+    assert wait_after((5, scheduled), (HOUR, UNAVAILABLE)).seconds == 900
+
+
+def test_progress_that_stands_still_is_counted_from_when_it_last_moved() -> None:
+    # As good as done: a hundredth of the age, or a twentieth of the standstill.
+    done = replace(RUNNING, progress=ReportedProgress(0.99, 0.01))
+    moving = wait_after((100, RUNNING), (1_000, done))
+    standing = wait_after((200, done), (1_000, done))
+    assert 9 <= moving.seconds <= 10
+    assert 36 <= standing.seconds <= 40
+
+
+# --------------------------------------------------------- any sequence ----
+
+TIMES = st.none() | st.floats(T0 - 10 * DAY, T0 + 10 * DAY)
+LOGS = st.sampled_from([None, LOG, StoredLog("s3://logs/1"), MissingLog("not yet", True), MissingLog("none", False)])
+OBSERVATIONS = st.builds(
+    Observation,
+    state=st.sampled_from(ImportState),
+    vendor_status=st.none() | st.text(max_size=10),
+    job_type=st.none() | st.sampled_from(["import", "validation", "FULL"]),
+    progress=st.none() | st.builds(ReportedProgress, st.floats(0, 1), st.floats(1e-6, 1)),
+    counts=st.dictionaries(st.sampled_from(["errors", "warnings", "processed"]), st.integers(0, 3)),
+    problems=st.just(()) | st.just((Problem(Severity.WARNING, "no title"),)),
+    log=LOGS,
+    started_at=TIMES,
+    ended_at=TIMES,
+    retryable=st.none() | st.booleans(),
+    reason=st.none() | st.text(max_size=10),
+)
+FAILED_POLLS = st.builds(
+    FailedPoll,
+    trouble=st.sampled_from(Trouble),
+    detail=st.text(max_size=10),
+    retry_after=st.none() | st.floats(0, 1e5),
+)
+# Most sequences are to be long ones: these do not end a watch at once.
+BEARABLE: st.SearchStrategy[Polled] = st.one_of(
+    st.builds(
+        replace,
+        OBSERVATIONS,
+        state=st.sampled_from([ImportState.QUEUED, ImportState.RUNNING, ImportState.NOT_FOUND]),
+    ),
+    st.builds(
+        replace, FAILED_POLLS, trouble=st.sampled_from([Trouble.UNAVAILABLE, Trouble.THROTTLED, Trouble.UNREADABLE])
+    ),
+    st.builds(
+        replace, OBSERVATIONS, state=st.just(ImportState.SUCCEEDED), log=st.just(MissingLog("not yet", expected=True))
+    ),
+)
+ANY: st.SearchStrategy[Polled] = st.one_of(BEARABLE, BEARABLE, OBSERVATIONS, FAILED_POLLS)
+STARTS = st.builds(
+    Start,
+    vendor=st.just("document360"),
+    import_id=st.just("4711"),
+    started_at=TIMES,
+    timeout_seconds=st.integers(1, 2 * HOUR),
+)
+
+
+def through_json(watch: Watch) -> Watch:
+    return from_json(Watch, json.loads(json.dumps(to_json(watch))))
+
+
+def fixed(watch: Watch) -> dict[str, object]:
+    return {name: getattr(watch, name) for name in FIXED_FIELDS}
+
+
+def check(step: Wait | End, now: float, before: Watch) -> None:
+    """Check what holds after every poll."""
+    assert through_json(step.watch) == step.watch
+    assert fixed(step.watch) == fixed(before)
+    away = put_off(before, now, UNSHARED, throttled_until=now + 60)
+    assert away is not None
+    for after in (away.watch, passed_on(before), without_our_time(before, now)):
+        assert fixed(after) == fixed(before)
+    assert step.watch.last_poll_at == now
+    if isinstance(step, End):
+        assert step.watch.next_poll_at is None
+        assert step.ending.message
+        assert (step.ending.detection_lag_seconds or 0) >= 0
+    else:
+        # A watch that waits for its deadline, where the vendor wants no request before it, makes no poll then.
+        ends_there = step.watch.not_before is not None and step.watch.not_before > now + step.seconds
+        assert step.seconds >= FLOOR or (ends_there and now + step.seconds >= step.watch.deadline)
+        assert step.watch.next_poll_at == now + step.seconds
+
+
+@given(STARTS, st.lists(st.tuples(ANY, st.floats(0, HOUR)), max_size=15))
+@example(
+    Start("document360", "4711", started_at=T0 - 10 * DAY, timeout_seconds=1),
+    [(replace(UNAVAILABLE, retry_after=1.0), 0.0)],
+)
+def test_any_sequence_of_polls_waits_or_ends_and_its_watch_survives_json(
+    start: Start, polls: list[tuple[Polled, float]]
+) -> None:
+    step: Wait | End = begin(start, T0, TOLERANCE)
+    for polled, late in polls:
+        if isinstance(step, End):
+            break
+        assert step.watch.next_poll_at is not None
+        now = step.watch.next_poll_at + late
+        watch = step.watch
+        awaited = watch.awaiting_log
+        step = advance(watch, polled, now, TOLERANCE)
+        check(step, now, watch)
+        silent = isinstance(polled, FailedPoll) or polled.state in (ImportState.NOT_FOUND, ImportState.UNRECOGNISED)
+        if awaited and isinstance(step, End) and silent:
+            assert step.ending.outcome is awaited.outcome
+            assert step.ending.detected_at == awaited.detected_at
+        if isinstance(step, Wait) and now >= step.watch.deadline:
+            # Only the log of an import that has ended may be waited for beyond the deadline, and not for long.
+            assert step.watch.awaiting_log is not None
+            assert now - step.watch.awaiting_log.detected_at < 60
+
+
+@settings(deadline=None)  # a watch of many polls is no fault
+@given(STARTS, st.lists(ANY, min_size=1, max_size=5))
+@example(Start("document360", "4711", timeout_seconds=HOUR), [RUNNING])
+@example(Start("document360", "4711", timeout_seconds=1), [UNAVAILABLE])
+def test_every_watch_ends_by_its_deadline_and_one_wait(start: Start, polls: Iterable[Polled]) -> None:
+    step: Wait | End = begin(start, T0, TOLERANCE)
+    deadline = step.watch.deadline
+    now = T0
+    for polled in cycle(polls):
+        assert step.watch.next_poll_at is not None
+        now = step.watch.next_poll_at
+        step = advance(step.watch, polled, now, TOLERANCE)
+        if isinstance(step, End):
+            break
+    assert isinstance(step, End)
+    # A log that is awaited at the deadline may take a minute more, and then the vendor may say otherwise.
+    assert step.ending.detected_at <= deadline + FLOOR + 60
+    assert now <= step.ending.detected_at + 60
+
+
+@pytest.mark.parametrize(
+    ("last_poll", "next_poll", "seconds"),
+    [
+        (None, 0, 0),
+        (None, None, 0),
+        (-FLOOR, -1, 0),
+        (-4, -1, 1),
+        (-0.5, -0.1, 5),
+        (0, 0, FLOOR),
+        (-1, None, 4),
+        (-1, 30.2, 31),
+    ],
+)
+def test_a_watch_that_is_resumed_is_polled_no_sooner_than_the_floor_after_its_last_poll(
+    last_poll: float | None, next_poll: float | None, seconds: int
+) -> None:
+    """Its last execution may have died just after a poll, however long the next one was overdue."""
+    watch = replace(
+        begin(START, T0, TOLERANCE).watch,
+        last_poll_at=None if last_poll is None else T0 + last_poll,
+        next_poll_at=None if next_poll is None else T0 + next_poll,
+    )
+    assert wait_to_resume(watch, T0) == seconds

@@ -1,0 +1,175 @@
+"""The sentence that people read in each of the likely situations, as `docs/what-people-read.md` lists them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from import_watch.aws.secrets import Connections
+from import_watch.lifecycle.outcome_rules import broken
+from import_watch.lifecycle.start_event import InvalidStart, parse
+from import_watch.lifecycle.transitions import End, advance, begin
+from import_watch.model.watch import Ending, FailedPoll, Observation, Start, Tolerance, Trouble
+from import_watch.notifications import messages
+from import_watch.vendors.adapter import Answer, read_answer
+from import_watch.vendors.allowed_hosts import Hosts
+
+from local.paths import ROOT
+from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client
+
+PAGE = ROOT / "docs" / "what-people-read.md"
+IDS = {"document360": "6f1c2a", "egain": "7a84b875-6f75-4c7b-b137-0632b62db0bd", "voyado": "5300580843122327405"}
+HOUR = 3_600
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with aws_account(monkeypatch):
+        yield
+
+
+def answered(vendor: str, status: int, body: Any) -> Observation | FailedPoll:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return read_answer(VENDORS.adapter(vendor), Answer(status, {}, text.encode()), IDS[vendor])
+
+
+def connected(vendor: str, secret: Any) -> FailedPoll:
+    """Give what a connection's secret leads to that cannot work."""
+    if secret is not None:
+        client("secretsmanager").create_secret(Name=f"import-watch/{vendor}/default", SecretString=json.dumps(secret))
+    found = Connections("import-watch", VENDORS.adapter(vendor), Hosts(), 0).get("default")
+    assert isinstance(found, FailedPoll)
+    return found
+
+
+def said(
+    vendor: str, *polled: Observation | FailedPoll, after: float = 60, every: float = 60, timeout: int | None = None
+) -> str:
+    """Give the message of a watch that polls until it ends; the last answer is given again and again."""
+    start = Start(vendor, IDS[vendor], timeout_seconds=timeout, vendor_title=VENDORS.adapter(vendor).title)
+    step = advance(begin(start, NOW, Tolerance()).watch, polled[0], NOW + after, Tolerance())
+    for poll in range(1, 2_000):
+        if isinstance(step, End):
+            return told(step.ending)
+        step = advance(step.watch, polled[min(poll, len(polled) - 1)], NOW + after + poll * every, Tolerance())
+    raise AssertionError("the watch does not end")
+
+
+def told(ending: Ending) -> str:
+    reason = ending.reason if ending.outcome.value == "UNKNOWN" else None
+    return f"{ending.outcome.value}{f' {reason}' if reason else ''} | {ending.message}"
+
+
+def document360(status: str, *errors: str, log: Any = None) -> Observation | FailedPoll:
+    found = [{"description": error} for error in errors]
+    return answered("document360", 200, {"status": status, "errors": found, "import_documentation_log": log})
+
+
+def egain(status: str, **fields: Any) -> Observation | FailedPoll:
+    return answered("egain", 200, {"status": status, "jobType": "Import", **fields})
+
+
+def voyado(status: str, **fields: Any) -> Observation | FailedPoll:
+    return answered("voyado", 200, {"id": IDS["voyado"], "status": status, "type": "PRODUCTS", **fields})
+
+
+def invalid(detail: Any) -> str:
+    parsed = parse({"detail": detail}, VENDORS.names, VENDORS.adapter)
+    assert isinstance(parsed, InvalidStart)
+    return f"UNKNOWN INVALID_EVENT | {messages.invalid_event(parsed.faults)}"
+
+
+def of_a_broken_watch() -> str:
+    watch = begin(Start("voyado", IDS["voyado"], vendor_title="Voyado Elevate"), NOW, Tolerance()).watch
+    return told(broken(watch, NOW, "States.Timeout"))
+
+
+RUNNING = {"progress": {"processed": 1250, "total": 5000, "percentage": 25}, "startTime": "2026-01-01T00:00:00Z"}
+LOG = {"messages": [{"message_type": 1, "message": "An image was scaled down.", "cancel_operation": False}]}
+REFUSED_TOKEN = FailedPoll(Trouble.UNAUTHORIZED, "no token from tokenUrl: HTTP 401, invalid_client")
+AWAY = (503, "The service is down for maintenance")
+
+SITUATIONS: dict[str, Callable[[], str]] = {
+    "everything went well": lambda: said("egain", egain("Successful")),
+    "completed with warnings": lambda: said("document360", document360("Completed", log=LOG)),
+    "completed with errors": lambda: said(
+        "egain", egain("Successful", results={"successful": 4985, "errors": 5}, logFileLocation="s3://logs/1.txt")
+    ),
+    "completed with errors, and there is no log": lambda: said(
+        "egain", egain("Successful", results={"successful": 4985, "errors": 5})
+    ),
+    "completed, and the log is missing": lambda: said(
+        "document360", document360("Completed", "Element 'ImportLog' not found.")
+    ),
+    "failed half-way, worth another try": lambda: said(
+        "egain", egain("Failed", error="The database did not answer after 1250 items", retryable=True, **RUNNING)
+    ),
+    "failed, not worth another try": lambda: said(
+        "egain", egain("Failed", error="The manifest is not valid", retryable=False)
+    ),
+    "failed, and the vendor does not say whether to try again": lambda: said(
+        "document360", document360("Error", "The archive holds no project file.", log={})
+    ),
+    "failed, and its log never came": lambda: said("document360", document360("Error", "The quota is exceeded.")),
+    "failed without a reason": lambda: said("voyado", voyado("FAILURE")),
+    "cancelled by a colleague": lambda: said("egain", egain("Cancelled", **RUNNING)),
+    "wrong or expired key": lambda: said("document360", answered("document360", 401, {"message": "Invalid token"})),
+    "wrong or expired client secret": lambda: said("egain", REFUSED_TOKEN),
+    "a host name mistyped": lambda: said(
+        "document360",
+        FailedPoll(
+            Trouble.UNAVAILABLE,
+            "Document360 could not be reached: name not found (apihub.ue.document360.io:443)",
+            after_grace=True,
+        ),
+    ),
+    "wrong cluster": lambda: said("voyado", answered("voyado", 404, "")),
+    "import id mistyped": lambda: said("voyado", voyado("NOT_FOUND")),
+    "import id of another vendor": lambda: invalid({"vendor": "egain", "importId": IDS["voyado"]}),
+    "a start event with several faults": lambda: invalid({"vendor": "voyado", "timeoutSeconds": "a day"}),
+    "the secret does not exist": lambda: said("voyado", connected("voyado", None)),
+    "the secret lacks a field": lambda: said("egain", connected("egain", {"apiDomain": "api.egain.cloud"})),
+    "the secret leads to another host": lambda: said(
+        "voyado", connected("voyado", {"baseUrl": "https://example.org", "apiKey": "unseen"})
+    ),
+    "the vendor is down for an hour": lambda: said("voyado", answered("voyado", *AWAY)),
+    "the vendor refuses the request for an hour": lambda: said(
+        "egain", answered("egain", 406, {"code": "406-1", "developerMessage": "Accept-Language is missing"})
+    ),
+    "the vendor throttles for an hour": lambda: said("document360", answered("document360", 429, "")),
+    "a sign-in page instead of the API": lambda: said("voyado", answered("voyado", 200, "<html>Sign in</html>")),
+    "a status that nobody has mapped": lambda: said("document360", document360("Paused")),
+    "still running after its time": lambda: said("egain", egain("In Progress", **RUNNING), timeout=2 * HOUR),
+    "scheduled for later than its time": lambda: said(
+        "egain", egain("Scheduled", startTime="2026-01-04T06:00:00Z"), timeout=HOUR
+    ),
+    "Import Watch itself failed": of_a_broken_watch,
+}
+
+
+def documented() -> dict[str, str]:
+    """Read the page's table: situation, outcome, message."""
+    rows = [re.split(r"\s+\|\s+", line.strip("| \n")) for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    return {row[0]: f"{row[1].replace('`', '')} | {row[2]}" for row in rows[2:]}
+
+
+def test_the_page_lists_the_situations() -> None:
+    assert list(documented()) == list(SITUATIONS)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_what_a_person_reads(situation: str) -> None:
+    assert SITUATIONS[situation]() == documented()[situation]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_it_is_one_plain_sentence(situation: str) -> None:
+    message = SITUATIONS[situation]().partition(" | ")[2]
+    assert message.startswith("eGain") or message[0].isupper()
+    assert message.endswith(".")
+    assert ". " not in message
+    assert not re.search(r"\d{9,}\.\d|Traceback|None|HTTPSConnection", message)
+    assert len(message) < 330

@@ -1,0 +1,332 @@
+"""The poll schedule: hand-computed examples, the formula of the design, and its bounds for any evidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from import_watch.scheduling.interval import DEFAULT_POLICY, History, Policy, Progress, first_wait, jitter_of, next_wait
+
+DAY = 86_400
+FLOOR = 5
+ALMOST_ONE = math.nextafter(1.0, 0.0)
+
+AGES = st.floats(0, 60 * DAY)
+JITTERS = st.floats(0, 1, exclude_max=True)
+SPANS = st.floats(0, 60 * DAY)
+FRACTIONS = st.floats(0, 1)
+RESOLUTIONS = st.floats(1e-9, 1)
+PROGRESSES = st.builds(Progress, FRACTIONS, RESOLUTIONS, SPANS)
+HISTORIES = st.builds(History, st.integers(0, 1_000), st.floats(-10, 800), st.floats(0, 100))
+
+
+def ceiling_at(age: float) -> float:
+    return max(60.0, 0.002 * age)
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [(-3_600, 5), (0, 5), (30, 5), (50, 5), (51, 6), (123, 13), (300, 30), (599, 60)],
+)
+def test_with_nothing_known_it_waits_a_tenth_of_the_age_and_the_floor_at_least(age: float, seconds: int) -> None:
+    assert next_wait(age) == seconds
+
+
+@pytest.mark.parametrize("age", [600, 601, 3_600, 30_000])
+def test_with_nothing_known_it_waits_a_minute_at_most(age: float) -> None:
+    assert next_wait(age) == 60
+
+
+@pytest.mark.parametrize(("age", "seconds"), [(30_100, 61), (DAY, 173), (10 * DAY, 1_728), (30 * DAY, 5_184)])
+def test_at_long_ages_the_ceiling_is_a_share_of_the_age(age: float, seconds: int) -> None:
+    assert next_wait(age) == seconds
+
+
+@pytest.mark.parametrize(
+    ("age", "progress", "seconds"),
+    [
+        pytest.param(600, Progress(0.94), 16, id="half of the earliest rest: (1 - .95) / .95 * 600 / 2"),
+        pytest.param(600, Progress(0.5), 150, id="at most a quarter of the age"),
+        pytest.param(7_200, Progress(0.5), 900, id="at most 900 s"),
+        pytest.param(600, Progress(1.0), 6, id="a hundredth of the age where it is as good as done"),
+        pytest.param(600, Progress(0.99, 0.01, 400), 20, id="a twentieth of a standstill"),
+        pytest.param(7_200, Progress(0.99, 0.01, 7_000), 60, id="a standstill stretches it to the ceiling at most"),
+        pytest.param(600, Progress(0.5, 0.25), 100, id="four steps of which two are done: (1 - .75) / .75 * 600 / 2"),
+        pytest.param(600, Progress(0.25, 0.25), 60, id="one step of four says too little"),
+        pytest.param(600, Progress(0.01), 60, id="one per cent says too little"),
+    ],
+)
+def test_progress_decides_the_wait_of_a_running_import(age: float, progress: Progress, seconds: int) -> None:
+    assert next_wait(age, progress=progress) == seconds
+
+
+@pytest.mark.parametrize(
+    ("age", "history", "seconds"),
+    [
+        pytest.param(600, History(5, math.log(3_600.5), 0), 150, id="at most a quarter of the age"),
+        pytest.param(2_400, History(5, math.log(3_600.5), 0), 481, id="until 0.8 of the quantile: 2880.4 - 2400"),
+        pytest.param(1_200, History(5, math.log(3_600), 0.5), 66, id="the quantile is 1.645 sigma below the median"),
+        pytest.param(7_200, History(5, math.log(36_000), 0), 900, id="at most 900 s"),
+        pytest.param(
+            2_860, History(5, math.log(3_600.5), 0), 60, id="once it may end any time, as if nothing were known"
+        ),
+        pytest.param(600, History(4, math.log(3_600.5), 0), 60, id="four imports say too little"),
+    ],
+)
+def test_history_stretches_the_wait_of_a_running_import(age: float, history: History, seconds: int) -> None:
+    assert next_wait(age, history=history) == seconds
+
+
+def test_progress_counts_for_more_than_history() -> None:
+    assert next_wait(600, history=History(50, math.log(DAY), 0), progress=Progress(0.94)) == 16
+
+
+def test_history_and_progress_say_nothing_of_an_import_that_is_queued() -> None:
+    evidence = next_wait(600, queued=True, history=History(50, math.log(DAY), 0), progress=Progress(1.0))
+    assert evidence == 60
+
+
+@pytest.mark.parametrize(
+    ("age", "starts_in", "seconds"),
+    [
+        pytest.param(3_600, 800, 800, id="until the start"),
+        pytest.param(3_600, 800.2, 801, id="rounded up"),
+        pytest.param(600, 2, 5, id="the floor at least"),
+        pytest.param(600, 0, 60, id="a start that is due says nothing"),
+        pytest.param(600, -10, 60, id="nor one that is past"),
+        pytest.param(600, 1_800, 300, id="at most half of the age"),
+        pytest.param(5, 1_800, 5, id="at most the floor where the age is less"),
+        pytest.param(1_800, 29 * DAY, 900, id="at most 900 s"),
+        pytest.param(30 * DAY, 29 * DAY, 900, id="at most 900 s at any age"),
+    ],
+)
+def test_an_announced_start_is_waited_for_within_bounds(age: float, starts_in: float, seconds: int) -> None:
+    assert next_wait(age, queued=True, starts_in=starts_in, jitter=0.0) == seconds
+
+
+def test_jitter_never_polls_before_an_announced_start() -> None:
+    assert next_wait(3_600, queued=True, starts_in=800, jitter=ALMOST_ONE) == 800
+
+
+def test_a_start_is_not_slept_to_once_the_import_runs() -> None:
+    assert next_wait(600, starts_in=1_800) == 60
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "jitter", "seconds"), [(120, 0.0, 120), (10, 0.0, 60), (0, 0.0, 60), (110, 0.5, 116)]
+)
+def test_retry_after_only_lengthens(retry_after: float, jitter: float, seconds: int) -> None:
+    assert next_wait(600, retry_after=retry_after, jitter=jitter) == seconds
+
+
+def test_retry_after_may_put_off_a_known_start() -> None:
+    assert next_wait(600, queued=True, starts_in=60, retry_after=300) == 300
+
+
+@pytest.mark.parametrize(("age", "jitter", "seconds"), [(500, 0.0, 50), (500, 0.5, 48), (500, 0.99, 46), (50, 0.9, 5)])
+def test_jitter_shortens_by_up_to_a_tenth_and_not_below_the_floor(age: float, jitter: float, seconds: int) -> None:
+    assert next_wait(age, jitter=jitter) == seconds
+
+
+def test_the_policy_moves_every_bound() -> None:
+    policy = Policy(floor=20, ratio=0.5, ceiling=100, ceiling_ratio=0.01, informed_ratio=0.75, informed_ceiling=200)
+    known = [next_wait(age, policy=policy) for age in (10, 150, 1_000, 20_000)]
+    informed = [next_wait(age, progress=Progress(0.05), policy=policy) for age in (100, 1_000)]
+    assert (known, informed) == ([20, 75, 100, 200], [75, 200])
+
+
+def formula(
+    age: float,
+    queued: bool,
+    starts_in: float | None,
+    progress: Progress | None,
+    history: History | None,
+    retry_after: float | None,
+    jitter: float,
+) -> int:
+    """Write down the design's formula once more, line by line, with its defaults as numbers."""
+    running = not queued
+    limit = max(60, 0.002 * age)
+    w = min(0.10 * age, limit)
+    most = min(0.25 * age, 900)
+    if running and history is not None and history.count >= 5:
+        power = history.log_median - 1.645 * history.log_sigma
+        t = (0.8 * math.exp(power) if power < 700 else math.inf) - age
+        if t > w:
+            w = min(t, max(most, w))
+    if running and progress is not None and progress.fraction >= 2 * progress.resolution:
+        p = min(1, progress.fraction + progress.resolution)
+        rest = (1 - p) / p * age
+        low = min(limit, max(max(0.01, progress.resolution / 2) * age, 0.05 * progress.seconds_since_change))
+        w = min(max(rest / 2, low), max(most, low))
+    w = max(5, w * (1 - 0.10 * jitter))
+    if queued and starts_in is not None and starts_in > 0:
+        w = max(5, min(starts_in, 900, max(5, 0.5 * age)))
+    if retry_after:
+        w = max(w, retry_after * (1 + 0.10 * jitter))
+    return math.ceil(w)
+
+
+@given(
+    age=AGES,
+    queued=st.booleans(),
+    starts_in=st.none() | st.floats(-DAY, 60 * DAY),
+    # Progress that has stood still for longer than the import is old is not of this formula's making.
+    evidence=st.none() | st.tuples(FRACTIONS, RESOLUTIONS, st.floats(0, 1)),
+    history=st.none() | HISTORIES,
+    retry_after=st.none() | st.floats(0, 2 * DAY),
+    jitter=JITTERS,
+)
+def test_the_wait_is_what_the_design_s_formula_gives(
+    age: float,
+    queued: bool,
+    starts_in: float | None,
+    evidence: tuple[float, float, float] | None,
+    history: History | None,
+    retry_after: float | None,
+    jitter: float,
+) -> None:
+    progress = Progress(evidence[0], evidence[1], evidence[2] * age) if evidence else None
+    seconds = next_wait(
+        age,
+        queued=queued,
+        starts_in=starts_in,
+        progress=progress,
+        history=history,
+        retry_after=retry_after,
+        jitter=jitter,
+    )
+    assert seconds == formula(age, queued, starts_in, progress, history, retry_after, jitter)
+
+
+@given(age=AGES, jitter=JITTERS)
+def test_without_evidence_a_wait_is_at_most_a_tenth_of_the_age_up_to_the_ceiling(age: float, jitter: float) -> None:
+    assert next_wait(age, jitter=jitter) <= max(FLOOR, math.ceil(min(0.10 * age, ceiling_at(age))))
+
+
+def within_age(progress: Progress | None, age: float) -> Progress | None:
+    """An import cannot have stood still for longer than it has run; `lifecycle` never says so either."""
+    return progress and replace(progress, seconds_since_change=min(age, progress.seconds_since_change))
+
+
+@given(
+    age=AGES,
+    queued=st.booleans(),
+    starts_in=st.none() | SPANS,
+    progress=st.none() | PROGRESSES,
+    history=st.none() | HISTORIES,
+    jitter=JITTERS,
+)
+def test_with_any_evidence_true_or_false_a_wait_is_a_share_of_the_age_and_900_seconds_or_the_ceiling(
+    age: float,
+    queued: bool,
+    starts_in: float | None,
+    progress: Progress | None,
+    history: History | None,
+    jitter: float,
+) -> None:
+    progress = within_age(progress, age)
+    seconds = next_wait(age, queued=queued, starts_in=starts_in, progress=progress, history=history, jitter=jitter)
+    share = 0.5 if queued and starts_in is not None else 0.25
+    assert seconds <= math.ceil(max(FLOOR, share * age))
+    assert seconds <= math.ceil(max(900, ceiling_at(age)))
+
+
+@given(
+    age=st.floats(-DAY, 60 * DAY),
+    queued=st.booleans(),
+    starts_in=st.none() | st.floats(-DAY, DAY),
+    progress=st.none() | PROGRESSES,
+    history=st.none() | HISTORIES,
+    retry_after=st.none() | st.floats(-DAY, DAY),
+    jitter=JITTERS,
+)
+def test_no_wait_is_below_the_floor(
+    age: float,
+    queued: bool,
+    starts_in: float | None,
+    progress: Progress | None,
+    history: History | None,
+    retry_after: float | None,
+    jitter: float,
+) -> None:
+    seconds = next_wait(
+        age,
+        queued=queued,
+        starts_in=starts_in,
+        progress=progress,
+        history=history,
+        retry_after=retry_after,
+        jitter=jitter,
+    )
+    assert seconds >= FLOOR
+
+
+@given(
+    age=AGES,
+    queued=st.booleans(),
+    starts_in=st.none() | SPANS,
+    progress=st.none() | PROGRESSES,
+    retry_after=st.floats(0, DAY),
+    jitter=JITTERS,
+)
+def test_whatever_else_is_known_retry_after_only_lengthens(
+    age: float, queued: bool, starts_in: float | None, progress: Progress | None, retry_after: float, jitter: float
+) -> None:
+    unasked = next_wait(age, queued=queued, starts_in=starts_in, progress=progress, jitter=jitter)
+    asked = next_wait(
+        age, queued=queued, starts_in=starts_in, progress=progress, jitter=jitter, retry_after=retry_after
+    )
+    assert asked >= max(unasked, retry_after)
+
+
+@given(age=AGES, queued=st.booleans(), progress=st.none() | PROGRESSES, history=st.none() | HISTORIES, jitter=JITTERS)
+def test_jitter_only_shortens_and_by_a_tenth_at_most(
+    age: float, queued: bool, progress: Progress | None, history: History | None, jitter: float
+) -> None:
+    without = next_wait(age, queued=queued, progress=progress, history=history)
+    shortened = next_wait(age, queued=queued, progress=progress, history=history, jitter=jitter)
+    # `without` was rounded up, so what was shortened may be up to a second less.
+    assert 0.9 * (without - 1) <= shortened <= without
+
+
+@pytest.mark.parametrize("jitter", [0.0, ALMOST_ONE, None], ids=["none", "most", "real"])
+def test_an_import_of_24_hours_takes_at_most_1200_polls(jitter: float | None) -> None:
+    age, polls = 0.0, 0
+    while age < DAY:
+        age += next_wait(age, jitter=jitter_of("voyado#default#1", polls) if jitter is None else jitter)
+        polls += 1
+    assert 500 < polls <= 1_200
+
+
+@pytest.mark.parametrize(("age", "seconds"), [(0, 5), (0.5, 5), (1.5, 4), (4.2, 1), (5, 0), (3_600, 0), (-60, 5)])
+def test_the_first_poll_comes_one_floor_after_the_start_of_the_import(age: float, seconds: int) -> None:
+    assert first_wait(age) == seconds
+
+
+def test_the_first_poll_follows_the_policy_s_floor() -> None:
+    assert first_wait(5, Policy(floor=20)) == 15
+
+
+@given(st.text(), st.integers(0, 10_000))
+def test_jitter_is_at_least_0_and_less_than_1(watch_id: str, poll: int) -> None:
+    assert 0 <= jitter_of(watch_id, poll) < 1
+
+
+def test_jitter_is_the_same_on_every_machine_and_every_time() -> None:
+    assert [round(jitter_of("voyado#default#1", poll), 6) for poll in (1, 2, 1)] == [0.760957, 0.358509, 0.760957]
+
+
+@pytest.mark.parametrize("vary", ["watch", "poll"])
+def test_jitter_is_spread_evenly_over_watches_and_over_polls(vary: str) -> None:
+    drawn = [jitter_of(f"egain#default#{n}", 1) if vary == "watch" else jitter_of("a", n) for n in range(1_000)]
+    tenths = [sum(int(u * 10) == tenth for u in drawn) for tenth in range(10)]
+    assert min(tenths) > 60
+    assert max(tenths) < 140
+
+
+def test_the_default_policy_is_the_design_s() -> None:
+    assert Policy(5, 0.10, 60, 0.002, 0.25, 900, 0.10) == DEFAULT_POLICY

@@ -1,0 +1,241 @@
+"""A connection's rate limit: its watches stay under half of it in any minute, whatever they do and however many."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from import_watch.lifecycle.transitions import End, Wait, advance, begin, put_off
+from import_watch.model.watch import (
+    FailedPoll,
+    History,
+    ImportState,
+    Observation,
+    Start,
+    Tolerance,
+    Trouble,
+    Watch,
+    kind_of,
+)
+from import_watch.scheduling.interval import DEFAULT_POLICY, next_wait
+from import_watch.scheduling.poll_delay import backoff, throttled_until, wait_after_failure, wait_for_turn
+from import_watch.scheduling.rate_limit import SHARE, Share, first_turn, in_turn, turn_seconds
+
+from tests.unit.aws_fixtures import NOW, a_watch
+
+MINUTE = 60.0
+LIMITS = st.one_of(st.none(), st.floats(1, 100_000))
+SHARES = st.builds(Share, active=st.integers(1, 10_000), per_minute=LIMITS)
+
+
+@given(wait=st.integers(0, 10**6), active=st.integers(1, 10_000), at_least=st.booleans())
+def test_without_a_limit_nothing_is_changed(wait: int, active: int, *, at_least: bool) -> None:
+    assert in_turn(wait, Share(active), at_least=at_least) == wait
+
+
+@given(wait=st.integers(0, 10**6), share=SHARES, at_least=st.booleans())
+def test_no_watch_polls_more_often_than_its_share_of_half_the_limit(wait: int, share: Share, *, at_least: bool) -> None:
+    if share.per_minute is not None:
+        assert in_turn(wait, share, at_least=at_least) >= 60 * share.active / (0.5 * share.per_minute)
+
+
+@given(wait=st.integers(0, 10**6), share=SHARES)
+def test_a_wait_that_the_vendor_named_only_becomes_longer(wait: int, share: Share) -> None:
+    assert in_turn(wait, share, at_least=True) >= wait
+
+
+@given(wait=st.integers(5, 10**6), share=SHARES)
+def test_a_wait_is_moved_by_no_more_than_half_a_round_but_for_the_first(wait: int, share: Share) -> None:
+    moved = in_turn(wait, share) - wait
+    assert moved <= max(share.round_seconds / 2, share.round_seconds - wait) + 1
+    assert moved >= -share.round_seconds / 2
+
+
+@pytest.mark.parametrize(("active", "wait", "expected"), [(1, 5, 5), (2, 5, 5), (4, 5, 10), (10, 37, 25), (10, 38, 50)])
+def test_waits_are_whole_rounds(active: int, wait: int, expected: int) -> None:
+    assert turn_seconds(60) == 2.5
+    assert in_turn(wait, Share(active, 60)) == expected
+
+
+def test_the_first_turn_is_by_the_order_of_arrival() -> None:
+    assert [first_turn(place, 60) for place in (1, 2, 3)] == [0, 5, 7.5]
+    assert first_turn(1_000, None) == 0
+
+
+@dataclass
+class Connection:
+    """Watches of one connection as the product paces them, by the clock of a simulation.
+
+    Parameters
+    ----------
+    per_minute : float
+    runs : callable
+        Gives how long an import takes, in seconds.
+    history : History, optional
+    """
+
+    per_minute: float
+    runs: Callable[[Random], float]
+    history: History | None = None
+    timeout: int = 10**9
+    random: Random = field(default_factory=lambda: Random(5))  # noqa: S311
+    active: int = 0
+    polled_at: list[float] = field(default_factory=list)
+
+    def play(self, arrivals: list[float], throttled: tuple[float, float] | None = None) -> None:
+        """Play imports that start at these times, each until a poll sees its end."""
+        due: list[tuple[float, int, Watch | None, float]] = [(at, n, None, 0.0) for n, at in enumerate(arrivals)]
+        heapq.heapify(due)
+        until: float | None = None
+        while due:
+            now, number, watch, ends = heapq.heappop(due)
+            if watch is None:
+                self.active += 1
+                first = begin(
+                    Start("voyado", str(number), timeout_seconds=self.timeout),
+                    now,
+                    Tolerance(),
+                    share=self.share,
+                    histories={kind_of(None): self.history} if self.history else {},
+                )
+                heapq.heappush(due, (now + first.seconds, number, first.watch, now + self.runs(self.random)))
+                continue
+            if wait := wait_for_turn(watch, now, self.share, until):
+                heapq.heappush(due, (now + wait, number, watch, ends))
+                continue
+            # A poll is never quite on time: a function starts cold.
+            self.polled_at.append(now + self.random.random())
+            before, watch = watch, replace(watch, polls=watch.polls + 1, import_state=ImportState.RUNNING)
+            if throttled and throttled[0] <= now < throttled[1]:
+                failed = FailedPoll(Trouble.THROTTLED, "slow down", retry_after=throttled[1] - now)
+                until = throttled_until(failed, watch, now)
+                wait = wait_after_failure(replace(watch, failures=1), failed, now, DEFAULT_POLICY, self.share)
+            elif now >= ends:
+                self.active -= 1
+                continue
+            else:
+                seen = Observation(ImportState.RUNNING)
+                step = advance(before, seen, now, Tolerance(), DEFAULT_POLICY, self.share)
+                if isinstance(step, End):
+                    self.active -= 1
+                    continue
+                watch, wait = step.watch, step.seconds
+            heapq.heappush(due, (now + wait, number, watch, ends))
+
+    @property
+    def share(self) -> Share:
+        return Share(max(1, self.active), self.per_minute)
+
+    @property
+    def busiest_minute(self) -> int:
+        polled, most, first = sorted(self.polled_at), 0, 0
+        for last, at in enumerate(polled):
+            while polled[first] <= at - MINUTE:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+def log_normal(median: float, sigma: float) -> Callable[[Random], float]:
+    return lambda random: random.lognormvariate(math.log(median), sigma)
+
+
+@pytest.mark.parametrize("count", [2, 7, 20, 29, 60, 200, 1_000])
+def test_watches_that_start_in_the_same_second_stay_under_half_the_limit(count: int) -> None:
+    connection = Connection(60, log_normal(1_200, 1))
+    connection.play([NOW] * count)
+    assert connection.active == 0
+    assert connection.busiest_minute <= 30
+
+
+@pytest.mark.parametrize("limit", [30, 60, 600])
+def test_so_do_watches_that_start_in_bursts(limit: float) -> None:
+    connection = Connection(limit, log_normal(1_200, 1.2))
+    connection.play([NOW + 900 * (number // 50) for number in range(400)])
+    assert connection.busiest_minute <= limit / 2
+
+
+def test_so_do_watches_that_were_given_up_together() -> None:
+    connection = Connection(60, lambda _random: 1e9, timeout=600)
+    connection.play([NOW] * 200)
+    assert connection.active == 0
+    assert connection.busiest_minute <= 30
+
+
+def test_so_do_watches_whose_history_has_them_all_sleep_until_the_same_moment() -> None:
+    connection = Connection(60, log_normal(3_000, 0.25), History(20, math.log(3_000), 0.25))
+    connection.play([NOW] * 100)
+    assert connection.busiest_minute <= 30
+
+
+def test_so_do_watches_that_were_all_told_to_keep_away() -> None:
+    connection = Connection(60, log_normal(1_800, 0.5))
+    connection.play([NOW] * 200, throttled=(NOW + 300, NOW + 700))
+    during = [at for at in connection.polled_at if NOW + 302 < at < NOW + 700]
+    assert during == []
+    assert connection.busiest_minute <= 30
+
+
+def test_watches_that_start_by_chance_hardly_ever_pass_half_the_limit_and_never_the_limit() -> None:
+    random = Random(7)  # noqa: S311
+    arrivals = sorted(NOW + random.random() * 15_000 for _ in range(500))
+    connection = Connection(60, log_normal(1_800, 1.2))
+    connection.play(arrivals)
+    assert connection.busiest_minute <= 36
+
+
+class TestFirstPoll:
+    """A first wait is made by the limit that is known then; the secret may say another."""
+
+    def test_it_is_put_off_where_the_limit_is_lower_than_was_known(self) -> None:
+        watch = a_watch(place=100, paced_for=None)
+        step = put_off(watch, NOW + 5, Share(100, 60))
+        assert isinstance(step, Wait)
+        assert step.seconds == 250
+        assert (step.watch.paced_for, step.watch.execution_polls, step.watch.polls) == (60, 1, 0)
+        assert put_off(step.watch, NOW + 255, Share(100, 60)) is None
+
+    def test_it_is_made_where_the_limit_is_as_was_known_or_higher(self) -> None:
+        assert put_off(a_watch(place=100, paced_for=60), NOW + 250, Share(100, 60)) is None
+        assert put_off(a_watch(place=100, paced_for=60), NOW + 250, Share(100, 600)) is None
+
+    def test_a_watch_that_is_carried_on_is_not_put_off_again(self) -> None:
+        assert put_off(a_watch(place=100, executions=2), NOW + 250, Share(100, 60)) is None
+
+
+def test_a_throttled_connection_is_left_alone_for_as_long_as_its_vendor_said() -> None:
+    failed = FailedPoll(Trouble.THROTTLED, "slow down", retry_after=120)
+    until = throttled_until(failed, a_watch(), NOW)
+    step = put_off(a_watch(polls=3), NOW + 10, Share(), until)
+    assert isinstance(step, Wait)
+    assert step.seconds == 110
+    assert put_off(a_watch(polls=3), NOW + 120, Share(), until) is None
+
+
+def test_without_a_word_from_the_vendor_it_is_left_alone_for_the_first_backoff() -> None:
+    assert throttled_until(FailedPoll(Trouble.THROTTLED, "slow down"), a_watch(), NOW) == NOW + backoff(1)
+
+
+def test_no_vendor_keeps_a_connection_away_for_longer_than_15_minutes() -> None:
+    assert throttled_until(FailedPoll(Trouble.THROTTLED, "", retry_after=86_400), a_watch(), NOW) == NOW + 900
+
+
+def test_a_deadline_is_kept_where_nobody_may_be_asked() -> None:
+    watch = a_watch(polls=3, deadline=NOW + 100, vendor_status="IN_PROGRESS")
+    step = put_off(watch, NOW + 90, Share(), NOW + 500)
+    assert isinstance(step, Wait)
+    assert step.seconds == 10
+    ended = put_off(step.watch, NOW + 100, Share(), NOW + 500)
+    assert not isinstance(ended, Wait | None)
+    assert (ended.ending.reason, "'IN_PROGRESS'" in ended.ending.message) == ("TIMED_OUT", True)
+
+
+def test_the_share_is_what_is_documented() -> None:
+    assert SHARE == 0.4
+    assert next_wait(0) == 5

@@ -1,0 +1,188 @@
+"""Archiving: what of a watch is kept, for how long it is tried, and that nothing of it changes an outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from import_watch.aws import log_archive
+from import_watch.aws.log_archive import Archived, LogArchive
+from import_watch.aws.secrets import Connection
+from import_watch.aws.watch_store import Watches
+from import_watch.model.watch import (
+    FailedPoll,
+    ImportState,
+    InlineLog,
+    LogRecord,
+    LogReference,
+    LogStatus,
+    MissingLog,
+    Observation,
+    StoredLog,
+    Trouble,
+    Watch,
+)
+from import_watch.services.archiving import ARCHIVE_FAILED, LOG_SECONDS, MIN_LOG_SECONDS, Archiving
+from import_watch.vendors.adapter import Answer
+
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    REGION,
+    a_start,
+    a_watch,
+    an_ending,
+    aws_account,
+    client,
+    watch_table,
+)
+
+ARCHIVE = "archive"
+ANSWER = Answer(200, {}, b'{"status": "Completed"}')
+KEPT = "s3://archive/kept/answer.json"
+SEEN = Observation(ImportState.SUCCEEDED, log=InlineLog({"articles": 1}, "articles: 1\n"))
+FAILED = FailedPoll(Trouble.UNAVAILABLE, "Document360 answered HTTP 503")
+
+
+@dataclass
+class Stage:
+    """A watch that has ended, and what archives it."""
+
+    watches: Watches
+    seconds: list[float] = field(default_factory=list)
+
+    def archiving(self, *, keeps_log: bool = True) -> Archiving:
+        return Archiving(ARCHIVE, self.watches, keeps_log=keeps_log)
+
+    def archive(
+        self,
+        polled: Observation | FailedPoll | None,
+        answer: Answer | None = ANSWER,
+        *,
+        ago: float = 0.0,
+        **changes: Any,
+    ) -> tuple[LogRecord | None, str | None]:
+        """Archive what a last poll brought so many seconds after its outcome, and give what was recorded."""
+        watch = a_watch(**changes)
+        ending = an_ending(detected_at=time.time() - ago)
+        self.watches.register(watch, EXECUTION, a_start(), keeps_log=True)
+        self.watches.end(watch, ending)
+        self.archiving().archive(watch, ending, answer, polled, None)
+        record = self.watches.get(watch.watch_id)
+        assert record is not None
+        assert record.ending is not None
+        assert record.ending.outcome is ending.outcome
+        return record.log, record.answer
+
+    def keys(self) -> list[str]:
+        found = client("s3").list_objects_v2(Bucket=ARCHIVE).get("Contents", [])
+        return [item["Key"].rpartition("/")[2] for item in found]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with aws_account(monkeypatch):
+        client("s3").create_bucket(Bucket=ARCHIVE, CreateBucketConfiguration={"LocationConstraint": REGION})
+        made = Stage(watch_table())
+
+        class Timed(LogArchive):
+            """The real one, which also says what time it was given."""
+
+            def archive(
+                self,
+                watch: Watch,
+                answer: Answer | None,
+                log: LogReference,
+                connection: Connection | None,
+                seconds: float,
+            ) -> Archived:
+                made.seconds.append(seconds)
+                return super().archive(watch, answer, log, connection, seconds)
+
+        monkeypatch.setattr(log_archive, "LogArchive", Timed)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("ago", "seconds"),
+    [
+        (0.0, LOG_SECONDS),
+        (15.0, LOG_SECONDS - 15),
+        (39.0, MIN_LOG_SECONDS),
+        (500.0, MIN_LOG_SECONDS),
+        (-500.0, LOG_SECONDS),
+    ],
+)
+def test_time_since_the_outcome_is_taken_off(stage: Stage, ago: float, seconds: float) -> None:
+    log, answer = stage.archive(SEEN, ago=ago)
+    assert stage.seconds == [pytest.approx(seconds, abs=2.0)]
+    assert log is not None
+    assert log.status is LogStatus.ARCHIVED
+    assert answer is not None
+
+
+@pytest.mark.parametrize(
+    ("polled", "kept", "recorded", "files"),
+    [
+        # A later poll that brought nothing does not take the place of the answer that decided the outcome.
+        (FAILED, KEPT, KEPT, []),
+        (None, KEPT, KEPT, []),
+        (FAILED, None, "new", ["answer.json"]),
+        (SEEN, KEPT, "new", ["answer.json", "log.json", "log.txt"]),
+        (SEEN, None, "new", ["answer.json", "log.json", "log.txt"]),
+    ],
+)
+def test_the_answer_that_decided_an_outcome_is_the_one_recorded(
+    stage: Stage, polled: Observation | FailedPoll | None, kept: str | None, recorded: str, files: list[str]
+) -> None:
+    _, answer = stage.archive(polled, kept_answer=kept)
+    assert stage.keys() == files
+    assert answer is not None
+    assert answer == KEPT if recorded == KEPT else answer.startswith("s3://archive/voyado/")
+
+
+@pytest.mark.parametrize(
+    ("polled", "changes", "log"),
+    [
+        (FAILED, {}, LogRecord(LogStatus.UNAVAILABLE, reason="no answer of the vendor named a log")),
+        (FAILED, {"log_missing": "not yet"}, LogRecord(LogStatus.UNAVAILABLE, reason="not yet")),
+        (
+            Observation(ImportState.SUCCEEDED, log=MissingLog("gone", expected=True, source="s3://theirs/l?sig=x")),
+            {},
+            LogRecord(LogStatus.UNAVAILABLE, source="s3://theirs/l", reason="gone"),
+        ),
+        (
+            Observation(ImportState.SUCCEEDED, log=LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5)),
+            {},
+            LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5),
+        ),
+    ],
+)
+def test_what_is_known_of_the_log_is_recorded(
+    stage: Stage, polled: Observation | FailedPoll, changes: dict[str, Any], log: LogRecord
+) -> None:
+    assert stage.archive(polled, **changes)[0] == log
+
+
+def test_an_archive_that_cannot_be_made_changes_no_outcome(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_of: object) -> None:
+        raise RuntimeError("no region")
+
+    monkeypatch.setattr(log_archive, "LogArchive", broken)
+    reason = ARCHIVE_FAILED
+    log, answer = stage.archive(SEEN)
+    assert (log, answer) == (LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
+    assert stage.archiving().keep(a_watch(), ANSWER) is None
+    fetched = stage.archiving().fetch(a_watch(), StoredLog("https://b.example/l?sig=c4n4ry-"), None, 1.0)
+    assert fetched == LogRecord(LogStatus.UNAVAILABLE, source="https://b.example/l", reason=reason)
+
+
+def test_a_stored_log_is_fetched_before_the_outcome(stage: Stage) -> None:
+    connection = Connection("default", "https://api.tenant.egain.cloud", {}, (ARCHIVE,))
+    client("s3").put_object(Bucket=ARCHIVE, Key="theirs", Body=b"line 1\n")
+    found = stage.archiving().fetch(a_watch(), StoredLog("s3://archive/theirs"), connection, 20.0)
+    assert (found.source, getattr(found, "status", None)) == ("s3://archive/theirs", LogStatus.ARCHIVED)
+    missing = stage.archiving().fetch(a_watch(), StoredLog("s3://archive/late"), connection, 20.0)
+    assert missing == MissingLog("it could not be copied: NoSuchKey", expected=True, source="s3://archive/late")

@@ -1,0 +1,206 @@
+"""Publishing an outcome: once, by whoever owns the watch, and the first outcome stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from import_watch.aws.watch_store import Record, Watches
+from import_watch.model.watch import LogRecord, LogStatus, Outcome, Problem, Severity, Watch
+from import_watch.notifications.notification import Topic
+from import_watch.services.publication import Publisher
+
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    REGION,
+    a_start,
+    a_watch,
+    an_ending,
+    aws_account,
+    client,
+    connection_states,
+    indexed,
+    watch_table,
+)
+
+CANARY = "c4n4ry-7f3b9d21"
+
+
+class Account:
+    """A table, and a topic with one subscriber."""
+
+    def __init__(self) -> None:
+        self.watches: Watches = watch_table()
+        arn = client("sns").create_topic(Name="outcomes")["TopicArn"]
+        self.queue = client("sqs").create_queue(QueueName="outcomes")["QueueUrl"]
+        client("sns").subscribe(
+            TopicArn=arn,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:{REGION}:123456789012:outcomes",
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        self.topic = Topic(arn, client("sns"))
+
+    def register(self, watch: Watch, **more: Any) -> Watch:
+        self.watches.register(watch, EXECUTION, a_start(), keeps_log=False, **more)
+        return watch
+
+    def publish(self, watch: Watch, error: Any = None, now: float = NOW + 90) -> str:
+        publisher = Publisher(self.watches, connection_states(), self.topic, "/import-watch/stack")
+        return publisher.publish_for(watch.watch_id, watch.generation, error, now)
+
+    def record(self, watch: Watch) -> Record:
+        found = self.watches.get(watch.watch_id)
+        assert found is not None
+        return found
+
+    def told(self) -> list[dict[str, Any]]:
+        """Take what the subscriber has got since it was last asked."""
+        found = client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    with aws_account(monkeypatch):
+        yield Account()
+
+
+class TestEndedWatch:
+    def test_its_outcome_is_told_and_that_is_noted(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, an_ending())
+        assert account.publish(watch) == "PUBLISHED"
+        (event,) = account.told()
+        assert (event["type"], event["subject"]) == ("ImportCompleted", watch.watch_id)
+        assert account.record(watch).published_at == NOW + 90
+
+    def test_it_is_told_once(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, an_ending())
+        account.publish(watch)
+        assert account.publish(watch, now=NOW + 99) == "ALREADY_PUBLISHED"
+        assert len(account.told()) == 1
+        assert account.record(watch).published_at == NOW + 90
+
+    def test_what_is_told_is_what_the_table_has_not_what_the_execution_carries(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(replace(watch, polls=7), an_ending(outcome=Outcome.PARTIAL, counts={"errors": 2}))
+        account.watches.record_log(
+            watch.watch_id, LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5), "s3://archive/answer.json"
+        )
+        account.publish(replace(watch, polls=2, vendor_status="Stale"))
+        data = account.told()[0]["data"]
+        assert (data["outcome"], data["counts"], data["watch"]["polls"]) == ("PARTIAL", {"errors": 2}, 7)
+        assert (data["log"]["location"], data["answer"]) == ("s3://archive/log.txt", "s3://archive/answer.json")
+
+    def test_an_execution_that_failed_after_the_end_tells_the_outcome_all_the_same(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, an_ending())
+        assert account.publish(watch, {"Error": "States.Timeout", "Cause": "late"}) == "PUBLISHED"
+        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+
+    def test_an_outcome_that_sns_does_not_take_is_not_noted_as_told(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, an_ending())
+        gone = Topic(f"arn:aws:sns:{REGION}:123456789012:gone", client("sns"))
+        with pytest.raises(ClientError):
+            Publisher(account.watches, connection_states(), gone, "/import-watch/stack").publish_for(
+                watch.watch_id, watch.generation, None, NOW
+            )
+        assert account.record(watch).published_at is None
+        assert account.publish(watch) == "PUBLISHED"
+
+    def test_an_invalid_event_is_told(self, account: Account) -> None:
+        watch = a_watch(watch_id="invalid#event-1", vendor="", import_id="", next_poll_at=None)
+        account.register(watch, ending=an_ending(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"))
+        assert account.publish(watch) == "PUBLISHED"
+        assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
+
+
+class TestSuperseded:
+    @pytest.mark.parametrize("ended", [False, True])
+    def test_an_execution_that_does_not_own_the_watch_tells_nothing(self, account: Account, *, ended: bool) -> None:
+        owner = account.register(a_watch(generation=2))
+        if ended:
+            account.watches.end(owner, an_ending())
+        before = account.record(owner)
+        assert account.publish(replace(owner, generation=1), {"Error": "States.TaskFailed"}) == "SUPERSEDED"
+        assert account.told() == []
+        assert account.record(owner) == before
+
+    def test_an_execution_ahead_of_the_table_tells_nothing(self, account: Account) -> None:
+        owner = account.register(a_watch(generation=2))
+        assert account.publish(replace(owner, generation=3)) == "SUPERSEDED"
+        assert account.told() == []
+
+
+class TestBrokenWatch:
+    @pytest.mark.parametrize(
+        ("error", "why"),
+        [
+            ({"Error": "States.Timeout", "Cause": "x"}, "States.Timeout"),
+            ({"Error": "Runtime.HandlerError", "Cause": f'{{"errorMessage": "{CANARY}"}}'}, "Runtime.HandlerError"),
+            ({"Cause": CANARY}, "the execution lost its way"),
+            ({"Error": ""}, "the execution lost its way"),
+            ({"Error": f"{CANARY}\n"}, "the execution lost its way"),
+            ({"Error": 5}, "the execution lost its way"),
+            ("text", "the execution lost its way"),
+            (None, "the execution lost its way"),
+        ],
+    )
+    def test_it_ends_as_unknown_naming_the_kind_of_error_only(self, account: Account, error: Any, why: str) -> None:
+        watch = account.register(a_watch())
+        assert account.publish(watch, error) == "PUBLISHED"
+        (event,) = account.told()
+        assert (event["type"], event["data"]["outcome"]) == ("ImportFailed", "UNKNOWN")
+        assert event["data"]["reason"] == "WATCH_BROKEN"
+        assert f"({why})" in event["data"]["message"]
+        assert CANARY not in json.dumps(event)
+
+    def test_its_end_is_in_the_table(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.publish(watch, {"Error": "States.Timeout"})
+        record = account.record(watch)
+        assert record.ending is not None
+        assert (record.ending.reason, record.ending.detected_at) == ("WATCH_BROKEN", NOW + 90)
+        assert record.published_at == NOW + 90
+        assert indexed() == []
+
+    def test_it_is_told_once(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.publish(watch, {"Error": "States.Timeout"})
+        assert account.publish(watch, {"Error": "States.Timeout"}) == "ALREADY_PUBLISHED"
+        assert len(account.told()) == 1
+
+    def test_the_polls_that_the_table_knows_of_are_told(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.save(replace(watch, polls=5, vendor_status="IN_PROGRESS"))
+        account.publish(watch, {"Error": "States.Timeout"})
+        data = account.told()[0]["data"]
+        assert (data["watch"]["polls"], data["vendorStatus"]) == (5, "IN_PROGRESS")
+
+    def test_an_outcome_that_only_awaited_its_log_stands(self, account: Account) -> None:
+        seen = an_ending(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),))
+        watch = account.register(a_watch(awaiting_log=seen, log_polls=1))
+        assert account.publish(watch, {"Error": "States.Timeout"}) == "PUBLISHED"
+        data = account.told()[0]["data"]
+        assert (data["outcome"], data["reason"], data["counts"]) == ("SUCCEEDED", None, {"articles": 3})
+        assert account.record(watch).ending == seen
+
+    def test_that_outcome_is_taken_from_the_table_not_from_the_execution(self, account: Account) -> None:
+        watch = account.register(a_watch())
+        account.watches.save(replace(watch, awaiting_log=an_ending(), log_polls=1), watch)
+        account.publish(watch, {"Error": "States.Timeout"})
+        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+
+
+def test_a_watch_that_is_not_in_the_table_is_an_error(account: Account) -> None:
+    with pytest.raises(LookupError, match="there is no watch"):
+        account.publish(a_watch())
+    assert account.told() == []

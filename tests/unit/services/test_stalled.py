@@ -1,0 +1,166 @@
+"""An import that does not get on is told of once, by an event of its own, and its watch goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from import_watch.aws.watch_store import Record, Watches
+from import_watch.model.watch import History, ImportState, ReportedProgress, Watch
+from import_watch.notifications.notification import Topic, stall_notification
+from import_watch.scheduling.poll_delay import stands_still
+from import_watch.services.publication import Publisher
+from jsonschema import Draft202012Validator
+
+from local.paths import EVENTS
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    a_start,
+    a_watch,
+    an_ending,
+    aws_account,
+    client,
+    connection_states,
+    watch_table,
+)
+
+SCHEMA = Draft202012Validator(
+    json.loads((EVENTS / "schemas" / "stalled.schema.json").read_text()),
+    format_checker=Draft202012Validator.FORMAT_CHECKER,
+)
+HALF_AN_HOUR = 1_800
+
+
+def still(**changes: Any) -> Watch:
+    """Give the watch of an import whose progress last moved at `NOW`."""
+    return a_watch(
+        **{
+            "import_state": ImportState.RUNNING,
+            "vendor_status": "In Progress",
+            "progress": ReportedProgress(0.25, 0.01),
+            "progress_changed_at": NOW,
+            "running_since": NOW - 600,
+            "polls": 9,
+            **changes,
+        }
+    )
+
+
+def a_history(typical: float, count: int = 5) -> dict[str, History]:
+    return {"-": History(count, math.log(typical), 0.25)}
+
+
+class TestStandstill:
+    def test_it_is_too_long_after_half_an_hour(self) -> None:
+        assert stands_still(still(), NOW + HALF_AN_HOUR) is None
+        assert stands_still(still(), NOW + HALF_AN_HOUR + 1) == HALF_AN_HOUR + 1
+
+    def test_where_imports_take_long_it_is_borne_for_three_times_as_long_as_they_take(self) -> None:
+        watch = still(histories=a_history(3_600))
+        assert stands_still(watch, NOW + 3 * 3_600 - 1) is None
+        assert stands_still(watch, NOW + 3 * 3_600 + 1) is not None
+
+    @pytest.mark.parametrize("histories", [a_history(60), a_history(3_600, count=4), {"Other": History(9, 9.0, 1.0)}])
+    def test_short_or_few_or_other_imports_change_nothing(self, histories: dict[str, History]) -> None:
+        assert stands_still(still(histories=histories), NOW + HALF_AN_HOUR + 1) is not None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"import_state": ImportState.QUEUED},
+            {"import_state": ImportState.UNRECOGNISED},
+            {"import_state": None},
+            {"progress": None},
+            {"progress_changed_at": None},
+        ],
+    )
+    def test_an_import_of_which_no_progress_is_known_cannot_stand_still(self, changes: dict[str, Any]) -> None:
+        assert stands_still(still(**changes), NOW + 86_400) is None
+
+
+class Account:
+    """A table, and two topics with a subscriber each."""
+
+    def __init__(self) -> None:
+        self.watches: Watches = watch_table()
+        self.queues = {name: self._subscribed(name) for name in ("outcomes", "stalled")}
+        topics = (Topic(f"arn:aws:sns:eu-west-1:123456789012:{name}", client("sns")) for name in self.queues)
+        self.publisher = Publisher(self.watches, connection_states(), next(topics), "/import-watch/stack", next(topics))
+
+    def _subscribed(self, name: str) -> str:
+        topic = client("sns").create_topic(Name=name)["TopicArn"]
+        url: str = client("sqs").create_queue(QueueName=name)["QueueUrl"]
+        client("sns").subscribe(
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:eu-west-1:123456789012:{name}",
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        return url
+
+    def told(self, name: str) -> list[dict[str, Any]]:
+        found = client("sqs").receive_message(
+            QueueUrl=self.queues[name], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return [
+            {"event": json.loads(message["Body"]), "attributes": message.get("MessageAttributes", {})}
+            for message in found.get("Messages", [])
+        ]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    with aws_account(monkeypatch):
+        yield Account()
+
+
+class TestTelling:
+    def test_it_goes_to_those_who_asked_and_to_nobody_else(self, account: Account) -> None:
+        watch = still(stalled_at=NOW + 2_000)
+        account.watches.register(watch, EXECUTION, a_start(correlation_id="c", metadata={"a": 1}), keeps_log=False)
+        assert account.publisher.tell_stalled(watch.watch_id, NOW + 2_000)
+        (told,) = account.told("stalled")
+        assert account.told("outcomes") == []
+        assert list(SCHEMA.iter_errors(told["event"])) == []
+        assert told["attributes"]["eventType"]["StringValue"] == "ImportStalled"
+        data = told["event"]["data"]
+        assert (data["correlationId"], data["metadata"], data["fractionDone"]) == ("c", {"a": 1}, 0.25)
+        assert "has not got on for 33 minutes 20 seconds (25% done, last status 'In Progress')" in data["message"]
+
+    def test_a_repeat_has_the_same_id_and_not_that_of_the_outcome(self, account: Account) -> None:
+        watch = still(stalled_at=NOW + 2_000)
+        account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
+        for _ in range(2):
+            account.publisher.tell_stalled(watch.watch_id, NOW + 2_000)
+        account.watches.end(watch, an_ending())
+        account.publisher.publish_for(watch.watch_id, 1, None, NOW + 3_000)
+        ids = {told["event"]["id"] for told in account.told("stalled")}
+        assert len(ids) == 1
+        assert account.told("outcomes")[0]["event"]["id"] not in ids
+
+    def test_an_import_that_has_ended_by_now_is_not_told_of(self, account: Account) -> None:
+        watch = still(stalled_at=NOW)
+        account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
+        account.watches.end(watch, an_ending())
+        assert not account.publisher.tell_stalled(watch.watch_id, NOW)
+        assert account.told("stalled") == []
+
+
+def test_the_sample_is_what_is_published() -> None:
+    sample = json.loads((EVENTS / "stalled" / "stalled.json").read_text())
+    watch = replace(
+        still(stalled_at=NOW + 2_400),
+        watch_id="egain#default#7a84b875-6f75-4c7b-b137-0632b62db0bd",
+        vendor="egain",
+        vendor_title="eGain",
+        import_id="7a84b875-6f75-4c7b-b137-0632b62db0bd",
+        job_type="Import",
+    )
+    record = Record(watch, EXECUTION, metadata={"team": "help centre"}, correlation_id="release-42")
+    assert stall_notification(record, "/import-watch/import-watch", NOW + 2_400) == sample
+    assert list(SCHEMA.iter_errors(sample)) == []

@@ -1,0 +1,672 @@
+"""The adapter contract: status maps, safe reading of fields, and what all vendors' answers share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from import_watch.model.watch import TEXT_KEPT, FailedPoll, ImportState, Observation, Trouble, Watch
+from import_watch.notifications.messages import vendor_unavailable
+from import_watch.vendors.adapter import (
+    LONGEST_ID,
+    MOST_BYTES,
+    MOST_BYTES_WITH_LOG,
+    Answer,
+    StatusMap,
+    clean,
+    count_of,
+    error_text,
+    id_of,
+    integer_of,
+    is_html,
+    list_of,
+    number_of,
+    object_of,
+    printable_id,
+    read_answer,
+    text_of,
+    texts_of,
+    time_of,
+    unreadable,
+)
+
+from tests.unit.aws_fixtures import VENDORS, adapter
+
+HUGE = 10**400
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+def an_answer(status: int, body: Any = None, *, truncated: bool = False) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, {}, data, truncated)
+
+
+class TestStatusMap:
+    def test_a_status_that_is_mapped_twice_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="'Done' is mapped twice"):
+            StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.FAILED: ("Done",)})
+
+    @pytest.mark.parametrize("other", ["IN PROGRESS", "in_progress", "In-Progress"])
+    def test_a_status_that_is_mapped_twice_in_another_spelling_is_refused(self, other: str) -> None:
+        with pytest.raises(ValueError, match=f"{other!r} is mapped twice"):
+            StatusMap({ImportState.RUNNING: ("In Progress",), ImportState.QUEUED: (other,)})
+
+    def test_a_state_from_no_status_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="CANCELLED is mapped from no status"):
+            StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.CANCELLED: ()})
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "In Progress",
+            "IN PROGRESS",
+            "  In Progress\n",
+            "InProgress",
+            "in__progress",
+            "In-\u00a0PROGRESS",
+            "iN\tpROGRESS",
+        ],
+    )
+    def test_case_blanks_and_dashes_do_not_matter(self, raw: str) -> None:
+        assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.RUNNING
+
+    @pytest.mark.parametrize("raw", ["Canceled", "CANCELLED", "can-celed", "C A N C E L E D"])
+    @pytest.mark.parametrize("mapped", ["Cancelled", "CANCELED"])
+    def test_cancelled_has_two_spellings(self, raw: str, mapped: str) -> None:
+        assert StatusMap({ImportState.CANCELLED: (mapped,)})[raw] is ImportState.CANCELLED
+
+    @pytest.mark.parametrize("raw", ["Progress", "", "In Progress!", "In.Progress", "_", "Inprogressing"])
+    def test_anything_else_is_unrecognised(self, raw: str) -> None:
+        assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.UNRECOGNISED
+
+    def test_every_mapped_status_is_told(self) -> None:
+        statuses = StatusMap({ImportState.QUEUED: ("Queued", "Initiated"), ImportState.FAILED: ("Error",)})
+        assert dict(statuses.items()) == {
+            "queued": ImportState.QUEUED,
+            "initiated": ImportState.QUEUED,
+            "error": ImportState.FAILED,
+        }
+
+
+class TestReaders:
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("plain", "plain"),
+            ("  outer blanks \n", "outer blanks"),
+            ("two\nlines\x00\x1b[31m", "two lines  [31m"),
+            ("half \ud83d a pair", "half ? a pair"),
+            ("right-to-left \u202e override", "right-to-left   override"),
+            ("Größe 木 🙂", "Größe 木 🙂"),
+            ("", None),
+            (" \t\n\x00", None),
+            (None, None),
+            (5, None),
+            (True, None),
+            (["text"], None),
+            ({"text": 1}, None),
+        ],
+    )
+    def test_a_text_is_cleaned_or_none(self, value: Any, expected: str | None) -> None:
+        assert text_of(value) == expected
+
+    def test_a_text_is_cut(self) -> None:
+        assert text_of("x" * 5_000) == "x" * TEXT_KEPT
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (0, 0),
+            (7, 7),
+            (7.0, 7),
+            ("7", 7),
+            (" 7 ", 7),
+            ("007", 7),
+            (10**15 - 1, 10**15 - 1),
+            (10**15, None),
+            (HUGE, None),
+            (-1, None),
+            (-1.0, None),
+            (7.5, None),
+            (1e300, None),
+            (float("nan"), None),
+            (float("inf"), None),
+            (float("-inf"), None),
+            (True, None),
+            (False, None),
+            ("", None),
+            ("-7", None),
+            ("7.0", None),
+            ("1e3", None),
+            ("1_000", None),
+            ("\u0667", None),
+            ("9" * 5_000, None),
+            ("\ud800", None),
+            (None, None),
+            ([7], None),
+            ({}, None),
+        ],
+    )
+    def test_a_count_is_a_whole_number_that_is_not_negative_or_none(self, value: Any, expected: int | None) -> None:
+        found = integer_of(value)
+        assert found == expected
+        assert found is None or type(found) is int
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (0, 0.0),
+            (-2, -2.0),
+            (99.5, 99.5),
+            (float("nan"), None),
+            (float("inf"), None),
+            (float("-inf"), None),
+            (1e16, None),
+            (HUGE, None),
+            (-HUGE, None),
+            (True, None),
+            ("5", None),
+            (None, None),
+            ([], None),
+        ],
+    )
+    def test_a_number_is_of_sane_size_or_none(self, value: Any, expected: float | None) -> None:
+        assert number_of(value) == expected
+
+    @pytest.mark.parametrize("value", [None, 0, "", "{}", [], [{}], True, float("nan")])
+    def test_anything_but_an_object_is_an_empty_object(self, value: Any) -> None:
+        assert object_of(value) == {}
+
+    @pytest.mark.parametrize("value", [None, 0, "", "[]", {}, {"0": 1}, True, float("nan")])
+    def test_anything_but_a_list_is_an_empty_list(self, value: Any) -> None:
+        assert list_of(value) == []
+
+    def test_an_object_and_a_list_are_given_as_they_are(self) -> None:
+        assert (object_of({"a": 1}), list_of([1])) == ({"a": 1}, [1])
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("2024-03-01T10:00:00.000Z", 1_709_287_200.0),
+            ("2024-03-01T11:00:00+01:00", 1_709_287_200.0),
+            ("2024-03-01T10:00:00", 1_709_287_200.0),
+            ("2024-03-01", None),
+            ("tomorrow at ten", None),
+            (1_709_287_200, None),
+            (True, None),
+            ("2024-13-01T10:00:00Z", None),
+            ("\ud800" * 20, None),
+            (None, None),
+        ],
+    )
+    def test_a_time_is_an_iso_date_time_or_none(self, value: Any, expected: float | None) -> None:
+        assert time_of(value) == expected
+
+    @given(ANYTHING)
+    def test_no_reader_raises(self, value: Any) -> None:
+        text = text_of(value)
+        assert text is None or (text.isprintable() and text.encode("utf-8"))
+        for reader in (integer_of, number_of, time_of, object_of, list_of):
+            reader(value)
+
+    @given(st.text(st.characters(exclude_categories=())))
+    def test_a_cleaned_text_is_printable_and_can_be_encoded(self, text: str) -> None:
+        cleaned = clean(text)
+        assert cleaned.isprintable()
+        assert cleaned.encode("utf-8").decode() == cleaned.strip()
+
+    @pytest.mark.parametrize("raw", ["5512340987651234567", "a/b?c#d", "  padded  ", "..a", "x" * LONGEST_ID])
+    def test_an_id_of_visible_ascii_is_taken(self, raw: str) -> None:
+        assert printable_id(raw) == raw.strip()
+
+    @pytest.mark.parametrize(
+        "raw", ["", "  ", ".", "..", " .. ", "a b", "a\nb", "a\x00", "ü", "\ud800", "x" * (LONGEST_ID + 1)]
+    )
+    def test_an_id_that_could_not_stand_in_a_path_is_refused(self, raw: str) -> None:
+        assert printable_id(raw) is None
+
+
+WIDE = [
+    (encoding, mark) for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be") for mark in ("", "\ufeff")
+]
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+class TestAnswer:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            *(b"", b"null", b"<html>", b"{", b'{"a":', b"\xff\xfe\x00", b"[" * 100_000, b"\xed\xa0\x80"),
+            *(b'{"a":1,}', b"callback({})", b")]}',\n{}", b"{'a':1}", b"{} {}", b"\0", b'"', b"]", b"}" * 200),
+        ],
+        ids=lambda body: repr(body[:8]),
+    )
+    def test_a_body_that_is_not_json_is_none(self, body: bytes) -> None:
+        assert Answer(200, {}, body).json() is None
+
+    @pytest.mark.parametrize(
+        ("content_type", "body", "text"),
+        [
+            ("application/json; charset=ISO-8859-1", b"s\xf6k", "sök"),
+            ('text/plain; Charset="WINDOWS-1252"', b"\x80 5", "€ 5"),
+            ("text/plain;charset='cp1252' ; x=y", b"\x80 5", "€ 5"),
+            ("text/plain; charset=shift_jis", "木".encode("shift_jis"), "木"),
+            ("text/plain; charset=GB18030", "木".encode("gb18030"), "木"),
+            ("text/plain; charset=us-ascii", "ö".encode(), "ö"),
+            ("text/plain; charset=utf-8", b"s\xf6k", "s\ufffdk"),
+            ("text/plain; charset=iso-8859-1", b"\xef\xbb\xbf" + "ö".encode(), "ö"),
+            ("text/plain; charset=utf-16", "木".encode("utf-16-be"), "木"),
+            ("text/plain; charset=utf-16le", "木木".encode("utf-16-le"), "木木"),
+            ("application/json; charset=utf-16", b'{"a":1}', '{"a":1}'),
+            ("application/json; charset=utf-8", "[12]".encode("utf-16-le"), "[12]"),
+            *(
+                (f"text/plain; charset={name}", "ö\\u0041+AGE-".encode(), "ö\\u0041+AGE-")
+                for name in (
+                    *("utf-7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "base64", "rot13", "hex"),
+                    *("zlib", "bz2", "undefined", "mbcs", "nonsense", "x" * 5_000, "..", "", "\0", '"', "utf8;", "ö"),
+                )
+            ),
+        ],
+    )
+    def test_a_text_is_read_as_declared_where_that_is_an_encoding(
+        self, content_type: str, body: bytes, text: str
+    ) -> None:
+        assert Answer(200, {"content-type": content_type}, body).text == text
+
+    @pytest.mark.parametrize(("encoding", "mark"), WIDE)
+    @pytest.mark.parametrize("content_type", ["", "application/json", "text/html; charset=utf-8"])
+    def test_wide_encodings_are_seen_undeclared(self, encoding: str, mark: str, content_type: str) -> None:
+        body = (mark + '{"status": "木"}').encode(encoding)
+        assert Answer(200, {"content-type": content_type}, body).json() == {"status": "木"}
+
+    @pytest.mark.parametrize(
+        ("oddity", "value"),
+        [
+            (b'"x":1,"x":1', {"x": 1}),
+            (b'"x":{"y":[1,{"z":null}]},"x":{"y":[1,{"z":null}]}', {"x": {"y": [1, {"z": None}]}}),
+            (b'"x":' + b"9" * 5_000, {"x": "9" * 5_000}),
+            (b'"x":1e999999,"y":NaN,"z":-Infinity', {"x": "1e999999", "y": None, "z": "-Infinity"}),
+            (b'"x":"\\ud800","y":"a\x00\n\tb","z":"\\u0000"', {"x": "\ud800", "y": "a\x00\n\tb", "z": "\0"}),
+            (b'"x":"a\\\\","y":"\\"{[:,"', {"x": "a\\", "y": '"{[:,'}),
+            (b'"x":[],"y":{},"z":[{}]', {"x": [], "y": {}, "z": [{}]}),
+            (b'"x":"\xff"', {"x": "\ufffd"}),
+        ],
+    )
+    def test_an_oddity_does_not_hide_the_status(self, oddity: bytes, value: Any) -> None:
+        for before, after in (
+            (b"", b""),
+            (b"\xef\xbb\xbf", b""),
+            (b"\0 \r\n", b"\n\0"),
+            (b"\xc2\xa0", b"\xe2\x80\x8b"),
+        ):
+            answer = Answer(200, {}, before + b'{"status":"SUCCESS",' + oddity + b"}" + after)
+            assert (answer.json(), answer.fault) == ({"status": "SUCCESS", **value}, None)
+
+    @pytest.mark.parametrize(
+        "deep", [DEEP, b'{"":' * 50_000 + b"1" + b"}" * 50_000, b'[{"x":' * 99 + b"[]" + b"}]" * 99]
+    )
+    def test_a_status_beside_deep_nesting_is_read(self, deep: bytes) -> None:
+        value = Answer(200, {}, b'{"x":[1,' + deep + b'],"status":"SUCCESS","y":"]["}').json()
+        assert (value["status"], value["x"][0], value["y"]) == ("SUCCESS", 1, "][")
+
+    @pytest.mark.parametrize(
+        ("text", "key"),
+        [
+            ('{"status":"SUCCESS","status":"FAILURE"}', "'status'"),
+            ('{"status":"SUCCESS","x":[{"y":1,"y":2}]}', "'y'"),
+            ('{"x":1,"x":1.0}', "'x'"),
+            ('{"x":1,"x":true}', "'x'"),
+            ('{"x":null,"x":0}', "'x'"),
+            ('{"x":"","x":null}', "'x'"),
+            ('{"x":{"y":1},"x":{"y":1,"z":2}}', "'x'"),
+            ('{"x":[1],"x":[1,1]}', "'x'"),
+            ('{"":1,"":2}', "''"),
+            ('{"a\\n":1,"a\\u000a":2}', r"'a\n'"),
+            ('{"' + "k" * 500 + '":1,"' + "k" * 500 + '":2}', f"'{'k' * 60}'"),
+        ],
+    )
+    def test_two_values_under_one_key_are_a_fault_that_names_it(self, text: str, key: str) -> None:
+        answer = Answer(200, {}, text.encode())
+        assert (answer.json(), answer.fault) == (None, f"the key {key} stands twice with different values")
+        assert unreadable(answer, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
+
+    @pytest.mark.parametrize("vendor", VENDORS.names)
+    @pytest.mark.parametrize(
+        ("body", "fault"),
+        [
+            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' stands twice with different values"),
+            (b"[" + b'{"a":1},' * 600_000 + b"1]", "more values than can be read"),
+        ],
+        ids=["two values", "many values"],
+    )
+    def test_a_poll_says_what_makes_a_response_unreadable(self, vendor: str, body: bytes, fault: str) -> None:
+        polled = read_answer(adapter(vendor), Answer(200, {}, body), "1")
+        assert polled == FailedPoll(Trouble.UNREADABLE, f"HTTP 200: {fault}")
+
+    def test_a_text_and_a_value_are_made_once(self) -> None:
+        answer = Answer(200, {}, b'{"status":["SUCCESS"]}')
+        assert answer.text is answer.text
+        assert answer.json() is answer.json()
+
+    @given(st.binary(max_size=40), st.text(max_size=20))
+    def test_no_body_and_no_header_raises(self, body: bytes, charset: str) -> None:
+        for data in (body, b'{"' + body + b'":1}'):
+            answer = Answer(200, {"content-type": f"application/json; charset={charset}"}, data)
+            assert (answer.json() is None) or answer.fault is None
+            assert error_text(answer).isprintable()
+
+    @pytest.mark.parametrize(
+        ("body", "html"),
+        [
+            (b"<!DOCTYPE html>", True),
+            (b"\xef\xbb\xbf\r\n<HTML lang=en>", True),
+            (b"<!-- a --> <!-- b --><body>", True),
+            (b'<?xml version="1.0"?><!doctype html><html>', True),
+            ("<html>".encode("utf-16"), True),
+            (b"<head/>", True),
+            (b"<header>", False),
+            (b"<Error><Code>x</Code></Error>", False),
+            (b"", False),
+            (b"<!-- <html>", False),
+            (b"<!---->" * 50_000, False),
+            (b'{"message": "<html>"}', False),
+            (b"see <html>", False),
+        ],
+    )
+    def test_html_is_known_by_its_body(self, body: bytes, *, html: bool) -> None:
+        assert is_html(Answer(403, {"content-type": "application/json"}, body)) is html
+
+
+@pytest.mark.parametrize("vendor", VENDORS.names)
+class TestSharedStatuses:
+    @pytest.mark.parametrize(
+        ("status", "trouble"),
+        [
+            (401, Trouble.UNAUTHORIZED),
+            (403, Trouble.UNAUTHORIZED),
+            (429, Trouble.THROTTLED),
+            (408, Trouble.UNAVAILABLE),
+            (500, Trouble.UNAVAILABLE),
+            (502, Trouble.UNAVAILABLE),
+            (503, Trouble.UNAVAILABLE),
+            (504, Trouble.UNAVAILABLE),
+            (599, Trouble.UNAVAILABLE),
+            (301, Trouble.UNREADABLE),
+            (302, Trouble.UNREADABLE),
+            (304, Trouble.UNREADABLE),
+            (307, Trouble.UNREADABLE),
+            (308, Trouble.UNREADABLE),
+        ],
+    )
+    @pytest.mark.parametrize("body", [b"", b"oops", {"status": "Completed"}, {"status": "SUCCESS"}, [1]])
+    def test_a_status_that_all_share_is_a_failed_poll_whatever_the_body_says(
+        self, vendor: str, status: int, trouble: Trouble, body: Any
+    ) -> None:
+        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is trouble
+        assert str(status) in polled.detail
+
+    def test_what_a_server_error_says_is_kept(self, vendor: str) -> None:
+        polled = read_answer(adapter(vendor), an_answer(503, b"Cluster is reindexing."), "5")
+        assert isinstance(polled, FailedPoll)
+        assert "Cluster is reindexing." in polled.detail
+
+    def test_a_truncated_answer_is_unreadable_though_it_parses(self, vendor: str) -> None:
+        for state in ("Completed", "Successful", "SUCCESS"):
+            polled = read_answer(adapter(vendor), an_answer(200, {"status": state}, truncated=True), "5")
+            assert isinstance(polled, FailedPoll)
+            assert polled.trouble is Trouble.UNREADABLE
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
+    @pytest.mark.parametrize("body", [b"", b"oops", b"[]", b"{}", b"5", b'{"status":null}', b'{"status":7}'])
+    def test_an_answer_without_a_status_of_an_import_is_unreadable(self, vendor: str, status: int, body: bytes) -> None:
+        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is Trouble.UNREADABLE
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 226])
+    def test_any_2xx_with_a_status_tells_of_an_import(self, vendor: str, status: int) -> None:
+        for raw, state in adapter(vendor).statuses.items():
+            polled = read_answer(adapter(vendor), an_answer(status, {"status": raw}), "5")
+            assert isinstance(polled, Observation)
+            assert polled.state is state
+
+    @pytest.mark.parametrize("status", [400, 402, 405, 406, 407, 409, 411, 418, 422, 425, 431, 451, 499])
+    @pytest.mark.parametrize("raw", [None, "SUCCESS", "Completed", "Successful"])
+    def test_any_other_4xx_is_a_poll_error_with_the_vendor_s_words(
+        self, vendor: str, status: int, raw: str | None
+    ) -> None:
+        body = {"status": raw, "message": "The header X-Tenant is missing"}
+        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert (polled.trouble, polled.after_grace) == (Trouble.UNAVAILABLE, False)
+        assert f"HTTP {status}: The header X-Tenant is missing" in polled.detail
+        watch = Watch("a#b#5", vendor, "default", "5", 0.0, 1.0)
+        assert "base URL" not in vendor_unavailable(watch, polled.detail, 3_600)
+
+    def test_a_410_is_an_import_that_is_not_found(self, vendor: str) -> None:
+        for body in b"", b"gone", b'{"status":"SUCCESS"}':
+            polled = read_answer(adapter(vendor), an_answer(410, body), "5")
+            assert isinstance(polled, Observation)
+            assert polled.state is ImportState.NOT_FOUND
+
+    @pytest.mark.parametrize(
+        ("headers", "body", "trouble"),
+        [
+            pytest.param({}, b"", Trouble.UNAUTHORIZED, id="empty"),
+            pytest.param({"content-type": "text/html"}, b"", Trouble.UNAUTHORIZED, id="empty, whatever its type"),
+            pytest.param({}, b'{"message": "no"}', Trouble.UNAUTHORIZED, id="JSON"),
+            pytest.param({"content-type": "text/html"}, b"Forbidden", Trouble.UNAUTHORIZED, id="text called HTML"),
+            pytest.param({}, b"<html><title>Denied</title></html>", Trouble.UNAVAILABLE, id="HTML"),
+            pytest.param(
+                {"content-type": "application/json"}, b"\n <!DOCTYPE html>", Trouble.UNAVAILABLE, id="doctype"
+            ),
+            pytest.param({"retry-after": "30"}, b"", Trouble.THROTTLED, id="Retry-After"),
+            pytest.param({"retry-after": "30"}, b"<html></html>", Trouble.THROTTLED, id="Retry-After and HTML"),
+        ],
+    )
+    def test_who_refuses_with_a_403(self, vendor: str, headers: dict[str, str], body: bytes, trouble: Trouble) -> None:
+        polled = read_answer(adapter(vendor), Answer(403, headers, body), "5")
+        assert isinstance(polled, FailedPoll)
+        assert polled.trouble is trouble
+
+    def test_a_status_that_the_vendor_settles_itself_comes_first(self, vendor: str) -> None:
+        own = FailedPoll(Trouble.MISCONFIGURED, "no such tenant")
+        settled = replace(adapter(vendor), settled={403: own})
+        assert read_answer(settled, an_answer(403, {}), "5") is own
+
+    @pytest.mark.parametrize("depth", [100, 300, 900, 2_000, 100_000])
+    def test_deep_nesting_is_survived(self, vendor: str, depth: int) -> None:
+        deep = b"[" * depth + b"]" * depth
+        body = b'{"status":"SUCCESS","id":%s,"import_documentation_log":{"x":%s}}' % (deep, deep)
+        polled = read_answer(adapter(vendor), an_answer(200, body), "5")
+        assert isinstance(polled, FailedPoll) or polled.state is ImportState.UNRECOGNISED
+
+
+class TestErrorText:
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ({"developerMessage": "No such job", "message": "second"}, "No such job"),
+            ({"message": "Rate limit reached"}, "Rate limit reached"),
+            ({"userMessage": "Sorry"}, "Sorry"),
+            ({"error": "invalid_client", "error_description": "Unknown client"}, "Unknown client"),
+            ({"error": {"code": 5}, "detail": "Nothing there"}, "Nothing there"),
+            (
+                {"errors": [{"description": "One."}, {"description": None}, "x", {"description": "Two."}]},
+                "One.; x; Two.",
+            ),
+            ({"errors": ["One.", "Two."]}, "One.; Two."),
+            ({"errors": "text"}, "text"),
+            ({"errors": [{"message": "One."}, {"error": {"detail": "Two."}}]}, "One.; Two."),
+            ({"title": "Not valid", "errors": {"id": ["Unknown.", "Too long."]}}, "id: Unknown.; Too long."),
+            ({"error": {"code": "x", "message": "Inner"}}, "Inner"),
+            ({"title": "Not Found", "status": 404}, "Not Found"),
+            ({"Message": "Upper case"}, "Upper case"),
+            ([{"message": "In a list"}], "In a list"),
+            ({"error": {"error": {"error": {"error": {"error": "too deep"}}}}}, ""),
+            ({"message": 5, "errors": None}, ""),
+            ([1, 2], ""),
+            ({}, ""),
+            (b"Cluster\nis   busy\x00", "Cluster is   busy"),
+            (b"<!DOCTYPE html><HTML><body>504</body>", ""),
+            (b"\xfe\xfd broken", "\ufffd\ufffd broken"),
+            ("\ufeff Größe".encode("utf-16-le"), "Größe"),
+            (b"\xef\xbb\xbf <!-- a proxy's --><?xml version='1.0'?>\n<Head><title>504</title>", ""),
+            (b"", ""),
+        ],
+    )
+    def test_an_error_answer_says_its_message_or_the_start_of_its_text(self, body: Any, expected: str) -> None:
+        assert error_text(an_answer(500, body)) == expected
+
+    @pytest.mark.parametrize("body", [b"x" * 5_000, {"message": "x" * 5_000}, {"errors": [{"description": "x" * 999}]}])
+    def test_it_is_short(self, body: Any) -> None:
+        assert error_text(an_answer(500, body)) == "x" * 200
+
+    @given(ANYTHING)
+    def test_it_never_raises_and_is_printable(self, body: Any) -> None:
+        assert error_text(an_answer(500, body)).isprintable()
+
+    def test_an_unreadable_answer_tells_its_status_why_and_what_it_said(self) -> None:
+        polled = unreadable(an_answer(406, {"message": "Not acceptable"}), "the answer has no status")
+        assert polled == FailedPoll(Trouble.UNREADABLE, "HTTP 406: the answer has no status (Not acceptable)")
+
+
+@pytest.mark.parametrize("vendor", VENDORS.names)
+class TestUrl:
+    BASE = "https://api.example"
+
+    @pytest.mark.parametrize(
+        ("import_id", "escaped"),
+        [
+            ("a/b", "a%2Fb"),
+            ("../../admin", "..%2F..%2Fadmin"),
+            ("a?key=1", "a%3Fkey%3D1"),
+            ("a#b", "a%23b"),
+            ("100%", "100%25"),
+            ("a%2Fb", "a%252Fb"),
+            ("{import_id}", "%7Bimport_id%7D"),
+            ("a\\b;c&d@e:f", "a%5Cb%3Bc%26d%40e%3Af"),
+            ("Größe", "Gr%C3%B6%C3%9Fe"),
+        ],
+    )
+    def test_an_id_stays_one_segment_of_the_path(self, vendor: str, import_id: str, escaped: str) -> None:
+        path = adapter(vendor).path.replace("{import_id}", escaped)
+        assert adapter(vendor).url(self.BASE, import_id) == self.BASE + path
+
+    @pytest.mark.parametrize(
+        "base_url",
+        ["https://api.example/", "https://api.example/other/path", "https://api.example?x=1", "https://api.example#x"],
+    )
+    def test_the_base_url_gives_scheme_host_and_port_only(self, vendor: str, base_url: str) -> None:
+        assert adapter(vendor).url(base_url, "5") == adapter(vendor).url(self.BASE, "5")
+
+    def test_a_port_is_kept(self, vendor: str) -> None:
+        assert urlsplit(adapter(vendor).url("http://127.0.0.1:8081", "5")).netloc == "127.0.0.1:8081"
+
+    @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
+    def test_no_id_changes_where_the_request_goes(self, vendor: str, import_id: str) -> None:
+        parts = urlsplit(adapter(vendor).url(self.BASE, import_id))
+        prefix, _, suffix = adapter(vendor).path.partition("{import_id}")
+        assert (parts.netloc, parts.query, parts.fragment) == ("api.example", "", "")
+        assert parts.path.startswith(prefix)
+        assert parts.path.endswith(suffix)
+        assert parts.path.count("/") == adapter(vendor).path.count("/")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z"])
+def test_a_date_that_stands_for_none_is_none(text: str) -> None:
+    assert time_of(text) is None
+
+
+def test_a_date_of_our_century_is_a_time() -> None:
+    assert time_of("2000-01-01T00:00:00Z") == 946_684_800.0
+
+
+def test_what_is_read_of_an_answer_is_what_is_documented() -> None:
+    assert (MOST_BYTES, MOST_BYTES_WITH_LOG) == (1_048_576, 5_242_880)
+    assert [VENDORS.adapter(name).most_bytes for name in VENDORS.names] == [5_242_880, 1_048_576, 1_048_576]
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (None, None),
+        ("", None),
+        (0, 0),
+        (7, 7),
+        (7.0, 7),
+        (True, 1),
+        ("7", 7),
+        (" 7.0 ", 7),
+        ("1,234", 1_234),
+        ("1.234.567", 1_234_567),
+        ("1 234", 1_234),
+        ("1\u00a0234", 1_234),
+        ("1'234", 1_234),
+        ("0 errors", 0),
+        ("3 errors", 3),
+        ([], 0),
+        (["a", {"item": 1}], 2),
+        ({}, 0),
+        ({"fatal": 2, "minor": "1"}, 3),
+        ({"count": 0}, 0),
+        ({"a.md": "bad link", "b.md": "too large"}, 2),
+        ("many", 99),
+        ("-1", 99),
+        (-1, 99),
+        (0.5, 99),
+        (10**30, 99),
+        (float("nan"), 99),
+    ],
+    ids=repr,
+)
+def test_a_count_is_read_however_it_is_written(value: Any, count: int | None) -> None:
+    assert count_of(value, otherwise=99) == count
+    assert count_of(value) == (None if count == 99 else count)
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        (None, []),
+        ([], []),
+        ("boom", ["boom"]),
+        (["boom", "", 7, None], ["boom"]),
+        ({"description": "boom"}, ["boom"]),
+        (
+            [{"description": "a"}, {"message": "b"}, {"title": "c", "code": "d"}, {"code": "e"}, {}],
+            ["a", "b", "c", "e"],
+        ),
+    ],
+    ids=repr,
+)
+def test_texts_are_found_in_any_shape_of_a_list_of_errors(value: Any, texts: list[str]) -> None:
+    assert texts_of(value) == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("5", "5"),
+        (5, "5"),
+        (5537431447739019570, "5537431447739019570"),
+        (HUGE, None),
+        (True, None),
+        (5.0, None),
+        ([], None),
+    ],
+    ids=lambda v: repr(v)[:30],
+)
+def test_an_id_in_a_response_may_be_a_whole_number(value: Any, found: str | None) -> None:
+    assert id_of(value) == found
