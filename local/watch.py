@@ -12,7 +12,7 @@ from typing import Any
 from dotenv import dotenv_values
 from import_watch.model.watch import watch_id
 from import_watch.notifications.notification import mail, readable_log
-from import_watch.services.registration import Vendors
+from import_watch.services.vendor_registry import Vendors
 from import_watch.vendors.adapter import Adapter
 from rich.console import Console
 

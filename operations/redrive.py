@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 from import_watch.lifecycle.start_event import REDRIVEN, event_id
-from import_watch.model.watch import JSON
-from import_watch.vendors.adapter import clean
+from import_watch.model.serialization import JSON
+from import_watch.model.text import clean
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -7,8 +7,9 @@ import random
 from itertools import islice
 from typing import NamedTuple
 
+from import_watch.model.observation import LONGEST_RETRY_AFTER
 from import_watch.scheduling.interval import Policy, Progress, first_wait, jitter_of, next_wait
-from import_watch.scheduling.poll_delay import LONGEST_RETRY_AFTER, backoff
+from import_watch.scheduling.poll_delay import backoff
 
 from benchmarks.schedule.imports import Answer, Import
 from benchmarks.schedule.peers import Peer

@@ -11,20 +11,34 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from import_watch.model import watch as model
-from import_watch.vendors import adapter as vendor
+from import_watch.model.observation import (
+    PROBLEMS_KEPT,
+    TEXT_KEPT,
+    FailedPoll,
+    ImportState,
+    InlineLog,
+    LogReference,
+    MissingLog,
+    Observation,
+    Problem,
+    Severity,
+)
+from import_watch.vendors import fields, response
+from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG, Adapter, ApiKey, ConnectionShape, StatusMap
+from import_watch.vendors.allowed_hosts import with_scheme
+from import_watch.vendors.response_body import Answer
 
-STATUSES = vendor.StatusMap(
+STATUSES = StatusMap(
     {
         # `Initiated` and `Cancelled` are known from the same API's background tasks [spec].
-        model.ImportState.QUEUED: ("Queued", "Initiated"),
-        model.ImportState.RUNNING: ("InProgress",),
-        model.ImportState.SUCCEEDED: ("Completed",),
-        model.ImportState.FAILED: ("Error",),
-        model.ImportState.CANCELLED: ("Cancelled",),
+        ImportState.QUEUED: ("Queued", "Initiated"),
+        ImportState.RUNNING: ("InProgress",),
+        ImportState.SUCCEEDED: ("Completed",),
+        ImportState.FAILED: ("Error",),
+        ImportState.CANCELLED: ("Cancelled",),
     }
 )
-ERROR = model.Severity.ERROR
+ERROR = Severity.ERROR
 LOG = r"(?:the )?(?:element |document |object )?(?:import ?logs?|import documentation log)(?: element| document)?"
 MISSING = r"(?:(?:was|is|has|could|can|does) )?(?:not (?:be |been |yet )?(?:found|exist|available)(?: yet)?|missing)"
 NO_LOG = re.compile(rf"{LOG} {MISSING}|(?:the )?(?:element )?(?:could |can |was )?not (?:found|find) {LOG}")
@@ -33,47 +47,47 @@ MAX_NO_LOG = 120
 ERRORS_IN_REASON = 3
 NO_TEXT = "(no text)"
 NO_MESSAGE = f"{ERROR.value:<8}{NO_TEXT}"
-SEVERITIES = {0: ERROR, 1: model.Severity.WARNING, 2: model.Severity.INFO}
+SEVERITIES = {0: ERROR, 1: Severity.WARNING, 2: Severity.INFO}
 
 
-def read(answer: vendor.Answer, _import_id: str) -> model.Observation | model.FailedPoll:
+def read(answer: Answer, _import_id: str) -> Observation | FailedPoll:
     """Read an answer by its HTTP status and its body: `success` speaks of the request, `status` of the import."""
     body = answer.json()
     if answer.status != 404 and not isinstance(body, dict):
-        return vendor.unreadable(answer, "the body is not a JSON object")
-    body = vendor.object_of(body)
-    errors, errors_in_all = vendor.errors_in(body.get("errors"))
-    warnings, warnings_in_all = vendor.errors_in(body.get("warnings"))
-    information = vendor.texts_of(body.get("information"))
+        return response.unreadable(answer, "the body is not a JSON object")
+    body = fields.object_of(body)
+    errors, errors_in_all = fields.errors_in(body.get("errors"))
+    warnings, warnings_in_all = fields.errors_in(body.get("warnings"))
+    information = fields.texts_of(body.get("information"))
     if answer.status == 404:  # in the vendor's general table of codes [spec]
-        return model.Observation(model.ImportState.NOT_FOUND, problems=vendor.errors_of(errors))
-    status = vendor.text_of(body.get("status"))
+        return Observation(ImportState.NOT_FOUND, problems=fields.errors_of(errors))
+    status = fields.text_of(body.get("status"))
     if not answer.is_success or status is None:
-        return vendor.unreadable(answer, "the answer has no status of an import")
+        return response.unreadable(answer, "the answer has no status of an import")
     state = STATUSES[status]
     content = _log_content(body)
-    log = vendor.object_of(content)
+    log = fields.object_of(content)
     messages = _messages(log)
-    if state is model.ImportState.SUCCEEDED and messages.aborted:
-        state = model.ImportState.FAILED
+    if state is ImportState.SUCCEEDED and messages.aborted:
+        state = ImportState.FAILED
     of_log = [text for text in errors if _is_log_not_found(text)]
     of_import = [text for text in errors if text not in of_log]
     problems = (
-        *vendor.errors_of(of_import),
+        *fields.errors_of(of_import),
         *messages.problems,
-        *(model.Problem(model.Severity.WARNING, text) for text in warnings),
-        *(model.Problem(model.Severity.INFO, text) for text in information),
+        *(Problem(Severity.WARNING, text) for text in warnings),
+        *(Problem(Severity.INFO, text) for text in information),
     )
     found = Counter(problem.severity for problem in problems) + messages.unlisted
     # Those without a text, or beyond the first ones, count too.
-    found += Counter({ERROR: errors_in_all - len(errors), model.Severity.WARNING: warnings_in_all - len(warnings)})
-    return model.Observation(
+    found += Counter({ERROR: errors_in_all - len(errors), Severity.WARNING: warnings_in_all - len(warnings)})
+    return Observation(
         state=state,
         vendor_status=status,
         counts=_counts(log, found),
         problems=problems,
         log=_log(content, state, next(iter(of_log), None)),
-        reason=_joined(of_import or messages.errors) if state is model.ImportState.FAILED else None,
+        reason=_joined(of_import or messages.errors) if state is ImportState.FAILED else None,
     )
 
 
@@ -88,9 +102,9 @@ class _Messages(NamedTuple):
     There may be millions of them, so that a list of what each says would not fit into memory.
     """
 
-    problems: list[model.Problem]
+    problems: list[Problem]
     errors: list[str]
-    unlisted: Counter[model.Severity]
+    unlisted: Counter[Severity]
     aborted: bool
 
 
@@ -100,13 +114,13 @@ def _message_list(log: dict[str, Any]) -> Collection[Any]:
     if isinstance(messages, dict):
         return [messages] if messages.keys() & {"message", "message_type"} else messages.values()
     # A text alone is an error, as every message of no known type.
-    return [messages] if isinstance(messages, str) and messages.strip() else vendor.list_of(messages)
+    return [messages] if isinstance(messages, str) and messages.strip() else fields.list_of(messages)
 
 
 def _messages(log: dict[str, Any]) -> _Messages:
-    problems: list[model.Problem] = []
+    problems: list[Problem] = []
     errors: list[str] = []
-    unlisted: Counter[model.Severity] = Counter()
+    unlisted: Counter[Severity] = Counter()
     aborted = False
     for message in _message_list(log):
         if not message or not isinstance(message, dict):
@@ -115,31 +129,31 @@ def _messages(log: dict[str, Any]) -> _Messages:
         severity = _severity(message)
         # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
         aborted = aborted or (severity is ERROR and message.get("cancel_operation") is True)
-        listed = len(problems) < model.PROBLEMS_KEPT
+        listed = len(problems) < PROBLEMS_KEPT
         of_reason = severity is ERROR and len(errors) < ERRORS_IN_REASON
         text = _text_of(message) if listed or of_reason else None
         if text and of_reason:
             errors.append(text)
         if text and listed:
-            problems.append(model.Problem(severity, text))
+            problems.append(Problem(severity, text))
         else:
             unlisted[severity] += 1
     return _Messages(problems, errors, unlisted, aborted)
 
 
 def _text_of(message: dict[str, Any]) -> str | None:
-    return vendor.text_of(message.get("message"))
+    return fields.text_of(message.get("message"))
 
 
-def _severity(message: dict[str, Any]) -> model.Severity:
-    return SEVERITIES.get(vendor.integer_of(message.get("message_type")) or 0, ERROR)
+def _severity(message: dict[str, Any]) -> Severity:
+    return SEVERITIES.get(fields.integer_of(message.get("message_type")) or 0, ERROR)
 
 
-def _counts(log: dict[str, Any], found: Counter[model.Severity]) -> dict[str, int]:
+def _counts(log: dict[str, Any], found: Counter[Severity]) -> dict[str, int]:
     told = {"versions": "new_versions", "categories": "categories", "articles": "articles", "languages": "languages"}
-    counts = {name: count for name, key in told.items() if (count := vendor.integer_of(log.get(key))) is not None}
+    counts = {name: count for name, key in told.items() if (count := fields.integer_of(log.get(key))) is not None}
     if log or found:
-        counts |= {"warnings": found[model.Severity.WARNING], "errors": found[ERROR]}
+        counts |= {"warnings": found[Severity.WARNING], "errors": found[ERROR]}
     return counts
 
 
@@ -147,7 +161,7 @@ def _log_content(body: dict[str, Any]) -> Any:
     """Give the log: an object by the vendor's page. A list is one of messages, and a text may be JSON."""
     content = body.get("import_documentation_log")
     if isinstance(content, str):
-        text, content = content.strip(), vendor.json_in(content)
+        text, content = content.strip(), fields.json_in(content)
         if text and content is None and text != "null":
             # What begins as JSON and cannot be read may have errors in it, and counts as one.
             return {"log": text, "messages": [text] if text.startswith(("{", "[")) else []}
@@ -155,20 +169,20 @@ def _log_content(body: dict[str, Any]) -> Any:
     return {"messages": content} if isinstance(content, list) and content else content
 
 
-def _log(content: Any, state: model.ImportState, why: str | None) -> model.LogReference:
+def _log(content: Any, state: ImportState, why: str | None) -> LogReference:
     """Say what is known of the log, by its content and by the error that says that it is not there."""
     if not isinstance(content, dict):
-        if state in (model.ImportState.QUEUED, model.ImportState.RUNNING, model.ImportState.UNRECOGNISED):
+        if state in (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNRECOGNISED):
             return None
         # Such an import is done, and its log is not there yet.
-        said = why if state is model.ImportState.SUCCEEDED else None
-        return model.MissingLog(said or "the response has no log", expected=True)
-    return model.InlineLog(content, _text(content))
+        said = why if state is ImportState.SUCCEEDED else None
+        return MissingLog(said or "the response has no log", expected=True)
+    return InlineLog(content, _text(content))
 
 
 def _joined(texts: list[str]) -> str | None:
     """Give the first texts in one, as short as any vendor message."""
-    return "; ".join(texts[:ERRORS_IN_REASON])[: model.TEXT_KEPT] or None
+    return "; ".join(texts[:ERRORS_IN_REASON])[:TEXT_KEPT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
@@ -205,24 +219,24 @@ def _shown(value: Any) -> str:
         return "(see log.json)"
 
 
-ADAPTER = vendor.Adapter(
+ADAPTER = Adapter(
     vendor="document360",
     title="Document360",
     statuses=STATUSES,
-    connection=vendor.ConnectionShape(
+    connection=ConnectionShape(
         required=("apiToken",),
         secret=("apiToken",),
         # EU is the default; US and private hosting have hosts of their own [spec].
-        base_url=lambda fields: vendor.with_scheme(fields.get("baseUrl", "apihub.document360.io")),
+        base_url=lambda connection: with_scheme(connection.get("baseUrl", "apihub.document360.io")),
         base_url_fields="baseUrl",
         hosts=(r"apihub(\.[a-z0-9-]+)?\.document360\.io",),
         optional=("baseUrl",),
     ),
-    authentication=vendor.ApiKey(header="api_token", field="apiToken"),
+    authentication=ApiKey(header="api_token", field="apiToken"),
     path="/v2/Project/Import/{import_id}",
     read=read,
     keeps_log=True,
-    import_id=vendor.printable_id,
+    import_id=fields.printable_id,
     import_id_hint="the id that the import request gave, without blanks",
     # An unknown id is a 400 with `success: true`.
     unknown_id_phrases=(
@@ -230,7 +244,7 @@ ADAPTER = vendor.Adapter(
         *("import id is invalid", "import id is not valid", "import id not found", "import id does not exist"),
         *("import not found", "import was not found", "import does not exist"),
     ),
-    most_bytes=vendor.MOST_BYTES_WITH_LOG,
+    most_bytes=MOST_BYTES_WITH_LOG,
     # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].
     requests_per_minute=60,
 )

@@ -8,58 +8,61 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from import_watch.model import watch as model
-from import_watch.vendors import adapter as vendor
+from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
+from import_watch.vendors import fields, response
+from import_watch.vendors.adapter import Adapter, ApiKey, ConnectionShape, StatusMap
+from import_watch.vendors.allowed_hosts import with_scheme
+from import_watch.vendors.response_body import Answer
 
-STATUSES = vendor.StatusMap(
+STATUSES = StatusMap(
     {
-        model.ImportState.NOT_FOUND: ("NOT_FOUND",),
+        ImportState.NOT_FOUND: ("NOT_FOUND",),
         # BLOCKED waits for another import; no progress is to be expected.
-        model.ImportState.QUEUED: ("WAITING", "BLOCKED"),
-        model.ImportState.RUNNING: ("IN_PROGRESS",),
-        model.ImportState.SUCCEEDED: ("SUCCESS",),
-        model.ImportState.FAILED: ("FAILURE",),
+        ImportState.QUEUED: ("WAITING", "BLOCKED"),
+        ImportState.RUNNING: ("IN_PROGRESS",),
+        ImportState.SUCCEEDED: ("SUCCESS",),
+        ImportState.FAILED: ("FAILURE",),
         # The vendor documents ABORTED alone; a cancelled import must never wait for a status that is not mapped.
-        model.ImportState.CANCELLED: ("ABORTED", "CANCELLED"),
+        ImportState.CANCELLED: ("ABORTED", "CANCELLED"),
     }
 )
 
 
-def read(answer: vendor.Answer, import_id: str) -> model.Observation | model.FailedPoll:
+def read(answer: Answer, import_id: str) -> Observation | FailedPoll:
     """Read an answer; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
     body = answer.json()
     if not isinstance(body, dict):
-        return vendor.unreadable(answer, "the body is not a JSON object")
-    status = vendor.text_of(body.get("status"))
+        return response.unreadable(answer, "the body is not a JSON object")
+    status = fields.text_of(body.get("status"))
     if not answer.is_success or status is None:
-        return vendor.unreadable(answer, "the answer has no status of an import")
-    if body.get("id") is not None and vendor.id_of(body["id"]) != import_id:
-        return vendor.unreadable(answer, "the answer speaks of another import")
+        return response.unreadable(answer, "the answer has no status of an import")
+    if body.get("id") is not None and fields.id_of(body["id"]) != import_id:
+        return response.unreadable(answer, "the answer speaks of another import")
     state = STATUSES[status]
-    message = vendor.text_of(body.get("message"))
-    return model.Observation(
+    message = fields.text_of(body.get("message"))
+    return Observation(
         state=state,
         vendor_status=status,
-        job_type=vendor.text_of(body.get("type")),
-        problems=vendor.errors_of([message]) if message else (),
-        reason=message if state is model.ImportState.FAILED else None,
+        job_type=fields.text_of(body.get("type")),
+        problems=fields.errors_of([message]) if message else (),
+        reason=message if state is ImportState.FAILED else None,
     )
 
 
-def _base_url(fields: Mapping[str, str]) -> str | None:
-    cluster = re.sub(r"(?i:https?)://|/+$", "", fields.get("clusterId", ""))
-    if "baseUrl" in fields:
-        return vendor.with_scheme(fields["baseUrl"])
+def _base_url(connection: Mapping[str, str]) -> str | None:
+    cluster = re.sub(r"(?i:https?)://|/+$", "", connection.get("clusterId", ""))
+    if "baseUrl" in connection:
+        return with_scheme(connection["baseUrl"])
     if "." in cluster:  # a whole host, of either form, or its URL
-        return vendor.with_scheme(fields["clusterId"])
+        return with_scheme(connection["clusterId"])
     return f"https://{cluster}.api.esales.apptus.cloud" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", cluster) else None
 
 
-ADAPTER = vendor.Adapter(
+ADAPTER = Adapter(
     vendor="voyado",
     title="Voyado Elevate",
     statuses=STATUSES,
-    connection=vendor.ConnectionShape(
+    connection=ConnectionShape(
         required=("apiKey",),
         secret=("apiKey",),
         base_url=_base_url,
@@ -68,16 +71,16 @@ ADAPTER = vendor.Adapter(
         hosts=(r"[a-z0-9-]+\.api\.esales\.apptus\.cloud", r"[a-z0-9-]+\.elevate-api\.cloud"),
         optional=("clusterId", "baseUrl"),
     ),
-    authentication=vendor.ApiKey(header="Api-Key", field="apiKey"),
+    authentication=ApiKey(header="Api-Key", field="apiKey"),
     path="/api/v2/import/status/{import_id}",
     read=read,
     keeps_log=False,
-    import_id=vendor.printable_id,
+    import_id=fields.printable_id,
     import_id_hint="the id that the import request gave, sent as a string",
     settled={
         # Not an unknown import: the vendor's page gives 404 to an unknown cluster. A gateway may say it for a moment.
-        404: model.FailedPoll(
-            model.Trouble.MISCONFIGURED,
+        404: FailedPoll(
+            Trouble.MISCONFIGURED,
             "Voyado Elevate knows no such cluster (HTTP 404): check clusterId (or baseUrl)",
             after_grace=True,
         )

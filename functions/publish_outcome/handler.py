@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from import_watch.bootstrap import publisher, registrar
 from import_watch.lifecycle.execution_names import RESUME
 from import_watch.lifecycle.start_event import correlation_of
-from import_watch.model.serialization import to_json
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON, to_json
 from import_watch.observability import logger, speak_of
-from import_watch.services.registration import Vendors, read_any_event
+from import_watch.services.registration import read_any_event
+from import_watch.services.vendor_registry import Vendors
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

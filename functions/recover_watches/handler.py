@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch.bootstrap import recovery
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON
 from import_watch.observability import logger, speak_of
 from import_watch.services.recovery import read_status_change
-from import_watch.services.registration import Vendors, read_any_event
+from import_watch.services.registration import read_any_event
+from import_watch.services.vendor_registry import Vendors
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -14,10 +14,10 @@ from import_watch import settings
 from import_watch.bootstrap import registrar
 from import_watch.lifecycle.execution_names import RESUME
 from import_watch.lifecycle.start_event import correlation_of, unknown_fields
-from import_watch.model.serialization import to_json
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON, to_json
 from import_watch.observability import logger, speak_of, speak_of_watch
-from import_watch.services.registration import Vendors, read_any_event
+from import_watch.services.registration import read_any_event
+from import_watch.services.vendor_registry import Vendors
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

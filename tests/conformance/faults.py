@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 import pytest
 from import_watch.http_client import transport as exchanging
-from import_watch.model.watch import ImportState, Reason
+from import_watch.model.observation import ImportState
+from import_watch.model.outcome import Reason
 
 from local.certificate import write_self_signed
 from tests.conformance.stage import NOWHERE, Case

@@ -17,20 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.lifecycle.start_event import InvalidStart
 from import_watch.lifecycle.transitions import End, Wait, advance
+from import_watch.model.observation import FailedPoll, ImportState, LogStatus, Observation, Trouble
+from import_watch.model.outcome import Outcome, Reason
 from import_watch.model.serialization import to_json
-from import_watch.model.watch import (
-    FailedPoll,
-    ImportState,
-    LogStatus,
-    Observation,
-    Outcome,
-    Reason,
-    Start,
-    Trouble,
-    Watch,
-)
+from import_watch.model.watch import Start, Watch
 from import_watch.notifications.notification import notification
-from import_watch.vendors.adapter import Answer, read_answer
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 from tests.conformance.faults import FAULTS, NOTHING_SENT
 from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths

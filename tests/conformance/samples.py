@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from import_watch.model.watch import ImportState, Reason
+from import_watch.model.observation import ImportState
+from import_watch.model.outcome import Reason
 
 SECRET, TOKEN_URL = "{secret}", "{token_url}"
 """Stand in a connection's fields for what the kit puts there."""

@@ -17,19 +17,23 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 from urllib.parse import parse_qs
 
-from import_watch.aws.secrets import Connection, Connections
-from import_watch.aws.watch_store import Record, Watches
+from import_watch.aws.secrets import Connections
+from import_watch.aws.watch_store import Watches
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.start_event import InvalidStart, parse
 from import_watch.lifecycle.transitions import End, Wait, advance, begin
+from import_watch.model.observation import ImportState
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
 from import_watch.model.serialization import from_json
-from import_watch.model.watch import Ending, ImportState, Start, Tolerance, Watch, connection_key
+from import_watch.model.watch import Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller
 from import_watch.vendors.adapter import Adapter, ApiKey
 from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.connection import Connection
 
 from tests.conformance.samples import Sample
 from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says

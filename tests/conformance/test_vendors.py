@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from import_watch.services.registration import Vendors
+from import_watch.services.vendor_registry import Vendors
 
 from local.paths import FUNCTIONS
 from tests.conformance.kit import Conformance

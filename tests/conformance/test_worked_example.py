@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_watch.model.watch import ImportState
+from import_watch.model.observation import ImportState
 from import_watch.vendors.adapter import Adapter
 from samtranslator.yaml_helper import yaml_parse
 

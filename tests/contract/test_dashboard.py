@@ -10,10 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from import_watch.model.watch import Outcome, Reason, Trouble
+from import_watch.model.observation import Trouble
+from import_watch.model.outcome import Outcome, Reason
 from import_watch.observability import NAMESPACE, Metric
 from import_watch.services.recovery import Recovered
-from import_watch.services.registration import Vendors
+from import_watch.services.vendor_registry import Vendors
 from samtranslator.yaml_helper import yaml_parse
 
 from local.dashboard.body import dashboard

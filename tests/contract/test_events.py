@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from import_watch.lifecycle.start_event import InvalidStart, parse
 from import_watch.model.watch import Start
-from import_watch.services.registration import Vendors
+from import_watch.services.vendor_registry import Vendors
 from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS, FUNCTIONS

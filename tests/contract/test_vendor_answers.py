@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from import_watch.model.observation import Observation
 from import_watch.model.serialization import to_json
-from import_watch.model.watch import Observation, iso
-from import_watch.services.registration import Vendors
-from import_watch.vendors.adapter import Answer, read_answer
+from import_watch.model.timestamps import iso
+from import_watch.services.vendor_registry import Vendors
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 from local.paths import FUNCTIONS
 

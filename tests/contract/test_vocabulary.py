@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from import_watch.model.watch import ImportState, LogStatus, Outcome, Reason, Severity
+from import_watch.model.observation import ImportState, LogStatus, Severity
+from import_watch.model.outcome import Outcome, Reason
 from import_watch.notifications.notification import event_type
-from import_watch.services.registration import Vendors
+from import_watch.services.vendor_registry import Vendors
 
 from local.display import COLOURS
 from local.paths import EVENTS, FUNCTIONS, ROOT

@@ -23,8 +23,8 @@ from import_watch.http_client import sockets
 from import_watch.http_client import transport as exchange
 from import_watch.http_client.sockets import MAX_IDLE_SECONDS, MAX_INTERIM_RESPONSES
 from import_watch.http_client.transport import CHUNK_BYTES, Exchanger, Request
-from import_watch.model.watch import FailedPoll, Trouble
-from import_watch.vendors.adapter import Answer
+from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.vendors.response_body import Answer
 
 from local.certificate import write_self_signed
 from tests.loopback_server import RawExchange, RawServer, raw_servers

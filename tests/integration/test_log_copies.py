@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from import_watch.aws.log_archive import PART_BYTES, S3_CONFIG, LogArchive
-from import_watch.aws.secrets import Connection
-from import_watch.model.watch import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
-from import_watch.vendors.adapter import Answer
+from import_watch.model.observation import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 
 from local.waiting import wait_until
 from tests.loopback_server import Behaviour, Exchange, Serve, Server, says, servers

@@ -11,11 +11,13 @@ import pytest
 from import_watch.aws.connection_store import ConnectionStates
 from import_watch.aws.executions import Executions
 from import_watch.aws.secrets import Connections
+from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepPositions
 from import_watch.aws.watch_store import Watches
 from import_watch.http_client.client import Client
-from import_watch.model.watch import Ending, LogRecord, LogStatus, Outcome, Reason, Tolerance, Trouble, Watch
-from import_watch.notifications.notification import Topic
+from import_watch.model.observation import LogRecord, LogStatus, Trouble
+from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.watch import Tolerance, Watch
 from import_watch.observability import NAMESPACE, Metric
 from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.services.archiving import Archiving

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import NotWritten, Record, Watches
+from import_watch.aws.watch_store import NotWritten, Watches
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.execution_names import named_like, successor_name
+from import_watch.model.observation import ImportState, LogStatus, ReportedProgress
+from import_watch.model.outcome import Outcome
+from import_watch.model.record import Record
 from import_watch.model.serialization import from_json
-from import_watch.model.watch import ImportState, LogStatus, Outcome, ReportedProgress, Tolerance, Watch
+from import_watch.model.watch import Tolerance, Watch
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller

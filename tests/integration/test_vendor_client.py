@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from import_watch.aws.secrets import Connection
 from import_watch.http_client.client import Client
 from import_watch.http_client.oauth import MAX_TOKEN_SECONDS, TOKEN_MARGIN, TOKEN_SECONDS
 from import_watch.http_client.transport import CHUNK_BYTES
-from import_watch.model.watch import FailedPoll, ImportState, Observation, Trouble
-from import_watch.services.registration import Vendors
-from import_watch.vendors.adapter import Answer
+from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
+from import_watch.services.vendor_registry import Vendors
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 
 from local.paths import FUNCTIONS
 from tests.loopback_server import Exchange, Serve, says, servers

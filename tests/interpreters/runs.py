@@ -18,16 +18,7 @@ from typing import Any
 from local.emulator import Emulator
 from local.paths import ROOT
 from local.waiting import wait_until
-from tests.interpreters.paths import (
-    FUNCTION_NAMES,
-    START,
-    STATE_MACHINE,
-    TAKEN,
-    Path,
-    Raises,
-    Returns,
-    definition,
-)
+from tests.interpreters.paths import FUNCTION_NAMES, START, STATE_MACHINE, TAKEN, Path, Raises, Returns, definition
 
 STATIC = ROOT / "tests" / "static"
 SECONDS = 120

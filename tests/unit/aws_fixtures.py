@@ -12,9 +12,12 @@ import boto3
 import pytest
 from import_watch.aws.connection_store import ConnectionState, ConnectionStates
 from import_watch.aws.executions import Executions
-from import_watch.aws.watch_store import Record, Watches
-from import_watch.model.watch import Ending, Outcome, Start, Tolerance, Watch
-from import_watch.services.registration import Registrar, Vendors
+from import_watch.aws.watch_store import Watches
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.record import Record
+from import_watch.model.watch import Start, Tolerance, Watch
+from import_watch.services.registration import Registrar
+from import_watch.services.vendor_registry import Vendors
 from import_watch.vendors.adapter import Adapter
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 from import_watch.lifecycle.start_event import correlation_of, event_id
-from import_watch.model.watch import LogStatus, Outcome, Trouble
+from import_watch.model.observation import LogStatus, Trouble
+from import_watch.model.outcome import Outcome
 from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch, vendor_of
 
 from tests.unit.aws_fixtures import EXECUTION, a_watch

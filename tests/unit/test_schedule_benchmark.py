@@ -11,16 +11,8 @@ from pathlib import Path
 
 import pytest
 from import_watch.lifecycle.transitions import End, Wait, advance, begin
-from import_watch.model.watch import (
-    FailedPoll,
-    ImportState,
-    Observation,
-    ReportedProgress,
-    Start,
-    Tolerance,
-    Trouble,
-    Watch,
-)
+from import_watch.model.observation import FailedPoll, ImportState, Observation, ReportedProgress, Trouble
+from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.notifications.cost import price
 from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
 
@@ -40,14 +32,7 @@ from benchmarks.schedule.figures import (
 from benchmarks.schedule.imports import SCENARIOS, Answer, Import, imports
 from benchmarks.schedule.optimum import Checks, Optimum, ours, poll_times
 from benchmarks.schedule.peers import PEERS, Peer
-from benchmarks.schedule.running_times import (
-    CHOSEN,
-    LONGEST,
-    POWER_LAWS,
-    SAME_MEAN,
-    SHORTEST,
-    RunningTimes,
-)
+from benchmarks.schedule.running_times import CHOSEN, LONGEST, POWER_LAWS, SAME_MEAN, SHORTEST, RunningTimes
 from benchmarks.schedule.runs import OURS, SCHEDULES, Results, run
 from benchmarks.schedule.targets import OF_FIXED_60, OF_OPTIMUM, SIXTY
 

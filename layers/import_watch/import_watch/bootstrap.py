@@ -14,7 +14,8 @@ from import_watch.aws.executions import Executions
 if TYPE_CHECKING:
     from import_watch.services.publication import Publisher
     from import_watch.services.recovery import Recovery
-    from import_watch.services.registration import Registrar, Vendors
+    from import_watch.services.registration import Registrar
+    from import_watch.services.vendor_registry import Vendors
 
 
 @cache
@@ -28,7 +29,7 @@ def registrar(vendors: Vendors) -> Registrar:
 @cache
 def publisher(*, tells_stalls: bool = False) -> Publisher:
     """Give what tells outcomes, and of imports that do not get on where the function may."""
-    from import_watch.notifications.notification import Topic
+    from import_watch.aws.sns import Topic
     from import_watch.services.publication import Publisher
 
     topic = Topic(settings.text("TOPIC_ARN"))

@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON
 
 from local.paths import ROOT
 

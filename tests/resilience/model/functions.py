@@ -17,16 +17,19 @@ import pytest
 import recover_watches.handler
 import register_watch.handler
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from import_watch.aws.secrets import Connection, Connections
+from import_watch.aws.secrets import Connections
 from import_watch.http_client.client import Client
-from import_watch.model.watch import FailedPoll, Observation, Tolerance
+from import_watch.model.observation import FailedPoll, Observation
+from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.services.polling import Poller
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
-from import_watch.services.registration import Registrar, Vendors
-from import_watch.vendors.adapter import Answer
+from import_watch.services.registration import Registrar
+from import_watch.services.vendor_registry import Vendors
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 
 from local.paths import FUNCTIONS
 from tests.resilience.model.flow import text
@@ -102,8 +105,8 @@ class Functions:
         )
         poller = Poller(
             vendors.adapter(VENDOR),
-            cast(Connections, _Connections()),
-            cast(Client, self._client),
+            cast("Connections", _Connections()),
+            cast("Client", self._client),
             watches,
             states,
             TapedArchiving(tape, watches),
@@ -153,7 +156,7 @@ class Functions:
         """
         self._tape.load(results)
         self._clock.now = call.now
-        context = cast(LambdaContext, SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000))
+        context = cast("LambdaContext", SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000))
         event = json.loads(call.event)
         if "watch" in event:
             self._client.turn = event["watch"]["generation"], event["watch"]["polls"]

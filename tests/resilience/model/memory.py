@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from import_watch.aws.connection_store import COMPLETED, MOST_KINDS, ConnectionState, ConnectionStates
 from import_watch.aws.dynamodb import Position
 from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Conflict, Record, Watches
-from import_watch.model.watch import Ending, LogRecord, Start, Watch, connection_key, key_parts, kind_of
+from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.model.observation import LogRecord
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.watch import Start, Watch, connection_key, key_parts, kind_of
 from import_watch.scheduling.history import remembering
 from import_watch.scheduling.poll_delay import running_time
 

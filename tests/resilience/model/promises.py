@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from import_watch.aws.watch_store import Record
+from import_watch.model.record import Record
 
 
 class Broken(Exception):

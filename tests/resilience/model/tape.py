@@ -16,10 +16,14 @@ from import_watch.aws.connection_store import ConnectionState, ConnectionStates
 from import_watch.aws.dynamodb import Position
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.log_archive import Archived, LogArchive
+from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import NotWritten, Record, Watches
-from import_watch.model.watch import JSON, Ending, LogRecord, LogStatus, Start, Watch
-from import_watch.notifications.notification import Topic
+from import_watch.aws.watch_store import NotWritten, Watches
+from import_watch.model.observation import LogRecord, LogStatus
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Start, Watch
 from import_watch.services.archiving import Archiving
 
 READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "ask"})

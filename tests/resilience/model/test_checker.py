@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from import_watch.aws.watch_store import Record
-from import_watch.model.watch import Ending, FailedPoll, ImportState, Start, Trouble, Watch
+from import_watch.model.observation import FailedPoll, ImportState, Trouble
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.watch import Start, Watch
 from import_watch.notifications.notification import notification
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovered, Recovery

@@ -12,7 +12,9 @@ import pytest
 from import_watch.aws.connection_store import ConnectionStates
 from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
 from import_watch.aws.watch_store import Conflict, Watches
-from import_watch.model.watch import Ending, LogRecord, LogStatus, Outcome, Watch, watch_id
+from import_watch.model.observation import LogRecord, LogStatus
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.watch import Watch, watch_id
 
 from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, MemoryWatches
 from tests.unit.aws_fixtures import (

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from import_watch.model.watch import FailedPoll, ImportState, Trouble
+from import_watch.model.observation import FailedPoll, ImportState, Trouble
 
 from tests.resilience.model.search import Search
 from tests.resilience.model.steps import Model

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from import_watch.aws.connection_store import ConnectionState
-from import_watch.aws.watch_store import Conflict, Record
-from import_watch.model.watch import Ending, Observation, Watch
+from import_watch.aws.watch_store import Conflict
+from import_watch.model.observation import Observation
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.watch import Watch
 
 from tests.resilience.model.functions import EXECUTIONS
 from tests.resilience.model.steps import Model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from import_watch.aws.executions import ExecutionStatus
-from import_watch.model.watch import FINISHED, FailedPoll, ImportState, MissingLog, Observation
+from import_watch.model.observation import FINISHED, FailedPoll, ImportState, MissingLog, Observation
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
 

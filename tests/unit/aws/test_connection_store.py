@@ -10,7 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from import_watch.aws.connection_store import MOST_KINDS, ConnectionState, ConnectionStates
 from import_watch.lifecycle.start_event import LONGEST_TIMEOUT
-from import_watch.model.watch import ImportState, Outcome, Watch
+from import_watch.model.observation import ImportState
+from import_watch.model.outcome import Outcome
+from import_watch.model.watch import Watch
 from import_watch.scheduling.history import REMEMBERED
 from samtranslator.yaml_helper import yaml_parse
 

@@ -14,9 +14,10 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from import_watch.aws.log_archive import PART_BYTES, SOURCE_KEPT, Archived, LogArchive
-from import_watch.aws.secrets import Connection
-from import_watch.model.watch import InlineLog, LogRecord, LogReference, LogStatus, MissingLog, StoredLog, Watch
-from import_watch.vendors.adapter import Answer
+from import_watch.model.observation import InlineLog, LogRecord, LogReference, LogStatus, MissingLog, StoredLog
+from import_watch.model.watch import Watch
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 from moto.core.models import botocore_stubber
 
 from tests.unit.aws_fixtures import REGION, a_watch, aws_account, client

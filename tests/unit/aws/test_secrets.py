@@ -10,10 +10,11 @@ from functools import cache
 from typing import Any
 
 import pytest
-from import_watch.aws.secrets import Connection, Connections
-from import_watch.model.watch import FailedPoll, Trouble
+from import_watch.aws.secrets import Connections
+from import_watch.model.observation import FailedPoll, Trouble
 from import_watch.scheduling.interval import Policy
 from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.connection import Connection
 
 from tests.unit.aws_fixtures import VENDORS, adapter, aws_account, client
 

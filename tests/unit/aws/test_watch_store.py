@@ -14,19 +14,9 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.aws.watch_store import Conflict, NotWritten, Watches
-from import_watch.model.watch import (
-    FIXED_FIELDS,
-    Ending,
-    History,
-    ImportState,
-    LogRecord,
-    LogStatus,
-    Outcome,
-    Problem,
-    ReportedProgress,
-    Severity,
-    Watch,
-)
+from import_watch.model.observation import ImportState, LogRecord, LogStatus, Problem, ReportedProgress, Severity
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.watch import FIXED_FIELDS, History, Watch
 
 from tests.unit.aws_fixtures import (
     EXECUTION,

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from import_watch.http_client.redaction import MARK, MAX_SPANS, redacted, without_query
-from import_watch.model.watch import FailedPoll, Observation
-from import_watch.vendors.adapter import Answer, read_answer
+from import_watch.model.observation import FailedPoll, Observation
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 from local.paths import ROOT
 from tests.unit.aws_fixtures import adapter
@@ -351,7 +352,9 @@ MEASURED = """
 import boto3, pathlib, re, requests, resource, sys
 from import_watch.http_client import client as http
 from import_watch.http_client.redaction import redacted
-from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG as MOST, Answer, error_text
+from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG as MOST
+from import_watch.vendors.response import error_text
+from import_watch.vendors.response_body import Answer
 
 def peak_megabytes():
     status = pathlib.Path("/proc/self/status")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from import_watch.http_client.retry_after import retry_after
-from import_watch.vendors.adapter import Answer
+from import_watch.vendors.response_body import Answer
 
 NOW = 1_767_225_600.0
 """Thu, 01 Jan 2026 00:00:00 GMT."""

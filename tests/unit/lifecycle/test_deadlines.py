@@ -9,20 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.lifecycle.transitions import End, Wait, advance, begin, put_off
-from import_watch.model.watch import (
-    Ending,
-    FailedPoll,
-    ImportState,
-    Observation,
-    ReportedProgress,
-    Start,
-    Tolerance,
-    Trouble,
-)
+from import_watch.model.observation import FailedPoll, ImportState, Observation, ReportedProgress, Trouble
+from import_watch.model.outcome import Ending
+from import_watch.model.watch import Start, Tolerance
 from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.scheduling.poll_delay import running_time
 from import_watch.scheduling.rate_limit import Share
-from import_watch.vendors.adapter import time_of
+from import_watch.vendors.fields import time_of
 
 T0 = 1_767_225_600.0
 HOUR = 3_600.0

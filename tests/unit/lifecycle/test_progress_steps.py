@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from import_watch.lifecycle.transitions import Wait, advance, begin
-from import_watch.model.watch import ImportState, Observation, ReportedProgress, Start, Tolerance, Watch
+from import_watch.model.observation import ImportState, Observation, ReportedProgress
+from import_watch.model.watch import Start, Tolerance, Watch
 
 from tests.unit.aws_fixtures import NOW
 

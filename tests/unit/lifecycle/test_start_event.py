@@ -21,8 +21,9 @@ from import_watch.lifecycle.start_event import (
     parse,
     unknown_fields,
 )
-from import_watch.model.watch import JSON, Start
-from import_watch.services.registration import Vendors
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Start
+from import_watch.services.vendor_registry import Vendors
 from jsonschema import Draft202012Validator
 
 Detail: TypeAlias = dict[str, JSON]

@@ -23,10 +23,7 @@ from import_watch.lifecycle.transitions import (
     wait_to_resume,
     without_our_time,
 )
-from import_watch.model.serialization import from_json, to_json
-from import_watch.model.watch import (
-    FIXED_FIELDS,
-    Ending,
+from import_watch.model.observation import (
     FailedPoll,
     ImportState,
     InlineLog,
@@ -34,16 +31,15 @@ from import_watch.model.watch import (
     LogStatus,
     MissingLog,
     Observation,
-    Outcome,
     Problem,
     ReportedProgress,
     Severity,
-    Start,
     StoredLog,
-    Tolerance,
     Trouble,
-    Watch,
 )
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.serialization import from_json, to_json
+from import_watch.model.watch import FIXED_FIELDS, Start, Tolerance, Watch
 from import_watch.scheduling.poll_delay import backoff
 from import_watch.scheduling.rate_limit import UNSHARED
 

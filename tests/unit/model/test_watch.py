@@ -9,20 +9,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from import_watch.model.observation import ImportState, Problem, ReportedProgress, Severity
+from import_watch.model.outcome import Ending, Outcome
 from import_watch.model.serialization import camel, from_json, to_json
-from import_watch.model.watch import (
-    Ending,
-    ImportState,
-    Outcome,
-    Problem,
-    ReportedProgress,
-    Severity,
-    Start,
-    Watch,
-    iso,
-    parse_iso,
-    watch_id,
-)
+from import_watch.model.timestamps import iso, parse_iso
+from import_watch.model.watch import Start, Watch, watch_id
 
 WATCH = Watch(
     watch_id="egain#default#1",

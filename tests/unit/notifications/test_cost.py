@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from import_watch.model.watch import JSON, Watch
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Watch
 from import_watch.notifications.cost import (
     MEMORY_GB,
     TRANSITIONS_PER_HAND_OVER,

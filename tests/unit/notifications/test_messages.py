@@ -6,8 +6,7 @@ import inspect
 from dataclasses import replace
 
 import pytest
-from import_watch.model.watch import (
-    Ending,
+from import_watch.model.observation import (
     FailedPoll,
     ImportState,
     InlineLog,
@@ -16,14 +15,14 @@ from import_watch.model.watch import (
     LogStatus,
     MissingLog,
     Observation,
-    Outcome,
     Problem,
     ReportedProgress,
     Severity,
     StoredLog,
     Trouble,
-    Watch,
 )
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.watch import Watch
 from import_watch.notifications import messages
 
 WATCH = Watch(

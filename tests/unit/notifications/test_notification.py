@@ -12,20 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_watch.aws.watch_store import Record
-from import_watch.model.watch import (
-    PROBLEMS_KEPT,
-    TEXT_KEPT,
-    Ending,
-    LogRecord,
-    LogStatus,
-    Outcome,
-    Problem,
-    Reason,
-    Severity,
-    parse_iso,
-)
-from import_watch.notifications.notification import Topic, bounded, event_type, mail, notification
+from import_watch.aws.sns import Topic
+from import_watch.model.observation import PROBLEMS_KEPT, TEXT_KEPT, LogRecord, LogStatus, Problem, Severity
+from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.record import Record
+from import_watch.model.timestamps import parse_iso
+from import_watch.notifications.notification import bounded, event_type, mail, notification
 from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS

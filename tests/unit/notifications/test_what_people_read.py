@@ -12,10 +12,13 @@ from import_watch.aws.secrets import Connections
 from import_watch.lifecycle.outcome_rules import broken
 from import_watch.lifecycle.start_event import InvalidStart, parse
 from import_watch.lifecycle.transitions import End, advance, begin
-from import_watch.model.watch import Ending, FailedPoll, Observation, Start, Tolerance, Trouble
+from import_watch.model.observation import FailedPoll, Observation, Trouble
+from import_watch.model.outcome import Ending
+from import_watch.model.watch import Start, Tolerance
 from import_watch.notifications import messages
-from import_watch.vendors.adapter import Answer, read_answer
 from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 from local.paths import ROOT
 from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client

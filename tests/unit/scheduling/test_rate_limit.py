@@ -12,17 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from import_watch.lifecycle.transitions import End, Wait, advance, begin, put_off
-from import_watch.model.watch import (
-    FailedPoll,
-    History,
-    ImportState,
-    Observation,
-    Start,
-    Tolerance,
-    Trouble,
-    Watch,
-    kind_of,
-)
+from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
+from import_watch.model.watch import History, Start, Tolerance, Watch, kind_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, next_wait
 from import_watch.scheduling.poll_delay import backoff, throttled_until, wait_after_failure, wait_for_turn
 from import_watch.scheduling.rate_limit import SHARE, Share, first_turn, in_turn, turn_seconds

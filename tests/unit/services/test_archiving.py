@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from import_watch.aws import log_archive
 from import_watch.aws.log_archive import Archived, LogArchive
-from import_watch.aws.secrets import Connection
 from import_watch.aws.watch_store import Watches
-from import_watch.model.watch import (
+from import_watch.model.observation import (
     FailedPoll,
     ImportState,
     InlineLog,
@@ -23,21 +22,13 @@ from import_watch.model.watch import (
     Observation,
     StoredLog,
     Trouble,
-    Watch,
 )
+from import_watch.model.watch import Watch
 from import_watch.services.archiving import ARCHIVE_FAILED, LOG_SECONDS, MIN_LOG_SECONDS, Archiving
-from import_watch.vendors.adapter import Answer
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 
-from tests.unit.aws_fixtures import (
-    EXECUTION,
-    REGION,
-    a_start,
-    a_watch,
-    an_ending,
-    aws_account,
-    client,
-    watch_table,
-)
+from tests.unit.aws_fixtures import EXECUTION, REGION, a_start, a_watch, an_ending, aws_account, client, watch_table
 
 ARCHIVE = "archive"
 ANSWER = Answer(200, {}, b'{"status": "Completed"}')

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from import_watch.aws.watch_store import Record, Watches
-from import_watch.model.watch import LogRecord, LogStatus, Outcome, Problem, Severity, Watch
-from import_watch.notifications.notification import Topic
+from import_watch.aws.sns import Topic
+from import_watch.aws.watch_store import Watches
+from import_watch.model.observation import LogRecord, LogStatus, Problem, Severity
+from import_watch.model.outcome import Outcome
+from import_watch.model.record import Record
+from import_watch.model.watch import Watch
 from import_watch.services.publication import Publisher
 
 from tests.unit.aws_fixtures import (

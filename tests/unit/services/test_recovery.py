@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from import_watch.aws.connection_store import ConnectionStates
 from import_watch.aws.executions import Executions, ExecutionStatus
+from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Record, Watches
+from import_watch.aws.watch_store import Watches
 from import_watch.lifecycle.execution_names import executions_of, named_like, successor_name
-from import_watch.model.watch import ImportState, Outcome, Watch
-from import_watch.notifications.notification import Topic
+from import_watch.model.observation import ImportState
+from import_watch.model.outcome import Outcome
+from import_watch.model.record import Record
+from import_watch.model.watch import Watch
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import MOST_TAKEOVERS, Recovered, Recovery, read_status_change
 

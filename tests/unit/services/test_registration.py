@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 from import_watch.aws.executions import Executions, ExecutionStatus
-from import_watch.aws.watch_store import Record, Watches
-from import_watch.model.watch import ImportState, Outcome, Tolerance, watch_id
-from import_watch.services.registration import Registrar, Registration, Vendors
+from import_watch.aws.watch_store import Watches
+from import_watch.model.observation import ImportState
+from import_watch.model.outcome import Outcome
+from import_watch.model.record import Record
+from import_watch.model.watch import Tolerance, watch_id
+from import_watch.services.registration import Registrar, Registration
+from import_watch.services.vendor_registry import Vendors
 
 from local.paths import FUNCTIONS
 from tests.unit.aws_fixtures import (

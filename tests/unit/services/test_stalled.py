@@ -9,9 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.aws.watch_store import Record, Watches
-from import_watch.model.watch import History, ImportState, ReportedProgress, Watch
-from import_watch.notifications.notification import Topic, stall_notification
+from import_watch.aws.sns import Topic
+from import_watch.aws.watch_store import Watches
+from import_watch.model.observation import ImportState, ReportedProgress
+from import_watch.model.record import Record
+from import_watch.model.watch import History, Watch
+from import_watch.notifications.notification import stall_notification
 from import_watch.scheduling.poll_delay import stands_still
 from import_watch.services.publication import Publisher
 from jsonschema import Draft202012Validator

@@ -10,30 +10,26 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.model.watch import TEXT_KEPT, FailedPoll, ImportState, Observation, Trouble, Watch
+from import_watch.model.observation import TEXT_KEPT, FailedPoll, ImportState, Observation, Trouble
+from import_watch.model.text import clean
+from import_watch.model.watch import Watch
 from import_watch.notifications.messages import vendor_unavailable
-from import_watch.vendors.adapter import (
+from import_watch.vendors.adapter import MOST_BYTES, MOST_BYTES_WITH_LOG, StatusMap
+from import_watch.vendors.fields import (
     LONGEST_ID,
-    MOST_BYTES,
-    MOST_BYTES_WITH_LOG,
-    Answer,
-    StatusMap,
-    clean,
     count_of,
-    error_text,
     id_of,
     integer_of,
-    is_html,
     list_of,
     number_of,
     object_of,
     printable_id,
-    read_answer,
     text_of,
     texts_of,
     time_of,
-    unreadable,
 )
+from import_watch.vendors.response import error_text, is_html, read_answer, unreadable
+from import_watch.vendors.response_body import Answer
 
 from tests.unit.aws_fixtures import VENDORS, adapter
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_watch.model.watch import (
+from import_watch.model.observation import (
     TEXT_KEPT,
     FailedPoll,
     ImportState,
@@ -22,7 +22,9 @@ from import_watch.model.watch import (
     StoredLog,
     Trouble,
 )
-from import_watch.vendors.adapter import Answer, normalized_status, read_answer
+from import_watch.vendors.adapter import normalized_status
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 from tests.unit.aws_fixtures import VENDORS, adapter
 

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from import_watch.model.watch import PROBLEMS_KEPT, ImportState, InlineLog, Observation, Severity
-from import_watch.vendors.adapter import Answer, read_answer
+from import_watch.model.observation import PROBLEMS_KEPT, ImportState, InlineLog, Observation, Severity
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 from tests.unit.aws_fixtures import adapter
 

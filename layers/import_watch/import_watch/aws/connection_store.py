@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
-from import_watch.model.watch import JSON, Ending, Outcome, Watch, connection_key, key_parts, kind_of
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Watch, connection_key, key_parts, kind_of
 from import_watch.observability import logger
 from import_watch.scheduling.poll_delay import running_time
 

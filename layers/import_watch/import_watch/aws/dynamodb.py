@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 
 from import_watch import USER_AGENT
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON
 
 ACTIVE_INDEX = "active-by-next-poll"
 Position: TypeAlias = dict[str, Any]

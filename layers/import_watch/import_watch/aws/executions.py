@@ -11,7 +11,8 @@ import boto3
 from botocore.config import Config
 
 from import_watch.lifecycle.execution_names import resume_input, successor_name
-from import_watch.model.watch import JSON, Watch
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

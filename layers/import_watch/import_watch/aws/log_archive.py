@@ -28,19 +28,13 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from import_watch.aws.s3_location import S3Object, is_possible, s3_object
-from import_watch.aws.secrets import Connection
 from import_watch.http_client.redaction import without_query
-from import_watch.model.watch import (
-    InlineLog,
-    LogRecord,
-    LogReference,
-    LogStatus,
-    MissingLog,
-    StoredLog,
-    Watch,
-)
+from import_watch.model.observation import InlineLog, LogRecord, LogReference, LogStatus, MissingLog, StoredLog
+from import_watch.model.text import clean
+from import_watch.model.watch import Watch
 from import_watch.observability import logger
-from import_watch.vendors.adapter import Answer, clean
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody

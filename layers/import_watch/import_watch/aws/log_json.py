@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON
 
 BATCH = 1_000
 """Entries that are written at once, where a log cannot be written in one."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -25,11 +24,13 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from import_watch.model.watch import JSON, FailedPoll, Trouble
-from import_watch.scheduling.interval import Policy
+from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.model.serialization import JSON
+from import_watch.model.text import trimmed
 from import_watch.scheduling.policy import number_as_written, policy_of
-from import_watch.vendors.adapter import Adapter, ClientCredentials, trimmed, with_scheme
-from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.adapter import Adapter, ClientCredentials
+from import_watch.vendors.allowed_hosts import Hosts, with_scheme
+from import_watch.vendors.connection import Connection
 from import_watch.vendors.connection_fields import (
     LIST_FIELD,
     NUMBER_FIELD,
@@ -48,34 +49,6 @@ T = TypeVar("T")
 
 LEAST_PER_MINUTE, MOST_PER_MINUTE = 1, 100_000
 """Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Where a vendor is and how to authenticate there; the fields are kept out of its repr.
-
-    Parameters
-    ----------
-    name : str
-        `default`, unless the start event names another.
-    base_url : str
-        Scheme, host and port; checked against the vendor's hosts.
-    fields : mapping of str to str
-        The text fields of the secret.
-    log_buckets : tuple of str
-        Buckets that the connection names as its own.
-    requests_per_minute : float or None
-        The vendor's rate limit for these credentials, if the connection names it.
-    policy : Policy or None
-        The connection's own schedule, if it has one.
-    """
-
-    name: str
-    base_url: str
-    fields: Mapping[str, str] = field(repr=False)
-    log_buckets: tuple[str, ...] = ()
-    requests_per_minute: float | None = None
-    policy: Policy | None = None
 
 
 class Connections:

@@ -11,14 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
-from import_watch.model.serialization import camel, from_json, to_json
-from import_watch.model.watch import FIXED_FIELDS, JSON, Ending, LogRecord, Start, Watch
+from import_watch.model.observation import LogRecord
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON, camel, from_json, to_json
+from import_watch.model.watch import FIXED_FIELDS, Start, Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,34 +38,6 @@ SCHEMA_VERSION = 1
 """Version of the item's shape, for whoever has to read one written by another release."""
 CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
 """What a write after the first sets or, where the state no longer has it, removes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A watch as the table has it.
-
-    Parameters
-    ----------
-    watch : Watch
-    execution : str
-        ARN of the execution that owns the watch.
-    ending : Ending or None
-        None while the watch is active.
-    log, answer : LogRecord, str or None
-        Where the log and the vendor's last answer are; None until they were looked after.
-    published_at : float or None
-        When the outcome was told.
-    """
-
-    watch: Watch
-    execution: str
-    metadata: JSON = None
-    correlation_id: str | None = None
-    keeps_log: bool = True
-    ending: Ending | None = None
-    log: LogRecord | None = None
-    answer: str | None = None
-    published_at: float | None = None
 
 
 class Conflict(Exception):

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from import_watch.aws.secrets import Connection
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import Exchanger, Request
-from import_watch.model.watch import FailedPoll, Observation
-from import_watch.vendors.adapter import Adapter, Answer, ApiKey, read_answer
+from import_watch.model.observation import FailedPoll, Observation
+from import_watch.vendors.adapter import Adapter, ApiKey
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response import read_answer
+from import_watch.vendors.response_body import Answer
 
 if TYPE_CHECKING:
     from import_watch.http_client.oauth import Tokens

@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from import_watch.aws.secrets import Connection
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import Exchanger, Request
-from import_watch.model.watch import JSON, FailedPoll, Trouble
-from import_watch.vendors.adapter import Answer, ClientCredentials, number_of, object_of, text_of
+from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.model.serialization import JSON
+from import_watch.vendors.adapter import ClientCredentials
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.fields import number_of, object_of, text_of
+from import_watch.vendors.response_body import Answer
 
 TOKEN_SECONDS = 300.0
 """Life of a token whose answer does not tell it: eGain does not document one."""

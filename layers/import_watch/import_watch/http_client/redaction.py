@@ -18,8 +18,7 @@ from functools import lru_cache
 from itertools import chain, islice
 from urllib.parse import quote, quote_plus, unquote
 
-from import_watch.vendors.adapter import Answer
-from import_watch.vendors.response_body import parse
+from import_watch.vendors.response_body import Answer, parse
 
 MARK = "(redacted)"
 SHORTEST = 6

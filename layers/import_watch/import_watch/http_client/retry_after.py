@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from import_watch.model.watch import parse_iso
-from import_watch.scheduling.poll_delay import LONGEST_RETRY_AFTER
-from import_watch.vendors.adapter import Answer
+from import_watch.model.observation import LONGEST_RETRY_AFTER
+from import_watch.model.timestamps import parse_iso
+from import_watch.vendors.response_body import Answer
 
 MAX_HEADER_LENGTH = 1_000
 """Characters of a header that is read; no real one is longer."""

@@ -26,7 +26,7 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from import_watch.http_client.addresses import is_public
-from import_watch.model.watch import Trouble
+from import_watch.model.observation import Trouble
 
 MAX_IDLE_SECONDS = 30.0
 """Longest time between two uses of a connection: load balancers and NAT gateways forget idle ones."""

@@ -21,8 +21,8 @@ from requests.structures import CaseInsensitiveDict
 from import_watch import USER_AGENT
 from import_watch.http_client.content_encoding import Undecodable, decoded
 from import_watch.http_client.sockets import DeadlinePassed, ExchangeFailed, Sockets, broken_off, not_http, pool_classes
-from import_watch.model.watch import FailedPoll, Trouble
-from import_watch.vendors.adapter import Answer
+from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.vendors.response_body import Answer
 
 CONNECT_SECONDS = 5.0
 """Longest that connecting to one address of a host may take."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from import_watch.model.watch import JSON, Watch, iso
+from import_watch.model.serialization import JSON
+from import_watch.model.timestamps import iso
+from import_watch.model.watch import Watch
 
 RESUME: Final = "resume"
 """Key of an execution's input that carries a watch on, in place of a start event."""

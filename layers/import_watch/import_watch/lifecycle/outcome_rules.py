@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from import_watch.model.watch import (
-    PROBLEMS_KEPT,
-    Ending,
-    FailedPoll,
-    ImportState,
-    Observation,
-    Outcome,
-    Reason,
-    Tolerance,
-    Trouble,
-    Watch,
-)
+from import_watch.model.observation import PROBLEMS_KEPT, FailedPoll, ImportState, Observation, Trouble
+from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.watch import Tolerance, Watch
 from import_watch.notifications import messages
 from import_watch.scheduling.poll_delay import may_be_misconfigured
 

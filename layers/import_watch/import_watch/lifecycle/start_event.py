@@ -13,8 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from import_watch.model.watch import JSON, Start, parse_iso
-from import_watch.vendors.adapter import Adapter, clean, printable_id
+from import_watch.model.serialization import JSON
+from import_watch.model.text import clean
+from import_watch.model.timestamps import parse_iso
+from import_watch.model.watch import Start
+from import_watch.vendors.adapter import Adapter
+from import_watch.vendors.fields import printable_id
 
 LONGEST_TIMEOUT = 30 * 86_400
 MOST_METADATA_BYTES = 4_096

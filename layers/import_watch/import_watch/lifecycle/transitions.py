@@ -13,30 +13,20 @@ from dataclasses import dataclass, replace
 
 from import_watch.lifecycle import outcome_rules as endings
 from import_watch.lifecycle.outcome_rules import CLOCK_SKEW_SECONDS
-from import_watch.model.watch import (
-    Ending,
+from import_watch.model.observation import (
+    LONGEST_RETRY_AFTER,
     FailedPoll,
-    History,
     ImportState,
     MissingLog,
     Observation,
-    Outcome,
     ReportedProgress,
-    Start,
-    Tolerance,
     Trouble,
-    Watch,
-    watch_id,
 )
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.watch import History, Start, Tolerance, Watch, watch_id
 from import_watch.notifications import messages
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy, first_wait, jitter_of
-from import_watch.scheduling.poll_delay import (
-    LONGEST_RETRY_AFTER,
-    may_be_misconfigured,
-    scheduled_wait,
-    wait_after_failure,
-    wait_for_turn,
-)
+from import_watch.scheduling.poll_delay import may_be_misconfigured, scheduled_wait, wait_after_failure, wait_for_turn
 from import_watch.scheduling.rate_limit import UNSHARED, Share, first_turn
 
 MOST_LOG_POLLS = 2

@@ -8,9 +8,10 @@ from collections.abc import Collection, Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from import_watch.model.watch import JSON
+JSON: TypeAlias = Any
+"""A JSON value as `json.loads` gives it: its shape is never taken for granted."""
 
 
 def camel(name: str) -> str:
@@ -46,7 +47,7 @@ def from_json(kind: type[Value], value: JSON) -> Value:
         If a field without a default is missing, naming it: the state was not written by us.
     """
     found: dict[str, Any] = {}
-    for part in _parts(cast(Hashable, kind)):
+    for part in _parts(cast("Hashable", kind)):
         if part.key in value:
             found[part.name] = _revive(part.hint, value[part.key])
         elif part.required:
@@ -73,7 +74,7 @@ def _parts(kind: Hashable) -> tuple[_Part, ...]:
             hints[part.name],
             required=part.default is MISSING and part.default_factory is MISSING,
         )
-        for part in fields(cast(Any, kind))
+        for part in fields(cast("Any", kind))
     )
 
 
@@ -83,7 +84,7 @@ def _revive(hint: Any, value: JSON) -> Any:
     if isinstance(hint, types.UnionType):
         hint = next(option for option in hint.__args__ if option is not types.NoneType)
     if is_dataclass(hint):
-        return from_json(cast(Any, hint), value)
+        return from_json(cast("Any", hint), value)
     if typing.get_origin(hint) is tuple:
         return tuple(_revive(typing.get_args(hint)[0], item) for item in value)
     if typing.get_origin(hint) is dict:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from import_watch.model.watch import (
-    Ending,
+from import_watch.model.observation import (
     FailedPoll,
     ImportState,
     InlineLog,
@@ -13,11 +12,11 @@ from import_watch.model.watch import (
     LogReference,
     LogStatus,
     Observation,
-    Outcome,
     StoredLog,
-    Watch,
-    iso,
 )
+from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.timestamps import iso
+from import_watch.model.watch import Watch
 
 
 def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:

@@ -6,20 +6,15 @@ import json
 import math
 import re
 import uuid
-from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-
-from import_watch.aws.watch_store import Record
-from import_watch.model.serialization import to_json
-from import_watch.model.watch import JSON, LogRecord, LogStatus, Outcome, Watch, iso
+from import_watch.model.observation import LogRecord, LogStatus
+from import_watch.model.outcome import Outcome
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON, to_json
+from import_watch.model.timestamps import iso
+from import_watch.model.watch import Watch
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.messages import duration, stalled
-
-if TYPE_CHECKING:
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 COMPLETED, FAILED, STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
 NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
@@ -201,68 +196,6 @@ def _harmless(value: JSON) -> JSON:
 def _forms(event: dict[str, JSON], text: str) -> str:
     """Give the SNS message that carries an event as JSON, and as a text for who gets it as e-mail."""
     return json.dumps({"default": json_text(event), "email": UNREADABLE.sub("?", text)}, ensure_ascii=False)
-
-
-class Topic:
-    """Publishes to the outcome topic.
-
-    Parameters
-    ----------
-    arn : str
-        ARN of the topic.
-    client : SNSClient, optional
-        A boto3 client, for tests.
-    """
-
-    def __init__(self, arn: str, client: SNSClient | None = None) -> None:
-        self._arn = arn
-        self._sns: SNSClient = client or boto3.client(
-            "sns", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
-        )
-
-    def publish(self, event: dict[str, JSON]) -> None:
-        """Publish a notification: readable text to e-mail subscribers, JSON to everybody else.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            If SNS does not take it.
-        """
-        event, message = bounded(event)
-        self._send(event, message, f"{event['data']['outcome']}: import {_named(event['data'])}")
-
-    def publish_stalled(self, event: dict[str, JSON]) -> None:
-        """Publish that an import does not get on: a sentence to e-mail subscribers, JSON to everybody else.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError
-            If SNS does not take it.
-        """
-        message = _forms(event, event["data"]["message"])
-        self._send(event, message, f"STALLED: import {_named(event['data'])}")
-
-    def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:
-        data = event["data"]
-        attributes: dict[str, MessageAttributeValueTypeDef] = {
-            name: {"DataType": "String", "StringValue": UNREADABLE.sub("?", value)}
-            for name, value in {
-                "eventType": event["type"],
-                "vendor": data["vendor"],
-                "connection": data["connection"],
-                "outcome": data.get("outcome"),
-                "reason": (data.get("reason") or "")[:ATTRIBUTE_KEPT],
-            }.items()
-            if value
-        }
-        self._sns.publish(
-            TopicArn=self._arn,
-            # SNS takes up to 100 visible ASCII characters.
-            Subject=re.sub(r"[^ -~]", "?", subject)[:100],
-            Message=message,
-            MessageStructure="json",
-            MessageAttributes=attributes,
-        )
 
 
 def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "") -> dict[str, JSON]:

@@ -6,9 +6,9 @@ import json
 import re
 from dataclasses import replace
 
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON
+from import_watch.model.text import trimmed
 from import_watch.scheduling.interval import PRESETS, Policy
-from import_watch.vendors.adapter import trimmed
 
 LIMITS = {"floor": (1.0, 3_600.0), "ratio": (0.01, 1.0), "ceiling": (1.0, 86_400.0)}
 """What each knob may be set to, in seconds, and as a share of the age."""

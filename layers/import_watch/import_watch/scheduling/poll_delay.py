@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from import_watch.model.watch import FailedPoll, ImportState, Trouble, Watch, kind_of
+from import_watch.model.observation import LONGEST_RETRY_AFTER, FailedPoll, ImportState, Trouble
+from import_watch.model.watch import Watch, kind_of
 from import_watch.scheduling.interval import HISTORY_NEEDED, Policy, Progress, jitter_of, next_wait
 from import_watch.scheduling.rate_limit import UNSHARED, Share, first_turn, in_turn
 
-LONGEST_RETRY_AFTER = 900
-"""Seconds that a vendor may ask us to stay away."""
 OLDEST_IMPORT = 30 * 86_400
 """Seconds ago beyond which a start that is told is not believed: the wait that follows from it would be hours."""
 STALLED_SECONDS, STALLED_TIMES = 1_800.0, 3.0

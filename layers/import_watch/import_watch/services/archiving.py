@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_store import Conflict, Watches
-from import_watch.model.watch import (
+from import_watch.model.observation import (
     FINISHED,
-    Ending,
     FailedPoll,
     LogRecord,
     LogReference,
@@ -16,14 +15,15 @@ from import_watch.model.watch import (
     MissingLog,
     Observation,
     StoredLog,
-    Watch,
 )
+from import_watch.model.outcome import Ending
+from import_watch.model.watch import Watch
 from import_watch.observability import logger
 
 if TYPE_CHECKING:
     from import_watch.aws.log_archive import LogArchive
-    from import_watch.aws.secrets import Connection
-    from import_watch.vendors.adapter import Answer
+    from import_watch.vendors.connection import Connection
+    from import_watch.vendors.response_body import Answer
 
 LOG_SECONDS = 40.0
 """Time from the detection of an outcome that archiving may take."""

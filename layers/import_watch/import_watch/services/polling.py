@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from import_watch import settings, storage
 from import_watch.aws.connection_store import ConnectionState, ConnectionStates
-from import_watch.aws.secrets import Connection, Connections
-from import_watch.aws.watch_store import Conflict, NotWritten, Record, Watches
+from import_watch.aws.secrets import Connections
+from import_watch.aws.watch_store import Conflict, NotWritten, Watches
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.transitions import (
     LONGEST_LOG_WAIT,
@@ -29,25 +29,19 @@ from import_watch.lifecycle.transitions import (
     put_off,
     without_our_time,
 )
-from import_watch.model.serialization import from_json, to_json
-from import_watch.model.watch import (
-    FINISHED,
-    JSON,
-    Ending,
-    FailedPoll,
-    ImportState,
-    Observation,
-    StoredLog,
-    Tolerance,
-    Trouble,
-    Watch,
-)
+from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Observation, StoredLog, Trouble
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON, from_json, to_json
+from import_watch.model.watch import Tolerance, Watch
 from import_watch.observability import Metric, logger, measure, speak_of_watch
 from import_watch.scheduling.interval import Policy
 from import_watch.scheduling.poll_delay import stands_still, throttled_until
 from import_watch.scheduling.rate_limit import Share, share_of
 from import_watch.services.archiving import LOG_SECONDS, Archiving
-from import_watch.vendors.adapter import Adapter, Answer
+from import_watch.vendors.adapter import Adapter
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import Answer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from typing import Literal
 
 from import_watch.aws.connection_store import ConnectionStates
-from import_watch.aws.watch_store import Conflict, Record, Watches
+from import_watch.aws.sns import Topic
+from import_watch.aws.watch_store import Conflict, Watches
 from import_watch.lifecycle.outcome_rules import broken
-from import_watch.model.watch import JSON, Ending, LogStatus, Outcome, Reason, Watch
+from import_watch.model.observation import LogStatus
+from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Watch
 from import_watch.notifications.cost import estimated_cost
-from import_watch.notifications.notification import Topic, notification, stall_notification
+from import_watch.notifications.notification import notification, stall_notification
 from import_watch.observability import Metric, logger, measure, vendor_of
 from import_watch.scheduling.poll_delay import running_time
 

@@ -16,11 +16,14 @@ from import_watch.aws.connection_store import ConnectionStates
 from import_watch.aws.dynamodb import Position
 from import_watch.aws.executions import Executions, ExecutionStatus, parse_input
 from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Conflict, Record, Watches
+from import_watch.aws.watch_store import Conflict, Watches
 from import_watch.lifecycle.execution_names import RESUME, executions_of, named_like, successor_name
 from import_watch.lifecycle.outcome_rules import broken, stopped
 from import_watch.lifecycle.transitions import passed_on
-from import_watch.model.watch import JSON, Ending, Watch, key_parts
+from import_watch.model.outcome import Ending
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Watch, key_parts
 from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch
 from import_watch.services.publication import Publisher
 from import_watch.services.registration import Registrar

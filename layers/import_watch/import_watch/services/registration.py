@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from import_watch.aws.connection_store import ConnectionState, ConnectionStates
 from import_watch.aws.executions import Executions
-from import_watch.aws.watch_store import Conflict, Record, Watches
+from import_watch.aws.watch_store import Conflict, Watches
 from import_watch.lifecycle.start_event import REDRIVEN, InvalidStart, correlation_of, event_id, parse
 from import_watch.lifecycle.transitions import begin, passed_on, wait_to_resume
-from import_watch.model.watch import JSON, Ending, Outcome, Reason, Start, Tolerance, Watch, watch_id
+from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.record import Record
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import Start, Tolerance, Watch, watch_id
 from import_watch.notifications import messages
 from import_watch.observability import Metric, measure
 from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.scheduling.rate_limit import Share, share_of
+from import_watch.services.vendor_registry import Vendors
 from import_watch.vendors.adapter import Adapter
 
 MAX_DIGITS = 262_144
@@ -39,27 +41,6 @@ class Registration:
     action: Action
     watch: Watch
     seconds: int = 0
-
-
-class Vendors:
-    """The vendors that there are: one folder `poll_<vendor>` each, in the function's own package.
-
-    Parameters
-    ----------
-    folder : Path
-        Where those folders are; it must be on the module search path.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        prefix = "poll_"
-        self.names = tuple(
-            sorted(path.parent.name.removeprefix(prefix) for path in folder.glob(f"{prefix}*/adapter.py"))
-        )
-
-    def adapter(self, vendor: str) -> Adapter:
-        """Give the adapter of one of `names`, loading no other."""
-        adapter: Adapter = importlib.import_module(f"poll_{vendor}.adapter").ADAPTER
-        return adapter
 
 
 class Registrar:

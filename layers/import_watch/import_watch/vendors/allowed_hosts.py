@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from import_watch.vendors.adapter import trimmed, with_scheme
+from import_watch.model.text import trimmed
 
 PLAUSIBLE_HOST = (
     r"(?=.{1,100}$)(?:[a-z0-9_-]{1,40}\.)+(?:[a-z]{2,24}|xn--[a-z0-9-]{1,40})"
@@ -82,3 +82,11 @@ class Hosts:
         # What is no plausible name may be a credential in the wrong field.
         shown = f"the host {host!r}, which" if re.fullmatch(PLAUSIBLE_HOST, host) else "a host that"
         return f"leads to {shown} is neither the vendor's nor in the parameter AllowedHosts"
+
+
+def with_scheme(location: str) -> str:
+    """URL of a host as people write one, `https://` if it names no scheme; what is no host stays what it is."""
+    location = re.sub(r"(?:https?://)+(?=https?://)", "", location, count=1, flags=re.IGNORECASE)
+    if re.match(r"[a-z][a-z0-9+.-]*://|https?[:/]", location, re.IGNORECASE):
+        return location
+    return f"https://{location.removeprefix('//')}"

@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from import_watch.model.watch import JSON
-from import_watch.vendors.adapter import OUTER_BLANKS, clean, trimmed
+from import_watch.model.serialization import JSON
+from import_watch.model.text import OUTER_BLANKS, clean, trimmed
 from import_watch.vendors.response_body import NOT_JSON, ResponseBody, parse
 
 LIST_FIELD, NUMBER_FIELD, POLICY_FIELD = "logBuckets", "requestsPerMinute", "policy"

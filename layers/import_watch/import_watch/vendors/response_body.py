@@ -10,10 +10,12 @@ import codecs
 import json
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
-from import_watch.model.watch import JSON
+from import_watch.model.serialization import JSON
 
 NOT_JSON = "the body is not JSON"
 TOO_MANY_VALUES = "more values than can be read"
@@ -302,3 +304,37 @@ def _declared(content_type: str, body: bytes) -> str:
             return "utf-8"  # What is declared cannot be: these would be no JSON, whose first characters are ASCII.
         return name if name.endswith("e") else f"{name}-be"  # RFC 2781, 4.3: without a mark
     return name
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as it came: `status`, `headers` with lower-case names, the (bounded) `body`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool = False
+    content: ResponseBody = field(init=False, repr=False, compare=False)
+    """The body as text and as JSON; each is made once, and kept for whoever asks next."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", ResponseBody(self.body, self.headers.get("content-type", "")))
+
+    @property
+    def text(self) -> str:
+        """The body as text; U+FFFD stands for what is not of its encoding."""
+        return self.content.text
+
+    @property
+    def fault(self) -> str | None:
+        """Why the body has no JSON value; None where it has one."""
+        return self.content.fault
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the HTTP status is one of success: each may carry the status of an import."""
+        return 200 <= self.status < 300
+
+    def json(self) -> JSON:
+        """JSON value of the body; None where it is not JSON, or null, or more or less than one meaning: see `fault`."""
+        return self.content.value

@@ -1,0 +1,78 @@
+"""Publishes notifications to an SNS topic."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from import_watch.model.serialization import JSON
+from import_watch.notifications.notification import ATTRIBUTE_KEPT, UNREADABLE, _forms, _named, bounded
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+
+class Topic:
+    """Publishes to the outcome topic.
+
+    Parameters
+    ----------
+    arn : str
+        ARN of the topic.
+    client : SNSClient, optional
+        A boto3 client, for tests.
+    """
+
+    def __init__(self, arn: str, client: SNSClient | None = None) -> None:
+        self._arn = arn
+        self._sns: SNSClient = client or boto3.client(
+            "sns", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+        )
+
+    def publish(self, event: dict[str, JSON]) -> None:
+        """Publish a notification: readable text to e-mail subscribers, JSON to everybody else.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        event, message = bounded(event)
+        self._send(event, message, f"{event['data']['outcome']}: import {_named(event['data'])}")
+
+    def publish_stalled(self, event: dict[str, JSON]) -> None:
+        """Publish that an import does not get on: a sentence to e-mail subscribers, JSON to everybody else.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If SNS does not take it.
+        """
+        message = _forms(event, event["data"]["message"])
+        self._send(event, message, f"STALLED: import {_named(event['data'])}")
+
+    def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:
+        data = event["data"]
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            name: {"DataType": "String", "StringValue": UNREADABLE.sub("?", value)}
+            for name, value in {
+                "eventType": event["type"],
+                "vendor": data["vendor"],
+                "connection": data["connection"],
+                "outcome": data.get("outcome"),
+                "reason": (data.get("reason") or "")[:ATTRIBUTE_KEPT],
+            }.items()
+            if value
+        }
+        self._sns.publish(
+            TopicArn=self._arn,
+            # SNS takes up to 100 visible ASCII characters.
+            Subject=re.sub(r"[^ -~]", "?", subject)[:100],
+            Message=message,
+            MessageStructure="json",
+            MessageAttributes=attributes,
+        )

@@ -1,0 +1,169 @@
+"""What one poll says of an import: an observation, or a failed poll."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from import_watch.model.serialization import JSON
+
+LONGEST_RETRY_AFTER = 900
+"""Seconds that a vendor may ask us to stay away."""
+PROBLEMS_KEPT = 20
+"""Vendor messages carried in a notification; the rest is in the archived log."""
+TEXT_KEPT = 1_000
+"""Characters kept of one vendor message."""
+
+
+class ImportState(StrEnum):
+    """What a vendor says of an import, in our words."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    NOT_FOUND = "NOT_FOUND"
+    UNRECOGNISED = "UNRECOGNISED"
+
+
+FINISHED = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.CANCELLED)
+"""States of an import that has ended."""
+
+
+class Trouble(StrEnum):
+    """What went wrong with a poll. A failed poll says nothing of the import."""
+
+    UNAVAILABLE = "UNAVAILABLE"
+    THROTTLED = "THROTTLED"
+    UNREADABLE = "UNREADABLE"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    MISCONFIGURED = "MISCONFIGURED"
+
+
+class Severity(StrEnum):
+    """How grave a vendor message is."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+    INFO = "INFO"
+
+
+class LogStatus(StrEnum):
+    """Where the log of an ended import is."""
+
+    ARCHIVED = "ARCHIVED"
+    VENDOR_ONLY = "VENDOR_ONLY"
+    NONE = "NONE"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One message of the vendor about the import."""
+
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedProgress:
+    """How far an import is by its vendor's word.
+
+    Parameters
+    ----------
+    fraction : float
+        Share done, in [0, 1].
+    resolution : float or None
+        The smallest step that it can show; None for a percentage, whose steps are learned from what is seen.
+    """
+
+    fraction: float
+    resolution: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InlineLog:
+    """A log that came inside the vendor's answer: the vendor's own object, and the same for a person to read."""
+
+    content: JSON
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLog:
+    """A log that the vendor says is kept at `location`: an untrusted string."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLog:
+    """A log that should be there and is not; `expected` when another look may find it, `source` where it should be."""
+
+    reason: str
+    expected: bool
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """Where the log is: `location` in our archive, `source` as the vendor named it."""
+
+    status: LogStatus
+    location: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    bytes: int | None = None
+
+
+LogReference: TypeAlias = InlineLog | StoredLog | MissingLog | LogRecord | None
+"""What is known of the log: as the response has it, or what came of fetching it.
+
+None where the vendor keeps none, or it is too early to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one readable answer of a vendor says of an import."""
+
+    state: ImportState
+    vendor_status: str | None = None
+    job_type: str | None = None
+    progress: ReportedProgress | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    log: LogReference = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    retryable: bool | None = None
+    reason: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPoll:
+    """A poll that brought no readable response.
+
+    Parameters
+    ----------
+    trouble : Trouble
+    detail : str
+        The cause, for a person.
+    retry_after : float or None
+        Seconds after which the vendor wants the next request, if it says so.
+    problems : tuple of Problem
+        Messages of the vendor.
+    after_grace : bool
+        With MISCONFIGURED: whether a gateway may say the same for a moment, so that it is final only after the grace
+        period of an import that is not found. With UNAVAILABLE: whether it is a misconfiguration, after the same time,
+        where the watch never had a readable response.
+    """
+
+    trouble: Trouble
+    detail: str
+    retry_after: float | None = None
+    problems: tuple[Problem, ...] = ()
+    after_grace: bool = False

@@ -1,0 +1,164 @@
+"""Readers of the fields of an untrusted response: each gives None for what is not of the documented type."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from import_watch.model.observation import TEXT_KEPT, Problem, Severity
+from import_watch.model.serialization import JSON
+from import_watch.model.text import clean
+from import_watch.model.timestamps import parse_iso
+from import_watch.vendors.response_body import NumberText, parse
+
+LONGEST_ID = 200
+"""Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
+MAX_TEXTS = 1_000
+"""Texts that are read out of one list: it may have millions."""
+MAX_NAMED, MAX_NAME = 100, 100
+"""Errors that are listed by the names of their fields, and characters of such a name."""
+TEXT_FIELDS = ("description", "message", "detail", "details", "title", "error", "code")
+"""Where the text of an error may stand, the most telling first."""
+EARLIEST_TIME = 946_684_800.0
+"""The year 2000: before it no vendor imported anything."""
+
+
+def printable_id(raw: str) -> str | None:
+    """Give the id if it can stand in a path: visible ASCII, and no dot segment; None otherwise."""
+    raw = raw.strip()
+    if not re.fullmatch(rf"[!-~]{{1,{LONGEST_ID}}}", raw) or raw in (".", ".."):
+        return None
+    return raw
+
+
+def text_of(value: JSON) -> str | None:
+    """Give a non-empty text, cleaned and cut at `TEXT_KEPT` characters."""
+    # Cut before it is cleaned, too: that takes a hundred times the memory of a text.
+    is_text = isinstance(value, str) and not isinstance(value, NumberText)
+    if is_text and (cleaned := clean(value.lstrip()[: 2 * TEXT_KEPT])):
+        return cleaned[:TEXT_KEPT]
+    return None
+
+
+def integer_of(value: JSON) -> int | None:
+    """Give a count: a non-negative whole number, or a string of digits (one vendor sends those)."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
+        return value
+    return None
+
+
+def number_of(value: JSON) -> float | None:
+    """Give a number of sane size; NaN is none."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -(10**15) < value < 10**15:
+        return None
+    return float(value)
+
+
+def time_of(value: JSON) -> float | None:
+    """Give an ISO 8601 date-time as epoch seconds; a date that stands for "none", such as year 1, is none."""
+    time = parse_iso(value)
+    return time if time is not None and time >= EARLIEST_TIME else None
+
+
+def json_in(text: str) -> JSON:
+    """Give the JSON value that a text holds; None where it holds none."""
+    return parse(text)[0]
+
+
+def object_of(value: JSON) -> dict[str, JSON]:
+    """Give an object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: JSON) -> list[JSON]:
+    """Give a list, an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def id_of(value: JSON) -> str | None:
+    """Give an id that a response names, also where it is a whole number; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
+        return str(value)
+    return text_of(value)
+
+
+def count_of(value: JSON, otherwise: int | None = None) -> int | None:
+    """Give how many there are, whatever the vendor wrote: a number, a number as text, or the things themselves.
+
+    Parameters
+    ----------
+    value : JSON
+        An object with a total or a count is that many, one of numbers their sum, any other its entries; one that has
+        anything is more than 0.
+    otherwise : int or None
+        What a value that cannot be read counts as: something is there, and errors that cannot be counted must not make
+        an import a success.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool | list):
+        return int(value) if isinstance(value, bool) else len(value)
+    if isinstance(value, dict):
+        total = next((found for name in ("total", "count") if (found := count_of(value.get(name)))), 0)
+        return total or sum(count_of(entry, otherwise=1) or 0 for entry in value.values())
+    if isinstance(value, str):
+        value = 0 if value.strip().casefold() in NO_COUNT else value
+    if isinstance(value, str) and (written := re.fullmatch(WRITTEN_COUNT, value)):
+        value = int(re.sub(r"[^0-9]", "", written[1]))
+    count = integer_of(value)
+    return otherwise if count is None else count
+
+
+NO_COUNT = ("none", "no", "no errors", "no warnings", "n/a", "-")
+WRITTEN_COUNT = r"\s*([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+|[0-9]{1,15})(?:\.0+)?\s*(?i:errors?|warnings?|items?)?\s*"
+"""A count as text: its digits, grouped or not, and perhaps what is counted."""
+
+
+def errors_in(value: JSON) -> tuple[list[str], int]:
+    """Give the texts of a list of errors or the like, and how many there are, also those without a text.
+
+    Parameters
+    ----------
+    value : JSON
+        A list, one error alone, errors by the names of fields, or just their number. Of a list, the first `MAX_TEXTS`
+        are looked into.
+    """
+    if isinstance(value, list):
+        found = [item for item in value if item is not None and item is not False and item not in ("", {}, [])]
+        return [text for item in found[:MAX_TEXTS] if (text := _text_in(item))], len(found)
+    if isinstance(value, dict):
+        if text := _text_in(value):
+            return [text], 1
+        named = (
+            f"{clean(name[:MAX_NAME])}: {text}"[:TEXT_KEPT]
+            for name, said in value.items()
+            for item in (said if isinstance(said, list) else [said])
+            if (text := _text_in(item))
+        )
+        by_field = list(islice(named, MAX_NAMED))
+        return by_field, max(len(by_field), count_of(value, otherwise=1) or 0)
+    count = count_of(value)
+    if count is not None or value is None or value == "":
+        return [], count or 0
+    text = text_of(value)
+    return [text] if text else [], 1
+
+
+def texts_of(value: JSON) -> list[str]:
+    """Give the texts of a list of errors or the like (the first `MAX_TEXTS`): see `errors_in`."""
+    return errors_in(value)[0]
+
+
+def _text_in(item: JSON) -> str | None:
+    if isinstance(item, dict):
+        return next((text for name in TEXT_FIELDS if (text := text_of(item.get(name)))), None)
+    return text_of(item)
+
+
+def errors_of(texts: list[str]) -> tuple[Problem, ...]:
+    """Give texts as problems of severity ERROR."""
+    return tuple(Problem(Severity.ERROR, text) for text in texts)
