@@ -14,7 +14,7 @@ from local.progress import Standing, standings
 from local.scenarios import SCENARIOS, Scenario
 from local.stack import LocalStack
 
-LONGEST_SECONDS = 90
+MAX_SECONDS = 90
 PAUSE_SECONDS = 0.4
 LOG_LINES = 6
 
@@ -48,7 +48,7 @@ def _watch(stack: LocalStack, console: Console) -> list[Message]:
     executions = sum(scenario.times for scenario in SCENARIOS)
     messages: list[Message] = []
     unsent = list(SCENARIOS)
-    ends = time.monotonic() + LONGEST_SECONDS
+    ends = time.monotonic() + MAX_SECONDS
     with Display(console) as display:
         while time.monotonic() < ends:
             if unsent:

@@ -65,11 +65,11 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None, proj
         ],
     )
 
-    def settled() -> dict[str, Any] | None:
+    def status_overrides() -> dict[str, Any] | None:
         stack: dict[str, Any] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
-    stack = wait_until(settled, DEPLOY_SECONDS, "the stack is deployed", pause=0.1)
+    stack = wait_until(status_overrides, DEPLOY_SECONDS, "the stack is deployed", pause=0.1)
     if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
         failed = [

@@ -69,7 +69,7 @@ class Display:
         table.add_column("Next poll", justify="right", min_width=9)
         for name, standing in watches.items():
             bar = "" if standing.fraction is None else ProgressBar(total=1.0, completed=standing.fraction, width=16)
-            state = standing.state + (" (poll failed)" if standing.trouble else "")
+            state = standing.state + (" (poll failed)" if standing.error else "")
             colour = COLOURS.get(standing.state, "")
             table.add_row(name, Text(state, style=colour), bar, str(standing.polls), self._next_poll(standing))
         return table
@@ -78,8 +78,8 @@ class Display:
         elapsed = f"{self._clock() - self._began:5.1f} s"
         state = standing.state if standing.fraction is None else f"{standing.state} {standing.fraction:.0%}"
         line = f"{elapsed}  {name:<{PLAIN_WIDTH}}{state:<{PLAIN_WIDTH}} polls {standing.polls}"
-        if standing.trouble:
-            line += f"  poll failed: {standing.trouble}"
+        if standing.error:
+            line += f"  poll failed: {standing.error}"
         return line if standing.next_poll_at is None else f"{line}  next in {self._next_poll(standing)}"
 
     def _next_poll(self, standing: Standing) -> str:

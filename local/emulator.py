@@ -24,7 +24,7 @@ from local.waiting import wait_until
 REGION = "eu-west-1"
 READY_SECONDS = 60
 KILLED_SECONDS = 5.0
-TETHERED = Path(__file__).with_name("tethered_emulator.py")
+TIED = Path(__file__).with_name("emulator_process.py")
 SERVICES_OF_A_STACK = (
     "cloudformation",
     "cloudwatch_logs",
@@ -127,7 +127,7 @@ class Emulator:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         self._log = self._log_path.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(TETHERED), str(self._listener.fileno())],
+            [sys.executable, "-I", str(TIED), str(self._listener.fileno())],
             env=self._environment,
             cwd=self._scratch,
             stdin=subprocess.PIPE,
@@ -137,7 +137,7 @@ class Emulator:
             pass_fds=(self._listener.fileno(),),
         )
         try:
-            wait_until(self._answers, READY_SECONDS, "the emulator answers")
+            wait_until(self._responses, READY_SECONDS, "the emulator answers")
         except TimeoutError as error:
             words = self._log_path.read_text("utf-8", "replace")[-2_000:]
             self.stop()
@@ -206,7 +206,7 @@ class Emulator:
             self._log.close()
             self._log = None
 
-    def _answers(self) -> bool:
+    def _responses(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise TimeoutError(f"the emulator ended with exit status {self._process.returncode}")
         try:
@@ -232,7 +232,7 @@ def client(
     )
 
 
-def end_process_tree(pid: int, patience: float = 5.0) -> None:
+def end_process_tree(pid: int, deadline_seconds: float = 5.0) -> None:
     """End a process and all it started: asked first, then killed."""
     try:
         parent = psutil.Process(pid)
@@ -241,10 +241,10 @@ def end_process_tree(pid: int, patience: float = 5.0) -> None:
         return
     for process in family:
         _signal(process, "terminate")
-    _, alive = psutil.wait_procs(family, timeout=patience)
+    _, alive = psutil.wait_procs(family, timeout=deadline_seconds)
     for process in alive:
         _signal(process, "kill")
-    psutil.wait_procs(alive, timeout=patience)
+    psutil.wait_procs(alive, timeout=deadline_seconds)
 
 
 def kill_process_tree(pid: int) -> None:

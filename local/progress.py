@@ -31,7 +31,7 @@ class Standing:
     polls: int = 0
     next_poll_at: float | None = None
     fraction: float | None = None
-    trouble: str | None = None
+    error: str | None = None
     ended: bool = False
 
 
@@ -58,6 +58,6 @@ def _standing(values: Mapping[str, Any]) -> Standing:
         polls=int(values["polls"]),
         next_poll_at=None if ended or next_poll_at is None else float(next_poll_at),
         fraction=float(progress["fraction"]) if progress else None,
-        trouble=None if ended else values.get("lastTrouble"),
+        error=None if ended else values.get("lastTrouble"),
         ended=ended,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from dotenv import dotenv_values
 from import_watch.model.watch import watch_id
 from import_watch.notifications.notification import mail, readable_log
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.adapter import Adapter
 from rich.console import Console
 
@@ -23,7 +23,7 @@ from local.progress import Standing, standings
 from local.stack import LocalStack
 
 PAUSE_SECONDS = 0.5
-LONGEST_SECONDS = 30 * 86_400 + 3_600
+MAX_SECONDS = 30 * 86_400 + 3_600
 """A watch ends within 30 days by itself; this bounds the loop should the emulator not."""
 INTERRUPTED = 130
 
@@ -37,7 +37,7 @@ def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
         0 if the import completed, 1 if not, 2 if it cannot be watched as asked, 130 after Ctrl-C.
     """
     environment = {**_text_values(dotenv_values(ROOT / ".env")), **os.environ}
-    vendors = Vendors(FUNCTIONS)
+    vendors = VendorRegistry(FUNCTIONS)
     if vendor not in vendors.names:
         console.print(f"VENDOR must be one of {', '.join(vendors.names)}.")
         return 2
@@ -101,7 +101,7 @@ def variable(vendor: str, field: str) -> str:
 def _follow(stack: LocalStack, console: Console, key: str) -> dict[str, Any]:
     sqs, dynamodb = stack.client("sqs"), stack.client("dynamodb")
     name = key.rpartition("#")[2]
-    ends = time.monotonic() + LONGEST_SECONDS
+    ends = time.monotonic() + MAX_SECONDS
     with Display(console) as display:
         while time.monotonic() < ends:
             found = standings(dynamodb, stack.outputs["WatchTableName"])

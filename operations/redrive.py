@@ -29,7 +29,7 @@ HIDDEN_SECONDS = 120
 """How long a letter that was taken is hidden, at first: one that is left can soon be taken again."""
 MAX_HIDDEN_SECONDS = 43_200
 """SQS hides none for longer."""
-MOST_LETTERS = 100_000
+MAX_DEAD_LETTERS = 100_000
 """Letters of one run: what comes back at once, because the cause is not mended, does not keep it running for ever."""
 MAX_SECONDS = 3_600
 """The same for its time."""
@@ -173,7 +173,7 @@ class _Letters:
         ends = time.monotonic() + MAX_SECONDS
         # A queue that gives the same letters however long they are to be hidden is left in the end, too.
         while empty < EMPTY_RECEIVES and without_new < EMPTY_RECEIVES + len(hidden_for):
-            if len(hidden_for) >= MOST_LETTERS or time.monotonic() >= ends:
+            if len(hidden_for) >= MAX_DEAD_LETTERS or time.monotonic() >= ends:
                 self.unfinished = f"the run ended after {len(hidden_for):,} letters: start another for the rest"
                 return
             try:

@@ -70,10 +70,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties
         if name == "model" and isinstance(value, tuple | list)
     ]
-    for scenario, interleavings, steps, moments, settled in sorted(searches, key=lambda found: str(found[0])):
+    for scenario, interleavings, steps, moments, status_overrides in sorted(searches, key=lambda found: str(found[0])):
         terminalreporter.write_line(
             f"model: {interleavings:,} interleavings by {steps:,} steps between {moments:,} moments, "
-            f"{settled:,} ends settled: {scenario}"
+            f"{status_overrides:,} ends settled: {scenario}"
         )
     if counts:
         told = ", ".join(f"{vendor} {count}" for vendor, count in sorted(counts.items()))

@@ -46,7 +46,7 @@ class Exchange(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self.do_GET()
 
-    def answer(self, status: int, body: Any = b"", **headers: str) -> None:
+    def response(self, status: int, body: Any = b"", **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in headers.items():
@@ -114,7 +114,7 @@ def servers() -> Iterator[Serve]:
 
 def says(status: int, body: Any = b"", **headers: str) -> Behaviour:
     """Answer always the same; a body that is not bytes is sent as JSON."""
-    return lambda exchange: exchange.answer(status, body, **headers)
+    return lambda exchange: exchange.response(status, body, **headers)
 
 
 @dataclass

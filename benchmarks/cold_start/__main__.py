@@ -61,12 +61,12 @@ class Row:
     title: str
     value: Callable[[Run], float]
     most: float | None = None
-    most_share: float | None = None
+    max_share: float | None = None
 
 
 ROWS = (
     Row("import, ms", lambda run: run.import_ms),
-    Row("first invocation with import, ms", lambda run: run.first_ms, most_share=0.6),
+    Row("first invocation with import, ms", lambda run: run.first_ms, max_share=0.6),
     Row("warm poll, ms", lambda run: run.warm_ms),
     Row("  HTTP round trips in it", lambda run: run.exchanges),
     Row("  the same, bare, ms", lambda run: run.bare_ms),
@@ -122,9 +122,9 @@ def _run(contender: Contender, around: Surroundings, polls: int, *, write_byteco
     if done.returncode != 0:
         raise RuntimeError(f"{contender.title} failed: {done.stderr[-2_000:]}")
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    answer = told["answer"]
-    if answer.get("action", "WAIT") != "WAIT" or answer.get("done", False):
-        raise RuntimeError(f"{contender.title} did not find a running import: {answer}")
+    response = told["answer"]
+    if response.get("action", "WAIT") != "WAIT" or response.get("done", False):
+        raise RuntimeError(f"{contender.title} did not find a running import: {response}")
     return Run(
         import_ms=told["importSeconds"] * 1_000,
         first_ms=told["firstSeconds"] * 1_000,
@@ -183,9 +183,9 @@ def _goal(row: Row, figures: list[float]) -> tuple[str, bool]:
     if row.most is not None:
         reached = figures[0] < row.most
         return f"< {row.most:g}: {'reached' if reached else 'MISSED'}", reached
-    if row.most_share is not None:
-        reached = figures[0] / figures[-1] <= row.most_share
-        return f"≤ {row.most_share:g} of peer: {'reached' if reached else 'MISSED'}", reached
+    if row.max_share is not None:
+        reached = figures[0] / figures[-1] <= row.max_share
+        return f"≤ {row.max_share:g} of peer: {'reached' if reached else 'MISSED'}", reached
     return "", True
 
 

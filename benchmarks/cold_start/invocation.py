@@ -82,13 +82,13 @@ def main() -> None:
     module, _, name = sys.argv[2].rpartition(".")
     handler = getattr(importlib.import_module(module), name)
     imported = time.perf_counter()
-    answer = handler(event, Context())
+    response = handler(event, Context())
     invoked = time.perf_counter()
     told = {
         "importSeconds": imported - started,
         "firstSeconds": invoked - started,
         "modules": sorted(set(sys.modules) - before),
-        "answer": answer,
+        "answer": response,
         "polls": [],
         "exchanges": 0,
         "bareSeconds": [],
@@ -96,10 +96,10 @@ def main() -> None:
     if order["polls"]:
         network = Network()
         for _ in range(order["polls"]):
-            event = {**event, key: answer[key]} if key else event
+            event = {**event, key: response[key]} if key else event
             network.clear()
             began = time.perf_counter()
-            answer = handler(event, Context())
+            response = handler(event, Context())
             took = time.perf_counter() - began
             told["polls"].append({"seconds": took, "ownSeconds": took - network.seconds})
         told["exchanges"] = len(network.requests)
@@ -117,19 +117,19 @@ def bare(requests: list[tuple[Any, bytes]], times: int) -> list[float]:
         began = time.perf_counter()
         for peer, data in requests:
             sockets[peer].sendall(data)
-            read_answer(sockets[peer])
+            parse_response(sockets[peer])
         taken.append(time.perf_counter() - began)
     for sock in sockets.values():
         sock.close()
     return taken
 
 
-def read_answer(sock: socket.socket) -> None:
+def parse_response(sock: socket.socket) -> None:
     """Read an HTTP answer that tells its length."""
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += received(sock)
-    head, _, body = answer.partition(b"\r\n\r\n")
+    response = b""
+    while b"\r\n\r\n" not in response:
+        response += received(sock)
+    head, _, body = response.partition(b"\r\n\r\n")
     lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
     while len(body) < int(lengths[0]):
         body += received(sock)

@@ -68,7 +68,7 @@ def surroundings() -> Iterator[Surroundings]:
         functions = emulator.client("lambda")
         configured = functions.get_function_configuration(FunctionName=f"{STACK_NAME}-poll-voyado")
         event = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": IMPORT_ID}}
-        answer = functions.invoke(
+        response = functions.invoke(
             FunctionName=f"{STACK_NAME}-register-watch", Payload=json.dumps({"event": event, "execution": EXECUTION})
         )
         daemon = running.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -88,7 +88,7 @@ def surroundings() -> Iterator[Surroundings]:
             "_X_AMZN_TRACE_ID": "Root=1-5e1b4151-5ac6c58f5b5daa0f5ac6c58f;Parent=53995c3f42cd8ad8;Sampled=1",
             "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
         }
-        yield Surroundings(environment, json.loads(answer["Payload"].read()), daemon)
+        yield Surroundings(environment, json.loads(response["Payload"].read()), daemon)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def main() -> int:
         )
         for times in POWER_LAWS
     }
-    measured = record.Record(
+    measured = record.StoredWatch(
         record.shortened(results),
         {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
         {str(seed): _pooled(other) for seed, other in others.items()},
@@ -80,7 +80,7 @@ def _pooled(results: Results) -> Results:
     return replace(results, scenarios={})
 
 
-def _compare(console: Console, measured: record.Record, *, write: bool) -> int:
+def _compare(console: Console, measured: record.StoredWatch, *, write: bool) -> int:
     if write:
         record.write(measured)
         kept = record.read()

@@ -7,14 +7,14 @@ import random
 from itertools import islice
 from typing import NamedTuple
 
-from import_watch.model.observation import LONGEST_RETRY_AFTER
+from import_watch.model.observation import MAX_RETRY_AFTER
 from import_watch.scheduling.interval import Policy, Progress, first_wait, jitter_of, next_wait
 from import_watch.scheduling.poll_delay import backoff
 
-from benchmarks.schedule.imports import Answer, Import
+from benchmarks.schedule.imports import HttpResponse, Import
 from benchmarks.schedule.peers import Peer
 
-MOST_POLLS = 100_000
+MAX_POLLS = 100_000
 """Bound of every loop: more than any schedule here needs for the longest import."""
 
 
@@ -60,30 +60,30 @@ class Watching:
         """Give the seconds to the first poll."""
         return first_wait(0.0, self._policy)
 
-    def after(self, answer: Answer, now: float) -> int:
+    def after(self, response: HttpResponse, now: float) -> int:
         """Give the seconds to the next poll, after one that did not see the end."""
         self._polls += 1
-        if answer.refused is not None:
+        if response.refused is not None:
             self._failures += 1
             scheduled = self._scheduled(now)
-            if answer.refused > 0:
-                return max(scheduled, min(self._scheduled(now, answer.refused), LONGEST_RETRY_AFTER))
+            if response.refused > 0:
+                return max(scheduled, min(self._scheduled(now, response.refused), MAX_RETRY_AFTER))
             return max(scheduled, backoff(self._failures))
         self._failures = 0
-        self._running = not answer.queued
-        if answer.queued:
-            put_off = self._announced is not None and answer.announced_start != self._announced
-            self._starts_at = None if put_off else answer.announced_start
-            self._announced = answer.announced_start
+        self._running = not response.queued
+        if response.queued:
+            defer_poll = self._announced is not None and response.announced_start != self._announced
+            self._starts_at = None if defer_poll else response.announced_start
+            self._announced = response.announced_start
             self._since = now
         else:
             self._starts_at = self._announced = None
-            self._told_since = answer.running_since if self._told_since is None else self._told_since
-        if answer.fraction is not None and answer.fraction != self._fraction:
+            self._told_since = response.running_since if self._told_since is None else self._told_since
+        if response.fraction is not None and response.fraction != self._fraction:
             self._changed_at = now
-        self._fraction, self._resolution = answer.fraction, answer.resolution
-        if answer.fraction is not None and answer.resolution is None:
-            self._step = math.gcd(self._step, round(answer.fraction * 100), 100)
+        self._fraction, self._resolution = response.fraction, response.resolution
+        if response.fraction is not None and response.resolution is None:
+            self._step = math.gcd(self._step, round(response.fraction * 100), 100)
             self._resolution = self._step / 100
         return self._scheduled(now)
 
@@ -112,11 +112,11 @@ def follow(watched: Import, policy: Policy) -> Run:
     """Follow an import by Import Watch's schedule."""
     watching = Watching(watched, policy)
     now = float(watching.first())
-    for polls in range(1, MOST_POLLS):
-        answer = watched.answer(now)
-        if answer.ended:
+    for polls in range(1, MAX_POLLS):
+        response = watched.response(now)
+        if response.ended:
             return Run(polls, now - watched.ends, watched.seconds, now)
-        now += watching.after(answer, now)
+        now += watching.after(response, now)
     raise RuntimeError(f"{watched.scenario} {watched.number} has no end")
 
 
@@ -124,7 +124,7 @@ def follow_by_peer(watched: Import, peer: Peer, seed: int) -> Run:
     """Follow an import by a peer's schedule, with jitter of its own for each import."""
     chance = random.Random(f"{seed}/{watched.scenario}/{watched.number}/{peer.name}")
     now, retry_after = 0.0, 0.0
-    for polls, wait in enumerate(islice(peer.all_waits(chance), MOST_POLLS), 1):
+    for polls, wait in enumerate(islice(peer.all_waits(chance), MAX_POLLS), 1):
         now += retry_after or wait
         retry_after = 0.0
         refused = watched.refused(now)

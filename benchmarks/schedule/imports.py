@@ -29,7 +29,7 @@ UNTOLD = 0.20
 """Share of throttling vendors that do not say for how long."""
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """What a poll brings. `refused` is None, or the seconds in Retry-After, or 0 for a 429 without one."""
 
     ended: bool = False
@@ -98,19 +98,19 @@ class Import:
             return None
         return (minute + 1) * 60 - now if self.told_how_long else 0.0
 
-    def answer(self, now: float) -> Answer:
+    def response(self, now: float) -> HttpResponse:
         """Give what a poll at this time brings."""
         refused = self.refused(now)
         if refused is not None:
-            return Answer(refused=refused)
+            return HttpResponse(refused=refused)
         if now >= self.ends:
-            return Answer(ended=True)
+            return HttpResponse(ended=True)
         if now < self.starts:
-            return Answer(queued=True, announced_start=self.announced_start)
+            return HttpResponse(queued=True, announced_start=self.announced_start)
         since = self.starts if self.announced_start is not None else None
         if self.progress is None:
-            return Answer(running_since=since)
-        return Answer(
+            return HttpResponse(running_since=since)
+        return HttpResponse(
             running_since=since,
             fraction=self.progress.at((now - self.starts) / self.seconds),
             resolution=self.progress.resolution,

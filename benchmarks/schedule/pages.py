@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.schedule.bill import MONTHLY, quotas, ways
 from benchmarks.schedule.figures import COLUMNS, ratios
-from benchmarks.schedule.record import Record, reached, reached_by_exponent
+from benchmarks.schedule.record import StoredWatch, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
 from benchmarks.schedule.targets import SIXTY, Target, dominated_by
@@ -25,7 +25,7 @@ SPARE = 1.5
 _MARKED = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def refreshed(page: str, record: Record) -> str:
+def refreshed(page: str, record: StoredWatch) -> str:
     """Give a page with the recorded figures between its marks.
 
     Raises
@@ -47,7 +47,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _pooled(record: Record) -> str:
+def _pooled(record: StoredWatch) -> str:
     pooled = record.results.pooled
     rows = []
     for name, figures in pooled.items():
@@ -59,7 +59,7 @@ def _pooled(record: Record) -> str:
     return told + _table(["schedule", *COLUMNS.values()], rows)
 
 
-def _scenarios(record: Record) -> str:
+def _scenarios(record: StoredWatch) -> str:
     rows = []
     for scenario, each in record.results.scenarios.items():
         values, compared = asdict(each[OURS]), ratios(each[OURS], each[SIXTY])
@@ -67,7 +67,7 @@ def _scenarios(record: Record) -> str:
     return _table(["scenario", *COLUMNS.values()], rows)
 
 
-def _optimum(record: Record) -> str:
+def _optimum(record: StoredWatch) -> str:
     rows = [
         [
             name,
@@ -81,7 +81,7 @@ def _optimum(record: Record) -> str:
     return _table(["schedule", "polls", "mean lag s", "optimum's polls", "ratio"], rows)
 
 
-def _targets(record: Record) -> str:
+def _targets(record: StoredWatch) -> str:
     return _compared(reached(record))
 
 
@@ -97,16 +97,16 @@ def _reached(target: Target) -> str:
     return f"{exactly(target.reached)}{'' if target.met else ' (missed)'}"
 
 
-def _by_exponent(record: Record) -> str:
+def _by_exponent(record: StoredWatch) -> str:
     return _compared(reached_by_exponent(record))
 
 
-def _dominated(record: Record) -> str:
+def _dominated(record: StoredWatch) -> str:
     found = dominated_by(record.results.pooled)
     return _table(["peer", "dominated by"], [[peer, ", ".join(by) or "none"] for peer, by in found.items()])
 
 
-def _cost(record: Record) -> str:
+def _cost(record: StoredWatch) -> str:
     pooled = record.results.pooled
     rows = []
     for way in ways(pooled):
@@ -116,7 +116,7 @@ def _cost(record: Record) -> str:
     return _table(["", "polls", "mean lag s", "p95 lag s", *(f"{count:,} a month" for count in MONTHLY)], rows)
 
 
-def _presets(record: Record) -> str:
+def _presets(record: StoredWatch) -> str:
     sixty, rows = record.results.pooled[SIXTY], []
     for name, figures in record.results.pooled.items():
         if name.startswith(OURS):
@@ -125,7 +125,7 @@ def _presets(record: Record) -> str:
     return _table(["", "mean lag s", *(f"{count:,} a month" for count in MONTHLY), "of fixed 60 s"], rows)
 
 
-def _perpoll(record: Record) -> str:
+def _perpoll(record: StoredWatch) -> str:
     rows = [
         [way.name, f"${way.per_poll * 1_000:.4f}"]
         for way in ways(record.results.pooled)
@@ -134,7 +134,7 @@ def _perpoll(record: Record) -> str:
     return _table(["", "1,000 further polls"], rows)
 
 
-def _quotas(record: Record) -> str:
+def _quotas(record: StoredWatch) -> str:
     rows = []
     for quota in quotas(record.results.pooled[OURS]):
         asked = []
@@ -161,7 +161,7 @@ def _round_down(count: int) -> int:
     return count // unit * unit
 
 
-BLOCKS: Mapping[str, Callable[[Record], str]] = {
+BLOCKS: Mapping[str, Callable[[StoredWatch], str]] = {
     "pooled": _pooled,
     "scenarios": _scenarios,
     "optimum": _optimum,

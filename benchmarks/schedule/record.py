@@ -28,7 +28,7 @@ class OtherTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredWatch:
     """What the pages rest on.
 
     Parameters
@@ -52,7 +52,7 @@ class Record:
     by_running_times: Mapping[str, OtherTimes]
 
 
-def reached(record: Record) -> dict[str, list[Target]]:
+def reached(record: StoredWatch) -> dict[str, list[Target]]:
     """Give every target, and what was reached of it, by the running times and the seed of the imports."""
     of_optimum = record.optimum[OURS]["polls"] / record.optimum[OURS]["best"]
     chosen = (record.results, *record.others.values())
@@ -62,7 +62,7 @@ def reached(record: Record) -> dict[str, list[Target]]:
     }
 
 
-def reached_by_exponent(record: Record) -> dict[str, list[Target]]:
+def reached_by_exponent(record: StoredWatch) -> dict[str, list[Target]]:
     """Give the targets of the default, and what was reached of them, by the exponent of a power law."""
     return {name: of_the_default(each.results, each.of_optimum) for name, each in record.by_running_times.items()}
 
@@ -76,15 +76,15 @@ def shortened(results: Results) -> Results:
     return Results(results.seed, results.imports, results.pooled, kept)
 
 
-def write(record: Record, path: Path = RECORD) -> None:
+def write(record: StoredWatch, path: Path = RECORD) -> None:
     """Write a record, with six digits of every figure."""
     path.write_text(json.dumps(_rounded(asdict(record)), indent=1) + "\n")
 
 
-def read(path: Path = RECORD) -> Record:
+def read(path: Path = RECORD) -> StoredWatch:
     """Read a record."""
     told = json.loads(path.read_text())
-    return Record(
+    return StoredWatch(
         _results(told["results"]),
         told["optimum"],
         {seed: _results(each) for seed, each in told["others"].items()},
@@ -95,7 +95,7 @@ def read(path: Path = RECORD) -> Record:
     )
 
 
-def differences(one: Record, other: Record) -> list[str]:
+def differences(one: StoredWatch, other: StoredWatch) -> list[str]:
     """Name every figure of a record that the other does not have, or has otherwise."""
     first, second = dict(_leaves(asdict(one))), dict(_leaves(asdict(other)))
     return [

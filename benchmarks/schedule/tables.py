@@ -11,7 +11,7 @@ from rich.text import Text
 
 from benchmarks.schedule.figures import COLUMNS, Figures, ratios
 from benchmarks.schedule.optimum import Checks
-from benchmarks.schedule.record import Record, reached, reached_by_exponent
+from benchmarks.schedule.record import StoredWatch, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS, Results
 from benchmarks.schedule.targets import SIXTY, Target, dominated_by
 
@@ -23,7 +23,7 @@ def show(
     console: Console,
     results: Results,
     against: Sequence[Against],
-    recorded: Record,
+    recorded: StoredWatch,
 ) -> None:
     """Print everything, the ratios last.
 

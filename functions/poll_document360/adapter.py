@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from import_watch.model.observation import (
-    PROBLEMS_KEPT,
-    TEXT_KEPT,
+    MAX_PROBLEM_TEXT,
+    MAX_PROBLEMS,
     FailedPoll,
     ImportState,
     InlineLog,
@@ -23,10 +23,11 @@ from import_watch.model.observation import (
     Problem,
     Severity,
 )
-from import_watch.vendors import fields, response
-from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG, Adapter, ApiKey, ConnectionShape, StatusMap
+from import_watch.vendors import fields
+from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG, Adapter, ApiKey, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import with_scheme
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import unreadable
+from import_watch.vendors.response_body import HttpResponse
 
 STATUSES = StatusMap(
     {
@@ -50,20 +51,20 @@ NO_MESSAGE = f"{ERROR.value:<8}{NO_TEXT}"
 SEVERITIES = {0: ERROR, 1: Severity.WARNING, 2: Severity.INFO}
 
 
-def read(answer: Answer, _import_id: str) -> Observation | FailedPoll:
+def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
     """Read an answer by its HTTP status and its body: `success` speaks of the request, `status` of the import."""
-    body = answer.json()
-    if answer.status != 404 and not isinstance(body, dict):
-        return response.unreadable(answer, "the body is not a JSON object")
+    body = response.json()
+    if response.status != 404 and not isinstance(body, dict):
+        return unreadable(response, "the body is not a JSON object")
     body = fields.object_of(body)
     errors, errors_in_all = fields.errors_in(body.get("errors"))
     warnings, warnings_in_all = fields.errors_in(body.get("warnings"))
     information = fields.texts_of(body.get("information"))
-    if answer.status == 404:  # in the vendor's general table of codes [spec]
+    if response.status == 404:  # in the vendor's general table of codes [spec]
         return Observation(ImportState.NOT_FOUND, problems=fields.errors_of(errors))
     status = fields.text_of(body.get("status"))
-    if not answer.is_success or status is None:
-        return response.unreadable(answer, "the answer has no status of an import")
+    if not response.is_success or status is None:
+        return unreadable(response, "the answer has no status of an import")
     state = STATUSES[status]
     content = _log_content(body)
     log = fields.object_of(content)
@@ -129,7 +130,7 @@ def _messages(log: dict[str, Any]) -> _Messages:
         severity = _severity(message)
         # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
         aborted = aborted or (severity is ERROR and message.get("cancel_operation") is True)
-        listed = len(problems) < PROBLEMS_KEPT
+        listed = len(problems) < MAX_PROBLEMS
         of_reason = severity is ERROR and len(errors) < ERRORS_IN_REASON
         text = _text_of(message) if listed or of_reason else None
         if text and of_reason:
@@ -182,7 +183,7 @@ def _log(content: Any, state: ImportState, why: str | None) -> LogReference:
 
 def _joined(texts: list[str]) -> str | None:
     """Give the first texts in one, as short as any vendor message."""
-    return "; ".join(texts[:ERRORS_IN_REASON])[:TEXT_KEPT] or None
+    return "; ".join(texts[:ERRORS_IN_REASON])[:MAX_PROBLEM_TEXT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
@@ -223,7 +224,7 @@ ADAPTER = Adapter(
     vendor="document360",
     title="Document360",
     statuses=STATUSES,
-    connection=ConnectionShape(
+    connection=ConnectionSpec(
         required=("apiToken",),
         secret=("apiToken",),
         # EU is the default; US and private hosting have hosts of their own [spec].
@@ -244,7 +245,7 @@ ADAPTER = Adapter(
         *("import id is invalid", "import id is not valid", "import id not found", "import id does not exist"),
         *("import not found", "import was not found", "import does not exist"),
     ),
-    most_bytes=MOST_BYTES_WITH_LOG,
+    max_bytes=MAX_BYTES_WITH_LOG,
     # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].
     requests_per_minute=60,
 )

@@ -19,10 +19,11 @@ from import_watch.model.observation import (
     ReportedProgress,
     StoredLog,
 )
-from import_watch.vendors import fields, response
-from import_watch.vendors.adapter import Adapter, ClientCredentials, ConnectionShape, StatusMap
+from import_watch.vendors import fields
+from import_watch.vendors.adapter import Adapter, ClientCredentials, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import with_scheme
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import not_found, unreadable
+from import_watch.vendors.response_body import HttpResponse
 
 STATUSES = StatusMap(
     {
@@ -37,16 +38,16 @@ STATUSES = StatusMap(
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
-def read(answer: Answer, _import_id: str) -> Observation | FailedPoll:
+def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
     """Read an answer; only `status` and `jobType` are always there."""
-    body = answer.json()
-    if answer.status == 404:
-        return response.not_found(answer)
+    body = response.json()
+    if response.status == 404:
+        return not_found(response)
     if not isinstance(body, dict):
-        return response.unreadable(answer, "the body is not a JSON object")
+        return unreadable(response, "the body is not a JSON object")
     status = fields.text_of(body.get("status"))
-    if not answer.is_success or status is None:
-        return response.unreadable(answer, "the answer has no status of a job")
+    if not response.is_success or status is None:
+        return unreadable(response, "the answer has no status of a job")
     state = STATUSES[status]
     reason = fields.text_of(body.get("error"))
     retryable = body.get("retryable")
@@ -139,7 +140,7 @@ ADAPTER = Adapter(
     vendor="egain",
     title="eGain",
     statuses=STATUSES,
-    connection=ConnectionShape(
+    connection=ConnectionSpec(
         required=("tokenUrl", "clientId", "clientSecret"),
         secret=("clientSecret",),
         base_url=_base_url,

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
-from import_watch.vendors import fields, response
-from import_watch.vendors.adapter import Adapter, ApiKey, ConnectionShape, StatusMap
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
+from import_watch.vendors import fields
+from import_watch.vendors.adapter import Adapter, ApiKey, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import with_scheme
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import unreadable
+from import_watch.vendors.response_body import HttpResponse
 
 STATUSES = StatusMap(
     {
@@ -28,16 +29,16 @@ STATUSES = StatusMap(
 )
 
 
-def read(answer: Answer, import_id: str) -> Observation | FailedPoll:
+def read(response: HttpResponse, import_id: str) -> Observation | FailedPoll:
     """Read an answer; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
-    body = answer.json()
+    body = response.json()
     if not isinstance(body, dict):
-        return response.unreadable(answer, "the body is not a JSON object")
+        return unreadable(response, "the body is not a JSON object")
     status = fields.text_of(body.get("status"))
-    if not answer.is_success or status is None:
-        return response.unreadable(answer, "the answer has no status of an import")
+    if not response.is_success or status is None:
+        return unreadable(response, "the answer has no status of an import")
     if body.get("id") is not None and fields.id_of(body["id"]) != import_id:
-        return response.unreadable(answer, "the answer speaks of another import")
+        return unreadable(response, "the answer speaks of another import")
     state = STATUSES[status]
     message = fields.text_of(body.get("message"))
     return Observation(
@@ -62,7 +63,7 @@ ADAPTER = Adapter(
     vendor="voyado",
     title="Voyado Elevate",
     statuses=STATUSES,
-    connection=ConnectionShape(
+    connection=ConnectionSpec(
         required=("apiKey",),
         secret=("apiKey",),
         base_url=_base_url,
@@ -77,10 +78,10 @@ ADAPTER = Adapter(
     keeps_log=False,
     import_id=fields.printable_id,
     import_id_hint="the id that the import request gave, sent as a string",
-    settled={
+    status_overrides={
         # Not an unknown import: the vendor's page gives 404 to an unknown cluster. A gateway may say it for a moment.
         404: FailedPoll(
-            Trouble.MISCONFIGURED,
+            PollError.MISCONFIGURED,
             "Voyado Elevate knows no such cluster (HTTP 404): check clusterId (or baseUrl)",
             after_grace=True,
         )

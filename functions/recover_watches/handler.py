@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from import_watch.bootstrap import recovery
 from import_watch.model.serialization import JSON
-from import_watch.observability import logger, speak_of
+from import_watch.observability import bind_log_context, logger
 from import_watch.services.recovery import read_status_change
 from import_watch.services.registration import read_any_event
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 read_any_event()
-VENDORS = Vendors(Path(__file__).parents[1])
+VENDORS = VendorRegistry(Path(__file__).parents[1])
 RESERVE_SECONDS = 45
 """Kept back of the function's time: one watch whose services are all slow takes no longer."""
 
@@ -29,11 +29,11 @@ def handler(event: dict[str, JSON], context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation: an event about an execution, or anything else for a sweep."""
     if event.get("source") == "aws.states":
         execution, status, given = read_status_change(event)
-        speak_of(execution)
+        bind_log_context(execution)
         done = recovery(VENDORS).execution_ended(execution, status, given, time.time())
         logger.info("an execution did not end by itself", executionStatus=status.value, done=done.value)
         return {"done": done.value}
-    speak_of(None)
+    bind_log_context(None)
     counts = recovery(VENDORS).sweep(
         time.time(), lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     )

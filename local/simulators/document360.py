@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from local.simulators.answers import Request, Response
+from local.simulators.responses import Request, Response
 from local.simulators.script import Moment
 
 API_TOKEN = "simulated-document360-token+/=\"'&<"
@@ -35,7 +35,7 @@ class Document360:
         """Answer 400 with `success: true`."""
         return Response(400, _body(["Invalid import id"], success=True, code="400"))
 
-    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+    def response(self, import_id: str, moment: Moment, now: float) -> Response:
         """Give the status, and the log where there is one."""
         step = moment.step
         errors = step.get("errors", [])

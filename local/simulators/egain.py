@@ -8,7 +8,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
-from local.simulators.answers import Request, Response, timestamp
+from local.simulators.responses import Request, Response, timestamp
 from local.simulators.script import Moment
 
 CLIENT_ID = "simulated-egain-client"
@@ -48,7 +48,7 @@ class Egain:
         """Answer 404 with the vendor's error object."""
         return _error(404, "404-100", "There is no job with this id.")
 
-    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+    def response(self, import_id: str, moment: Moment, now: float) -> Response:
         """Give the status, with the progress that the time of the step implies."""
         step = moment.step
         body: dict[str, Any] = {"status": step["status"], "jobType": "Import"}

@@ -80,7 +80,7 @@ class SimulatorProcess:
 
     def _control(self, method: str, import_id: str, body: Any = None) -> dict[str, Any]:
         url = f"{self.base_url}/_simulator/imports/{quote(import_id, safe='')}"
-        answer = self._http.request(method, url, json=body, timeout=HTTP_SECONDS)
-        answer.raise_for_status()
-        parsed: dict[str, Any] = answer.json()
+        response = self._http.request(method, url, json=body, timeout=HTTP_SECONDS)
+        response.raise_for_status()
+        parsed: dict[str, Any] = response.json()
         return parsed

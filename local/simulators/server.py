@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from local.simulators import document360, egain, voyado
-from local.simulators.answers import Request, Response, Simulator
+from local.simulators.responses import Request, Response, Simulator
 from local.simulators.script import Import
 
 SIMULATORS: Mapping[str, type[Simulator]] = {
@@ -55,13 +55,13 @@ class _Handler(BaseHTTPRequestHandler):
     server: SimulatorServer
 
     def do_GET(self) -> None:
-        self._answer(b"")
+        self._response(b"")
 
     def do_POST(self) -> None:
-        self._answer(self._body())
+        self._response(self._body())
 
     def do_PUT(self) -> None:
-        self._answer(self._body())
+        self._response(self._body())
 
     def log_message(self, *args: Any) -> None:
         """Keep quiet: the polls of an import can be asked for."""
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))
 
-    def _answer(self, body: bytes) -> None:
+    def _response(self, body: bytes) -> None:
         path = urlsplit(self.path).path
         if path.startswith(CONTROL):
             self._send(self._control(unquote(path.removeprefix(CONTROL)), body))
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif "fault" in moment.step:
             self._fail(moment.step["fault"])
         else:
-            self._send(self.server.simulator.answer(import_id, moment, now))
+            self._send(self.server.simulator.response(import_id, moment, now))
 
     def _control(self, import_id: str, body: bytes) -> Response:
         with self.server.lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from local.simulators.answers import Request, Response
+from local.simulators.responses import Request, Response
 from local.simulators.script import Moment
 
 API_KEY = "simulated-voyado-key+/=\"'&<"
@@ -29,7 +29,7 @@ class Voyado:
         """Answer 200 with the status NOT_FOUND."""
         return Response(200, {"id": import_id, "status": "NOT_FOUND"})
 
-    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+    def response(self, import_id: str, moment: Moment, now: float) -> Response:
         """Give the status."""
         step = moment.step
         if step["status"] == "NOT_FOUND":

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 
-from tests.conformance.stage import BUCKET, CANARY, Case, Stage, VendorUnderTest, listening
+from tests.conformance.harness import BUCKET, CANARY, Case, Harness, VendorUnderTest, listening
 from tests.loopback_server import servers
 from tests.unit.aws_fixtures import REGION, aws_account, client, watch_table
 
 
 @pytest.fixture(scope="module")
-def watches() -> Iterator[Watches]:
+def watches() -> Iterator[WatchStore]:
     """An account in memory, with the template's table."""
     with pytest.MonkeyPatch.context() as patch, aws_account(patch):
         client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -21,18 +21,18 @@ def watches() -> Iterator[Watches]:
 
 
 @pytest.fixture(scope="class")
-def stage(vendor: VendorUnderTest, watches: Watches) -> Iterator[Stage]:
+def harness(vendor: VendorUnderTest, watches: WatchStore) -> Iterator[Harness]:
     """The vendor's poller and servers, for all cases of a class."""
     with servers() as serve:
-        built = Stage(vendor, serve, watches)
+        built = Harness(vendor, serve, watches)
         with listening(built):
             yield built
 
 
 @pytest.fixture
-def case(stage: Stage) -> Iterator[Case]:
+def case(harness: Harness) -> Iterator[Case]:
     """A watch; whatever it shows, no secret may have been told."""
-    made = Case(stage)
+    made = Case(harness)
     yield made
     assert CANARY not in made.told()
 

@@ -19,7 +19,7 @@ from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Reason
 
 from local.certificate import write_self_signed
-from tests.conformance.stage import NOWHERE, Case
+from tests.conformance.harness import NOWHERE, Case
 from tests.loopback_server import Exchange, says
 
 Cause: TypeAlias = Callable[[Case, pytest.MonkeyPatch], None]
@@ -135,12 +135,12 @@ def _no_address(case: Case, patch: pytest.MonkeyPatch) -> None:
 
 
 def _untrusted(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    case.move(case.stage.serve(says(200, success(case)), tls=self_signed()).url)
+    case.move(case.harness.serve(says(200, success(case)), tls=self_signed()).url)
 
 
 def _not_tls(case: Case, _patch: pytest.MonkeyPatch) -> None:
     case.says(200, success(case))
-    case.move(case.stage.api.url.replace("http:", "https:"))
+    case.move(case.harness.api.url.replace("http:", "https:"))
 
 
 @cache

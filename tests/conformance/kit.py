@@ -17,17 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.lifecycle.start_event import InvalidStart
 from import_watch.lifecycle.transitions import End, Wait, advance
-from import_watch.model.observation import FailedPoll, ImportState, LogStatus, Observation, Trouble
+from import_watch.model.observation import FailedPoll, ImportState, LogStatus, Observation, PollError
 from import_watch.model.outcome import Outcome, Reason
 from import_watch.model.serialization import to_json
 from import_watch.model.watch import Start, Watch
 from import_watch.notifications.notification import notification
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 from tests.conformance.faults import FAULTS, NOTHING_SENT
+from tests.conformance.harness import CANARY, TOLERANCE, Case, Harness, VendorUnderTest
 from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths
-from tests.conformance.stage import CANARY, TOLERANCE, Case, Stage, VendorUnderTest
 from tests.loopback_server import Exchange, says
 from tests.unit.aws_fixtures import NOW, a_watch
 
@@ -47,7 +47,7 @@ FEW = settings(max_examples=60, deadline=None, database=None, derandomize=True, 
 def read(vendor: VendorUnderTest, body: Any, status: int = 200) -> Observation | FailedPoll:
     """Read an answer as the client does."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_answer(vendor.adapter, Answer(status, {}, data), vendor.sample.import_id)
+    return parse_response(vendor.adapter, HttpResponse(status, {}, data), vendor.sample.import_id)
 
 
 def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | End:
@@ -56,28 +56,28 @@ def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | En
     state = json.dumps(to_json(following.watch), allow_nan=False)
     assert len(state) < 100_000, "the state machine carries it"
     if isinstance(following, End):
-        json.dumps(to_json(following.ending), ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(to_json(following.result), ensure_ascii=False, allow_nan=False).encode()
     return following
 
 
 def outcome(following: Wait | End) -> Outcome | None:
     """Give how a watch ended, or will once its log is there; None while it goes on."""
-    ending = following.ending if isinstance(following, End) else following.watch.awaiting_log
-    return None if ending is None else ending.outcome
+    result = following.result if isinstance(following, End) else following.watch.awaiting_log
+    return None if result is None else result.outcome
 
 
 class SampleChecks:
     """The kit's own idea of a vendor is the adapter's."""
 
     def test_every_answer_of_the_sample_means_its_state(self, vendor: VendorUnderTest) -> None:
-        means = {state: read(vendor, body) for state, body in vendor.sample.answers.items()}
+        means = {state: read(vendor, body) for state, body in vendor.sample.responses.items()}
         assert {state: polled.state for state, polled in means.items() if isinstance(polled, Observation)} == {
-            state: state for state in vendor.sample.answers
+            state: state for state in vendor.sample.responses
         }
 
     def test_the_sample_has_every_state_that_the_vendor_has(self, vendor: VendorUnderTest) -> None:
         known = {state for _raw, state in vendor.adapter.statuses.items()}
-        assert set(vendor.sample.answers) == known
+        assert set(vendor.sample.responses) == known
         assert known >= {ImportState.RUNNING, ImportState.SUCCEEDED, ImportState.FAILED}
 
     def test_every_mapped_status_means_its_state(self, vendor: VendorUnderTest) -> None:
@@ -96,12 +96,12 @@ class EndChecks:
 
     @pytest.mark.parametrize("state", ENDS)
     def test_an_import_that_ends_is_published_as_what_it_ended_as(self, case: Case, state: ImportState) -> None:
-        if state not in case.sample.answers:
+        if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         assert case.polled_in(ImportState.RUNNING)["action"] == "WAIT"
         assert case.polled_in(state)["action"] == "PUBLISH"
         raw = case.sample.body(state)[case.sample.status_field]
-        assert (case.ending.outcome, case.ending.vendor_status) == (ENDS[state], raw)
+        assert (case.result.outcome, case.result.vendor_status) == (ENDS[state], raw)
         told = notification(case.record, "kit")
         assert told["type"] == ("ImportCompleted" if state is ImportState.SUCCEEDED else "ImportFailed")
         assert case.sample.import_id in told["data"]["message"]
@@ -111,21 +111,21 @@ class EndChecks:
             pytest.skip("this vendor has no partial success")
         case.says(200, case.sample.partial)
         assert case.poll()["action"] == "PUBLISH"
-        assert case.ending.outcome is Outcome.PARTIAL
+        assert case.result.outcome is Outcome.PARTIAL
 
     @pytest.mark.parametrize("state", [ImportState.QUEUED, ImportState.RUNNING])
     def test_an_import_that_goes_on_is_waited_for(self, case: Case, state: ImportState) -> None:
-        if state not in case.sample.answers:
+        if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         assert [case.polled_in(state)["action"] for _ in range(3)] == ["WAIT"] * 3
-        assert (case.watch.import_state, case.record.ending) == (state, None)
+        assert (case.watch.import_state, case.record.result) == (state, None)
 
     @pytest.mark.parametrize("state", ENDS)
     def test_the_last_answer_and_what_is_known_of_the_log_are_recorded(self, case: Case, state: ImportState) -> None:
-        if state not in case.sample.answers:
+        if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         case.polled_in(state)
-        assert case.record.answer is not None
+        assert case.record.response is not None
         assert case.record.log is not None
         assert (case.record.log.status is LogStatus.NONE) is not case.adapter.keeps_log
 
@@ -138,9 +138,9 @@ class UnknownStatusChecks:
         assert case.poll_on_end(TOLERANCE.unrecognised - 60)["action"] == "WAIT"
         case.pass_time(60)
         assert case.poll()["action"] == "PUBLISH"
-        assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.UNRECOGNISED_STATUS)
-        assert case.ending.vendor_status == STRANGE
-        assert STRANGE in case.ending.message
+        assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.UNRECOGNISED_STATUS)
+        assert case.result.vendor_status == STRANGE
+        assert STRANGE in case.result.message
 
     def test_it_is_warned_of(self, case: Case) -> None:
         case.is_in(ImportState.RUNNING, **{case.sample.status_field: STRANGE})
@@ -156,7 +156,7 @@ class UnknownStatusChecks:
         case.is_in(ImportState.RUNNING, **strange)
         assert case.poll()["action"] == "WAIT"
         case.polled_in(ImportState.SUCCEEDED)
-        assert case.ending.outcome is Outcome.SUCCEEDED
+        assert case.result.outcome is Outcome.SUCCEEDED
 
 
 class CredentialChecks:
@@ -177,7 +177,7 @@ class CredentialChecks:
     def test_a_secret_that_never_worked_ends_the_watch_after_a_minute(self, case: Case, status: int) -> None:
         case.says(status, case.sample.body(ImportState.SUCCEEDED))
         assert case.poll_on_end(60)["action"] == "PUBLISH"
-        assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.UNAUTHORIZED)
+        assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.UNAUTHORIZED)
         assert {result.get("seconds") for result in case.results[:-1]} == {15}
         assert case.credentials == [case.secret] * 6, "twice in the first poll alone"
 
@@ -187,7 +187,7 @@ class CredentialChecks:
         old = case.rotate()
         case.says(status)
         assert case.poll_on_end(TOLERANCE.unauthorized)["action"] == "PUBLISH"
-        assert case.ending.reason == Reason.UNAUTHORIZED
+        assert case.result.reason == Reason.UNAUTHORIZED
         assert {result.get("seconds") for result in case.results[1:-1]} == {60}
         assert case.credentials[1:] == [old, *[case.secret] * 5]
 
@@ -196,47 +196,47 @@ class CredentialChecks:
         case.polled_in(ImportState.RUNNING)
         case.rotate()
         case.accepts_only("none", otherwise=503)
-        new, otherwise = case.secret, case.stage.api.behave
+        new, otherwise = case.secret, case.harness.api.behave
 
         def refuse_the_old(exchange: Exchange) -> None:
-            refused = case.stage.credential(exchange.request_seen) != new
+            refused = case.harness.credential(exchange.request_seen) != new
             (says(status) if refused else otherwise)(exchange)
 
         case.behave(refuse_the_old)
         assert case.poll()["action"] == "WAIT"
         assert (case.watch.failures, len(case.asked)) == (1, 3)
         case.polled_in(ImportState.SUCCEEDED)
-        assert case.ending.outcome is Outcome.SUCCEEDED
+        assert case.result.outcome is Outcome.SUCCEEDED
 
 
 class NotFoundChecks:
     """An import that the vendor does not know (yet) is borne for a grace."""
 
-    def answers(self, vendor: VendorUnderTest) -> list[tuple[int, Any]]:
+    def responses(self, vendor: VendorUnderTest) -> list[tuple[int, Any]]:
         """Give every way in which the vendor says so."""
-        known = vendor.sample.answers.get(ImportState.NOT_FOUND)
+        known = vendor.sample.responses.get(ImportState.NOT_FOUND)
         return [*vendor.sample.not_found.items(), *([] if known is None else [(200, known)])]
 
     def test_there_is_a_way_to_say_so(self, vendor: VendorUnderTest) -> None:
-        assert self.answers(vendor)
+        assert self.responses(vendor)
 
-    def test_it_is_borne_for_the_grace_and_then_told(self, stage: Stage) -> None:
-        for status, body in self.answers(stage.vendor):
-            case = Case(stage)
+    def test_it_is_borne_for_the_grace_and_then_told(self, harness: Harness) -> None:
+        for status, body in self.responses(harness.vendor):
+            case = Case(harness)
             case.says(status, body)
             assert case.poll_on_end(TOLERANCE.not_found)["action"] == "PUBLISH"
             assert (case.watch.import_state, case.watch.failures) == (ImportState.NOT_FOUND, 0)
-            assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.NOT_FOUND)
+            assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.NOT_FOUND)
 
-    def test_an_import_that_appears_in_time_is_watched(self, stage: Stage) -> None:
-        for status, body in self.answers(stage.vendor):
-            case = Case(stage)
+    def test_an_import_that_appears_in_time_is_watched(self, harness: Harness) -> None:
+        for status, body in self.responses(harness.vendor):
+            case = Case(harness)
             case.says(status, body)
             case.poll()
             case.polled_in(ImportState.RUNNING)
             case.pass_time(TOLERANCE.not_found)
             case.polled_in(ImportState.SUCCEEDED)
-            assert case.ending.outcome is Outcome.SUCCEEDED
+            assert case.result.outcome is Outcome.SUCCEEDED
 
     def test_404_means_what_the_sample_says(self, case: Case) -> None:
         case.says(404, case.sample.not_found.get(404, b""))
@@ -244,14 +244,14 @@ class NotFoundChecks:
         assert case.watch.failures == (0 if 404 in case.sample.not_found else 1)
         if (reason := case.sample.after_grace.get(404)) is not None:
             assert case.poll_on_end(TOLERANCE.not_found)["action"] == "PUBLISH"
-            assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, reason)
+            assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, reason)
 
     @pytest.mark.parametrize("status", [403, 404, 410])
     def test_an_error_with_the_body_of_a_success_is_none(self, case: Case, status: int) -> None:
         case.says(status, case.sample.body(ImportState.SUCCEEDED))
         case.poll()
-        ending = case.record.ending
-        assert ending is None or ending.outcome is Outcome.UNKNOWN
+        result = case.record.result
+        assert result is None or result.outcome is Outcome.UNKNOWN
 
 
 HINTS: dict[str, tuple[str, float | None]] = {
@@ -345,12 +345,12 @@ class FaultChecks:
             FAULTS[fault].cause(case, patch)
             following = case.ask_on_end(TOLERANCE.failing)
         assert isinstance(following, End)
-        assert (following.ending.outcome, following.ending.reason) == (Outcome.UNKNOWN, FAULTS[fault].reason)
+        assert (following.result.outcome, following.result.reason) == (Outcome.UNKNOWN, FAULTS[fault].reason)
 
     def test_a_fault_that_stays_is_published(self, case: Case) -> None:
         case.says(502)
         assert case.poll_on_end(TOLERANCE.failing)["action"] == "PUBLISH"
-        assert (case.ending.outcome, case.ending.reason) == (Outcome.UNKNOWN, Reason.VENDOR_UNAVAILABLE)
+        assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.VENDOR_UNAVAILABLE)
 
     @pytest.mark.parametrize("fault", NOTHING_SENT)
     def test_nothing_is_sent_before_the_peer_is_known(self, case: Case, fault: str) -> None:
@@ -361,7 +361,7 @@ class FaultChecks:
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed(self, case: Case, status: int) -> None:
-        elsewhere = case.stage.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
+        elsewhere = case.harness.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
         case.says(status, b"", Location=f"{elsewhere.url}/status")
         assert case.poll()["action"] == "WAIT"
         assert (len(case.asked), elsewhere.requests) == (1, [])
@@ -371,11 +371,11 @@ class FaultChecks:
         case.says(status, b"The cluster is being moved", Content_Type="text/plain")
         case.poll_on_end(TOLERANCE.failing)
         assert "The cluster is being moved" in (case.watch.last_trouble or "")
-        assert f"HTTP {status}: The cluster is being moved" in case.ending.message
+        assert f"HTTP {status}: The cluster is being moved" in case.result.message
 
     @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "all_proxy"])
     def test_no_proxy_of_the_environment_is_asked(self, case: Case, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        proxy = case.stage.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
+        proxy = case.harness.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
         monkeypatch.setenv(name, proxy.url)
         case.polled_in(ImportState.RUNNING)
         assert (len(case.asked), proxy.requests) == (1, [])
@@ -422,8 +422,8 @@ class IdChecks:
         assert case.poll()["action"] == "PUBLISH"
         told = notification(case.record, "kit")
         assert (self.segment(case), start.import_id, told["data"]["importId"]) == (digits, digits, digits)
-        assert case.ending.outcome is Outcome.SUCCEEDED
-        assert digits in case.ending.message
+        assert case.result.outcome is Outcome.SUCCEEDED
+        assert digits in case.result.message
 
     def test_an_answer_that_names_another_import_is_unreadable(self, case: Case) -> None:
         if case.sample.id_field is None:
@@ -444,13 +444,13 @@ class IdChecks:
         return request.path[len(before) : len(request.path) - len(after)]
 
 
-class AnswerChecks:
+class ResponseChecks:
     """Whatever an answer holds, reading it raises nothing and never makes a success of what is none."""
 
     @pytest.mark.parametrize("value", WRONG)
     def test_a_field_of_a_wrong_type_makes_no_success(self, vendor: VendorUnderTest, value: str) -> None:
         status = (vendor.sample.status_field,)
-        for state, body in vendor.sample.answers.items():
+        for state, body in vendor.sample.responses.items():
             for path in paths(body):
                 ended = outcome(step(read(vendor, changed(body, path, WRONG[value]))))
                 assert ended in (None, ENDS.get(state), *self.worse(state)), path
@@ -458,9 +458,9 @@ class AnswerChecks:
 
     @pytest.mark.parametrize("state", [*ENDS, ImportState.RUNNING])
     def test_nothing_but_the_status_is_needed(self, vendor: VendorUnderTest, state: ImportState) -> None:
-        if state not in vendor.sample.answers:
+        if state not in vendor.sample.responses:
             pytest.skip("this vendor has no such state")
-        body = vendor.sample.answers[state]
+        body = vendor.sample.responses[state]
         nulls = {**dict.fromkeys(body), vendor.sample.status_field: body[vendor.sample.status_field]}
         assert outcome(step(read(vendor, nulls))) == ENDS.get(state)
 
@@ -470,9 +470,11 @@ class AnswerChecks:
     ) -> None:
         field = vendor.sample.status_field
         if state is ImportState.UNRECOGNISED:
-            bodies = [vendor.sample.body(ended, **{field: STRANGE}) for ended in ENDS if ended in vendor.sample.answers]
+            bodies = [
+                vendor.sample.body(ended, **{field: STRANGE}) for ended in ENDS if ended in vendor.sample.responses
+            ]
         else:
-            bodies = [body for known, body in vendor.sample.answers.items() if known is state]
+            bodies = [body for known, body in vendor.sample.responses.items() if known is state]
         if not bodies:
             pytest.skip("this vendor has no such state")
 
@@ -486,11 +488,11 @@ class AnswerChecks:
 
     @pytest.mark.parametrize("state", ENDS)
     def test_no_mutation_raises(self, vendor: VendorUnderTest, state: ImportState) -> None:
-        if state not in vendor.sample.answers:
+        if state not in vendor.sample.responses:
             pytest.skip("this vendor has no such state")
 
         @FEW
-        @given(mutations(vendor.sample.answers[state], without=None), st.integers(200, 599))
+        @given(mutations(vendor.sample.responses[state], without=None), st.integers(200, 599))
         def check(body: Any, status: int) -> None:
             ended = outcome(step(read(vendor, body, status)))
             assert 200 <= status < 300 or ended in (None, Outcome.UNKNOWN)
@@ -515,14 +517,14 @@ class AnswerChecks:
 
     @pytest.mark.parametrize("status", [*range(200, 232), *range(300, 310), *range(400, 432), 451, *range(500, 512)])
     def test_only_a_2xx_ends_an_import(self, vendor: VendorUnderTest, status: int) -> None:
-        for body in vendor.sample.answers.values():
+        for body in vendor.sample.responses.values():
             assert 200 <= status < 300 or outcome(step(read(vendor, body, status))) in (None, Outcome.UNKNOWN)
 
     def test_a_body_that_was_cut_is_unreadable(self, vendor: VendorUnderTest) -> None:
-        body = json.dumps(vendor.sample.answers[ImportState.SUCCEEDED]).encode()
-        polled = read_answer(vendor.adapter, Answer(200, {}, body, truncated=True), vendor.sample.import_id)
+        body = json.dumps(vendor.sample.responses[ImportState.SUCCEEDED]).encode()
+        polled = parse_response(vendor.adapter, HttpResponse(200, {}, body, truncated=True), vendor.sample.import_id)
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.UNREADABLE
+        assert polled.error is PollError.UNREADABLE
 
     def worse(self, state: ImportState) -> tuple[Outcome, ...]:
         """Give what a success may become where its answer says more; nothing becomes a success."""
@@ -534,15 +536,15 @@ class SecrecyChecks:
 
     @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])
     def test_no_secret_that_is_said_back_is_told(self, case: Case, status: int) -> None:
-        case.behave(lambda exchange: exchange.answer(status, f"{self.sent(exchange)} is not valid here".encode()))
+        case.behave(lambda exchange: exchange.response(status, f"{self.sent(exchange)} is not valid here".encode()))
         self.poll_until_the_end(case)
         assert CANARY not in case.told()
 
     @pytest.mark.parametrize("state", ENDS)
     def test_no_secret_in_any_field_is_told(self, case: Case, state: ImportState) -> None:
-        if state not in case.sample.answers:
+        if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
-        body = case.sample.answers[state]
+        body = case.sample.responses[state]
         fixed = {(case.sample.status_field,), (case.sample.id_field,)}
 
         def echo(exchange: Exchange) -> None:
@@ -550,7 +552,7 @@ class SecrecyChecks:
             for path in paths(body):
                 if path not in fixed and not isinstance(self.value(body, path), dict | list):
                     told = changed(told, path, f"it was {self.sent(exchange)} that failed")
-            exchange.answer(200, told)
+            exchange.response(200, told)
 
         case.behave(echo)
         self.poll_until_the_end(case)
@@ -559,13 +561,13 @@ class SecrecyChecks:
 
     @pytest.mark.parametrize("before", [150, 160, 170, 180, 190])
     def test_no_piece_of_a_secret_is_told_where_a_text_is_cut(self, case: Case, before: int) -> None:
-        case.behave(lambda exchange: exchange.answer(503, f"{'x' * before} {self.sent(exchange)}".encode()))
+        case.behave(lambda exchange: exchange.response(503, f"{'x' * before} {self.sent(exchange)}".encode()))
         self.poll_until_the_end(case)
         assert CANARY not in case.told()
 
     def test_no_secret_is_told_as_a_status(self, case: Case) -> None:
         case.behave(
-            lambda exchange: exchange.answer(
+            lambda exchange: exchange.response(
                 200, case.sample.body(ImportState.RUNNING, **{case.sample.status_field: self.sent(exchange)})
             )
         )
@@ -598,7 +600,7 @@ class Conformance(
     ThrottlingChecks,
     FaultChecks,
     IdChecks,
-    AnswerChecks,
+    ResponseChecks,
     SecrecyChecks,
 ):
     """All that a vendor has to prove."""

@@ -37,7 +37,7 @@ class Sample:
 
     import_id: str
     fields: Mapping[str, str]
-    answers: Mapping[ImportState, Any]
+    responses: Mapping[ImportState, Any]
     partial: Any = None
     not_found: Mapping[int, Any] = field(default_factory=dict)
     after_grace: Mapping[int, Reason] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Sample:
 
     def body(self, state: ImportState, **changes: Any) -> dict[str, Any]:
         """Give the body for a state, with fields changed."""
-        return {**self.answers[state], **changes}
+        return {**self.responses[state], **changes}
 
 
 def _document360(status: str, log: Any = None, *errors: str, **more: Any) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _document360_log(*messages: tuple[int, str, bool]) -> dict[str, Any]:
 DOCUMENT360 = Sample(
     import_id="8d2f6c0e-51b7-4a39-9f0d-3a1e7c5b2d64",
     fields={"apiToken": SECRET},
-    answers={
+    responses={
         ImportState.QUEUED: _document360("Queued"),
         ImportState.RUNNING: _document360("InProgress"),
         ImportState.SUCCEEDED: _document360("Completed", _document360_log((2, "31 articles read.", False))),
@@ -108,7 +108,7 @@ _LOG_FILE = {"logFileLocation": "s3://logs-of-a-customer/import-1f0c.txt", "star
 EGAIN = Sample(
     import_id="1f0c2e6a-7b3d-4c58-a1e9-5d8f0b6c4a27",
     fields={"tokenUrl": TOKEN_URL, "clientId": "a-client", "clientSecret": SECRET},
-    answers={
+    responses={
         ImportState.QUEUED: {
             "status": "Scheduled",
             "jobType": "Import",
@@ -160,7 +160,7 @@ def _voyado(status: str, **more: Any) -> dict[str, Any]:
 VOYADO = Sample(
     import_id=_VOYADO_ID,
     fields={"apiKey": SECRET},
-    answers={
+    responses={
         ImportState.NOT_FOUND: {"id": _VOYADO_ID, "status": "NOT_FOUND"},
         ImportState.QUEUED: _voyado("WAITING"),
         ImportState.RUNNING: _voyado("IN_PROGRESS"),

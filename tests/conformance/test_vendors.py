@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 
 from local.paths import FUNCTIONS
+from tests.conformance.harness import VendorUnderTest
 from tests.conformance.kit import Conformance
 from tests.conformance.samples import SAMPLES
-from tests.conformance.stage import VendorUnderTest
 
-VENDORS = Vendors(FUNCTIONS)
+VENDORS = VendorRegistry(FUNCTIONS)
 
 
 def test_every_vendor_folder_has_a_sample() -> None:

@@ -14,9 +14,9 @@ from import_watch.vendors.adapter import Adapter
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import ROOT, TEMPLATE
+from tests.conformance.harness import VendorUnderTest
 from tests.conformance.kit import Conformance
 from tests.conformance.samples import Sample
-from tests.conformance.stage import VendorUnderTest
 
 PAGE = (ROOT / "docs" / "adding-a-vendor.md").read_text()
 
@@ -48,7 +48,7 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> VendorUnderTest:
         Sample(
             import_id=sample["import_id"],
             fields=sample["fields"],
-            answers={ImportState(state): body for state, body in sample["answers"].items()},
+            responses={ImportState(state): body for state, body in sample["responses"].items()},
             partial=sample["partial"],
             not_found={int(status): body for status, body in sample["not_found"].items()},
         ),

@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from import_watch.model.observation import Trouble
+from import_watch.model.observation import PollError
 from import_watch.model.outcome import Outcome, Reason
 from import_watch.observability import NAMESPACE, Metric
 from import_watch.services.recovery import Recovered
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 from samtranslator.yaml_helper import yaml_parse
 
 from local.dashboard.body import dashboard
@@ -26,9 +26,9 @@ RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
 ALARMS = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
 QUERIES = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::Logs::QueryDefinition"}
 BODY = dashboard({})
-VENDORS = Vendors(FUNCTIONS).names
+VENDORS = VendorRegistry(FUNCTIONS).names
 BY_LABEL = {metric.label: metric for metric in Metric}
-BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "trouble": Trouble, "done": Recovered}
+BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "error": PollError, "done": Recovered}
 AWS = {
     # Namespace and dimension: the metrics that AWS writes there.
     ("AWS/Lambda", "FunctionName"): {"Throttles", "Errors", "Duration"},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from import_watch.lifecycle.start_event import InvalidStart, parse
 from import_watch.model.watch import Start
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS, FUNCTIONS
@@ -33,7 +33,7 @@ def faults(validator: Draft202012Validator, document: Any) -> list[str]:
 @pytest.mark.parametrize("path", STARTS, ids=lambda path: path.stem)
 def test_a_sample_start_event_is_valid_by_the_schema_and_by_the_code(path: Path) -> None:
     event = json.loads(path.read_text())
-    vendors = Vendors(FUNCTIONS)
+    vendors = VendorRegistry(FUNCTIONS)
     valid = not faults(schema("import-started"), event)
     parsed = parse(event, vendors.names, vendors.adapter)
     assert valid == (path.stem not in INVALID)
@@ -42,7 +42,7 @@ def test_a_sample_start_event_is_valid_by_the_schema_and_by_the_code(path: Path)
 
 def test_the_event_with_two_faults_has_two() -> None:
     event = json.loads((EVENTS / "import-started" / "two-faults.json").read_text())
-    vendors = Vendors(FUNCTIONS)
+    vendors = VendorRegistry(FUNCTIONS)
     parsed = parse(event, vendors.names, vendors.adapter)
     assert isinstance(parsed, InvalidStart)
     assert [fault.split()[0] for fault in parsed.faults] == ["vendor", "timeoutSeconds"]
@@ -70,6 +70,6 @@ def test_every_sample_start_event_is_in_the_demo() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_scenario_scripts_the_import_that_its_event_names(scenario: Scenario) -> None:
-    vendors = Vendors(FUNCTIONS)
+    vendors = VendorRegistry(FUNCTIONS)
     parsed = parse(scenario.event, vendors.names, vendors.adapter)
     assert isinstance(parsed, InvalidStart) or parsed.import_id == scenario.import_id

@@ -136,7 +136,7 @@ def test_nothing_deployed_reads_a_variable_that_the_template_does_not_set() -> N
         line.split('"')[1]
         for source in sources
         for line in source.read_text().splitlines()
-        if ("settings.text(" in line or "whole(" in line or "environment.get(" in line) and '("' in line
+        if ("settings.get_str(" in line or "whole(" in line or "environment.get(" in line) and '("' in line
     }
     assert {name for name in wanted if name.isupper()} <= given
     assert {"TABLE_NAME", "TOPIC_ARN", "FAILING_SECONDS", "ALLOWED_HOSTS"} <= wanted

@@ -10,7 +10,7 @@ import pytest
 from import_watch.model.observation import ImportState, LogStatus, Severity
 from import_watch.model.outcome import Outcome, Reason
 from import_watch.notifications.notification import event_type
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 
 from local.display import COLOURS
 from local.paths import EVENTS, FUNCTIONS, ROOT
@@ -57,10 +57,10 @@ def test_every_outcome_has_a_type_and_a_colour() -> None:
 
 def test_every_state_that_a_vendor_can_tell_is_mapped_by_some_vendor() -> None:
     """A state that is added has to be given to the vendors that know it; UNRECOGNISED is for what nobody mapped."""
-    vendors = Vendors(FUNCTIONS)
+    vendors = VendorRegistry(FUNCTIONS)
     mapped = {state for name in vendors.names for _, state in vendors.adapter(name).statuses.items()}
     assert mapped == set(ImportState) - {ImportState.UNRECOGNISED}
 
 
 def test_the_schema_lists_every_vendor_folder() -> None:
-    assert set(START["properties"]["detail"]["properties"]["vendor"]["enum"]) == set(Vendors(FUNCTIONS).names)
+    assert set(START["properties"]["detail"]["properties"]["vendor"]["enum"]) == set(VendorRegistry(FUNCTIONS).names)

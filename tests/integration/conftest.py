@@ -11,7 +11,7 @@ from local.stack import LocalStack
 from tests.integration.observer import Observer
 
 WAIT_SCALE = 0.05
-SHORT_PATIENCE = {
+SHORT_DEADLINE_SECONDS = {
     "NotFoundSeconds": "30",
     "UnrecognisedSeconds": "4",
     "FailingSeconds": "5",
@@ -22,7 +22,7 @@ SHORT_PATIENCE = {
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
     """The real template on the emulator, with the simulators; what no policy of the template allows is refused."""
-    parameters = {**SHORT_PATIENCE, "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*"}
+    parameters = {**SHORT_DEADLINE_SECONDS, "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*"}
     with LocalStack(wait_scale=WAIT_SCALE, parameters=parameters, enforces_policies=True) as running:
         yield running
 

@@ -55,14 +55,14 @@ class Aws:
         self.calls.append(target)
         for text, (status, code) in self.refuse.items():
             if text in f"{target} {request.body.decode()}":
-                exchange.answer(status, {"__type": code, "message": f"{code} it is"}, x_amzn_ErrorType=code)
+                exchange.response(status, {"__type": code, "message": f"{code} it is"}, x_amzn_ErrorType=code)
                 return
         if target == "Invoke":
             self.payloads.append(request.body)
-            exchange.answer(202)
+            exchange.response(202)
             return
         given = json.loads(request.body)
-        exchange.answer(
+        exchange.response(
             200,
             {"ReceiveMessage": self.receive, "DeleteMessage": self.delete, "PutEvents": self.put}[target](given),
             Content_Type="application/x-amz-json-1.0",

@@ -14,7 +14,7 @@ from botocore.config import Config
 from import_watch.aws.log_archive import PART_BYTES, S3_CONFIG, LogArchive
 from import_watch.model.observation import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 from local.waiting import wait_until
 from tests.loopback_server import Behaviour, Exchange, Serve, Server, says, servers
@@ -241,7 +241,7 @@ def of_file(name: str, behaviour: Behaviour) -> Behaviour:
 
 
 INLINE = InlineLog({"articles": 1}, "articles: 1\n")
-ANSWER = Answer(200, {}, b'{"status": "Completed"}')
+RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
 
 
 @pytest.mark.parametrize(
@@ -260,23 +260,23 @@ def test_what_the_archive_does_not_take_spoils_nothing_else(
 ) -> None:
     logs = archive(serve(of_file(file, behaviour)), attempts=1)
     began = time.monotonic()
-    done = logs.archive(a_watch(), ANSWER, INLINE, None, SECONDS)
+    done = logs.archive(a_watch(), RESPONSE, INLINE, None, SECONDS)
     assert time.monotonic() - began < MAX_SECONDS
     if behaviour is hangs and file == "answer.json":
         status = LogStatus.UNAVAILABLE  # no time is left for it
-    assert (done.log.status, done.answer is not None) == (status, answered)
+    assert (done.log.status, done.response is not None) == (status, answered)
 
 
 def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
-    done = archive(serve(store())).archive(a_watch(), ANSWER, INLINE, None, -100.0)
+    done = archive(serve(store())).archive(a_watch(), RESPONSE, INLINE, None, -100.0)
     assert done.log.status is LogStatus.ARCHIVED
-    assert done.answer is not None
+    assert done.response is not None
 
 
 def test_an_answer_is_kept_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("import_watch.aws.log_archive.MAX_ANSWER_SECONDS", SECONDS)
     began = time.monotonic()
-    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), ANSWER) is None
+    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE) is None
     assert time.monotonic() - began < MAX_SECONDS
 
 

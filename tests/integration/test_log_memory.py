@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG
+from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG
 
 from local.paths import ROOT
 from tests.loopback_server import Exchange, Server, servers
@@ -44,7 +44,7 @@ if status.exists():
 else:
     mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # macOS counts bytes
 print(json.dumps({
-    "status": done.log.status, "answer": done.answer, "seconds": time.monotonic() - began,
+    "status": done.log.status, "answer": done.response, "seconds": time.monotonic() - began,
     "mebibytes": mebibytes,
 }))
 """
@@ -63,7 +63,7 @@ AFTER = "]}}"
 
 def body(kind: str) -> bytes:
     """Make an answer that is as large as one may be."""
-    room = MOST_BYTES_WITH_LOG - len(BEFORE) - len(AFTER) - 200
+    room = MAX_BYTES_WITH_LOG - len(BEFORE) - len(AFTER) - 200
     if kind in UNITS:
         unit = UNITS[kind]
         size = len(unit) + 1 + (5 if "%d" in unit else 0)
@@ -81,9 +81,9 @@ def server() -> Iterator[Server]:
         if exchange.command == "PUT":
             received[exchange.path.rpartition("/")[2]] = len(exchange.request_seen.body)
             exchange.server.requests.clear()
-            exchange.answer(200, b"", ETag='"1"')
+            exchange.response(200, b"", ETag='"1"')
         else:
-            exchange.answer(200, body(exchange.path.rpartition("/")[2]))
+            exchange.response(200, body(exchange.path.rpartition("/")[2]))
 
     received: dict[str, int] = {}
     with servers() as start:

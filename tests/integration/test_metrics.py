@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.executions import Executions
 from import_watch.aws.secrets import Connections
 from import_watch.aws.sns import Topic
-from import_watch.aws.sweep_cursor_store import SweepPositions
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.sweep_cursor_store import SweepCursorStore
+from import_watch.aws.watch_store import WatchStore
 from import_watch.http_client.client import Client
-from import_watch.model.observation import LogRecord, LogStatus, Trouble
-from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.observation import LogRecord, LogStatus, PollError
+from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Tolerance, Watch
 from import_watch.observability import NAMESPACE, Metric
 from import_watch.scheduling.interval import DEFAULT_POLICY
@@ -33,13 +33,13 @@ from tests.unit.aws_fixtures import (
     NOW,
     TABLE,
     VENDORS,
+    a_result,
     a_start,
     a_watch,
     adapter,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     registrar,
     state_machine,
     watch_table,
@@ -58,8 +58,8 @@ class Account:
     def __init__(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
         self.server = server
         self.capsys = capsys
-        self.watches: Watches = watch_table()
-        self.states: ConnectionStates = connection_states()
+        self.watches: WatchStore = watch_table()
+        self.states: ConnectionStore = connection_store()
         self.machine = state_machine()
         secret = json.dumps({"baseUrl": server.url, "apiKey": "an-api-key"})
         client("secretsmanager").create_secret(Name="stack/voyado/default", SecretString=secret)
@@ -68,7 +68,7 @@ class Account:
 
     def says(self, status: int, body: Any) -> None:
         def behave(exchange: Exchange) -> None:
-            exchange.answer(status, body)
+            exchange.response(status, body)
 
         self.server.behave = behave
 
@@ -92,9 +92,9 @@ class Account:
             hand_over_polls=200,
         ).poll(self.watch(registered_at=FOREVER, deadline=FOREVER), EXECUTION)
 
-    def end(self, ending: Ending, log: LogRecord | None = None, *, keeps_log: bool = False) -> Watch:
+    def end(self, result: WatchResult, log: LogRecord | None = None, *, keeps_log: bool = False) -> Watch:
         watch = self.watch(keeps_log=keeps_log)
-        self.watches.end(watch, ending)
+        self.watches.end(watch, result)
         if log is not None:
             self.watches.record_log(watch.watch_id, log, None)
         return watch
@@ -104,8 +104,8 @@ class Account:
         stalled = Topic(sns.create_topic(Name="stalled")["TopicArn"], sns)
         return Publisher(self.watches, self.states, Topic(topic or self.topic, sns), "/import-watch/stack", stalled)
 
-    def publish(self, ending: Ending, log: LogRecord | None = None, *, keeps_log: bool = False) -> None:
-        watch = self.end(ending, log, keeps_log=keeps_log)
+    def publish(self, result: WatchResult, log: LogRecord | None = None, *, keeps_log: bool = False) -> None:
+        watch = self.end(result, log, keeps_log=keeps_log)
         self.publisher().publish_for(watch.watch_id, watch.generation, None, NOW + 90)
 
     def sweep(self, topic: str | None = None) -> None:
@@ -115,7 +115,7 @@ class Account:
             executions=Executions(client("stepfunctions")),
             registrar=registrar(self.watches),
             publisher=self.publisher(topic),
-            positions=SweepPositions(TABLE, client("dynamodb")),
+            cursors=SweepCursorStore(TABLE, client("dynamodb")),
             state_machine=self.machine,
             overdue_seconds=OVERDUE,
         ).sweep(NOW + 60 + OVERDUE, lambda: 100.0)
@@ -129,7 +129,7 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Account]:
     monkeypatch.setattr("import_watch.observability.logger.service", "a-stack")
     with aws_account(monkeypatch), servers() as serve:
-        yield Account(serve(lambda exchange: exchange.answer(500)), capsys)
+        yield Account(serve(lambda exchange: exchange.response(500)), capsys)
 
 
 def slow(account: Account) -> None:
@@ -137,7 +137,7 @@ def slow(account: Account) -> None:
 
     def behave(exchange: Exchange) -> None:
         exchange.server.ended.wait(0.1)
-        exchange.answer(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+        exchange.response(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
 
     account.server.behave = behave
     account.poll()
@@ -158,7 +158,7 @@ def unwritten(account: Account) -> None:
 
     def behave(exchange: Exchange) -> None:
         client("dynamodb").delete_table(TableName=TABLE)
-        exchange.answer(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+        exchange.response(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
 
     account.server.behave = behave
     account.poll()
@@ -169,25 +169,25 @@ def unrecognised(account: Account) -> None:
     account.poll()
 
 
-def put_off(account: Account) -> None:
+def defer_poll(account: Account) -> None:
     account.states.throttled(a_watch(), FOREVER)
     account.poll()
 
 
 def stalled(account: Account) -> None:
-    account.publisher().tell_stalled(account.watch().watch_id, NOW + 3_600)
+    account.publisher().publish_stalled(account.watch().watch_id, NOW + 3_600)
 
 
 def told(account: Account) -> None:
-    account.publish(an_ending(detection_lag_seconds=4.5))
+    account.publish(a_result(detection_lag_seconds=4.5))
 
 
 def broken(account: Account) -> None:
-    account.publish(an_ending(outcome=Outcome.UNKNOWN, reason=Reason.WATCH_BROKEN.value))
+    account.publish(a_result(outcome=Outcome.UNKNOWN, reason=Reason.WATCH_BROKEN.value))
 
 
 def log_lost(account: Account) -> None:
-    account.publish(an_ending(), LogRecord(LogStatus.UNAVAILABLE, reason="AccessDenied"), keeps_log=True)
+    account.publish(a_result(), LogRecord(LogStatus.UNAVAILABLE, reason="AccessDenied"), keeps_log=True)
 
 
 def active(account: Account) -> None:
@@ -195,8 +195,8 @@ def active(account: Account) -> None:
     account.sweep()
 
 
-def untold(account: Account) -> None:
-    account.end(an_ending())
+def unpublished(account: Account) -> None:
+    account.end(a_result())
     client("stepfunctions").stop_execution(executionArn=EXECUTION)
     account.sweep(account.topic.replace("outcomes", "gone"))
 
@@ -208,9 +208,9 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.POLLS_FAILED: (throttled, VENDOR, 1),
     Metric.POLLS_UNWRITTEN: (unwritten, {}, 1),
     Metric.VENDOR_LATENCY: (slow, VENDOR, pytest.approx(2_550, abs=2_451)),
-    Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "trouble": Trouble.THROTTLED.value}, 1),
+    Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "error": PollError.THROTTLED.value}, 1),
     Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),
-    Metric.RATE_LIMIT_WAITS: (put_off, VENDOR, 1),
+    Metric.RATE_LIMIT_WAITS: (defer_poll, VENDOR, 1),
     Metric.IMPORTS_STALLED: (stalled, VENDOR, 1),
     Metric.WATCHES_ENDED: (told, {**VENDOR, "outcome": Outcome.SUCCEEDED.value}, 1),
     Metric.OUTCOMES_UNKNOWN: (broken, {"reason": Reason.WATCH_BROKEN.value}, 1),
@@ -220,9 +220,9 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.LOG_ARCHIVE_FAILURES: (log_lost, VENDOR, 1),
     Metric.ESTIMATED_COST: (told, VENDOR, pytest.approx(PRICE, rel=0.1)),
     Metric.SWEEPS: (Account.sweep, {}, 1),
-    Metric.OUTCOMES_UNPUBLISHED: (untold, {}, 1),
+    Metric.OUTCOMES_UNPUBLISHED: (unpublished, {}, 1),
     Metric.ACTIVE_WATCHES: (active, VENDOR, 1),
-    Metric.RECOVERIES: (untold, {"done": Recovered.FAILED.value}, 1),
+    Metric.RECOVERIES: (unpublished, {"done": Recovered.FAILED.value}, 1),
 }
 
 
@@ -263,7 +263,7 @@ def test_a_connection_that_is_refused_is_no_failure_of_the_vendor(status: int, f
 
 
 def test_a_watch_that_is_put_off_is_no_poll(account: Account) -> None:
-    put_off(account)
+    defer_poll(account)
     assert [one.name for one in account.measured()] == ["RateLimitWaits"]
 
 
@@ -277,7 +277,7 @@ def test_a_vendor_that_could_not_be_asked_has_no_latency(account: Account) -> No
 
 
 def test_what_a_vendor_gives_as_a_reason_is_no_dimension(account: Account) -> None:
-    account.publish(an_ending(outcome=Outcome.FAILED, reason="The archive holds no project file."))
+    account.publish(a_result(outcome=Outcome.FAILED, reason="The archive holds no project file."))
     measured = account.measured()
     assert ("WatchesEnded", "FAILED") in {(one.name, dict(one.dimensions).get("outcome")) for one in measured}
     assert "project file" not in str(measured)
@@ -319,10 +319,10 @@ def test_a_watch_that_is_left_alone_is_no_recovery(account: Account) -> None:
 
 @pytest.mark.parametrize("log", [LogRecord(LogStatus.VENDOR_ONLY, source="s3://b/k", reason="not ours"), None])
 def test_a_log_that_is_where_it_should_be_is_no_failure(log: LogRecord | None, account: Account) -> None:
-    account.publish(an_ending(), log)
+    account.publish(a_result(), log)
     assert "LogArchiveFailures" not in {one.name for one in account.measured()}
 
 
 def test_a_watch_that_ended_before_its_log_was_looked_after_lost_it(account: Account) -> None:
-    account.publish(replace(an_ending(), outcome=Outcome.PARTIAL), keeps_log=True)
+    account.publish(replace(a_result(), outcome=Outcome.PARTIAL), keeps_log=True)
     assert "LogArchiveFailures" in {one.name for one in account.measured()}

@@ -88,8 +88,8 @@ def test_the_execution_polls_in_a_wait_loop_and_ends_well(
     assert played[scenario.name]["data"]["watch"]["polls"] == item["polls"] <= item["executionPolls"]
     if scenario.vendor != "document360":  # one of whose imports is throttled, which puts the polls of all off
         assert item["polls"] == item["executionPolls"]
-    rounds = int(item["executionPolls"])
-    expected = ["RegisterWatch", "NextAction", *loop * rounds, "PublishOutcome", "OutcomePublished"]
+    cycles = int(item["executionPolls"])
+    expected = ["RegisterWatch", "NextAction", *loop * cycles, "PublishOutcome", "OutcomePublished"]
     assert observer.states(item["execution"]) == expected
 
 

@@ -17,10 +17,10 @@ import pytest
 from import_watch.http_client.client import Client
 from import_watch.http_client.oauth import MAX_TOKEN_SECONDS, TOKEN_MARGIN, TOKEN_SECONDS
 from import_watch.http_client.transport import CHUNK_BYTES
-from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
-from import_watch.services.vendor_registry import Vendors
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
+from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
 from tests.loopback_server import Exchange, Serve, says, servers
@@ -35,7 +35,7 @@ GOOD = {
     "egain": {"status": "In Progress"},
     "voyado": {"status": "IN_PROGRESS"},
 }
-VENDORS = Vendors(FUNCTIONS)
+VENDORS = VendorRegistry(FUNCTIONS)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Conne
     return Connection("default", url, {**fields, **more})
 
 
-def ask(url: str, vendor: str = "voyado") -> tuple[Answer | None, Observation | FailedPoll]:
+def ask(url: str, vendor: str = "voyado") -> tuple[HttpResponse | None, Observation | FailedPoll]:
     return Client(VENDORS.adapter(vendor), private_addresses=True).ask(connection(vendor, url), ID)
 
 
@@ -80,11 +80,11 @@ class TestRequest:
         self, serve: Serve, vendor: str, header: str, path: str
     ) -> None:
         server = serve(says(200, GOOD[vendor]))
-        answer, polled = ask(server.url, vendor)
+        response, polled = ask(server.url, vendor)
         assert isinstance(polled, Observation)
         assert polled.state is ImportState.RUNNING
-        assert answer is not None
-        assert (answer.status, answer.json(), answer.truncated) == (200, GOOD[vendor], False)
+        assert response is not None
+        assert (response.status, response.json(), response.truncated) == (200, GOOD[vendor], False)
         (request,) = server.requests
         assert (request.method, request.path, request.body) == ("GET", path, b"")
         assert CANARY in request.headers[header]
@@ -143,36 +143,36 @@ class TestRedirect:
             connection(vendor, server.url, token.url), ID
         )[1]
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.UNREADABLE
+        assert polled.error is PollError.UNREADABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
     @pytest.mark.parametrize("status", [302, 307])
     def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
         elsewhere = serve(says(200, {"access_token": "bought"}))
         server = serve(says(status, b"", Location=elsewhere.url))
-        assert failed(server.url, "egain").trouble is Trouble.UNAVAILABLE
+        assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
 
 class TestBody:
-    LIMIT = VENDORS.adapter("voyado").most_bytes
+    LIMIT = VENDORS.adapter("voyado").max_bytes
 
     def padded(self, size: int) -> bytes:
         body = json.dumps({"status": "SUCCESS"}).encode()
         return body + b" " * (size - len(body))
 
     def test_a_body_of_the_limit_is_read_whole(self, serve: Serve) -> None:
-        answer, polled = ask(serve(says(200, self.padded(self.LIMIT))).url)
+        response, polled = ask(serve(says(200, self.padded(self.LIMIT))).url)
         assert isinstance(polled, Observation)
-        assert answer is not None
-        assert (len(answer.body), answer.truncated) == (self.LIMIT, False)
+        assert response is not None
+        assert (len(response.body), response.truncated) == (self.LIMIT, False)
 
     def test_a_body_over_the_limit_is_cut_and_unreadable(self, serve: Serve) -> None:
-        answer, polled = ask(serve(says(200, self.padded(self.LIMIT + 1))).url)
+        response, polled = ask(serve(says(200, self.padded(self.LIMIT + 1))).url)
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.UNREADABLE
-        assert answer is not None
-        assert (len(answer.body), answer.truncated) == (self.LIMIT, True)
+        assert polled.error is PollError.UNREADABLE
+        assert response is not None
+        assert (len(response.body), response.truncated) == (self.LIMIT, True)
 
     def test_a_body_without_end_is_cut(self, serve: Serve) -> None:
         def endless(exchange: Exchange) -> None:
@@ -181,44 +181,44 @@ class TestBody:
             while not exchange.server.ended.is_set():
                 exchange.wfile.write(b" " * CHUNK_BYTES)
 
-        answer = ask(serve(endless).url)[0]
-        assert answer is not None
-        assert (len(answer.body), answer.truncated) == (self.LIMIT, True)
+        response = ask(serve(endless).url)[0]
+        assert response is not None
+        assert (len(response.body), response.truncated) == (self.LIMIT, True)
 
     def test_a_compressed_body_is_read(self, serve: Serve) -> None:
         packed = gzip.compress(json.dumps(GOOD["voyado"]).encode())
-        answer, polled = ask(serve(says(200, packed, Content_Encoding="gzip")).url)
+        response, polled = ask(serve(says(200, packed, Content_Encoding="gzip")).url)
         assert isinstance(polled, Observation)
-        assert answer is not None
-        assert answer.json() == GOOD["voyado"]
+        assert response is not None
+        assert response.json() == GOOD["voyado"]
 
     def test_a_compressed_body_that_swells_is_cut_in_bounded_memory(self, serve: Serve) -> None:
         packed = gzip.compress(b" " * (200 * self.LIMIT))
         server = serve(says(200, packed, Content_Encoding="gzip"))
         tracemalloc.start()
         try:
-            answer = ask(server.url)[0]
+            response = ask(server.url)[0]
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert answer is not None
-        assert answer.truncated
+        assert response is not None
+        assert response.truncated
         assert peak < 20 * self.LIMIT
 
     @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}", mtime=0)[:5] + b"\xff" * 20])
     def test_a_body_that_is_not_compressed_as_it_says_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
-        assert failed(serve(says(200, body, Content_Encoding="gzip")).url).trouble is Trouble.UNAVAILABLE
+        assert failed(serve(says(200, body, Content_Encoding="gzip")).url).error is PollError.UNAVAILABLE
 
     def test_a_body_that_breaks_off_is_a_failed_poll_though_it_parses(self, serve: Serve) -> None:
         cut = says(200, {"status": "SUCCESS"}, Content_Length="500")
-        assert failed(serve(cut).url).trouble is Trouble.UNAVAILABLE
+        assert failed(serve(cut).url).error is PollError.UNAVAILABLE
 
     @pytest.mark.parametrize("body", [b"5\r\n{", b"zz\r\n{}\r\n0\r\n\r\n"])
     def test_a_body_in_broken_chunks_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
         def chunked(exchange: Exchange) -> None:
             exchange.connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
 
-        assert failed(serve(chunked).url).trouble is Trouble.UNAVAILABLE
+        assert failed(serve(chunked).url).error is PollError.UNAVAILABLE
 
 
 class TestNetwork:
@@ -226,16 +226,16 @@ class TestNetwork:
         server = serve(says(200, {"status": "IN_PROGRESS"}))
         polled = Client(VENDORS.adapter("voyado")).ask(connection("voyado", server.url), ID)[1]
         assert isinstance(polled, FailedPoll)
-        assert (polled.trouble, server.requests) == (Trouble.MISCONFIGURED, [])
+        assert (polled.error, server.requests) == (PollError.MISCONFIGURED, [])
 
     def test_a_refused_connection_is_a_failed_poll(self) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        answer, polled = ask(url)
-        assert answer is None
+        response, polled = ask(url)
+        assert response is None
         cause = f"Voyado Elevate could not be reached: connection refused ({url.removeprefix('http://')})"
-        assert polled == FailedPoll(Trouble.UNAVAILABLE, cause)
+        assert polled == FailedPoll(PollError.UNAVAILABLE, cause)
 
     def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
         server = serve(says(200, {"status": "IN_PROGRESS"}, Connection="close"))
@@ -271,7 +271,7 @@ class TestRetryAfter:
 
     def test_no_header_of_a_vendor_raises(self, serve: Serve) -> None:
         hostile = "Thu, 01 Jan 2026 00:00:00 +" + "9" * 20
-        assert failed(serve(says(429, b"", Retry_After=hostile)).url).trouble is Trouble.THROTTLED
+        assert failed(serve(says(429, b"", Retry_After=hostile)).url).error is PollError.THROTTLED
 
 
 class TestSecrecy:
@@ -282,26 +282,26 @@ class TestSecrecy:
     ) -> None:
         def echo(exchange: Exchange) -> None:
             if exchange.path == "/token":
-                exchange.answer(200, {"access_token": CANARY})
+                exchange.response(200, {"access_token": CANARY})
             else:
                 said = exchange.headers.get("api_token") or exchange.headers.get("Api-Key") or CANARY
-                exchange.answer(status, {"message": f"{said} is not valid here"})
+                exchange.response(status, {"message": f"{said} is not valid here"})
 
         assert failed(serve(echo).url, vendor).detail
 
     def test_what_is_given_to_be_archived_has_neither_credentials_nor_signed_query_strings(self, serve: Serve) -> None:
         def echo(exchange: Exchange) -> None:
             url = "https://host/log?X-Amz-Signature=deadbeef"
-            exchange.answer(200, {**GOOD["voyado"], "token": exchange.headers["Api-Key"], "url": url})
+            exchange.response(200, {**GOOD["voyado"], "token": exchange.headers["Api-Key"], "url": url})
 
         url = serve(echo).url
-        answer = ask(url, "voyado")[0]
-        assert answer is not None
-        assert answer.json() == {**GOOD["voyado"], "token": "(redacted)", "url": "https://host/log"}
+        response = ask(url, "voyado")[0]
+        assert response is not None
+        assert response.json() == {**GOOD["voyado"], "token": "(redacted)", "url": "https://host/log"}
 
     def test_a_token_endpoint_that_says_our_secret_back_does_not_make_us_tell_it(self, serve: Serve) -> None:
         server = serve(says(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
-        assert failed(server.url, "egain").trouble is Trouble.UNAUTHORIZED
+        assert failed(server.url, "egain").error is PollError.UNAUTHORIZED
 
 
 @dataclass
@@ -320,13 +320,15 @@ class Tokens:
     def behave(self, exchange: Exchange) -> None:
         if exchange.path == "/token":
             self.sold += 1
-            exchange.answer(200, {"access_token": f"bought-{self.sold}", **self.lifetime})
+            exchange.response(200, {"access_token": f"bought-{self.sold}", **self.lifetime})
         else:
-            exchange.answer(200, GOOD["egain"])
+            exchange.response(200, GOOD["egain"])
 
-    def ask(self, fields: dict[str, str] | None = None, *, fresh: bool = False) -> str:
+    def ask(self, fields: dict[str, str] | None = None, *, force_refresh: bool = False) -> str:
         """Ask for a job, and give the token that was used."""
-        polled = self.client.ask(connection("egain", self.server.url, **(fields or {})), JOB, fresh=fresh)[1]
+        polled = self.client.ask(
+            connection("egain", self.server.url, **(fields or {})), JOB, force_refresh=force_refresh
+        )[1]
         assert isinstance(polled, Observation), polled
         return self.server.requests[-1].headers["authorization"]
 
@@ -394,7 +396,7 @@ class TestToken:
 
     def test_a_fresh_one_is_bought_when_asked_for(self, serve: Serve) -> None:
         tokens = Tokens(serve)
-        assert [tokens.ask(), tokens.ask(fresh=True), tokens.ask()] == [
+        assert [tokens.ask(), tokens.ask(force_refresh=True), tokens.ask()] == [
             "Bearer bought-1",
             "Bearer bought-2",
             "Bearer bought-2",
@@ -410,52 +412,52 @@ class TestToken:
         )
 
     @pytest.mark.parametrize(
-        ("status", "body", "trouble", "cause"),
+        ("status", "body", "error", "cause"),
         [
             # The credentials are refused.
             *(
-                (status, {"error": code}, Trouble.UNAUTHORIZED, code)
+                (status, {"error": code}, PollError.UNAUTHORIZED, code)
                 for status in (200, 400, 401, 403, 422)
                 for code in ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_grant")
             ),
-            (400, {"error": " Invalid_Client\n"}, Trouble.UNAUTHORIZED, "HTTP 400, Invalid_Client"),
-            (404, {"error": "invalid_client"}, Trouble.UNAUTHORIZED, "invalid_client"),
-            (401, b"", Trouble.UNAUTHORIZED, "HTTP 401, the client credentials are refused"),
-            (401, b"<html>", Trouble.UNAUTHORIZED, "HTTP 401"),
-            (401, {"message": "no"}, Trouble.UNAUTHORIZED, "HTTP 401"),
-            (401, {"error": "Unauthorized"}, Trouble.UNAUTHORIZED, "HTTP 401, Unauthorized"),
-            (401, {"error": ["invalid_request"]}, Trouble.UNAUTHORIZED, "HTTP 401"),
+            (400, {"error": " Invalid_Client\n"}, PollError.UNAUTHORIZED, "HTTP 400, Invalid_Client"),
+            (404, {"error": "invalid_client"}, PollError.UNAUTHORIZED, "invalid_client"),
+            (401, b"", PollError.UNAUTHORIZED, "HTTP 401, the client credentials are refused"),
+            (401, b"<html>", PollError.UNAUTHORIZED, "HTTP 401"),
+            (401, {"message": "no"}, PollError.UNAUTHORIZED, "HTTP 401"),
+            (401, {"error": "Unauthorized"}, PollError.UNAUTHORIZED, "HTTP 401, Unauthorized"),
+            (401, {"error": ["invalid_request"]}, PollError.UNAUTHORIZED, "HTTP 401"),
             # There is no token endpoint.
-            (404, b"<html>nope</html>", Trouble.MISCONFIGURED, "HTTP 404: no token endpoint at this URL"),
-            (405, b"", Trouble.MISCONFIGURED, "HTTP 405"),
-            (410, {"message": "gone"}, Trouble.MISCONFIGURED, "HTTP 410"),
+            (404, b"<html>nope</html>", PollError.MISCONFIGURED, "HTTP 404: no token endpoint at this URL"),
+            (405, b"", PollError.MISCONFIGURED, "HTTP 405"),
+            (410, {"message": "gone"}, PollError.MISCONFIGURED, "HTTP 410"),
             # It passes.
             *(
-                (status, {"error": code, "error_description": "Later."}, Trouble.UNAVAILABLE, f"{code}: Later.")
+                (status, {"error": code, "error_description": "Later."}, PollError.UNAVAILABLE, f"{code}: Later.")
                 for status in (200, 400, 401, 403, 404)
                 for code in ("temporarily_unavailable", "server_error", "slow_down", "invalid_request")
             ),
-            (400, {"error": "unsupported_grant_type"}, Trouble.UNAVAILABLE, "unsupported_grant_type"),
-            (400, {"error": "own_code"}, Trouble.UNAVAILABLE, "own_code"),
-            (200, {"error": "own_code"}, Trouble.UNAVAILABLE, "own_code"),
-            (403, b"<html>Access Denied</html>", Trouble.UNAVAILABLE, "HTTP 403 without an error code"),
-            *((status, b"", Trouble.UNAVAILABLE, f"HTTP {status}") for status in (400, 403, 406, 407, 408, 415, 500)),
-            *((status, {"error": "invalid_client"}, Trouble.UNAVAILABLE, "HTTP 5") for status in (500, 502, 503)),
-            (429, {"error": "slow_down"}, Trouble.THROTTLED, "HTTP 429, slow_down"),
-            (429, b"", Trouble.THROTTLED, "HTTP 429"),
+            (400, {"error": "unsupported_grant_type"}, PollError.UNAVAILABLE, "unsupported_grant_type"),
+            (400, {"error": "own_code"}, PollError.UNAVAILABLE, "own_code"),
+            (200, {"error": "own_code"}, PollError.UNAVAILABLE, "own_code"),
+            (403, b"<html>Access Denied</html>", PollError.UNAVAILABLE, "HTTP 403 without an error code"),
+            *((status, b"", PollError.UNAVAILABLE, f"HTTP {status}") for status in (400, 403, 406, 407, 408, 415, 500)),
+            *((status, {"error": "invalid_client"}, PollError.UNAVAILABLE, "HTTP 5") for status in (500, 502, 503)),
+            (429, {"error": "slow_down"}, PollError.THROTTLED, "HTTP 429, slow_down"),
+            (429, b"", PollError.THROTTLED, "HTTP 429"),
             # It cannot be read.
-            (200, {"access_token": "t", "token_type": "mac"}, Trouble.UNAVAILABLE, "a token of type mac, not Bearer"),
-            (200, {"access_token": "t", "token_type": 5}, Trouble.UNAVAILABLE, "not Bearer"),
-            (200, b" " * 70_000, Trouble.UNAVAILABLE, "more than 65,536 bytes"),
-            (204, b"", Trouble.UNAVAILABLE, "HTTP 204 without a token"),
-            (302, b"", Trouble.UNAVAILABLE, "HTTP 302, a redirect"),
+            (200, {"access_token": "t", "token_type": "mac"}, PollError.UNAVAILABLE, "a token of type mac, not Bearer"),
+            (200, {"access_token": "t", "token_type": 5}, PollError.UNAVAILABLE, "not Bearer"),
+            (200, b" " * 70_000, PollError.UNAVAILABLE, "more than 65,536 bytes"),
+            (204, b"", PollError.UNAVAILABLE, "HTTP 204 without a token"),
+            (302, b"", PollError.UNAVAILABLE, "HTTP 302, a redirect"),
         ],
         ids=lambda value: repr(value)[:40],
     )
-    def test_no_token_means_this(self, serve: Serve, status: int, body: Any, trouble: Trouble, cause: str) -> None:
+    def test_no_token_means_this(self, serve: Serve, status: int, body: Any, error: PollError, cause: str) -> None:
         server = serve(says(status, body))
         polled = failed(server.url, "egain")
-        assert (polled.trouble, polled.after_grace) == (trouble, trouble is Trouble.MISCONFIGURED)
+        assert (polled.error, polled.after_grace) == (error, error is PollError.MISCONFIGURED)
         assert polled.detail.startswith(f"no token from tokenUrl: HTTP {status}")
         assert cause in polled.detail
         assert [request.path for request in server.requests] == ["/token"]
@@ -482,23 +484,23 @@ class TestToken:
         assert f"the scope sent was {sent}; if the client was given {others}, set scope" in polled.detail
 
     @pytest.mark.parametrize(
-        ("status", "headers", "trouble", "seconds"),
+        ("status", "headers", "error", "seconds"),
         [
-            (429, {"Retry_After": "17"}, Trouble.THROTTLED, 17),
-            (503, {"Retry_After": "17"}, Trouble.UNAVAILABLE, 17),
-            (500, {"Retry_After": "17"}, Trouble.UNAVAILABLE, 17),
-            (403, {"Retry_After": "17"}, Trouble.THROTTLED, 17),
-            (403, {"X_RateLimit_Reset": "17", "X_RateLimit_Remaining": "0"}, Trouble.THROTTLED, 17),
-            (403, {"X_RateLimit_Reset": "17"}, Trouble.UNAVAILABLE, None),
-            (400, {"Retry_After": "17"}, Trouble.UNAVAILABLE, 17),
-            (302, {"Retry_After": "17"}, Trouble.UNAVAILABLE, 17),
+            (429, {"Retry_After": "17"}, PollError.THROTTLED, 17),
+            (503, {"Retry_After": "17"}, PollError.UNAVAILABLE, 17),
+            (500, {"Retry_After": "17"}, PollError.UNAVAILABLE, 17),
+            (403, {"Retry_After": "17"}, PollError.THROTTLED, 17),
+            (403, {"X_RateLimit_Reset": "17", "X_RateLimit_Remaining": "0"}, PollError.THROTTLED, 17),
+            (403, {"X_RateLimit_Reset": "17"}, PollError.UNAVAILABLE, None),
+            (400, {"Retry_After": "17"}, PollError.UNAVAILABLE, 17),
+            (302, {"Retry_After": "17"}, PollError.UNAVAILABLE, 17),
         ],
     )
     def test_a_token_endpoint_says_when_to_come_back(
-        self, serve: Serve, status: int, headers: dict[str, str], trouble: Trouble, seconds: float | None
+        self, serve: Serve, status: int, headers: dict[str, str], error: PollError, seconds: float | None
     ) -> None:
         polled = failed(serve(says(status, b"", **headers)).url, "egain")
-        assert (polled.trouble, polled.retry_after) == (trouble, seconds)
+        assert (polled.error, polled.retry_after) == (error, seconds)
 
     def test_a_long_description_is_cut_and_has_no_secret_in_it(self, serve: Serve) -> None:
         said = f"{'x' * 190} secret-{CANARY} {CANARY}-token and more"
@@ -530,7 +532,7 @@ class TestToken:
     )
     def test_an_answer_without_a_usable_token_is_a_poll_error(self, serve: Serve, body: Any) -> None:
         server = serve(says(200, body))
-        assert failed(server.url, "egain").trouble is Trouble.UNAVAILABLE
+        assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert len(server.requests) == 1
 
     def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve) -> None:
@@ -542,11 +544,11 @@ class TestToken:
             connection("egain", server.url, token_url), JOB
         )[1]
         assert isinstance(polled, FailedPoll)
-        assert (polled.trouble, server.requests) == (Trouble.UNAVAILABLE, [])
+        assert (polled.error, server.requests) == (PollError.UNAVAILABLE, [])
 
     def test_a_token_that_the_api_refuses_is_unauthorized(self, serve: Serve) -> None:
         def refuse(exchange: Exchange) -> None:
             token = exchange.path == "/token"
-            exchange.answer(200 if token else 401, {"access_token": "bought"} if token else {})
+            exchange.response(200 if token else 401, {"access_token": "bought"} if token else {})
 
-        assert failed(serve(refuse).url, "egain").trouble is Trouble.UNAUTHORIZED
+        assert failed(serve(refuse).url, "egain").error is PollError.UNAUTHORIZED

@@ -64,7 +64,7 @@ class Raises:
     times: int | None = None
 
 
-Answer = Returns | Raises
+HttpResponse = Returns | Raises
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Path:
     """
 
     name: str
-    answers: Mapping[str, list[Answer]]
+    responses: Mapping[str, list[HttpResponse]]
     states: str
     status: str = "SUCCEEDED"
     error: str | None = None
@@ -109,17 +109,17 @@ PUBLISHED = Returns({"action": "PUBLISHED", "watchId": WATCH["watchId"]})
 WAITS = says("WAIT")
 ENDS = says("PUBLISH")
 BEGINNING = "RegisterWatch NextAction WaitForPoll PollVendor"
-ENDING = "NextAction PublishOutcome OutcomePublished"
+RESULT = "NextAction PublishOutcome OutcomePublished"
 PATHS = [
     Path(
         "waits-and-publishes",
         {"RegisterWatch": [WAITS], "PollVendor": [WAITS, WAITS, ENDS], "PublishOutcome": [PUBLISHED]},
-        f"{BEGINNING} NextAction WaitForPoll PollVendor NextAction WaitForPoll PollVendor {ENDING}",
+        f"{BEGINNING} NextAction WaitForPoll PollVendor NextAction WaitForPoll PollVendor {RESULT}",
     ),
     Path(
         "publishes-at-once",
         {"RegisterWatch": [ENDS], "PublishOutcome": [PUBLISHED]},
-        f"RegisterWatch {ENDING}",
+        f"RegisterWatch {RESULT}",
     ),
     Path("watched-already", {"RegisterWatch": [says("ALREADY_WATCHED")]}, "RegisterWatch NextAction AlreadyWatched"),
     Path(
@@ -130,7 +130,7 @@ PATHS = [
     Path(
         "unknown-action",
         {"RegisterWatch": [WAITS], "PollVendor": [says("DANCE")], "PublishOutcome": [PUBLISHED]},
-        f"{BEGINNING} {ENDING}",
+        f"{BEGINNING} {RESULT}",
     ),
     Path(
         "stalled-and-told",
@@ -140,7 +140,7 @@ PATHS = [
             "TellStalled": [Returns({"action": "TOLD"})],
             "PublishOutcome": [PUBLISHED],
         },
-        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {ENDING}",
+        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {RESULT}",
     ),
     Path(
         "stalled-and-not-told",
@@ -150,7 +150,7 @@ PATHS = [
             "TellStalled": [Raises()],
             "PublishOutcome": [PUBLISHED],
         },
-        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {ENDING}",
+        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {RESULT}",
         attempts={"TellStalled": 5},
     ),
     Path(
@@ -229,7 +229,7 @@ PATHS = [
             "TellStalled": [Raises(times=1), Returns({"action": "TOLD"})],
             "PublishOutcome": [Raises(times=1), PUBLISHED],
         },
-        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {ENDING}",
+        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {RESULT}",
         attempts={"RegisterWatch": 2, "PollVendor": 4, "TellStalled": 2, "PublishOutcome": 2},
     ),
     *(
@@ -240,7 +240,7 @@ PATHS = [
                 "PollVendor": [Raises(error, 24), ENDS],
                 "PublishOutcome": [PUBLISHED],
             },
-            f"{BEGINNING} {ENDING}",
+            f"{BEGINNING} {RESULT}",
             attempts={"RegisterWatch": 25, "PollVendor": 25},
             by_name=True,
         )
@@ -252,7 +252,7 @@ PATHS = [
             "RegisterWatch": [ENDS],
             "PublishOutcome": [Raises("Lambda.TooManyRequestsException", 10), PUBLISHED],
         },
-        f"RegisterWatch {ENDING}",
+        f"RegisterWatch {RESULT}",
         attempts={"PublishOutcome": 11},
         by_name=True,
     ),

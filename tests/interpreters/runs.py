@@ -50,15 +50,17 @@ class Run:
     error: str | None
 
 
-def answers(path: Path) -> dict[str, list[dict[str, Any]]]:
+def responses(path: Path) -> dict[str, list[dict[str, Any]]]:
     """Give a path's answers by state, each attempt's own, as functions of Lambda give them."""
-    return {state: [one for answer in given for one in _each(state, answer)] for state, given in path.answers.items()}
+    return {
+        state: [one for response in given for one in _each(state, response)] for state, given in path.responses.items()
+    }
 
 
-def _each(state: str, answer: Returns | Raises) -> list[dict[str, Any]]:
-    if isinstance(answer, Raises):
-        return [{"raises": answer.error}] * (answer.times or 1)
-    payload = dict(answer.payload)
+def _each(state: str, response: Returns | Raises) -> list[dict[str, Any]]:
+    if isinstance(response, Raises):
+        return [{"raises": response.error}] * (response.times or 1)
+    payload = dict(response.payload)
     return [{"returns": payload if state in OWN_TASKS else {"StatusCode": 200, "Payload": payload}}]
 
 
@@ -83,7 +85,7 @@ def run_second(paths: list[Path]) -> dict[str, Run]:
     given = {
         "definition": definition(),
         "stateMachine": STATE_MACHINE,
-        "paths": [{"name": path.name, "input": START, "answers": answers(path)} for path in paths],
+        "paths": [{"name": path.name, "input": START, "answers": responses(path)} for path in paths],
     }
     done = subprocess.run(
         [interpreter, "interpret.mjs"],
@@ -138,7 +140,7 @@ def mocks(paths: list[Path]) -> dict[str, Any]:
     cases: dict[str, dict[str, str]] = {}
     responses: dict[str, Any] = {}
     for path in paths:
-        for state, given in path.answers.items():
+        for state, given in path.responses.items():
             if isinstance(given[0], Raises) and given[0].times is None and given[0].error != TAKEN:
                 error = given[0].error
                 responses[error] = {"0-99": {"Throw": {"Error": error, "Cause": "as the path has it"}}}
@@ -150,7 +152,7 @@ def _code(paths: list[Path]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
         bundle.write(File(__file__).with_name("stub.py"), "stub.py")
-        bundle.writestr("answers.json", json.dumps({path.name: answers(path) for path in paths}))
+        bundle.writestr("answers.json", json.dumps({path.name: responses(path) for path in paths}))
     return archive.getvalue()
 
 

@@ -1,6 +1,6 @@
 """The functions of the state machine on the emulator: each writes down what it is asked and answers as its path has it.
 
-It runs as a function there, with `answers.json` beside it, and imports nothing of this project.
+It runs as a function there, with `responses.json` beside it, and imports nothing of this project.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-ANSWERS = json.loads(Path(__file__).with_name("answers.json").read_text())
+RESPONSES = json.loads(Path(__file__).with_name("answers.json").read_text())
 STATES = {"event": "RegisterWatch", "watch": "PollVendor", "stalled": "TellStalled", "input": "PublishOutcome"}
 """The state that asks, by what only it sends."""
 
@@ -22,11 +22,11 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     line = {"state": state, "parameters": {"FunctionName": context.invoked_function_arn, "Payload": event}}
     with record.open("a") as written:
         written.write(json.dumps(line) + "\n")
-    if name not in ANSWERS:
+    if name not in RESPONSES:
         return {"action": "ALREADY_WATCHED"}
-    answers = ANSWERS[name][state]
+    responses = RESPONSES[name][state]
     before = sum(json.loads(line)["state"] == state for line in asked)
-    answer = answers[min(before, len(answers) - 1)]
-    if "raises" in answer:
+    response = responses[min(before, len(responses) - 1)]
+    if "raises" in response:
         raise LookupError("as the path has it")
-    return answer["returns"]["Payload"]
+    return response["returns"]["Payload"]

@@ -20,7 +20,7 @@ from local.lambda_layout import Layout
 
 START = Path(__file__).with_name("start_function.py")
 PREFIX = "/2018-06-01/runtime/"
-ANSWER_SECONDS = 60
+RESPONSE_SECONDS = 60
 
 
 class FunctionError(Exception):
@@ -37,7 +37,7 @@ class _Api(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.events: queue.Queue[bytes | None] = queue.Queue()
-        self.answers: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self.responses: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         told = {
             "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + ANSWER_SECONDS) * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + RESPONSE_SECONDS) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:000000000000:function:packaged",
         }
         self._send(200, event, told)
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         # …/invocation/<id>/response, …/invocation/<id>/error, or …/init/error
-        self.server.answers.put((self.path.removeprefix(PREFIX).rpartition("/")[2], body))
+        self.server.responses.put((self.path.removeprefix(PREFIX).rpartition("/")[2], body))
         self._send(202, b'{"status": "OK"}')
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -108,10 +108,10 @@ class Function:
             If it ends, or does not answer in time; with its log.
         """
         self._api.events.put(json.dumps(event).encode())
-        ends = time.monotonic() + ANSWER_SECONDS
+        ends = time.monotonic() + RESPONSE_SECONDS
         while True:
             try:
-                kind, body = self._api.answers.get(timeout=0.2)
+                kind, body = self._api.responses.get(timeout=0.2)
                 break
             except queue.Empty:
                 ended = self._process is None or self._process.poll() is not None

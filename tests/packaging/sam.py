@@ -117,7 +117,7 @@ def unpack(emulator: Emulator, function: Mapping[str, Any], folder: Path, runtim
 
 
 def _unzip(url: str, target: Path) -> None:
-    answer = requests.get(url, timeout=30)
-    answer.raise_for_status()
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
+    response = requests.get(url, timeout=30)
+    response.raise_for_status()
+    with zipfile.ZipFile(io.BytesIO(response.content)) as bundle:
         bundle.extractall(target)

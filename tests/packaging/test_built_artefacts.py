@@ -49,14 +49,14 @@ def test_an_import_is_watched_by_the_functions_as_they_were_packaged(
     packaged_stack.simulators[vendor].script(scenario.import_id, step_by_step(scenario))
     register, poll, publish = start("register-watch"), start(f"poll-{vendor}"), start("publish-outcome")
 
-    answer = register.invoke({"event": scenario.event, "execution": EXECUTION})
-    actions = [answer["action"]]
+    response = register.invoke({"event": scenario.event, "execution": EXECUTION})
+    actions = [response["action"]]
     for _ in scenario.steps:
-        answer = poll.invoke({"watch": answer["watch"], "execution": EXECUTION})
-        actions.append(answer["action"])
+        response = poll.invoke({"watch": response["watch"], "execution": EXECUTION})
+        actions.append(response["action"])
     assert actions == [*["WAIT"] * len(scenario.steps), "PUBLISH"]
-    told = publish.invoke({"input": answer, "execution": EXECUTION})
-    assert (told["action"], told["watchId"]) == ("PUBLISHED", answer["watch"]["watchId"])
+    told = publish.invoke({"input": response, "execution": EXECUTION})
+    assert (told["action"], told["watchId"]) == ("PUBLISHED", response["watch"]["watchId"])
 
     message = subscriber.outcome(told["watchId"])
     data = message.event["data"]

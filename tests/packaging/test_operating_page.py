@@ -164,8 +164,8 @@ def project(tmp_path: Path) -> Path:
     # What is replayed here ended a moment ago.
     parameters = {**LOCAL_PARAMETERS, "OverdueSeconds": "0"}
     overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
-    answers = (copy / "samconfig.toml").read_text().replace("confirm_changeset = true", "confirm_changeset = false")
-    (copy / "samconfig.local.toml").write_text(f'{answers}parameter_overrides = "{overrides}"\n')
+    responses = (copy / "samconfig.toml").read_text().replace("confirm_changeset = true", "confirm_changeset = false")
+    (copy / "samconfig.local.toml").write_text(f'{responses}parameter_overrides = "{overrides}"\n')
     return copy
 
 

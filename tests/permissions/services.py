@@ -15,18 +15,18 @@ from botocore.exceptions import ClientError
 from local.deployment import STACK_NAME
 from local.emulator import client
 from tests.permissions.grants import ROLES, statements
-from tests.permissions.uses import TRUST_OF_ROOT, USES, WORKS, Stage, Use
+from tests.permissions.uses import TRUST_OF_ROOT, USES, WORKS, Harness, Use
 
-Call = Callable[[Stage, Callable[[str], Any]], object]
+Call = Callable[[Harness, Callable[[str], Any]], object]
 """What a service does, with a maker of clients that act in the role."""
 
 
 def in_role(role: str, call: Call) -> Use:
     """Give a use that makes a call with a role's credentials."""
 
-    def use(stage: Stage) -> str:
+    def use(harness: Harness) -> str:
         try:
-            call(stage, _clients(stage, role))
+            call(harness, _clients(harness, role))
         except ClientError as error:
             return str(error)
         return WORKS
@@ -36,59 +36,59 @@ def in_role(role: str, call: Call) -> Use:
 
 
 @cache
-def _clients(stage: Stage, role: str) -> Callable[[str], Any]:
+def _clients(harness: Harness, role: str) -> Callable[[str], Any]:
     """Give a maker of clients with the credentials of a role, whose service lets root stand in for it."""
-    iam, emulator = stage.client("iam"), stage.stack.emulator
-    name = stage.physical(role)
+    iam, emulator = harness.client("iam"), harness.stack.emulator
+    name = harness.physical(role)
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST_OF_ROOT)
     arn = iam.get_role(RoleName=name)["Role"]["Arn"]
-    credentials = stage.client("sts").assume_role(RoleArn=arn, RoleSessionName="its-service")["Credentials"]
+    credentials = harness.client("sts").assume_role(RoleArn=arn, RoleSessionName="its-service")["Credentials"]
     return cache(lambda service: client(emulator.endpoint_url, service, emulator.certificate, credentials))
 
 
 def invokes(function: str) -> Call:
     """Give the invocation of a function; what the function makes of nothing is no matter here."""
 
-    def invokes_a_function(_stage: Stage, in_its_role: Callable[[str], Any]) -> object:
+    def invokes_a_function(_harness: Harness, in_its_role: Callable[[str], Any]) -> object:
         return in_its_role("lambda").invoke(FunctionName=f"{STACK_NAME}-{function}", Payload=b"{}")
 
     return invokes_a_function
 
 
-def starts_an_execution(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    machine = stage.stack.outputs["WatchStateMachineArn"]
+def starts_an_execution(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    machine = harness.stack.outputs["WatchStateMachineArn"]
     return in_its_role("stepfunctions").start_execution(stateMachineArn=machine, input="{}")
 
 
-def takes_a_message(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    return in_its_role("sqs").receive_message(QueueUrl=stage.physical("ChatQueue"))
+def takes_a_message(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sqs").receive_message(QueueUrl=harness.physical("ChatQueue"))
 
 
-def deletes_a_message(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    queue = stage.physical("ChatQueue")
-    stage.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
-    (message,) = stage.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+def deletes_a_message(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    queue = harness.physical("ChatQueue")
+    harness.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    (message,) = harness.client("sqs").receive_message(QueueUrl=queue)["Messages"]
     return in_its_role("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
-def looks_at_the_queue(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    return in_its_role("sqs").get_queue_attributes(QueueUrl=stage.physical("ChatQueue"), AttributeNames=["QueueArn"])
+def looks_at_the_queue(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sqs").get_queue_attributes(QueueUrl=harness.physical("ChatQueue"), AttributeNames=["QueueArn"])
 
 
-def publishes_for_chat(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    return in_its_role("sns").publish(TopicArn=stage.physical("ChatTopic"), Message="{}")
+def publishes_for_chat(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sns").publish(TopicArn=harness.physical("ChatTopic"), Message="{}")
 
 
-def keeps_what_failed(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    return in_its_role("sqs").send_message(QueueUrl=stage.physical("DeadLetterQueue"), MessageBody="{}")
+def keeps_what_failed(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("sqs").send_message(QueueUrl=harness.physical("DeadLetterQueue"), MessageBody="{}")
 
 
-def makes_a_data_key(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    return in_its_role("kms").generate_data_key(KeyId=stage.key, KeySpec="AES_256")
+def makes_a_data_key(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    return in_its_role("kms").generate_data_key(KeyId=harness.key, KeySpec="AES_256")
 
 
-def decrypts(stage: Stage, in_its_role: Callable[[str], Any]) -> object:
-    written = stage.client("kms").encrypt(KeyId=stage.key, Plaintext=b"anything")["CiphertextBlob"]
+def decrypts(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+    written = harness.client("kms").encrypt(KeyId=harness.key, Plaintext=b"anything")["CiphertextBlob"]
     return in_its_role("kms").decrypt(CiphertextBlob=written)
 
 

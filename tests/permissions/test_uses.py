@@ -13,7 +13,7 @@ from local.stack import LocalStack
 from tests.customer_key import deploy_with_a_key
 from tests.permissions.grants import Grant, grants, without
 from tests.permissions.services import EVERY_USE
-from tests.permissions.uses import LOG_READER_ARN, WORKS, Stage, prepare
+from tests.permissions.uses import LOG_READER_ARN, WORKS, Harness, prepare
 
 pytestmark = pytest.mark.xdist_group("permissions-stack")
 USED = [grant for grant in grants() if (grant.role, grant.action, grant.resource) in EVERY_USE]
@@ -28,17 +28,17 @@ PARAMETERS = {
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
+def harness() -> Iterator[Harness]:
     with LocalStack(parameters=PARAMETERS, deployer=deploy_with_a_key, enforces_policies=True) as stack:
         prepare(stack)
-        yield Stage(stack)
+        yield Harness(stack)
 
 
 @contextmanager
-def taken_away(stage: Stage, grant: Grant) -> Iterator[None]:
+def taken_away(harness: Harness, grant: Grant) -> Iterator[None]:
     """Have a role without a grant."""
-    iam = stage.client("iam")
-    role = stage.physical(grant.role)
+    iam = harness.client("iam")
+    role = harness.physical(grant.role)
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     less = without(policy, grant)
@@ -53,9 +53,9 @@ def taken_away(stage: Stage, grant: Grant) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("grant", USED, ids=str)
-def test_something_fails_without_this_grant(grant: Grant, stage: Stage) -> None:
+def test_something_fails_without_this_grant(grant: Grant, harness: Harness) -> None:
     use = EVERY_USE[grant.role, grant.action, grant.resource]
-    assert use(stage) == WORKS
-    with taken_away(stage, grant):
-        assert use(stage) != WORKS
-    stage.forget()
+    assert use(harness) == WORKS
+    with taken_away(harness, grant):
+        assert use(harness) != WORKS
+    harness.forget()

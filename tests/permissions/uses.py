@@ -37,7 +37,7 @@ RUNNING: dict[str, dict[str, Any]] = {
 }
 
 
-class Stage:
+class Harness:
     """A stack on which functions are invoked one by one, with no execution that hurries on."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -138,124 +138,128 @@ def acted(done: dict[str, Any], *actions: str) -> str:
     return WORKS if done.get("action", done.get("done")) in actions else json.dumps(done)
 
 
-def registers(stage: Stage) -> str:
-    return acted(stage.invoke("register-watch", {"event": stage.start_event(), "execution": stage.execution()}), "WAIT")
+def registers(harness: Harness) -> str:
+    return acted(
+        harness.invoke("register-watch", {"event": harness.start_event(), "execution": harness.execution()}), "WAIT"
+    )
 
 
-def resumes(stage: Stage) -> str:
-    execution = stage.execution()
-    watch = stage.registered(stage.start_event(), execution)
+def resumes(harness: Harness) -> str:
+    execution = harness.execution()
+    watch = harness.registered(harness.start_event(), execution)
     resume = {"resume": {"watchId": watch["watchId"], "generation": watch["generation"]}}
-    return acted(stage.invoke("register-watch", {"event": resume, "execution": execution}), "WAIT")
+    return acted(harness.invoke("register-watch", {"event": resume, "execution": execution}), "WAIT")
 
 
-def takes_over_by_a_start_event(stage: Stage) -> str:
-    event = stage.start_event()
-    stage.registered(event, stage.execution())
-    return acted(stage.invoke("register-watch", {"event": event, "execution": stage.execution()}), "WAIT")
+def takes_over_by_a_start_event(harness: Harness) -> str:
+    event = harness.start_event()
+    harness.registered(event, harness.execution())
+    return acted(harness.invoke("register-watch", {"event": event, "execution": harness.execution()}), "WAIT")
 
 
-def publishes(stage: Stage) -> str:
-    execution = stage.execution()
-    watch = stage.registered({"id": stage.start_event()["id"], "detail": {"vendor": "nobody"}}, execution)
-    return acted(stage.invoke("publish-outcome", {"input": {"watch": watch}, "execution": execution}), "PUBLISHED")
+def publishes(harness: Harness) -> str:
+    execution = harness.execution()
+    watch = harness.registered({"id": harness.start_event()["id"], "detail": {"vendor": "nobody"}}, execution)
+    return acted(harness.invoke("publish-outcome", {"input": {"watch": watch}, "execution": execution}), "PUBLISHED")
 
 
-def publishes_what_was_never_registered(stage: Stage) -> str:
-    event = {**stage.start_event(), "error": {"Error": "States.Timeout"}}
-    return acted(stage.invoke("publish-outcome", {"input": event, "execution": stage.execution()}), "PUBLISHED")
+def publishes_what_was_never_registered(harness: Harness) -> str:
+    event = {**harness.start_event(), "error": {"Error": "States.Timeout"}}
+    return acted(harness.invoke("publish-outcome", {"input": event, "execution": harness.execution()}), "PUBLISHED")
 
 
-def publishes_after_another_execution_died(stage: Stage) -> str:
-    event = stage.start_event()
-    stage.registered(event, stage.execution())
-    given = {"input": {**event, "error": {"Error": "States.Timeout"}}, "execution": stage.execution()}
-    return acted(stage.invoke("publish-outcome", given), "PUBLISHED", "SUPERSEDED")
+def publishes_after_another_execution_died(harness: Harness) -> str:
+    event = harness.start_event()
+    harness.registered(event, harness.execution())
+    given = {"input": {**event, "error": {"Error": "States.Timeout"}}, "execution": harness.execution()}
+    return acted(harness.invoke("publish-outcome", given), "PUBLISHED", "SUPERSEDED")
 
 
-def tells_that_an_import_stalls(stage: Stage) -> str:
-    execution = stage.execution()
-    watch = stage.registered(stage.start_event(), execution)
-    return acted(stage.invoke("publish-outcome", {"stalled": watch, "execution": execution}), "TOLD")
+def tells_that_an_import_stalls(harness: Harness) -> str:
+    execution = harness.execution()
+    watch = harness.registered(harness.start_event(), execution)
+    return acted(harness.invoke("publish-outcome", {"stalled": watch, "execution": execution}), "TOLD")
 
 
-def sweeps(stage: Stage) -> str:
+def sweeps(harness: Harness) -> str:
     """With a watch in the table whose execution is gone: it is taken over."""
-    stage.overdue(stage.registered(stage.start_event(step=RUNNING["voyado"]), stage.execution()))
-    done = stage.invoke("recover-watches", {})
+    harness.overdue(harness.registered(harness.start_event(step=RUNNING["voyado"]), harness.execution()))
+    done = harness.invoke("recover-watches", {})
     return WORKS if done.get("done", {}).get("TAKEN_OVER") and "FAILED" not in done["done"] else json.dumps(done)
 
 
-def died(stage: Stage, execution: str, status: str, given: dict[str, Any] | None) -> dict[str, Any]:
+def died(harness: Harness, execution: str, status: str, given: dict[str, Any] | None) -> dict[str, Any]:
     detail: dict[str, Any] = {"executionArn": execution, "status": status}
     if given is not None:
         detail["input"] = json.dumps(given)
-    return stage.invoke("recover-watches", {"source": "aws.states", "detail": detail})
+    return harness.invoke("recover-watches", {"source": "aws.states", "detail": detail})
 
 
-def looks_after_an_execution_that_failed(stage: Stage) -> str:
-    execution, event = stage.execution(), stage.start_event(step=RUNNING["voyado"])
-    stage.registered(event, execution)
-    return acted(died(stage, execution, "FAILED", event), "TAKEN_OVER")
+def looks_after_an_execution_that_failed(harness: Harness) -> str:
+    execution, event = harness.execution(), harness.start_event(step=RUNNING["voyado"])
+    harness.registered(event, execution)
+    return acted(died(harness, execution, "FAILED", event), "TAKEN_OVER")
 
 
-def registers_for_an_execution_that_failed(stage: Stage) -> str:
-    return acted(died(stage, stage.execution(), "FAILED", stage.start_event(step=RUNNING["voyado"])), "TAKEN_OVER")
+def registers_for_an_execution_that_failed(harness: Harness) -> str:
+    return acted(
+        died(harness, harness.execution(), "FAILED", harness.start_event(step=RUNNING["voyado"])), "TAKEN_OVER"
+    )
 
 
-def tells_of_an_execution_that_was_stopped(stage: Stage) -> str:
-    execution, event = stage.execution(), stage.start_event()
-    stage.registered(event, execution)
-    return acted(died(stage, execution, "ABORTED", event), "STOPPED")
+def tells_of_an_execution_that_was_stopped(harness: Harness) -> str:
+    execution, event = harness.execution(), harness.start_event()
+    harness.registered(event, execution)
+    return acted(died(harness, execution, "ABORTED", event), "STOPPED")
 
 
-def asks_how_an_execution_was_started(stage: Stage) -> str:
-    return acted(died(stage, stage.execution(), "FAILED", None), "LEFT_ALONE")
+def asks_how_an_execution_was_started(harness: Harness) -> str:
+    return acted(died(harness, harness.execution(), "FAILED", None), "LEFT_ALONE")
 
 
-def polls(stage: Stage, vendor: str) -> str:
-    done = stage.polled(vendor, RUNNING[vendor])
-    item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+def polls(harness: Harness, vendor: str) -> str:
+    done = harness.polled(vendor, RUNNING[vendor])
+    item = harness.item(done["watch"]["watchId"]) if "watch" in done else done
     return WORKS if item.get("polls") == 1 else str(item)
 
 
-def reads_its_credentials(stage: Stage, vendor: str) -> str:
-    done = stage.polled(vendor)
-    ended = stage.item(done["watch"]["watchId"]).get("ending", {}) if "watch" in done else done
+def reads_its_credentials(harness: Harness, vendor: str) -> str:
+    done = harness.polled(vendor)
+    ended = harness.item(done["watch"]["watchId"]).get("ending", {}) if "watch" in done else done
     return WORKS if ended.get("outcome") in ("SUCCEEDED", "PARTIAL") else str(ended)
 
 
-def archives_the_answer(stage: Stage, vendor: str) -> str:
-    done = stage.polled(vendor)
-    item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+def archives_the_response(harness: Harness, vendor: str) -> str:
+    done = harness.polled(vendor)
+    item = harness.item(done["watch"]["watchId"]) if "watch" in done else done
     return WORKS if item.get("answer") else str(item)
 
 
-def copied(stage: Stage, bucket: str, **connection: Any) -> str:
+def copied(harness: Harness, bucket: str, **connection: Any) -> str:
     step = {"status": "Successful", "fields": {"logFileLocation": f"s3://{bucket}/{LOG_KEY}"}}
-    done = stage.polled("egain", step, logBuckets=[bucket], **connection)
-    item = stage.item(done["watch"]["watchId"]) if "watch" in done else done
+    done = harness.polled("egain", step, logBuckets=[bucket], **connection)
+    item = harness.item(done["watch"]["watchId"]) if "watch" in done else done
     return WORKS if item.get("log", {}).get("status") == "ARCHIVED" else str(item)
 
 
-def copies_a_log(stage: Stage) -> str:
-    return copied(stage, LOG_BUCKET)
+def copies_a_log(harness: Harness) -> str:
+    return copied(harness, LOG_BUCKET)
 
 
-def copies_a_log_in_anothers_role(stage: Stage) -> str:
-    return copied(stage, FOREIGN_BUCKET, logReaderRoleArn=LOG_READER_ARN)
+def copies_a_log_in_anothers_role(harness: Harness) -> str:
+    return copied(harness, FOREIGN_BUCKET, logReaderRoleArn=LOG_READER_ARN)
 
 
-def of(vendor: str, use: Callable[[Stage, str], str]) -> Callable[[Stage], str]:
+def of(vendor: str, use: Callable[[Harness, str], str]) -> Callable[[Harness], str]:
     """Give a vendor's use, under its own name."""
-    return wraps(use)(lambda stage: use(stage, vendor))
+    return wraps(use)(lambda harness: use(harness, vendor))
 
 
 EXECUTION_ARNS = (
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-watch-import:*"
 )
 TABLE = "WatchTable.Arn"
-Use = Callable[[Stage], str]
+Use = Callable[[Harness], str]
 USES: dict[tuple[str, str, str], Use] = {
     ("RegisterWatchRole", "dynamodb:GetItem", TABLE): resumes,
     ("RegisterWatchRole", "dynamodb:PutItem", TABLE): registers,
@@ -287,6 +291,6 @@ for _vendor, _role in (
     USES |= {
         (_role, "dynamodb:GetItem", TABLE): of(_vendor, polls),
         (_role, "dynamodb:UpdateItem", TABLE): of(_vendor, polls),
-        (_role, "s3:PutObject", f"${{LogArchiveBucket.Arn}}/{_vendor}/*"): of(_vendor, archives_the_answer),
+        (_role, "s3:PutObject", f"${{LogArchiveBucket.Arn}}/{_vendor}/*"): of(_vendor, archives_the_response),
         (_role, "secretsmanager:GetSecretValue", f"{SECRETS}/{_vendor}/*"): of(_vendor, reads_its_credentials),
     }

@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.resilience.assertions import Findings, Wave, judge
 from tests.resilience.plan import make_waves
 from tests.resilience.storm import Storm
-from tests.resilience.verdict import Verdict, Wave, judge
 
 
-def weather(count: int, seed: int, folder: Path | None = None) -> Verdict:
+def fault_injector(count: int, seed: int, folder: Path | None = None) -> Findings:
     """Run a storm, telling on standard error how far it is, and judge it.
 
     Parameters
@@ -37,11 +37,11 @@ def main() -> int:
     parser.add_argument("seed", type=int)
     parser.add_argument("--keep", type=Path, help="folder for logs, items and histories, to look into what went wrong")
     asked = parser.parse_args()
-    verdict = weather(asked.count, asked.seed, asked.keep)
-    print(verdict.text)
-    if not verdict.wrong:
+    assertions = fault_injector(asked.count, asked.seed, asked.keep)
+    print(assertions.text)
+    if not assertions.wrong:
         return 0
-    print(f"\n{len(verdict.wrong)} wrong:", *verdict.wrong, sep="\n  ")
+    print(f"\n{len(assertions.wrong)} wrong:", *assertions.wrong, sep="\n  ")
     print(f"\nIt is repeated by: make storm N={asked.count} SEED={asked.seed}")
     return 1
 

@@ -18,7 +18,7 @@ class Operation(StrEnum):
 
     REGISTER = "register a watch"
     SAVE = "save a poll"
-    PASS_ON = "pass a watch on"
+    TRANSFER_OWNERSHIP = "pass a watch on"
     END = "end a watch"
     RECORD_LOG = "record a log"
     RECORD_PUBLISHED = "record a publish"
@@ -36,7 +36,7 @@ WRITES = frozenset(
     {
         Operation.REGISTER,
         Operation.SAVE,
-        Operation.PASS_ON,
+        Operation.TRANSFER_OWNERSHIP,
         Operation.END,
         Operation.RECORD_LOG,
         Operation.RECORD_PUBLISHED,
@@ -104,7 +104,7 @@ def _of_table(action: str, body: bytes) -> Call:
         ("publishedAt", Operation.RECORD_PUBLISHED),
         ("log", Operation.RECORD_LOG),
         ("ending", Operation.END),
-        ("execution", Operation.PASS_ON),
+        ("execution", Operation.TRANSFER_OWNERSHIP),
         ("generation", Operation.SAVE),
     )
     for name, operation in by_attribute:

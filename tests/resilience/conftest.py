@@ -32,7 +32,7 @@ RECOVER, PUBLISH = "import-watch-recover-watches", "import-watch-publish-outcome
 Edit = Callable[[dict[str, Any]], None]
 
 
-class Stage:
+class Harness:
     """A stack, what is seen of it, and what can be done to it."""
 
     def __init__(self, stack: LocalStack, clock: Clock) -> None:
@@ -55,7 +55,7 @@ class Stage:
         """Give the fault that is planned for an import's next call of this kind; it strikes once."""
         return self.faults.pop((call.import_id, call.operation), None) if call.import_id else None
 
-    def begin(self, *steps: Step, fault: tuple[Operation, Harm | Fault] | None = None, **more: Any) -> str:
+    def start_watch(self, *steps: Step, fault: tuple[Operation, Harm | Fault] | None = None, **more: Any) -> str:
         """Have an import played and its start event sent, and give the id of its watch."""
         import_id = f"{9 * 10**18 + 10**6 + next(self._numbers)}"
         if fault is not None:
@@ -113,9 +113,9 @@ class Stage:
 
     def sweep(self) -> dict[str, int]:
         """Have recover_watches sweep."""
-        answer = self.stack.client("lambda").invoke(FunctionName=RECOVER, Payload=b"{}")
-        done = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, done
+        response = self.stack.client("lambda").invoke(FunctionName=RECOVER, Payload=b"{}")
+        done = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, done
         counts: dict[str, int] = done["done"]
         return counts
 
@@ -185,8 +185,8 @@ def dying_at_birth(definition: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    clock, stages = Clock(SPEED), list[Stage]()
+def harness() -> Iterator[Harness]:
+    clock, stages = Clock(SPEED), list[Harness]()
     with FaultProxy(lambda call: stages[0].decide(call) if stages else None, lambda *_: None) as proxy:
         running = LocalStack(
             1 / SPEED,
@@ -205,5 +205,5 @@ def stage() -> Iterator[Stage]:
         )
         proxy.upstream_port = running.emulator.port
         with running:
-            stages.append(Stage(running, clock))
+            stages.append(Harness(running, clock))
             yield stages[0]

@@ -34,11 +34,11 @@ REFUSALS = (
     Fault(Harm.REFUSED, 503, "ServiceUnavailable"),
     Fault(Harm.REFUSED, 400, "ThrottlingException"),
 )
-HARMS = (*REFUSALS, Fault(Harm.CUT), Fault(Harm.ANSWER_LOST))
+HARMS = (*REFUSALS, Fault(Harm.CUT), Fault(Harm.RESPONSE_LOST))
 FINAL = Fault(Harm.REFUSED, 400, "AccessDeniedException")
 """Not retried by the SDK: the function fails at once."""
 KILLS = (Fault(Harm.KILLED_BEFORE), Fault(Harm.KILLED_AFTER))
-MOST_OF_A_WAVE = 100
+MAX_WAVE_SHARE = 100
 """Imports that go through the storm on one stack."""
 PATIENT_EVERY = 3
 """In a large storm, one of so many imports that start waits for our patience to run out, while there are such."""
@@ -104,7 +104,7 @@ class PlannedImport:
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class Outage:
     """A while in which a service fails, or in which a connection's vendor refuses connections.
 
     Parameters
@@ -142,7 +142,7 @@ class Plan:
 
     imports: tuple[PlannedImport, ...]
     restarts: tuple[int, ...]
-    spells: tuple[Spell, ...]
+    outages: tuple[Outage, ...]
     worker_kills: tuple[float, ...]
 
 
@@ -163,7 +163,7 @@ def make_waves(count: int, seed: int) -> tuple[Plan, ...]:
         Imports; with fewer than there are kinds of scripts, not every kind comes.
     seed : int
     """
-    waves = -(-count // MOST_OF_A_WAVE)
+    waves = -(-count // MAX_WAVE_SHARE)
     edges = [count * wave // waves for wave in range(waves + 1)]
     return tuple(make_plan(after - before, seed, before) for before, after in pairwise(edges))
 
@@ -186,7 +186,7 @@ def make_plan(count: int, seed: int, first: int = 0) -> Plan:
     return Plan(
         imports=tuple(imports),
         restarts=tuple(round(step * (index + random.uniform(0.4, 1.2))) for index in range(restarts)),
-        spells=tuple(_spells(random)),
+        outages=tuple(_outages(random)),
         worker_kills=tuple(random.uniform(4, 10) for _ in range(50)),
     )
 
@@ -224,7 +224,7 @@ def _fault(random: Random) -> Planned:
             Operation.REGISTER,
             Operation.SAVE,
             Operation.SAVE,
-            Operation.PASS_ON,
+            Operation.TRANSFER_OWNERSHIP,
             Operation.END,
             Operation.PUBLISH,
             Operation.PUBLISH,
@@ -243,7 +243,7 @@ def _fault(random: Random) -> Planned:
     return Planned(operation, nth, fault, random.randint(1, 4) if fault.harm is Harm.REFUSED else 1)
 
 
-def _spells(random: Random) -> list[Spell]:
+def _outages(random: Random) -> list[Outage]:
     kinds: list[tuple[str, frozenset[Operation], tuple[Fault, ...]]] = [
         ("DynamoDB writes fail", WRITES, (*HARMS, FINAL)),
         ("SNS publishes fail", frozenset({Operation.PUBLISH}), (*HARMS, FINAL)),
@@ -253,7 +253,7 @@ def _spells(random: Random) -> list[Spell]:
         ("the vendor refuses connections", frozenset(), ()),
     ]
     return [
-        Spell(name, operations, faults, random.uniform(0.5, 1), random.uniform(1.5, 4), random.uniform(0.7, 1.8))
+        Outage(name, operations, faults, random.uniform(0.5, 1), random.uniform(1.5, 4), random.uniform(0.7, 1.8))
         for _ in range(10)
         for name, operations, faults in random.sample(kinds, len(kinds))
     ]

@@ -25,7 +25,7 @@ import psutil
 from tests.resilience.calls import Call, read_call
 
 UPSTREAM_SECONDS = 60
-NOT_PASSED_ON = ("connection", "transfer-encoding", "content-length", "date", "server")
+NOT_TRANSFERRED = ("connection", "transfer-encoding", "content-length", "date", "server")
 
 
 class Harm(StrEnum):
@@ -33,7 +33,7 @@ class Harm(StrEnum):
 
     REFUSED = "refused"
     CUT = "connection cut"
-    ANSWER_LOST = "done, answer lost"
+    RESPONSE_LOST = "done, answer lost"
     KILLED_BEFORE = "worker killed before"
     KILLED_AFTER = "worker killed after"
 
@@ -118,21 +118,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: calls hold what logs must not."""
 
     def do_GET(self) -> None:
-        self._answer()
+        self._response()
 
     def do_HEAD(self) -> None:
-        self._answer()
+        self._response()
 
     def do_POST(self) -> None:
-        self._answer()
+        self._response()
 
     def do_PUT(self) -> None:
-        self._answer()
+        self._response()
 
     def do_DELETE(self) -> None:
-        self._answer()
+        self._response()
 
-    def _answer(self) -> None:
+    def _response(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         if len(body) < length:
@@ -152,21 +152,21 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._cut()
             return
-        answer = self._passed_on(body)
-        if answer is None:
+        response = self._handed_over(body)
+        if response is None:
             # The emulator was restarted over it.
             self._cut()
             return
-        status, answer_headers, answer_body = answer
+        status, response_headers, response_body = response
         if harm is Harm.KILLED_AFTER and not self._kill():
             fault = harm = None
         self.server.tell(call, fault, status)
         if harm is not None:
             self._cut()
             return
-        self._send(status, answer_headers, answer_body)
+        self._send(status, response_headers, response_body)
 
-    def _passed_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    def _handed_over(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
         try:
             if self._upstream is None:
                 self._upstream = http.client.HTTPConnection(
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, http.client.HTTPException):
             self._hang_up()
             return None
-        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in NOT_PASSED_ON]
+        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in NOT_TRANSFERRED]
         if response.will_close:
             self._hang_up()
         return response.status, kept, content

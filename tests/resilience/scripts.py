@@ -18,7 +18,7 @@ from local.scenarios import EGAIN_LOG
 from local.simulators import document360, egain, voyado
 from local.simulators.script import Step
 
-PATIENCE = 420
+DEADLINE_SECONDS = 420
 """Seconds for which every kind of trouble is borne. Failed polls on end come 30, 90, 210 and 450 s after the first."""
 LATE = "starts after its start event"
 TIMEOUT = 150
@@ -139,11 +139,11 @@ def _ends(kind: str, last: dict[str, Step], outcome: str) -> Callable[[str, Rand
     return make
 
 
-def _trouble(kind: str, trouble: Callable[[str, Random], Steps]) -> Callable[[str, Random], Script]:
+def _shared_error(kind: str, error: Callable[[str, Random], Steps]) -> Callable[[str, Random], Script]:
     """Give an import that runs, meets trouble that is borne, runs on and succeeds."""
 
     def make(vendor: str, random: Random) -> Script:
-        steps = (_running(vendor, random), *trouble(vendor, random), _running(vendor, random), SUCCEEDED[vendor])
+        steps = (_running(vendor, random), *error(vendor, random), _running(vendor, random), SUCCEEDED[vendor])
         return Script(kind, steps, Expected("SUCCEEDED"))
 
     return make
@@ -155,14 +155,14 @@ def _throttled(_vendor: str, random: Random) -> Steps:
     return ({"polls": random.randint(1, 2), "fault": {"status": 429, "headers": headers, "body": "Too many requests"}},)
 
 
-def _away_in_two_spells(vendor: str, _random: Random) -> Script:
+def _away_in_two_outages(vendor: str, _random: Random) -> Script:
     """Give an import whose vendor is away twice, with a good answer in between that starts the count anew.
 
     More than one, since a function that is killed takes an answer with it, and one that cannot hand over or end the
     watch is tried again, with another.
     """
-    spell, back = {"polls": 3, **AWAY}, _polls(RUNNING[vendor], 3)
-    steps = (RUNNING[vendor], spell, back, spell, RUNNING[vendor], SUCCEEDED[vendor])
+    outage, back = {"polls": 3, **AWAY}, _polls(RUNNING[vendor], 3)
+    steps = (RUNNING[vendor], outage, back, outage, RUNNING[vendor], SUCCEEDED[vendor])
     return Script("is away twice", steps, Expected("SUCCEEDED"))
 
 
@@ -196,18 +196,23 @@ MAKERS: tuple[tuple[Callable[[str, Random], Script], tuple[str, ...]], ...] = (
     (_ends("fails", FAILED, "FAILED"), tuple(FAILED)),
     (_ends("is cancelled", CANCELLED, "CANCELLED"), tuple(CANCELLED)),
     (_ends("completes with errors", PARTIAL, "PARTIAL"), tuple(PARTIAL)),
-    (_trouble("is reset", lambda _vendor, random: ({"polls": random.randint(1, 3), **RESET},)), tuple(RUNNING)),
-    (_trouble("gets rubbish", lambda vendor, random: tuple(random.sample(rubbish(vendor), 2))), tuple(RUNNING)),
-    (_trouble("is throttled", _throttled), tuple(RUNNING)),
-    (_trouble("hangs", lambda _vendor, _random: (HANGING,)), tuple(RUNNING)),
-    (_trouble("has a strange status", lambda _vendor, _random: ({"polls": 2, "status": "Paused"},)), tuple(RUNNING)),
+    (_shared_error("is reset", lambda _vendor, random: ({"polls": random.randint(1, 3), **RESET},)), tuple(RUNNING)),
+    (_shared_error("gets rubbish", lambda vendor, random: tuple(random.sample(rubbish(vendor), 2))), tuple(RUNNING)),
+    (_shared_error("is throttled", _throttled), tuple(RUNNING)),
+    (_shared_error("hangs", lambda _vendor, _random: (HANGING,)), tuple(RUNNING)),
+    (
+        _shared_error("has a strange status", lambda _vendor, _random: ({"polls": 2, "status": "Paused"},)),
+        tuple(RUNNING),
+    ),
     (_late, tuple(RUNNING)),
-    (_away_in_two_spells, tuple(RUNNING)),
+    (_away_in_two_outages, tuple(RUNNING)),
     (_without_log, ("document360",)),
     # Away for longer than is borne; comes back when nobody watches any more.
     (
         _unending(
-            "is away for too long", lambda v: ({"seconds": 10 * PATIENCE, **AWAY}, SUCCEEDED[v]), "VENDOR_UNAVAILABLE"
+            "is away for too long",
+            lambda v: ({"seconds": 10 * DEADLINE_SECONDS, **AWAY}, SUCCEEDED[v]),
+            "VENDOR_UNAVAILABLE",
         ),
         tuple(RUNNING),
     ),

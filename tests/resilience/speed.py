@@ -13,7 +13,7 @@ FASTEST, SLOWEST = 16.0, 2.0
 """The stack's seconds in one of the machine's: the fastest on a machine that has two cores for the storm."""
 COLD_START_SECONDS = 1.0
 """The machine's seconds in which such a machine, and no slower one, imports at once what two functions import."""
-PATIENCE_SECONDS = 150
+DEADLINE_SECONDS = 150
 """After which starting a function is given up."""
 
 
@@ -35,6 +35,6 @@ def bearable_speed() -> float:
     }
     began = time.monotonic()
     for process in [subprocess.Popen([sys.executable, "-c", imports], env=environment) for _ in range(2)]:
-        if process.wait(timeout=PATIENCE_SECONDS):
+        if process.wait(timeout=DEADLINE_SECONDS):
             raise RuntimeError("what a function imports cannot be imported")
     return min(FASTEST, max(SLOWEST, FASTEST * COLD_START_SECONDS / (time.monotonic() - began)))

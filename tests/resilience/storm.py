@@ -25,20 +25,20 @@ from local.dashboard.record import keep
 from local.outcomes import Message, receive
 from local.stack import VENDORS, LocalStack, connection_fields
 from local.waiting import wait_until
-from tests.resilience.aftermath import Aftermath, LastState, Stop
+from tests.resilience.fault_injector import FaultInjector
+from tests.resilience.final_state import FinalState, LastState, Stop
+from tests.resilience.outages import Outages
 from tests.resilience.plan import CONNECTIONS, Plan, PlannedImport, Signal, limit_of
 from tests.resilience.proxy import FaultProxy
-from tests.resilience.scripts import LATE, PATIENCE
+from tests.resilience.scripts import DEADLINE_SECONDS, LATE
 from tests.resilience.speed import bearable_speed
-from tests.resilience.spells import Spells
-from tests.resilience.weather import Weather
 
 HAND_OVER_POLLS = 3
 OVERDUE_SECONDS = 10
 PARAMETERS = {
-    "NotFoundSeconds": str(PATIENCE),
-    "UnrecognisedSeconds": str(PATIENCE),
-    "FailingSeconds": str(PATIENCE),
+    "NotFoundSeconds": str(DEADLINE_SECONDS),
+    "UnrecognisedSeconds": str(DEADLINE_SECONDS),
+    "FailingSeconds": str(DEADLINE_SECONDS),
     "HandOverPolls": str(HAND_OVER_POLLS),
     "OverdueSeconds": str(OVERDUE_SECONDS),
     # Waits that grow with the age of an import would have the storm last, and show nothing more.
@@ -79,7 +79,7 @@ class Storm:
         self.plan = plan
         self.clock = Clock(bearable_speed())
         self._random = Random(seed)
-        self._weather = Weather(seed)
+        self._fault_injector = FaultInjector(seed)
         self._began = time.time()
         self._tell = say
         self._folder = folder
@@ -94,13 +94,13 @@ class Storm:
         self._stops: list[Stop] = []
         self._restarts: list[tuple[float, list[str]]] = []
 
-    def run(self) -> Aftermath:
+    def run(self) -> FinalState:
         """Go through the storm and give what is seen afterwards.
 
         An `unsettled` aftermath says what was waited for in vain.
         """
         self._began = time.time()
-        with FaultProxy(self._weather.decide, self._weather.tell) as proxy:
+        with FaultProxy(self._fault_injector.decide, self._fault_injector.tell) as proxy:
             environment = {"AWS_ENDPOINT_URL": proxy.url, "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS)}
             with LocalStack(
                 1 / self.clock.speed,
@@ -121,7 +121,7 @@ class Storm:
                 except TimeoutError as error:
                     unsettled = str(error)
                 self._sweepers.shutdown()
-                after = self._aftermath(time.time() - self._began, unsettled)
+                after = self._final_state(time.time() - self._began, unsettled)
                 if self._folder is not None and not unsettled:
                     measured = collected(self._stack, self.clock)
                     keep(names_of(self._stack), measured, self._folder / "measurements.json")
@@ -133,14 +133,14 @@ class Storm:
     # ------------------------------------------------------------------ the storm
 
     def _rage(self) -> None:
-        spells = Spells(self.plan.spells, self._weather, self._random, self._connect)
+        outages = Outages(self.plan.outages, self._fault_injector, self._random, self._connect)
         try:
-            self._rage_until_all_is_told(spells)
+            self._rage_until_all_is_told(outages)
         finally:
-            spells.end()
-        self._weather.calm()
+            outages.end()
+        self._fault_injector.calm()
 
-    def _rage_until_all_is_told(self, spells: Spells) -> None:
+    def _rage_until_all_is_told(self, outages: Outages) -> None:
         waiting = list(self.plan.imports)
         restarts = list(self.plan.restarts)
         kills = cycle(self.plan.worker_kills)
@@ -154,7 +154,7 @@ class Storm:
                 missing = [one.watch_id for one in self._started if one.watch_id not in self._told]
                 raise TimeoutError(f"no outcome for {STUCK_SECONDS:g} s; missing: {', '.join(missing)}")
             self._start_more(waiting)
-            for import_id, asked in self._weather.due_signals():
+            for import_id, asked in self._fault_injector.due_signals():
                 self._signal(self._by_id[import_id], asked)
             if now >= next_sweep and self._sweep():
                 next_sweep = now + SWEEP_SECONDS
@@ -165,7 +165,7 @@ class Storm:
                 restarts.pop(0)
                 self._restart()
                 last_told = time.time()
-            spells.go_on()
+            outages.go_on()
             time.sleep(0.03)
 
     def _start_more(self, waiting: list[PlannedImport]) -> None:
@@ -177,13 +177,13 @@ class Storm:
             if (patient if one.script.patient else others) >= (PATIENT_IN_FLIGHT if one.script.patient else IN_FLIGHT):
                 return
             waiting.pop(0)
-            self._weather.expect(one)
+            self._fault_injector.expect(one)
             self._stack.simulators[one.vendor].script(one.import_id, one.script.steps)
             self._stack.start_import(one.start, one.times)
             if one.times > 1:
-                self._weather.count("start event sent twice at once")
+                self._fault_injector.count("start event sent twice at once")
             if one.script.kind == LATE:
-                self._weather.count("start event before the import exists")
+                self._fault_injector.count("start event before the import exists")
             self._started.append(one)
             if one.script.patient:
                 patient += 1
@@ -193,7 +193,7 @@ class Storm:
     def _signal(self, one: PlannedImport, asked: Signal) -> None:
         if asked.what == "duplicate":
             self._stack.start_import(one.start)
-            self._weather.count("start event sent again in mid-run")
+            self._fault_injector.count("start event sent again in mid-run")
             return
         item = self._item(one.watch_id)
         if "ending" in item:
@@ -204,7 +204,7 @@ class Storm:
         except ClientError:
             # It ended by itself, or hands over to one that has not started: nobody was stopped.
             return
-        self._weather.count("execution stopped (StopExecution)")
+        self._fault_injector.count("execution stopped (StopExecution)")
         self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.time()))
 
     def _sweep(self) -> bool:
@@ -221,21 +221,21 @@ class Storm:
         pids = {one.pid for one in connections if one.raddr == ("127.0.0.1", self._proxy_port) and one.pid}
         if workers := sorted(pids - {os.getpid()}):
             os.kill(self._random.choice(workers), signal.SIGKILL)
-            self._weather.count("function worker killed at any moment (SIGKILL)")
+            self._fault_injector.count("function worker killed at any moment (SIGKILL)")
 
     def _restart(self) -> None:
         # The emulator answers what it was asked before it ends, and sweeps are asked for by us.
         wait(self._sweeps, SETTLE_SECONDS)
         running = list(self._executions("RUNNING"))
-        under_way = [one.import_id for one in self._started if one.import_id not in self._weather.published]
+        under_way = [one.import_id for one in self._started if one.import_id not in self._fault_injector.published]
         began = time.time()
         try:
             self._stack.emulator.restart()
         except TimeoutError as error:
             raise RuntimeError(f"the emulator could not be restarted: {error}") from error
         self._restarts.append((began, under_way))
-        self._weather.count("emulator restarted, state kept")
-        self._weather.count("an execution died of the restart", len(running))
+        self._fault_injector.count("emulator restarted, state kept")
+        self._fault_injector.count("an execution died of the restart", len(running))
         self._say(f"restarted in {time.time() - began:.1f} s")
         self._tell_of_unregistered(running)
 
@@ -255,21 +255,21 @@ class Storm:
                 "source": "aws.states",
                 "detail": {"executionArn": arn, "status": described["status"], "input": described["input"]},
             }
-            self._weather.count("an execution died before it registered")
+            self._fault_injector.count("an execution died before it registered")
             wait_until(lambda event=event: self._recovers(event), SETTLE_SECONDS, "the status change is taken")  # type: ignore[misc]
 
     def _recovers(self, event: dict[str, Any]) -> bool:
         try:
-            answer = self._client("lambda").invoke(FunctionName=RECOVER, Payload=json.dumps(event).encode())
+            response = self._client("lambda").invoke(FunctionName=RECOVER, Payload=json.dumps(event).encode())
         except (BotoCoreError, ClientError):
             # The emulator was restarted over it.
             return False
-        return "FunctionError" not in answer
+        return "FunctionError" not in response
 
     # ------------------------------------------------------------ after the storm
 
     def _settle(self) -> None:
-        def settled() -> bool:
+        def status_overrides() -> bool:
             self._collect()
             self._sweep()
             items = self._items().values()
@@ -277,10 +277,10 @@ class Storm:
             counts = sum(int(item.get("activeWatches", 0)) != 0 for item in items)
             return not open_items and not counts and not any(self._executions("RUNNING"))
 
-        wait_until(settled, SETTLE_SECONDS, "everything ends and every count is 0", pause=SWEEP_SECONDS / 2)
+        wait_until(status_overrides, SETTLE_SECONDS, "everything ends and every count is 0", pause=SWEEP_SECONDS / 2)
         self._collect()
 
-    def _aftermath(self, seconds: float, unsettled: str) -> Aftermath:
+    def _final_state(self, seconds: float, unsettled: str) -> FinalState:
         stepfunctions = self._client("stepfunctions")
         executions = list(self._executions())
         histories = {
@@ -299,20 +299,20 @@ class Storm:
             "the messages": json.dumps([one.event for told in self._messages.values() for one in told]),
         }
         if self._folder is not None:
-            for place, text in kept.items():
-                (self._folder / f"{place.replace(' ', '-')}.txt").write_text(text)
-        return Aftermath(
+            for arrival_index, text in kept.items():
+                (self._folder / f"{arrival_index.replace(' ', '-')}.txt").write_text(text)
+        return FinalState(
             messages=self._messages,
             items=items,
             polled_at={one.import_id: self._polled_at(one) for one in self._started},
-            published=dict(self._weather.published),
+            published=dict(self._fault_injector.published),
             stops=self._stops,
             last_states={stop.execution: _last_state(histories[stop.execution]) for stop in self._stops},
             restarts=self._restarts,
             recovered=recovered,
             handed_over=sum(_message(line) == "handed over" for line in polls),
-            struck=Counter(self._weather.struck),
-            spells=Counter(self._weather.spells),
+            struck=Counter(self._fault_injector.struck),
+            outages=Counter(self._fault_injector.outages),
             vendor_faults={
                 one.import_id: self._stack.simulators[one.vendor].faults(one.import_id) for one in self._started
             },
@@ -335,7 +335,7 @@ class Storm:
                 one = self._by_id[message.event["data"]["importId"]]
                 if watch not in self._told and one.again_after_end:
                     self._stack.start_import(one.start)
-                    self._weather.count("start event sent again after the end")
+                    self._fault_injector.count("start event sent again after the end")
                 self._told.add(watch)
         return len(self._told) > before
 

@@ -18,7 +18,7 @@ from tests.resilience.conftest import (
     RUNNING,
     SECONDS,
     SUCCESS,
-    Stage,
+    Harness,
     dying_at_birth,
     dying_in,
 )
@@ -28,133 +28,137 @@ pytestmark = pytest.mark.xdist_group("faults")
 BUSY = {"polls": 1, "fault": {"status": 503, "body": "busy"}}
 
 
-def test_an_execution_that_a_person_stopped_is_told_at_once(stage: Stage) -> None:
-    watch = stage.begin(RUNNING, correlationId="stopped")
-    execution = stage.polled(watch)["execution"]
-    stage.stop(execution)
-    data = stage.told(watch).event["data"]
+def test_an_execution_that_a_person_stopped_is_told_at_once(harness: Harness) -> None:
+    watch = harness.start_watch(RUNNING, correlationId="stopped")
+    execution = harness.polled(watch)["execution"]
+    harness.stop(execution)
+    data = harness.told(watch).event["data"]
     assert (data["outcome"], data["reason"], data["correlationId"]) == ("UNKNOWN", "WATCH_STOPPED", "stopped")
-    assert stage.status(execution) == "ABORTED"
+    assert harness.status(execution) == "ABORTED"
 
 
-def test_a_watch_is_handed_over_many_times_and_nobody_can_tell(stage: Stage) -> None:
-    watch = stage.begin({"polls": 9, **RUNNING}, SUCCESS)
-    data = stage.told(watch).event["data"]
+def test_a_watch_is_handed_over_many_times_and_nobody_can_tell(harness: Harness) -> None:
+    watch = harness.start_watch({"polls": 9, **RUNNING}, SUCCESS)
+    data = harness.told(watch).event["data"]
     assert (data["outcome"], data["watch"]["polls"]) == ("SUCCEEDED", 10)
     assert data["watch"]["executions"] == 10 // HAND_OVER_POLLS
-    assert stage.polls_seen(watch) == 10
-    assert len(stage.observer.messages(watch)) == 1
-    assert "active" not in stage.item(watch)
+    assert harness.polls_seen(watch) == 10
+    assert len(harness.observer.messages(watch)) == 1
+    assert "active" not in harness.item(watch)
 
 
-def test_a_watch_whose_execution_failed_is_taken_over_where_it_was(stage: Stage) -> None:
-    with stage.defined(dying_in(2)):
-        watch = stage.begin(RUNNING, BUSY, {"polls": 3, **RUNNING}, SUCCESS, startedAt="2026-01-01T00:00:00Z")
-        before = stage.polled(watch, HAND_OVER_POLLS)
-        data = stage.told(watch).event["data"]
-    item = stage.item(watch)
+def test_a_watch_whose_execution_failed_is_taken_over_where_it_was(harness: Harness) -> None:
+    with harness.defined(dying_in(2)):
+        watch = harness.start_watch(RUNNING, BUSY, {"polls": 3, **RUNNING}, SUCCESS, startedAt="2026-01-01T00:00:00Z")
+        before = harness.polled(watch, HAND_OVER_POLLS)
+        data = harness.told(watch).event["data"]
+    item = harness.item(watch)
     assert (data["outcome"], data["watch"]["polls"], data["watch"]["vendorErrors"]) == ("SUCCEEDED", 6, 1)
-    assert stage.polls_seen(watch) == 6
-    kept = ("registeredAt", "deadline", "startedAt", "histories", "place")
+    assert harness.polls_seen(watch) == 6
+    kept = ("registeredAt", "deadline", "startedAt", "histories", "arrivalIndex")
     assert {name: item.get(name) for name in kept} == {name: before.get(name) for name in kept}
     assert item["generation"] == item["executions"] >= 3
     # It has polled since: what died before is no longer held against it.
     assert item["takeovers"] == 0
 
 
-def test_a_start_event_for_a_watch_whose_execution_died_takes_it_over(stage: Stage) -> None:
-    with stage.without(RECOVER):
-        watch = stage.begin({"polls": 4, **RUNNING}, SUCCESS, correlationId="the first stands")
-        first = stage.polled(watch)["execution"]
-        stage.stop(first)
-        wait_until(lambda: stage.status(first) == "ABORTED", SECONDS, "the execution is stopped")
-        stage.again(watch)
-        data = stage.told(watch).event["data"]
+def test_a_start_event_for_a_watch_whose_execution_died_takes_it_over(harness: Harness) -> None:
+    with harness.without(RECOVER):
+        watch = harness.start_watch({"polls": 4, **RUNNING}, SUCCESS, correlationId="the first stands")
+        first = harness.polled(watch)["execution"]
+        harness.stop(first)
+        wait_until(lambda: harness.status(first) == "ABORTED", SECONDS, "the execution is stopped")
+        harness.again(watch)
+        data = harness.told(watch).event["data"]
     assert (data["outcome"], data["correlationId"]) == ("SUCCEEDED", "the first stands")
     assert data["watch"]["polls"] == 5
-    assert len(stage.observer.messages(watch)) == 1
+    assert len(harness.observer.messages(watch)) == 1
 
 
-def test_three_takeovers_without_a_poll_end_the_watch_as_broken(stage: Stage) -> None:
-    with stage.defined(dying_in(*range(2, 20))):
-        watch = stage.begin(RUNNING)
-        data = stage.told(watch).event["data"]
+def test_three_takeovers_without_a_poll_end_the_watch_as_broken(harness: Harness) -> None:
+    with harness.defined(dying_in(*range(2, 20))):
+        watch = harness.start_watch(RUNNING)
+        data = harness.told(watch).event["data"]
     assert (data["outcome"], data["reason"]) == ("UNKNOWN", "WATCH_BROKEN")
     assert "3 executions on end died without a poll" in data["message"]
     # The one that polled, its successor, and three that took over.
     assert (data["watch"]["polls"], data["watch"]["executions"]) == (HAND_OVER_POLLS, 5)
 
 
-def test_a_start_event_whose_execution_died_before_it_registered_is_not_lost(stage: Stage) -> None:
-    with stage.defined(dying_at_birth):
-        watch = stage.begin({"polls": 2, **RUNNING}, SUCCESS, metadata={"kept": True})
-        data = stage.told(watch).event["data"]
+def test_a_start_event_whose_execution_died_before_it_registered_is_not_lost(harness: Harness) -> None:
+    with harness.defined(dying_at_birth):
+        watch = harness.start_watch({"polls": 2, **RUNNING}, SUCCESS, metadata={"kept": True})
+        data = harness.told(watch).event["data"]
     assert (data["outcome"], data["metadata"]) == ("SUCCEEDED", {"kept": True})
     assert data["watch"]["executions"] >= 2
 
 
-TOLD_TWICE = [(Operation.PUBLISH, Harm.KILLED_AFTER), (Operation.PUBLISH, Harm.ANSWER_LOST)]
+TOLD_TWICE = [(Operation.PUBLISH, Harm.KILLED_AFTER), (Operation.PUBLISH, Harm.RESPONSE_LOST)]
 TOLD_ONCE = [
     (Operation.PUBLISH, Harm.KILLED_BEFORE),
     *itertools.product(
-        (Operation.REGISTER, Operation.SAVE, Operation.PASS_ON, Operation.END, Operation.RECORD_LOG),
+        (Operation.REGISTER, Operation.SAVE, Operation.TRANSFER_OWNERSHIP, Operation.END, Operation.RECORD_LOG),
         (Harm.KILLED_BEFORE, Harm.KILLED_AFTER),
     ),
 ]
 
 
 @pytest.fixture(scope="module")
-def struck(stage: Stage) -> dict[tuple[Operation, Harm], str]:
+def struck(harness: Harness) -> dict[tuple[Operation, Harm], str]:
     """Have an import for each of these faults, all at once, and give their watches when all of them are told of."""
-    watches = {fault: stage.begin({"polls": 3, **RUNNING}, SUCCESS, fault=fault) for fault in (*TOLD_TWICE, *TOLD_ONCE)}
+    watches = {
+        fault: harness.start_watch({"polls": 3, **RUNNING}, SUCCESS, fault=fault) for fault in (*TOLD_TWICE, *TOLD_ONCE)
+    }
     for watch in watches.values():
-        stage.told(watch)
-    assert stage.faults == {}
+        harness.told(watch)
+    assert harness.faults == {}
     return watches
 
 
 @pytest.mark.parametrize("fault", TOLD_TWICE)
 def test_an_outcome_that_is_told_twice_has_one_id(
-    fault: tuple[Operation, Harm], struck: dict[tuple[Operation, Harm], str], stage: Stage
+    fault: tuple[Operation, Harm], struck: dict[tuple[Operation, Harm], str], harness: Harness
 ) -> None:
-    messages = stage.observer.messages(struck[fault])
+    messages = harness.observer.messages(struck[fault])
     assert [message.event for message in messages] == [messages[0].event] * 2
 
 
 @pytest.mark.parametrize("fault", TOLD_ONCE)
 def test_a_function_that_dies_at_a_write_costs_one_poll_at_most(
-    fault: tuple[Operation, Harm], struck: dict[tuple[Operation, Harm], str], stage: Stage
+    fault: tuple[Operation, Harm], struck: dict[tuple[Operation, Harm], str], harness: Harness
 ) -> None:
-    (message,) = stage.observer.messages(struck[fault])
+    (message,) = harness.observer.messages(struck[fault])
     data = message.event["data"]
     assert data["outcome"] == "SUCCEEDED"
     # The vendor is asked once more than is counted: what a poll function saw before it died, nobody knows.
     polled_in_vain = fault[0] not in (Operation.REGISTER, Operation.PUBLISH)
-    assert stage.polls_seen(struck[fault]) == data["watch"]["polls"] + polled_in_vain
+    assert harness.polls_seen(struck[fault]) == data["watch"]["polls"] + polled_in_vain
 
 
-def test_a_poll_that_cannot_be_written_down_is_not_made_again(stage: Stage) -> None:
+def test_a_poll_that_cannot_be_written_down_is_not_made_again(harness: Harness) -> None:
     refused = Fault(Harm.REFUSED, 400, "AccessDeniedException")
-    watch = stage.begin(RUNNING, BUSY, SUCCESS, fault=(Operation.SAVE, refused))
-    data = stage.told(watch).event["data"]
+    watch = harness.start_watch(RUNNING, BUSY, SUCCESS, fault=(Operation.SAVE, refused))
+    data = harness.told(watch).event["data"]
     assert (data["outcome"], data["watch"]["polls"], data["watch"]["vendorErrors"]) == ("SUCCEEDED", 3, 1)
-    assert stage.polls_seen(watch) == 3
-    assert len(stage.observer.messages(watch)) == 1
+    assert harness.polls_seen(watch) == 3
+    assert len(harness.observer.messages(watch)) == 1
 
 
-def test_an_outcome_that_sns_refuses_for_good_is_kept_and_told_once_the_topic_is_back(stage: Stage) -> None:
-    stack, sns = stage.stack, stage.stack.client("sns")
+def test_an_outcome_that_sns_refuses_for_good_is_kept_and_told_once_the_topic_is_back(harness: Harness) -> None:
+    stack, sns = harness.stack, harness.stack.client("sns")
     topic = stack.outputs["OutcomeTopicArn"]
     sns.delete_topic(TopicArn=topic)
-    watch = stage.begin(SUCCESS)
-    execution = stage.item_when(watch, lambda item: "ending" in item, "ends")["execution"]
-    wait_until(lambda: stage.status(execution) == "FAILED", SECONDS, "the execution fails for all to see")
+    watch = harness.start_watch(SUCCESS)
+    execution = harness.item_when(watch, lambda item: "ending" in item, "ends")["execution"]
+    wait_until(lambda: harness.status(execution) == "FAILED", SECONDS, "the execution fails for all to see")
     for _ in range(2):
         # It is tried again, and the sweep itself does not fail of it.
-        stage.sweep_until(lambda: "could not be recovered" in stage.log(RECOVER), "the sweep says what it could not do")
-    assert "publishedAt" not in stage.item(watch)
-    assert stage.item(watch)["unpublished"] == "UNPUBLISHED"
-    assert "NotFound" in stage.log(PUBLISH)
+        harness.sweep_until(
+            lambda: "could not be recovered" in harness.log(RECOVER), "the sweep says what it could not do"
+        )
+    assert "publishedAt" not in harness.item(watch)
+    assert harness.item(watch)["unpublished"] == "UNPUBLISHED"
+    assert "NotFound" in harness.log(PUBLISH)
     assert sns.create_topic(Name=topic.rpartition(":")[2])["TopicArn"] == topic
     queue = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outcomes_queue_url, AttributeNames=["QueueArn"])
     sns.subscribe(
@@ -163,52 +167,52 @@ def test_an_outcome_that_sns_refuses_for_good_is_kept_and_told_once_the_topic_is
         Endpoint=queue["Attributes"]["QueueArn"],
         Attributes={"RawMessageDelivery": "true"},
     )
-    stage.sweep_until(lambda: "publishedAt" in stage.item(watch), "the outcome is published")
-    assert stage.observer.outcome(watch).event["data"]["outcome"] == "SUCCEEDED"
-    assert len(stage.observer.messages(watch)) == 1
+    harness.sweep_until(lambda: "publishedAt" in harness.item(watch), "the outcome is published")
+    assert harness.observer.outcome(watch).event["data"]["outcome"] == "SUCCEEDED"
+    assert len(harness.observer.messages(watch)) == 1
 
 
-def dead(stage: Stage, watches: list[str]) -> None:
+def dead(harness: Harness, watches: list[str]) -> None:
     """Wait until the second owner of every watch has failed, and its next poll is overdue."""
     for watch in watches:
-        item = stage.item_when(watch, lambda item: item["generation"] == 2, "is handed over")
-        wait_until(lambda arn=item["execution"]: stage.status(arn) == "FAILED", SECONDS, "its successor fails")  # type: ignore[misc]
+        item = harness.item_when(watch, lambda item: item["generation"] == 2, "is handed over")
+        wait_until(lambda arn=item["execution"]: harness.status(arn) == "FAILED", SECONDS, "its successor fails")  # type: ignore[misc]
         due = float(item["nextPollAt"]) + OVERDUE_SECONDS
-        wait_until(lambda due=due: stage.now() > due, SECONDS, "its poll is overdue")  # type: ignore[misc]
+        wait_until(lambda due=due: harness.now() > due, SECONDS, "its poll is overdue")  # type: ignore[misc]
 
 
-def test_two_sweeps_at_once_take_each_watch_over_once(stage: Stage) -> None:
-    with stage.without(RECOVER), stage.defined(dying_in(2)):
-        watches = [stage.begin({"polls": 3, **RUNNING}, SUCCESS) for _ in range(4)]
-        dead(stage, watches)
+def test_two_sweeps_at_once_take_each_watch_over_once(harness: Harness) -> None:
+    with harness.without(RECOVER), harness.defined(dying_in(2)):
+        watches = [harness.start_watch({"polls": 3, **RUNNING}, SUCCESS) for _ in range(4)]
+        dead(harness, watches)
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: stage.sweep(), range(2))
+        first, second = pool.map(lambda _: harness.sweep(), range(2))
     assert first.get("TAKEN_OVER", 0) + second.get("TAKEN_OVER", 0) == len(watches)
     for watch in watches:
-        data = stage.told(watch).event["data"]
+        data = harness.told(watch).event["data"]
         assert (data["outcome"], data["watch"]["polls"], data["watch"]["executions"]) == ("SUCCEEDED", 4, 3)
-        assert len(stage.observer.messages(watch)) == 1
+        assert len(harness.observer.messages(watch)) == 1
 
 
-def test_a_sweep_that_runs_out_of_time_goes_on_next_time(stage: Stage) -> None:
-    functions = stage.stack.client("lambda")
-    with stage.without(RECOVER), stage.defined(dying_in(2)):
-        watches = [stage.begin({"polls": 3, **RUNNING}, SUCCESS) for _ in range(4)]
-        dead(stage, watches)
+def test_a_sweep_that_runs_out_of_time_goes_on_next_time(harness: Harness) -> None:
+    functions = harness.stack.client("lambda")
+    with harness.without(RECOVER), harness.defined(dying_in(2)):
+        watches = [harness.start_watch({"polls": 3, **RUNNING}, SUCCESS) for _ in range(4)]
+        dead(harness, watches)
     given = functions.get_function_configuration(FunctionName=RECOVER)["Timeout"]
     # The reserve is all the time there is, so each sweep recovers the one watch that it always does.
     functions.update_function_configuration(FunctionName=RECOVER, Timeout=RESERVE_SECONDS)
     try:
-        done = [stage.sweep()["TAKEN_OVER"] for _ in watches]
+        done = [harness.sweep()["TAKEN_OVER"] for _ in watches]
     finally:
         functions.update_function_configuration(FunctionName=RECOVER, Timeout=given)
     assert done == [1] * len(watches)
-    assert stage.log(RECOVER).count("ran out of time") >= len(watches)
-    assert {stage.told(watch).event["data"]["outcome"] for watch in watches} == {"SUCCEEDED"}
+    assert harness.log(RECOVER).count("ran out of time") >= len(watches)
+    assert {harness.told(watch).event["data"]["outcome"] for watch in watches} == {"SUCCEEDED"}
 
 
-def test_the_counts_of_connections_are_right_when_all_is_over(stage: Stage) -> None:
+def test_the_counts_of_connections_are_right_when_all_is_over(harness: Harness) -> None:
     """Runs last in this file: functions that died between two writes have left the count wrong."""
     connection = "voyado#default"
-    wait_until(lambda: not stage.active(), SECONDS, "every watch ends")
-    stage.sweep_until(lambda: stage.item(connection)["activeWatches"] == 0, "the count is repaired")
+    wait_until(lambda: not harness.active(), SECONDS, "every watch ends")
+    harness.sweep_until(lambda: harness.item(connection)["activeWatches"] == 0, "the count is repaired")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.resilience.__main__ import weather
+from tests.resilience.__main__ import fault_injector
 from tests.resilience.scripts import MAKERS
 
 COUNT, SEED = len(MAKERS), 1
@@ -13,6 +13,6 @@ COUNT, SEED = len(MAKERS), 1
 @pytest.mark.xdist_group("storm")
 @pytest.mark.timeout(600)
 def test_every_import_is_told_once_and_as_what_it_is() -> None:
-    verdict = weather(COUNT, SEED)
-    print(verdict.text)  # noqa: T201
-    assert verdict.wrong == (), f"it is repeated by: make storm N={COUNT} SEED={SEED}"
+    assertions = fault_injector(COUNT, SEED)
+    print(assertions.text)  # noqa: T201
+    assert assertions.wrong == (), f"it is repeated by: make storm N={COUNT} SEED={SEED}"

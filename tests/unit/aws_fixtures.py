@@ -10,14 +10,14 @@ from typing import Any
 
 import boto3
 import pytest
-from import_watch.aws.connection_store import ConnectionState, ConnectionStates
+from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
-from import_watch.aws.watch_store import Watches
-from import_watch.model.outcome import Ending, Outcome
-from import_watch.model.record import Record
+from import_watch.aws.watch_store import WatchStore
+from import_watch.model.outcome import Outcome, WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.services.registration import Registrar
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.adapter import Adapter
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
@@ -32,7 +32,7 @@ NOW = 1_767_225_600.0
 """2026-01-01T00:00:00Z."""
 EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:watch:first"
 OTHER_EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:watch:second"
-VENDORS = Vendors(FUNCTIONS)
+VENDORS = VendorRegistry(FUNCTIONS)
 
 
 @contextmanager
@@ -60,20 +60,20 @@ def _table() -> dict[str, Any]:
     return {name: properties[name] for name in names}
 
 
-def watch_table() -> Watches:
+def watch_table() -> WatchStore:
     """Create the table as the template has it."""
     client("dynamodb").create_table(TableName=TABLE, **_table())
-    return Watches(TABLE, RETENTION, client("dynamodb"))
+    return WatchStore(TABLE, RETENTION, client("dynamodb"))
 
 
-def connection_states() -> ConnectionStates:
+def connection_store() -> ConnectionStore:
     """Give what connections share, in that table."""
-    return ConnectionStates(TABLE, client("dynamodb"))
+    return ConnectionStore(TABLE, client("dynamodb"))
 
 
 def shared(vendor: str = "voyado", connection: str = "default") -> ConnectionState:
     """Give what the watches of a connection share."""
-    return connection_states().get(vendor, connection, consistent=True)
+    return connection_store().get(vendor, connection, consistent=True)
 
 
 def state_machine() -> str:
@@ -85,9 +85,9 @@ def state_machine() -> str:
     return arn
 
 
-def registrar(watches: Watches) -> Registrar:
+def registrar(watches: WatchStore) -> Registrar:
     """Give what registers start events in that table."""
-    return Registrar(VENDORS, watches, connection_states(), Executions(client("stepfunctions")), Tolerance())
+    return Registrar(VENDORS, watches, connection_store(), Executions(client("stepfunctions")), Tolerance())
 
 
 def stored_item(watch_id: str) -> dict[str, Any]:
@@ -131,11 +131,13 @@ def a_start(**changes: Any) -> Start:
     return replace(Start(vendor="voyado", import_id="5512340987651234567"), **changes)
 
 
-def an_ending(**changes: Any) -> Ending:
+def a_result(**changes: Any) -> WatchResult:
     """Give the ending of an import that succeeded a minute after `NOW`."""
-    return replace(Ending(Outcome.SUCCEEDED, "Import 5512340987651234567 at voyado completed.", NOW + 60), **changes)
+    return replace(
+        WatchResult(Outcome.SUCCEEDED, "Import 5512340987651234567 at voyado completed.", NOW + 60), **changes
+    )
 
 
-def a_record(**changes: Any) -> Record:
+def a_stored_watch(**changes: Any) -> StoredWatch:
     """Give the record of a watch that has ended."""
-    return replace(Record(a_watch(), EXECUTION, keeps_log=False, ending=an_ending()), **changes)
+    return replace(StoredWatch(a_watch(), EXECUTION, keeps_log=False, result=a_result()), **changes)

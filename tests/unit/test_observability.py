@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 from import_watch.lifecycle.start_event import correlation_of, event_id
-from import_watch.model.observation import LogStatus, Trouble
+from import_watch.model.observation import LogStatus, PollError
 from import_watch.model.outcome import Outcome
-from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch, vendor_of
+from import_watch.observability import Metric, bind_log_context, bind_watch_log_context, emit_metrics, logger, vendor_of
 
 from tests.unit.aws_fixtures import EXECUTION, a_watch
 
@@ -45,7 +45,7 @@ def lines(said: io.StringIO) -> list[dict[str, Any]]:
 
 class TestMetrics:
     def test_metrics_that_share_their_dimensions_are_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
-        measure({Metric.POLLS: 1, Metric.VENDOR_LATENCY: 12.5}, vendor="voyado")
+        emit_metrics({Metric.POLLS: 1, Metric.VENDOR_LATENCY: 12.5}, vendor="voyado")
         (line,) = told(capsys)
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive == {
@@ -59,8 +59,8 @@ class TestMetrics:
     def test_a_line_leads_back_to_its_watch_without_a_dimension_for_it(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        speak_of_watch(a_watch(correlation="order-5"), EXECUTION)
-        measure({Metric.POLLS: 1}, vendor="voyado")
+        bind_watch_log_context(a_watch(correlation="order-5"), EXECUTION)
+        emit_metrics({Metric.POLLS: 1}, vendor="voyado")
         (line,) = told(capsys)
         assert (line["correlationId"], line["watchId"]) == ("order-5", a_watch().watch_id)
         assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["vendor", "service"]]
@@ -69,7 +69,7 @@ class TestMetrics:
         ("metric", "dimensions"),
         [
             (Metric.POLLS, {}),
-            (Metric.POLLS, {"vendor": "voyado", "trouble": Trouble.THROTTLED}),
+            (Metric.POLLS, {"vendor": "voyado", "error": PollError.THROTTLED}),
             (Metric.WATCHES_ENDED, {"vendor": "voyado"}),
             (Metric.WATCHES_ENDED, {"vendor": "voyado", "result": Outcome.FAILED}),
             (Metric.SWEEPS, {"vendor": "voyado"}),
@@ -79,19 +79,19 @@ class TestMetrics:
         self, metric: Metric, dimensions: dict[str, Any], capsys: pytest.CaptureFixture[str]
     ) -> None:
         with pytest.raises(ValueError, match=metric.label):
-            measure({metric: 1}, **dimensions)
+            emit_metrics({metric: 1}, **dimensions)
         assert told(capsys) == []
 
     def test_free_text_cannot_be_a_dimension(self) -> None:
         with pytest.raises(AttributeError):
-            measure({Metric.OUTCOMES_UNKNOWN: 1}, reason="what a vendor says")  # type: ignore[arg-type]
+            emit_metrics({Metric.OUTCOMES_UNKNOWN: 1}, reason="what a vendor says")  # type: ignore[arg-type]
 
     def test_every_name_is_used_once(self) -> None:
         assert len({metric.label for metric in Metric}) == len(Metric)
 
     def test_every_unit_is_one_of_cloudwatch_and_every_dimension_is_known_to_be_bounded(self) -> None:
         assert {metric.unit for metric in Metric} <= {"Count", "Seconds", "Milliseconds", "None"}
-        bounded = {"vendor", "outcome", "reason", "trouble", "done"}
+        bounded = {"vendor", "outcome", "reason", "error", "done"}
         assert {name for metric in Metric for name in metric.dimensions} == bounded
 
     @pytest.mark.parametrize("watch_id", ["invalid#event-1", "invalid#voyado"])
@@ -104,20 +104,20 @@ class TestMetrics:
 
 class TestLines:
     def test_a_line_carries_the_watch_its_execution_generation_and_poll(self, said: io.StringIO) -> None:
-        speak_of_watch(a_watch(correlation="order-5", generation=2, polls=7), EXECUTION, poll=8)
+        bind_watch_log_context(a_watch(correlation="order-5", generation=2, polls=7), EXECUTION, poll=8)
         logger.info("polled", logStatus=LogStatus.NONE.value)
         (line,) = lines(said)
         assert (line["correlationId"], line["watchId"], line["vendor"]) == ("order-5", a_watch().watch_id, "voyado")
         assert (line["execution"], line["generation"], line["poll"]) == (EXECUTION, 2, 8)
 
     def test_a_watch_of_an_earlier_release_is_found_by_its_id(self, said: io.StringIO) -> None:
-        speak_of_watch(a_watch(), EXECUTION)
+        bind_watch_log_context(a_watch(), EXECUTION)
         logger.info("polled")
         assert lines(said)[0]["correlationId"] == a_watch().watch_id
 
     def test_what_an_earlier_invocation_said_is_dropped(self, said: io.StringIO) -> None:
-        speak_of_watch(a_watch(correlation="order-5", generation=2), EXECUTION)
-        speak_of(None)
+        bind_watch_log_context(a_watch(correlation="order-5", generation=2), EXECUTION)
+        bind_log_context(None)
         logger.info("swept")
         (line,) = lines(said)
         assert {"correlationId", "watchId", "execution", "generation", "poll"} & line.keys() == set()

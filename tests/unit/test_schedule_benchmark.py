@@ -10,8 +10,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-from import_watch.lifecycle.transitions import End, Wait, advance, begin
-from import_watch.model.observation import FailedPoll, ImportState, Observation, ReportedProgress, Trouble
+from import_watch.lifecycle.transitions import End, Wait, advance, start_watch
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, ReportedProgress
 from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.notifications.cost import price
 from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
@@ -29,7 +29,7 @@ from benchmarks.schedule.figures import (
     quantile,
     ratios,
 )
-from benchmarks.schedule.imports import SCENARIOS, Answer, Import, imports
+from benchmarks.schedule.imports import SCENARIOS, HttpResponse, Import, imports
 from benchmarks.schedule.optimum import Checks, Optimum, ours, poll_times
 from benchmarks.schedule.peers import PEERS, Peer
 from benchmarks.schedule.running_times import CHOSEN, LONGEST, POWER_LAWS, SAME_MEAN, SHORTEST, RunningTimes
@@ -92,25 +92,25 @@ def test_the_power_law_beside_what_was_chosen_has_its_mean() -> None:
 def test_progress_never_goes_back_and_the_end_is_seen_once_it_is_there(scenario: str) -> None:
     for simulated in imports(scenario, 20, 3):
         moments = [simulated.starts + simulated.seconds * step / 200 for step in range(201)]
-        told = [answer.fraction for time in moments if (answer := simulated.answer(time)).fraction is not None]
+        told = [response.fraction for time in moments if (response := simulated.response(time)).fraction is not None]
         assert told == sorted(told)
         assert all(0 <= fraction <= 1 for fraction in told)
-        assert not simulated.answer(simulated.ends - 1e-3).ended
-        assert simulated.answer(simulated.ends).ended or simulated.refused(simulated.ends) is not None
+        assert not simulated.response(simulated.ends - 1e-3).ended
+        assert simulated.response(simulated.ends).ended or simulated.refused(simulated.ends) is not None
 
 
 # ------------------------------------------------------------ it measures what ships
 
 
-def polled(simulated: Import, answer: Answer) -> Observation | FailedPoll:
+def polled(simulated: Import, response: HttpResponse) -> Observation | FailedPoll:
     """Give an answer as a vendor folder would have read it."""
-    if answer.refused is not None:
-        return FailedPoll(Trouble.THROTTLED, "slow down", retry_after=answer.refused or None)
-    if answer.ended:
+    if response.refused is not None:
+        return FailedPoll(PollError.THROTTLED, "slow down", retry_after=response.refused or None)
+    if response.ended:
         return Observation(ImportState.SUCCEEDED)
-    progress = None if answer.fraction is None else ReportedProgress(answer.fraction, answer.resolution)
-    started = answer.announced_start if answer.queued else answer.running_since
-    state = ImportState.QUEUED if answer.queued else ImportState.RUNNING
+    progress = None if response.fraction is None else ReportedProgress(response.fraction, response.resolution)
+    started = response.announced_start if response.queued else response.running_since
+    state = ImportState.QUEUED if response.queued else ImportState.RUNNING
     return Observation(state, progress=progress, started_at=started, job_type=simulated.scenario)
 
 
@@ -118,13 +118,13 @@ def waits_of_the_product(simulated: Import) -> list[int]:
     """Follow an import as the poll function does: by `lifecycle`, with a watch."""
     histories = {simulated.scenario: simulated.history} if simulated.history else {}
     start = Start("egain", str(simulated.number), timeout_seconds=10 * 86_400)
-    step: Wait | End = begin(start, 0.0, Tolerance(), histories=histories)
+    step: Wait | End = start_watch(start, 0.0, Tolerance(), histories=histories)
     now, waits = 0.0, []
     watch: Watch = replace(step.watch, watch_id=f"benchmark#{simulated.scenario}#{simulated.number}")
     while isinstance(step, Wait):
         waits.append(step.seconds)
         now += step.seconds
-        step = advance(watch, polled(simulated, simulated.answer(now)), now, Tolerance())
+        step = advance(watch, polled(simulated, simulated.response(now)), now, Tolerance())
         watch = step.watch
     return waits
 
@@ -137,10 +137,10 @@ def test_the_benchmark_waits_as_the_product_does_poll_by_poll(scenario: str) -> 
         waits = [watching.first()]
         while True:
             now += waits[-1]
-            answer = simulated.answer(now)
-            if answer.ended:
+            response = simulated.response(now)
+            if response.ended:
                 break
-            waits.append(watching.after(answer, now))
+            waits.append(watching.after(response, now))
         if len(waits) <= 250:
             shown += 1
             assert waits == waits_of_the_product(simulated)
@@ -168,7 +168,7 @@ FIRST_WAITS: dict[str, list[float | tuple[float, float]]] = {
     "Google Python": [0, (0, 1), (0, 1.5), (0, 2.25)],
     "Temporal retry": [0, 1, 2, 4],
 }
-LONGEST_WAITS = {
+MAX_WAITS = {
     "fixed 60 s": 60,
     "Azure SDK for Python, 30 s": 30,
     "botocore waiter, 15 s": 15,
@@ -188,7 +188,7 @@ def test_a_peer_waits_as_its_source_says(peer: Peer) -> None:
     for wait, expected in zip(waits, FIRST_WAITS[peer.name], strict=False):
         least, most = expected if isinstance(expected, tuple) else (expected, expected)
         assert least <= wait <= most
-    longest = LONGEST_WAITS[peer.name]
+    longest = MAX_WAITS[peer.name]
     assert 0.95 * longest <= max(waits) <= longest
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from import_watch.services.publication import Publisher
     from import_watch.services.recovery import Recovery
     from import_watch.services.registration import Registrar
-    from import_watch.services.vendor_registry import Vendors
+    from import_watch.services.vendor_registry import VendorRegistry
 
 
 @cache
-def registrar(vendors: Vendors) -> Registrar:
+def registrar(vendors: VendorRegistry) -> Registrar:
     """Give what registers start events of the vendors there are."""
     from import_watch.services.registration import Registrar
 
@@ -27,18 +27,18 @@ def registrar(vendors: Vendors) -> Registrar:
 
 
 @cache
-def publisher(*, tells_stalls: bool = False) -> Publisher:
+def publisher(*, publishes_stalls: bool = False) -> Publisher:
     """Give what tells outcomes, and of imports that do not get on where the function may."""
     from import_watch.aws.sns import Topic
     from import_watch.services.publication import Publisher
 
-    topic = Topic(settings.text("TOPIC_ARN"))
-    stalled = Topic(settings.text("STALLED_TOPIC_ARN")) if tells_stalls else None
-    return Publisher(storage.watches(), storage.states(), topic, settings.text("SOURCE"), stalled)
+    topic = Topic(settings.get_str("TOPIC_ARN"))
+    stalled = Topic(settings.get_str("STALLED_TOPIC_ARN")) if publishes_stalls else None
+    return Publisher(storage.watches(), storage.states(), topic, settings.get_str("SOURCE"), stalled)
 
 
 @cache
-def recovery(vendors: Vendors) -> Recovery:
+def recovery(vendors: VendorRegistry) -> Recovery:
     """Give what recovers watches."""
     from import_watch.services.recovery import Recovery
 
@@ -48,7 +48,7 @@ def recovery(vendors: Vendors) -> Recovery:
         executions=Executions(),
         registrar=registrar(vendors),
         publisher=publisher(),
-        positions=storage.positions(),
-        state_machine=settings.text("STATE_MACHINE_ARN"),
-        overdue_seconds=settings.whole("OVERDUE_SECONDS"),
+        cursors=storage.cursors(),
+        state_machine=settings.get_str("STATE_MACHINE_ARN"),
+        overdue_seconds=settings.get_int("OVERDUE_SECONDS"),
     )

@@ -33,7 +33,7 @@ class Metric(Enum):
     POLLS_FAILED = ("PollsFailed", "Count", ("vendor",))
     POLLS_UNWRITTEN = ("PollsUnwritten", "Count", ())
     VENDOR_LATENCY = ("VendorLatency", "Milliseconds", ("vendor",))
-    VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "trouble"))
+    VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "error"))
     UNRECOGNISED_STATUS = ("UnrecognisedStatus", "Count", ("vendor",))
     RATE_LIMIT_WAITS = ("RateLimitWaits", "Count", ("vendor",))
     IMPORTS_STALLED = ("ImportsStalled", "Count", ("vendor",))
@@ -55,7 +55,7 @@ class Metric(Enum):
         self.dimensions = dimensions
 
 
-def measure(values: Mapping[Metric, float], *, vendor: str | None = None, **dimensions: StrEnum) -> None:
+def emit_metrics(values: Mapping[Metric, float], *, vendor: str | None = None, **dimensions: StrEnum) -> None:
     """Write metrics that share their dimensions, as one line.
 
     Parameters
@@ -91,7 +91,7 @@ def vendor_of(watch_id: str) -> str:
     return key_parts(watch_id)[0]
 
 
-def speak_of(
+def bind_log_context(
     execution: str | None,
     *,
     correlation: str | None = None,
@@ -122,9 +122,9 @@ def speak_of(
     logger.append_keys(**{name: value for name, value in keys.items() if value is not None})
 
 
-def speak_of_watch(watch: Watch, execution: str, *, poll: int | None = None) -> None:
+def bind_watch_log_context(watch: Watch, execution: str, *, poll: int | None = None) -> None:
     """Put a watch and its execution on every log line from here on; `poll` where it is not the last one."""
-    speak_of(
+    bind_log_context(
         execution,
         correlation=watch.correlation,
         watch_id=watch.watch_id,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
-from import_watch.scheduling.policy import policies_of_text
+from import_watch.scheduling.policy import parse_policies
 from import_watch.vendors.allowed_hosts import Hosts, host_of
 
 
@@ -17,7 +17,7 @@ class MissingSetting(LookupError):
     """A variable that the template should have set is not there, or makes no sense."""
 
 
-def text(name: str, environment: Mapping[str, str] = os.environ) -> str:
+def get_str(name: str, environment: Mapping[str, str] = os.environ) -> str:
     """Give a setting that must be there.
 
     Raises
@@ -31,7 +31,7 @@ def text(name: str, environment: Mapping[str, str] = os.environ) -> str:
     return value
 
 
-def whole(name: str, environment: Mapping[str, str] = os.environ) -> int:
+def get_int(name: str, environment: Mapping[str, str] = os.environ) -> int:
     """Give a setting that must be a whole number.
 
     Raises
@@ -39,7 +39,7 @@ def whole(name: str, environment: Mapping[str, str] = os.environ) -> int:
     MissingSetting
         Naming the variable.
     """
-    value = text(name, environment)
+    value = get_str(name, environment)
     try:
         return int(value)
     except ValueError:
@@ -49,11 +49,11 @@ def whole(name: str, environment: Mapping[str, str] = os.environ) -> int:
 def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
     """Give how long trouble is borne."""
     return Tolerance(
-        not_found=whole("NOT_FOUND_SECONDS", environment),
-        unrecognised=whole("UNRECOGNISED_SECONDS", environment),
-        failing=whole("FAILING_SECONDS", environment),
-        unauthorized=whole("UNAUTHORIZED_SECONDS", environment),
-        timeout=whole("TIMEOUT_SECONDS", environment),
+        not_found=get_int("NOT_FOUND_SECONDS", environment),
+        unrecognised=get_int("UNRECOGNISED_SECONDS", environment),
+        failing=get_int("FAILING_SECONDS", environment),
+        unauthorized=get_int("UNAUTHORIZED_SECONDS", environment),
+        timeout=get_int("TIMEOUT_SECONDS", environment),
     )
 
 
@@ -63,7 +63,7 @@ def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
     A watch that polls by the default is better than none at all.
     """
     try:
-        return policies_of_text(environment.get("POLICIES", "")).get(vendor, DEFAULT_POLICY)
+        return parse_policies(environment.get("POLICIES", "")).get(vendor, DEFAULT_POLICY)
     except ValueError as error:
         logger.error("the parameter Policies cannot be used; the default policy is", why=str(error))
         return DEFAULT_POLICY
@@ -72,7 +72,7 @@ def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
 def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str] = os.environ) -> None:
     """Write an error into the log where the setting names a vendor that there is not: nobody polls by that policy."""
     try:
-        unknown = sorted(policies_of_text(environment.get("POLICIES", "")).keys() - set(vendors))
+        unknown = sorted(parse_policies(environment.get("POLICIES", "")).keys() - set(vendors))
     except ValueError:
         return  # Said wherever a policy is asked for.
     if unknown:
@@ -94,4 +94,4 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
 
 def retention_seconds(environment: Mapping[str, str] = os.environ) -> int:
     """Give how long an ended watch is kept."""
-    return whole("RETENTION_DAYS", environment) * 86_400
+    return get_int("RETENTION_DAYS", environment) * 86_400

@@ -6,35 +6,35 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from import_watch import settings
-from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.dynamodb import table_client
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from import_watch.aws.sweep_cursor_store import SweepPositions
+    from import_watch.aws.sweep_cursor_store import SweepCursorStore
 
 
 @cache
-def watches() -> Watches:
+def watches() -> WatchStore:
     """Give the table of watches."""
-    return Watches(settings.text("TABLE_NAME"), settings.retention_seconds(), _client())
+    return WatchStore(settings.get_str("TABLE_NAME"), settings.retention_seconds(), _client())
 
 
 @cache
-def states() -> ConnectionStates:
+def states() -> ConnectionStore:
     """Give what connections share."""
-    return ConnectionStates(settings.text("TABLE_NAME"), _client())
+    return ConnectionStore(settings.get_str("TABLE_NAME"), _client())
 
 
 @cache
-def positions() -> SweepPositions:
+def cursors() -> SweepCursorStore:
     """Give where sweeps leave off."""
     # Nobody but the recovery sweeps.
-    from import_watch.aws.sweep_cursor_store import SweepPositions
+    from import_watch.aws.sweep_cursor_store import SweepCursorStore
 
-    return SweepPositions(settings.text("TABLE_NAME"), _client())
+    return SweepCursorStore(settings.get_str("TABLE_NAME"), _client())
 
 
 @cache

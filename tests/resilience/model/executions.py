@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from import_watch.lifecycle.execution_names import named_like
+from import_watch.lifecycle.execution_names import sibling_arn
 
 from tests.resilience.model import flow
 from tests.resilience.model.functions import EXECUTIONS, VENDOR, Call
@@ -38,7 +38,7 @@ class Executions:
     def started(self, world: World, name: str, given: str, now: float) -> World:
         run = Run(name, given, RUNNING, "", "", 0, -1)
         world = world._replace(runs=tuple(sorted((*world.runs, run))))
-        return self.moved(world, run, flow.begin(given, name), now)
+        return self.moved(world, run, flow.start_watch(given, name), now)
 
     def moved(self, world: World, run: Run, to: tuple[flow.Step, str], now: float) -> World:
         """Have an execution stand at its next task, or end."""
@@ -50,8 +50,8 @@ class Executions:
     def reached(self, world: World, run: Run, now: float) -> World:
         """Have an execution's function come to a point, and the execution go on where that is nobody else's concern."""
         point = self._invocations.points[run.point]
-        if point.operation is None and point.answer is not None:
-            to = flow.answered(run.state, run.data, point.answer, run.name)
+        if point.operation is None and point.response is not None:
+            to = flow.answered(run.state, run.data, point.response, run.name)
             if isinstance(to[0], flow.Task):
                 return self.moved(world, run, to, now)
         return with_run(world, run)
@@ -63,7 +63,7 @@ class Executions:
             return run._replace(point=-1)
         parameters = json.loads(step.parameters)
         call = Call(parameters["FunctionName"], flow.text(parameters["Payload"]), now)
-        return run._replace(point=self._invocations.begin(call))
+        return run._replace(point=self._invocations.start_watch(call))
 
     def over(self, world: World, run: Run, status: str) -> World:
         """End an execution; events about it are delivered at any time where it did not end by itself."""
@@ -73,14 +73,14 @@ class Executions:
             others = (*others, ("stray", run.name, run.point))
         world = with_run(world, run._replace(point=-1))
         if status in ("FAILED", "ABORTED"):
-            point = self._invocations.begin(Call("recover_watches", self.died(run), NOW))
+            point = self._invocations.start_watch(Call("recover_watches", self.died(run), NOW))
             others = (*others, *(("event", run.name, point),) * self._scenario.deliveries)
         return world._replace(others=tuple(sorted(others)))
 
     def returns(self, world: World, run: Run, now: float) -> Iterator[tuple[str, World]]:
         point = self._invocations.points[run.point]
-        if point.answer is not None:
-            moved = self.moved(world, run, flow.answered(run.state, run.data, point.answer, run.name), now)
+        if point.response is not None:
+            moved = self.moved(world, run, flow.answered(run.state, run.data, point.response, run.name), now)
             yield f"goes on to {_where(moved, run)}", moved
         else:
             for what, after in self.tries_again(world, run, now):
@@ -93,12 +93,12 @@ class Executions:
         caught = self.moved(world, run, flow.failed(run.state, run.data, run.name), now)
         yield f"gives up: {_where(caught, run)}", caught
 
-    def started_heir(self, world: World, run: Run, now: float) -> tuple[World, str]:
+    def started_successor(self, world: World, run: Run, now: float) -> tuple[World, str]:
         """Do as Step Functions does: a name that is taken is fine while its execution runs on the same input."""
         step, _ = flow.enter(run.state, run.data, run.name)
         assert isinstance(step, flow.Task)
         parameters = json.loads(step.parameters)
-        name, given = named_like(run.name, parameters["Name"]), flow.text(parameters["Input"])
+        name, given = sibling_arn(run.name, parameters["Name"]), flow.text(parameters["Input"])
         before = next((other for other in world.runs if other.name == name), None)
         if before is not None and (before.status, before.given) != (RUNNING, given):
             taken = flow.failed(run.state, run.data, run.name, flow.NAME_TAKEN)

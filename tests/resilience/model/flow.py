@@ -74,7 +74,7 @@ def _states() -> dict[str, Any]:
 
 
 @cache
-def begin(data: str, execution: str) -> tuple[Step, str]:
+def start_watch(data: str, execution: str) -> tuple[Step, str]:
     """Start an execution: give where it stands first, and what it holds there."""
     return enter("RegisterWatch", data, execution)
 
@@ -103,10 +103,10 @@ def enter(name: str, data: str, execution: str) -> tuple[Step, str]:
 
 
 @cache
-def answered(name: str, data: str, answer: str, execution: str) -> tuple[Step, str]:
+def answered(name: str, data: str, response: str, execution: str) -> tuple[Step, str]:
     """Go on from a task with what it gave."""
     state = _states()[name]
-    result = json.loads(answer)
+    result = json.loads(response)
     if state["Resource"] == INVOKE:
         result = {"Payload": result, "StatusCode": 200}
     held = _put(state.get("ResultPath", "$"), json.loads(data), result)

@@ -27,20 +27,20 @@ from import_watch.services.polling import Poller
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
 from import_watch.services.registration import Registrar
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
 from tests.resilience.model.flow import text
-from tests.resilience.model.tape import (
-    Tape,
-    TapedArchiving,
-    TapedConnectionStates,
-    TapedExecutions,
-    TapedSweepPositions,
-    TapedTopic,
-    TapedWatches,
+from tests.resilience.model.replay import (
+    Replay,
+    ReplayedArchiving,
+    ReplayedConnectionStore,
+    ReplayedExecutions,
+    ReplayedSweepCursorStore,
+    ReplayedTopic,
+    ReplayedWatchStore,
 )
 
 VENDOR = "voyado"
@@ -89,19 +89,30 @@ class Functions:
         patch: pytest.MonkeyPatch,
         *,
         hand_over_polls: int,
-        most_takeovers: int,
+        max_takeovers: int,
         publisher: type[Publisher] = Publisher,
         recovery: type[Recovery] = Recovery,
     ) -> None:
-        self._tape, self._clock = Tape(), Clock()
-        tape = self._tape
-        self._client = _Client(tape)
-        watches, states, executions = TapedWatches(tape), TapedConnectionStates(tape), TapedExecutions(tape)
-        vendors = Vendors(FUNCTIONS)
+        self._replay, self._clock = Replay(), Clock()
+        replay = self._replay
+        self._client = _Client(replay)
+        watches, states, executions = (
+            ReplayedWatchStore(replay),
+            ReplayedConnectionStore(replay),
+            ReplayedExecutions(replay),
+        )
+        vendors = VendorRegistry(FUNCTIONS)
         registrar = Registrar(vendors, watches, states, executions, Tolerance())
-        tells = publisher(watches, states, TapedTopic(tape), "/import-watch/model")
+        tells = publisher(watches, states, ReplayedTopic(replay), "/import-watch/model")
         recovers = recovery(
-            watches, states, executions, registrar, tells, TapedSweepPositions(tape), STATE_MACHINE, overdue_seconds=0
+            watches,
+            states,
+            executions,
+            registrar,
+            tells,
+            ReplayedSweepCursorStore(replay),
+            STATE_MACHINE,
+            overdue_seconds=0,
         )
         poller = Poller(
             vendors.adapter(VENDOR),
@@ -109,12 +120,12 @@ class Functions:
             cast("Client", self._client),
             watches,
             states,
-            TapedArchiving(tape, watches),
+            ReplayedArchiving(replay, watches),
             Tolerance(),
             DEFAULT_POLICY,
             hand_over_polls,
         )
-        patch.setattr(import_watch.services.recovery, "MOST_TAKEOVERS", most_takeovers)
+        patch.setattr(import_watch.services.recovery, "MOST_TAKEOVERS", max_takeovers)
         for module in (
             register_watch.handler,
             publish_outcome.handler,
@@ -154,7 +165,7 @@ class Functions:
         Exception
             Whatever the function raises.
         """
-        self._tape.load(results)
+        self._replay.load(results)
         self._clock.now = call.now
         context = cast("LambdaContext", SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000))
         event = json.loads(call.event)
@@ -166,7 +177,7 @@ class Functions:
 class _Connections:
     """The secret of every connection."""
 
-    def get(self, name: str, *, fresh: bool = False) -> Connection:  # noqa: ARG002
+    def get(self, name: str, *, force_refresh: bool = False) -> Connection:  # noqa: ARG002
         return Connection(name, "https://cluster.api.esales.apptus.cloud", {})
 
 
@@ -176,15 +187,15 @@ class _Client:
     turn: tuple[int, int] = (0, 0)
     """The generation and the poll, by which it may be made to answer."""
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
 
     def ask(
         self,
         connection: Connection,  # noqa: ARG002
         import_id: str,
         *,
-        fresh: bool = False,  # noqa: ARG002
-    ) -> tuple[Answer | None, Observation | FailedPoll]:
-        seen: Observation | FailedPoll = self._tape.perform("vendor", "ask", import_id, *self.turn)
-        return Answer(200, {}, b"{}"), seen
+        force_refresh: bool = False,  # noqa: ARG002
+    ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
+        seen: Observation | FailedPoll = self._replay.perform("vendor", "ask", import_id, *self.turn)
+        return HttpResponse(200, {}, b"{}"), seen

@@ -8,7 +8,7 @@ from typing import Any
 from import_watch.aws.watch_store import Conflict
 
 from tests.resilience.model.functions import Call, Functions
-from tests.resilience.model.tape import Operation, Suspended
+from tests.resilience.model.replay import Operation, Suspended
 
 
 class Numbers:
@@ -33,7 +33,7 @@ class Point:
     call: Call
     results: tuple[int, ...]
     operation: int | None
-    answer: str | None = None
+    response: str | None = None
     error: str | None = None
     next: dict[int, int] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class Invocations:
         self.operations = Numbers()
         self.results = Numbers()
 
-    def begin(self, call: Call) -> int:
+    def start_watch(self, call: Call) -> int:
         """Give the point at which a call begins."""
         if call not in self._first:
             self._first[call] = self._reach(call, ())
@@ -68,8 +68,8 @@ class Invocations:
 
     def _reach(self, call: Call, results: tuple[int, ...]) -> int:
         try:
-            answer = self._functions.run(call, tuple(self.results.values[result] for result in results))
-            point = Point(call, results, None, answer=answer)
+            response = self._functions.run(call, tuple(self.results.values[result] for result in results))
+            point = Point(call, results, None, response=response)
         except Suspended as suspended:
             point = Point(call, results, self.operations.of(suspended.operation))
         except Exception as error:  # noqa: BLE001

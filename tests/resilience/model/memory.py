@@ -5,51 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from import_watch.aws.connection_store import COMPLETED, MOST_KINDS, ConnectionState, ConnectionStates
-from import_watch.aws.dynamodb import Position
-from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.aws.connection_store import COMPLETED, MAX_JOB_TYPES, ConnectionState, ConnectionStore
+from import_watch.aws.dynamodb import PageToken
+from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.model.observation import LogRecord
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
-from import_watch.model.watch import Start, Watch, connection_key, key_parts, kind_of
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
+from import_watch.model.watch import Start, Watch, connection_key, job_type_key, key_parts
 from import_watch.scheduling.history import remembering
 from import_watch.scheduling.poll_delay import running_time
 
 
 @dataclass
-class MemoryWatches(Watches):
+class MemoryWatches(WatchStore):
     """The table of watches: every method one step, as it is one request of the real one."""
 
-    items: dict[str, Record] = field(default_factory=dict)
+    items: dict[str, StoredWatch] = field(default_factory=dict)
 
-    def get(self, watch_id: str) -> Record | None:
+    def get(self, watch_id: str) -> StoredWatch | None:
         return self.items.get(watch_id)
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
     ) -> None:
         if watch.watch_id in self.items:
             raise Conflict(self.items[watch.watch_id])
-        self.items[watch.watch_id] = Record(
-            watch, execution, start.metadata, start.correlation_id, keeps_log=keeps_log, ending=ending
+        self.items[watch.watch_id] = StoredWatch(
+            watch, execution, start.metadata, start.correlation_id, keeps_log=keeps_log, result=result
         )
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
         self.items[watch.watch_id] = replace(self._next(watch, watch.generation, before), watch=watch)
 
-    def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
+    def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         record = self._next(watch, watch.generation - 1, before)
         self.items[watch.watch_id] = replace(record, watch=watch, execution=execution)
 
-    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
-        self.items[watch.watch_id] = replace(self._owned(watch, watch.generation, before), watch=watch, ending=ending)
+    def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
+        self.items[watch.watch_id] = replace(self._owned(watch, watch.generation, before), watch=watch, result=result)
 
-    def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
+    def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
         record = self._ended(watch_id)
         if record.log is not None:
             raise Conflict(record)
-        self.items[watch_id] = replace(record, log=log, answer=record.answer if answer is None else answer)
+        self.items[watch_id] = replace(record, log=log, response=record.response if response is None else response)
 
     def record_published(self, watch_id: str, now: float) -> None:
         record = self._ended(watch_id)
@@ -57,39 +57,39 @@ class MemoryWatches(Watches):
             raise Conflict(record)
         self.items[watch_id] = replace(record, published_at=now)
 
-    def active(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+    def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         due = {
             key: record.watch.next_poll_at
             for key, record in self.items.items()
-            if record.ending is None and record.watch.next_poll_at is not None
+            if record.result is None and record.watch.next_poll_at is not None
         }
-        return _after(position, due)
+        return _after(token, due)
 
-    def unpublished(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+    def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         detected = {
-            key: record.ending.detected_at
+            key: record.result.detected_at
             for key, record in self.items.items()
-            if record.ending is not None and record.published_at is None
+            if record.result is not None and record.published_at is None
         }
-        return _after(position, detected)
+        return _after(token, detected)
 
-    def _next(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+    def _next(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         record = self._owned(watch, owner, before)
         if record.watch.polls > watch.polls:
             raise Conflict(record)
         return record
 
-    def _owned(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+    def _owned(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         record = self.items.get(watch.watch_id)
-        if record is None or record.ending is not None or record.watch.generation != owner:
+        if record is None or record.result is not None or record.watch.generation != owner:
             raise Conflict(record)
         if _awaited(record.watch) != _awaited(before or watch):
             raise Conflict(record)
         return record
 
-    def _ended(self, watch_id: str) -> Record:
+    def _ended(self, watch_id: str) -> StoredWatch:
         record = self.items.get(watch_id)
-        if record is None or record.ending is None:
+        if record is None or record.result is None:
             raise Conflict(record)
         return record
 
@@ -98,16 +98,16 @@ def _awaited(watch: Watch) -> tuple[float, int] | None:
     return None if watch.awaiting_log is None else (watch.awaiting_log.detected_at, watch.log_polls)
 
 
-def _after(position: Position | None, times: Mapping[str, float]) -> Iterator[tuple[str, float, Position]]:
+def _after(token: PageToken | None, times: Mapping[str, float]) -> Iterator[tuple[str, float, PageToken]]:
     """Give the keys in the order of their times, from beyond a position."""
-    start = (float(position["time"]), str(position["key"])) if position else None
+    start = (float(token["time"]), str(token["key"])) if token else None
     for time, key in sorted((time, key) for key, time in times.items()):
         if start is None or (time, key) > start:
             yield key, time, {"time": time, "key": key}
 
 
 @dataclass
-class MemoryConnectionStates(ConnectionStates):
+class MemoryConnectionStates(ConnectionStore):
     """What connections share."""
 
     items: dict[str, ConnectionState] = field(default_factory=dict)
@@ -128,17 +128,17 @@ class MemoryConnectionStates(ConnectionStates):
     def watch_withdrawn(self, vendor: str, connection: str) -> None:
         self._add(vendor, connection, -1)
 
-    def watch_ended(self, watch: Watch, ending: Ending) -> None:
+    def watch_ended(self, watch: Watch, result: WatchResult) -> None:
         """End and running time are one step here: what the real one reads in between is checked as it writes."""
         self._add(watch.vendor, watch.connection, -1)
-        if ending.outcome not in COMPLETED:
+        if result.outcome not in COMPLETED:
             return
         item = self._item(watch.vendor, watch.connection)
-        lag = (ending.detection_lag_seconds or 0.0) * (0.5 if ending.ended_at is None else 1.0)
-        time, kind = round(running_time(watch, ending.detected_at - lag), 1), kind_of(watch.job_type)
+        lag = (result.detection_lag_seconds or 0.0) * (0.5 if result.ended_at is None else 1.0)
+        time, kind = round(running_time(watch, result.detected_at - lag), 1), job_type_key(watch.job_type)
         kinds = dict(item.running_times)
         kinds[kind] = remembering(kinds.pop(kind, ()), time)
-        kept = dict(list(kinds.items())[-MOST_KINDS:])
+        kept = dict(list(kinds.items())[-MAX_JOB_TYPES:])
         self._put(watch.vendor, watch.connection, replace(item, running_times=kept, revision=item.revision + 1))
 
     def throttled(self, watch: Watch, until: float) -> None:
@@ -169,16 +169,16 @@ class MemoryConnectionStates(ConnectionStates):
 
 
 @dataclass
-class MemorySweepPositions(SweepPositions):
+class MemorySweepPositions(SweepCursorStore):
     """Where sweeps leave off."""
 
-    items: dict[str, SweepPosition] = field(default_factory=dict)
+    items: dict[str, SweepCursor] = field(default_factory=dict)
 
-    def get(self) -> SweepPosition:
-        return self.items.get("sweep", SweepPosition())
+    def get(self) -> SweepCursor:
+        return self.items.get("sweep", SweepCursor())
 
-    def keep(self, position: SweepPosition) -> None:
-        self.items["sweep"] = position
+    def keep(self, token: SweepCursor) -> None:
+        self.items["sweep"] = token
 
 
 class Uncounted(MemoryConnectionStates):

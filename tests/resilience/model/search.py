@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.resilience.model.functions import SWEEP_LATER, Call
-from tests.resilience.model.promises import Broken, check_end
+from tests.resilience.model.invariants import Broken, check_end
 from tests.resilience.model.steps import Model
 from tests.resilience.model.trace import told
 from tests.resilience.model.world import NOW, Step, World, is_alive
@@ -23,7 +23,7 @@ class Covered:
     moments: int = 0
     steps: int = 0
     ends: int = 0
-    settled: int = 0
+    status_overrides: int = 0
     interleavings: int = 0
     points: int = 0
 
@@ -100,7 +100,7 @@ class Search:
         if world in self._settled:
             return
         self._settled.add(world)
-        self.covered.settled += 1
+        self.covered.status_overrides += 1
         model = self.model
         for turn in range(1, ROUNDS + 1):
             now = NOW + turn * ROUND_SECONDS

@@ -10,10 +10,10 @@ from import_watch.lifecycle.execution_names import resume_input, successor_name
 from tests.resilience.model import flow
 from tests.resilience.model.executions import Executions
 from tests.resilience.model.functions import EXECUTIONS
+from tests.resilience.model.invariants import Broken, check_awaited, check_message, check_write, demand
 from tests.resilience.model.invocations import Invocations, Numbers
 from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, Uncounted
-from tests.resilience.model.promises import Broken, check_awaited, check_message, check_write, demand
-from tests.resilience.model.tape import Operation
+from tests.resilience.model.replay import Operation
 from tests.resilience.model.world import NOW, WATCH, Scenario, Step, World, is_alive
 
 LISTINGS = ("active", "unpublished")
@@ -78,7 +78,7 @@ class Services:
             turn = world.asked if self._scenario.exact else polls + (generation + 1) % 2 * (polls > 0)
             counts = self._scenario.exact and turn < len(self._scenario.vendor)
             world = world._replace(asked=world.asked + 1) if counts else world
-            return world, self._invocations.results.of(self._scenario.answer(turn))
+            return world, self._invocations.results.of(self._scenario.response(turn))
         if port == "topic":
             return self._told(world, operation.arguments[0], repeated=repeated), self._done
         if method == "status":
@@ -95,8 +95,8 @@ class Services:
         arguments = operation.arguments
         try:
             if operation.method == "register":
-                *given, keeps_log, ending = arguments
-                result = store.register(*given, keeps_log=keeps_log, ending=ending)
+                *given, keeps_log, result = arguments
+                result = store.register(*given, keeps_log=keeps_log, result=result)
             else:
                 result = getattr(store, operation.method)(*arguments)
         except Exception as error:  # noqa: BLE001
@@ -132,4 +132,4 @@ class Services:
 def _with_store(world: World, port: str, stored: int) -> World:
     if port == "watches":
         return world._replace(watches=stored)
-    return world._replace(states=stored) if port == "states" else world._replace(positions=stored)
+    return world._replace(states=stored) if port == "states" else world._replace(cursors=stored)

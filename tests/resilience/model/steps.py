@@ -9,10 +9,10 @@ from import_watch.aws.executions import ExecutionStatus
 
 from tests.resilience.model.executions import Executions
 from tests.resilience.model.functions import SWEEP_LATER, Call, Functions
+from tests.resilience.model.invariants import demand
 from tests.resilience.model.invocations import Invocations
-from tests.resilience.model.promises import demand
+from tests.resilience.model.replay import READS, Operation, Unavailable
 from tests.resilience.model.services import LISTINGS, Services
-from tests.resilience.model.tape import READS, Operation, Unavailable
 from tests.resilience.model.world import NOW, RUNNING, Run, Scenario, Step, World
 
 PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("positions", "get"), ("positions", "keep")})
@@ -39,7 +39,7 @@ class Model:
             Functions(
                 patch,
                 hand_over_polls=scenario.hand_over_polls,
-                most_takeovers=scenario.most_takeovers,
+                max_takeovers=scenario.max_takeovers,
                 publisher=scenario.publisher,
                 recovery=scenario.recovery,
             )
@@ -52,7 +52,7 @@ class Model:
     def first(self) -> World:
         """Give the moment at which the start event is delivered for the first time."""
         empty = self.services.nothing
-        sweep = self.invocations.begin(Call("recover_watches", "{}", NOW + SWEEP_LATER))
+        sweep = self.invocations.start_watch(Call("recover_watches", "{}", NOW + SWEEP_LATER))
         others = (("sweep", "", sweep),) * self.scenario.sweeps
         world = World(
             empty, empty, empty, 0, (0, None), (), others, self.scenario.starts, self.scenario.faults, doubt=False
@@ -90,7 +90,7 @@ class Model:
     def carry_on(self, world: World, run: Run, now: float) -> World:
         """Take the next step of an execution where nothing goes wrong; its next functions run at `now`."""
         if run.point < 0:
-            return self.executions.started_heir(world, run, now)[0]
+            return self.executions.started_successor(world, run, now)[0]
         operation = self.invocations.points[run.point].operation
         if operation is None:
             return next(after for _, after in self.executions.returns(world, run, now))
@@ -99,7 +99,7 @@ class Model:
 
     def call(self, world: World, call: Call, now: float) -> World:
         """Run a function of recovery from start to end where nothing goes wrong."""
-        point = self.invocations.begin(call)
+        point = self.invocations.start_watch(call)
         while (operation := self.invocations.points[point].operation) is not None:
             world, result = self.services.perform(world, operation, None, now)
             point = self.invocations.after(point, result)
@@ -108,7 +108,7 @@ class Model:
 
     def _steps_of_run(self, world: World, run: Run) -> Iterator[tuple[Step, World]]:
         if run.point < 0:
-            after, started = self.executions.started_heir(world, run, NOW)
+            after, started = self.executions.started_successor(world, run, NOW)
             yield Step(run.name, None, f"{run.state}: starts its successor: {started}"), after
             if world.faults:
                 for again in self.executions.tries_again(world._replace(faults=world.faults - 1), run, NOW):

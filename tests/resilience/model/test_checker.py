@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from import_watch.model.observation import FailedPoll, ImportState, Trouble
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.model.observation import FailedPoll, ImportState, PollError
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Start, Watch
 from import_watch.notifications.notification import notification
 from import_watch.services.publication import Publisher
@@ -27,7 +27,7 @@ class SavesWhateverTheGeneration(MemoryWatches):
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:  # noqa: ARG002
         record = self.items[watch.watch_id]
-        if record.ending is None:
+        if record.result is None:
             self.items[watch.watch_id] = replace(record, watch=watch)
 
 
@@ -35,51 +35,51 @@ class RegistersOver(MemoryWatches):
     """A duplicate starts the watch anew."""
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
     ) -> None:
         self.items.pop(watch.watch_id, None)
-        super().register(watch, execution, start, keeps_log=keeps_log, ending=ending)
+        super().register(watch, execution, start, keeps_log=keeps_log, result=result)
 
 
 class EndsAnew(MemoryWatches):
     """The last outcome stands."""
 
-    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:  # noqa: ARG002
+    def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:  # noqa: ARG002
         record = self.items[watch.watch_id]
-        self.items[watch.watch_id] = replace(record, watch=watch, ending=ending)
+        self.items[watch.watch_id] = replace(record, watch=watch, result=result)
 
 
 class ForgetsPolls(MemoryWatches):
     """A watch is carried on from before what a function that was given up for lost has written since."""
 
-    def _next(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+    def _next(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         return self._owned(watch, owner, before)
 
 
 class ForgetsOutcomes(MemoryWatches):
     """A poll that failed is written over the outcome that another attempt of it has seen."""
 
-    def _owned(self, watch: Watch, owner: int, before: Watch | None) -> Record:
+    def _owned(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         record = self.items.get(watch.watch_id)
         return super()._owned(watch, owner, before if record is None else record.watch)
 
 
 class TellsBeforeItWrites(Publisher):
-    def end(self, record: Record, ending_of: Callable[[Watch], Ending]) -> Record | None:
-        self._topic.publish(notification(replace(record, ending=ending_of(record.watch)), self._source))
-        return super().end(record, ending_of)
+    def end(self, record: StoredWatch, result_of: Callable[[Watch], WatchResult]) -> StoredWatch | None:
+        self._topic.publish(notification(replace(record, result=result_of(record.watch)), self._source))
+        return super().end(record, result_of)
 
 
 class BelievesWhatItReadFirst(Recovery):
     """An execution may tell the outcome and end after the table is read, and before its status is."""
 
-    def _look_after(self, seen: Record, now: float) -> Recovered:
+    def _look_after(self, seen: StoredWatch, now: float) -> Recovered:
         return self._recover(seen, self._executions.status(seen.execution), now)
 
 
 class TakesFromTheLiving(Recovery):
-    def _look_after(self, seen: Record, now: float) -> Recovered:  # noqa: ARG002
-        return Recovered.LEFT_ALONE if seen.ending is not None else self._taken_over(seen)
+    def _look_after(self, seen: StoredWatch, now: float) -> Recovered:  # noqa: ARG002
+        return Recovered.LEFT_ALONE if seen.result is not None else self._taken_over(seen)
 
 
 class Sleeps(Recovery):
@@ -88,7 +88,7 @@ class Sleeps(Recovery):
 
 
 FAULT = Scenario(deliveries=1, faults=1)
-AWAY = FailedPoll(Trouble.UNAVAILABLE, "HTTP 503")
+AWAY = FailedPoll(PollError.UNAVAILABLE, "HTTP 503")
 AWAITED = Scenario(faults=1, exact=True, vendor=(ImportState.SUCCEEDED, AWAY, ImportState.SUCCEEDED), log_missing=True)
 PLANTED = [
     (replace(AWAITED, watches=ForgetsOutcomes), 2, "SUCCEEDED was known, and is forgotten"),
@@ -103,14 +103,14 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize(("scenario", "promise", "what"), PLANTED)
+@pytest.mark.parametrize(("scenario", "invariant", "what"), PLANTED)
 def test_a_planted_mistake_is_found(
-    scenario: Scenario, promise: int, what: str, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, invariant: int, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Counterexample) as found:
         Search(Model(monkeypatch, scenario)).run()
     lines = str(found.value).splitlines()
-    assert lines[0].startswith(f"promise {promise} is broken: ")
+    assert lines[0].startswith(f"promise {invariant} is broken: ")
     assert what in str(found.value)
     assert lines[1].startswith("  1. start-1: ")
     assert len(lines) < 40

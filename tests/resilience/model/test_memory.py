@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.aws.connection_store import ConnectionStates
-from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.aws.connection_store import ConnectionStore
+from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.model.observation import LogRecord, LogStatus
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import Watch, watch_id
 
 from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, MemoryWatches
@@ -22,12 +22,12 @@ from tests.unit.aws_fixtures import (
     NOW,
     OTHER_EXECUTION,
     TABLE,
+    a_result,
     a_start,
     a_watch,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     watch_table,
 )
 
@@ -37,7 +37,7 @@ LOG = LogRecord(LogStatus.VENDOR_ONLY, source="there", bytes=5)
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchStore]:
     with aws_account(monkeypatch):
         yield watch_table()
 
@@ -65,8 +65,8 @@ def some_watch(choose: random.Random) -> Watch:
     )
 
 
-def some_ending(choose: random.Random, watch: Watch) -> Ending:
-    return an_ending(
+def some_result(choose: random.Random, watch: Watch) -> WatchResult:
+    return a_result(
         outcome=choose.choice([Outcome.SUCCEEDED, Outcome.PARTIAL, Outcome.FAILED]),
         detected_at=NOW + IMPORTS.index(watch.import_id) + choose.choice([60.0, 3_600.0]),
         detection_lag_seconds=choose.choice([None, 12.5]),
@@ -75,35 +75,35 @@ def some_ending(choose: random.Random, watch: Watch) -> Ending:
     )
 
 
-def an_act(choose: random.Random) -> Callable[[Watches], Any]:
+def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
     """Choose what to do, with its arguments, to be done to both tables alike."""
     watch, execution = some_watch(choose), choose.choice([EXECUTION, OTHER_EXECUTION])
-    ending, answer = some_ending(choose, watch), choose.choice([None, "s3://answer"])
+    result, response = some_result(choose, watch), choose.choice([None, "s3://answer"])
     start = a_start(metadata=choose.choice([None, {"a": 1.5}]), correlation_id=choose.choice([None, "order"]))
-    ended = choose.choice([None, None, ending])
-    acts: list[Callable[[Watches], Any]] = [
+    ended = choose.choice([None, None, result])
+    acts: list[Callable[[WatchStore], Any]] = [
         lambda watches: watches.get(watch.watch_id),
-        lambda watches: watches.register(watch, execution, start, keeps_log=True, ending=ended),
+        lambda watches: watches.register(watch, execution, start, keeps_log=True, result=ended),
         lambda watches: watches.save(watch),
         lambda watches: watches.save(watch),
-        lambda watches: watches.pass_on(watch, execution),
-        lambda watches: watches.pass_on(watch, execution),
-        lambda watches: watches.end(watch, ending),
-        lambda watches: watches.record_log(watch.watch_id, LOG, answer),
+        lambda watches: watches.transfer_ownership(watch, execution),
+        lambda watches: watches.transfer_ownership(watch, execution),
+        lambda watches: watches.end(watch, result),
+        lambda watches: watches.record_log(watch.watch_id, LOG, response),
         lambda watches: watches.record_published(watch.watch_id, NOW + 90),
     ]
     return choose.choice(acts)
 
 
-def a_connection_act(choose: random.Random) -> Callable[[ConnectionStates], Any]:
+def a_connection_act(choose: random.Random) -> Callable[[ConnectionStore], Any]:
     connection = choose.choice(["default", "second"])
     watch = replace(some_watch(choose), connection=connection)
-    ending = some_ending(choose, watch)
+    result = some_result(choose, watch)
     counted, seen, limit = choose.randint(0, 4), choose.randint(-1, 2), choose.choice([None, 60.0])
-    acts: list[Callable[[ConnectionStates], Any]] = [
+    acts: list[Callable[[ConnectionStore], Any]] = [
         lambda states: states.watch_began("voyado", connection),
         lambda states: states.watch_withdrawn("voyado", connection),
-        lambda states: states.watch_ended(watch, ending),
+        lambda states: states.watch_ended(watch, result),
         lambda states: states.throttled(watch, NOW + counted),
         lambda states: states.limit_read(watch, limit),
         lambda states: states.repair("voyado", connection, counted, seen),
@@ -111,7 +111,7 @@ def a_connection_act(choose: random.Random) -> Callable[[ConnectionStates], Any]
     return choose.choice(acts)
 
 
-def listed(watches: Watches) -> list[Any]:
+def listed(watches: WatchStore) -> list[Any]:
     """Give what both indexes list, and what they go on with after the first."""
     seen: list[Any] = []
     for listing in (watches.active, watches.unpublished):
@@ -122,7 +122,7 @@ def listed(watches: Watches) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES))
-def test_watches_in_memory_are_as_in_the_table(table: Watches, seed: int) -> None:
+def test_watches_in_memory_are_as_in_the_table(table: WatchStore, seed: int) -> None:
     choose, memory, seen = random.Random(seed), MemoryWatches(), Counter[str]()
     for _ in range(LENGTH):
         act = an_act(choose)
@@ -137,8 +137,8 @@ def test_watches_in_memory_are_as_in_the_table(table: Watches, seed: int) -> Non
 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES))
-def test_connections_in_memory_are_as_in_the_table(table: Watches, seed: int) -> None:  # noqa: ARG001
-    choose, real, memory = random.Random(seed), connection_states(), MemoryConnectionStates()
+def test_connections_in_memory_are_as_in_the_table(table: WatchStore, seed: int) -> None:  # noqa: ARG001
+    choose, real, memory = random.Random(seed), connection_store(), MemoryConnectionStates()
     for _ in range(LENGTH):
         act = a_connection_act(choose)
         assert act(memory) == act(real)
@@ -149,16 +149,16 @@ def test_connections_in_memory_are_as_in_the_table(table: Watches, seed: int) ->
             assert memory.get("voyado", name) == real.get("voyado", name, consistent=True)
 
 
-def test_positions_in_memory_are_as_in_the_table(table: Watches) -> None:
-    position = next(iter([{"watchId": {"S": "a"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}]))
+def test_positions_in_memory_are_as_in_the_table(table: WatchStore) -> None:
+    token = next(iter([{"watchId": {"S": "a"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}]))
     given = (
-        SweepPosition(),
-        SweepPosition(None, position),
-        SweepPosition(position, None),
-        SweepPosition(None, None, ("voyado", "second#one")),
+        SweepCursor(),
+        SweepCursor(None, token),
+        SweepCursor(token, None),
+        SweepCursor(None, None, ("voyado", "second#one")),
     )
     assert list(table.active()) == []
-    real, memory = SweepPositions(TABLE, client("dynamodb")), MemorySweepPositions()
+    real, memory = SweepCursorStore(TABLE, client("dynamodb")), MemorySweepPositions()
     assert memory.get() == real.get()
     for kept in given:
         real.keep(kept)

@@ -7,13 +7,13 @@ from typing import Any
 from import_watch.aws.connection_store import ConnectionState
 from import_watch.aws.watch_store import Conflict
 from import_watch.model.observation import Observation
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Watch
 
 from tests.resilience.model.functions import EXECUTIONS
+from tests.resilience.model.replay import Operation
 from tests.resilience.model.steps import Model
-from tests.resilience.model.tape import Operation
 from tests.resilience.model.world import Step
 
 
@@ -39,12 +39,12 @@ def _value(value: Any) -> str:
     match value:
         case Watch():
             return f"generation {value.generation}, poll {value.polls}"
-        case Ending():
+        case WatchResult():
             return f"{value.outcome} {value.reason or ''}".strip()
-        case Record():
-            ending = "" if value.ending is None else f", {_value(value.ending)}"
+        case StoredWatch():
+            result = "" if value.result is None else f", {_value(value.result)}"
             published = "" if value.published_at is None else ", published"
-            return f"[{_value(value.watch)} of {_short(value.execution)}{ending}{published}]"
+            return f"[{_value(value.watch)} of {_short(value.execution)}{result}{published}]"
         case Conflict():
             return f"conflict with {_value(value.record)}"
         case Observation():

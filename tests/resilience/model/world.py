@@ -44,7 +44,7 @@ class World(NamedTuple):
 
     watches: int
     states: int
-    positions: int
+    cursors: int
     asked: int
     told: tuple[int, tuple[str, str, str] | None]
     runs: tuple[Run, ...]
@@ -90,7 +90,7 @@ class Scenario:
     deliveries: int = 0
     faults: int = 0
     hand_over_polls: int = 9
-    most_takeovers: int = 3
+    max_takeovers: int = 3
     vendor: tuple[ImportState | FailedPoll, ...] = RUNNING_THEN
     log_missing: bool = False
     exact: bool = False
@@ -98,7 +98,7 @@ class Scenario:
     publisher: type[Publisher] = Publisher
     recovery: type[Recovery] = Recovery
 
-    def answer(self, turn: int) -> Observation | FailedPoll:
+    def response(self, turn: int) -> Observation | FailedPoll:
         """Give what the vendor answers, by how often it was asked before."""
         seen = self.vendor[min(turn, len(self.vendor) - 1)]
         if isinstance(seen, FailedPoll):

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from import_watch.aws.connection_store import MOST_KINDS, ConnectionState, ConnectionStates
-from import_watch.lifecycle.start_event import LONGEST_TIMEOUT
+from import_watch.aws.connection_store import MAX_JOB_TYPES, ConnectionState, ConnectionStore
+from import_watch.lifecycle.start_event import MAX_TIMEOUT_SECONDS
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome
 from import_watch.model.watch import Watch
@@ -20,21 +20,21 @@ from local.paths import TEMPLATE
 from tests.unit.aws_fixtures import (
     NOW,
     TABLE,
+    a_result,
     a_watch,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     shared,
     watch_table,
 )
 
 
 @pytest.fixture
-def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectionStates]:
+def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectionStore]:
     with aws_account(monkeypatch):
         watch_table()
-        yield connection_states()
+        yield connection_store()
 
 
 def ran(seconds: float, job_type: str | None = None) -> Watch:
@@ -43,31 +43,31 @@ def ran(seconds: float, job_type: str | None = None) -> Watch:
 
 
 def end(
-    states: ConnectionStates, seconds: float, job_type: str | None = None, outcome: Outcome = Outcome.SUCCEEDED
+    states: ConnectionStore, seconds: float, job_type: str | None = None, outcome: Outcome = Outcome.SUCCEEDED
 ) -> None:
     states.watch_ended(
         ran(seconds, job_type),
-        an_ending(outcome=outcome, detected_at=NOW + seconds, ended_at=NOW + seconds, detection_lag_seconds=0.0),
+        a_result(outcome=outcome, detected_at=NOW + seconds, ended_at=NOW + seconds, detection_lag_seconds=0.0),
     )
 
 
-def test_nothing_is_shared_before_the_first_watch(states: ConnectionStates) -> None:
+def test_nothing_is_shared_before_the_first_watch(states: ConnectionStore) -> None:
     assert states.get("voyado", "default") == ConnectionState()
 
 
-def test_watches_are_counted_in_and_out(states: ConnectionStates) -> None:
+def test_watches_are_counted_in_and_out(states: ConnectionStore) -> None:
     assert [states.watch_began("voyado", "default").active_watches for _ in range(3)] == [1, 2, 3]
     end(states, 60)
     states.watch_withdrawn("voyado", "default")
     assert shared().active_watches == 1
 
 
-def test_another_connection_shares_nothing(states: ConnectionStates) -> None:
+def test_another_connection_shares_nothing(states: ConnectionStore) -> None:
     states.watch_began("voyado", "default")
     assert shared("voyado", "second") == shared("egain") == ConnectionState()
 
 
-def test_a_connection_is_known_from_its_first_watch_on(states: ConnectionStates) -> None:
+def test_a_connection_is_known_from_its_first_watch_on(states: ConnectionStore) -> None:
     assert list(states.known()) == []
     states.watch_began("voyado", "second#one")
     states.watch_withdrawn("voyado", "second#one")
@@ -76,7 +76,7 @@ def test_a_connection_is_known_from_its_first_watch_on(states: ConnectionStates)
 
 
 def test_an_item_expires_half_a_year_after_its_last_write(
-    states: ConnectionStates, monkeypatch: pytest.MonkeyPatch
+    states: ConnectionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its learned history goes with it; no watch lasts so long."""
     writes: dict[str, Callable[[], object]] = {
@@ -94,43 +94,43 @@ def test_an_item_expires_half_a_year_after_its_last_write(
         write()
         item = client("dynamodb").get_item(TableName=TABLE, Key={"watchId": {"S": "voyado#default"}})["Item"]
         assert item[attribute["AttributeName"]] == {"N": f"{NOW + 180 * 86_400 + number:.0f}"}, name
-    assert 2 * LONGEST_TIMEOUT < 180 * 86_400
+    assert 2 * MAX_TIMEOUT_SECONDS < 180 * 86_400
 
 
 class TestHistory:
-    def test_a_completed_import_leaves_its_running_time_by_its_kind(self, states: ConnectionStates) -> None:
+    def test_a_completed_import_leaves_its_running_time_by_its_kind(self, states: ConnectionStore) -> None:
         end(states, 600, "Import")
         end(states, 60, "Validation")
         end(states, 700, "Import", Outcome.PARTIAL)
         assert shared().running_times == {"Import": (600.0, 700.0), "Validation": (60.0,)}
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CANCELLED, Outcome.UNKNOWN])
-    def test_another_does_not(self, states: ConnectionStates, outcome: Outcome) -> None:
+    def test_another_does_not(self, states: ConnectionStore, outcome: Outcome) -> None:
         states.watch_began("voyado", "default")
         end(states, 600, outcome=outcome)
         assert (shared().running_times, shared().active_watches) == ({}, 0)
 
-    def test_it_is_measured_to_the_end_that_the_vendor_tells(self, states: ConnectionStates) -> None:
-        states.watch_ended(ran(600), an_ending(detected_at=NOW + 660, ended_at=NOW + 600, detection_lag_seconds=60.0))
+    def test_it_is_measured_to_the_end_that_the_vendor_tells(self, states: ConnectionStore) -> None:
+        states.watch_ended(ran(600), a_result(detected_at=NOW + 660, ended_at=NOW + 600, detection_lag_seconds=60.0))
         assert shared().running_times == {"-": (600.0,)}
 
-    def test_else_to_half_way_between_the_last_two_polls(self, states: ConnectionStates) -> None:
-        states.watch_ended(ran(600), an_ending(detected_at=NOW + 660, detection_lag_seconds=60.0))
+    def test_else_to_half_way_between_the_last_two_polls(self, states: ConnectionStore) -> None:
+        states.watch_ended(ran(600), a_result(detected_at=NOW + 660, detection_lag_seconds=60.0))
         assert shared().running_times == {"-": (630.0,)}
 
-    def test_the_latest_are_kept(self, states: ConnectionStates) -> None:
+    def test_the_latest_are_kept(self, states: ConnectionStore) -> None:
         for number in range(REMEMBERED + 5):
             end(states, 100 + number)
         assert shared().running_times["-"] == tuple(float(100 + number) for number in range(5, REMEMBERED + 5))
 
-    def test_kinds_are_bounded_whatever_the_vendor_names_them(self, states: ConnectionStates) -> None:
-        for number in range(MOST_KINDS + 3):
+    def test_kinds_are_bounded_whatever_the_vendor_names_them(self, states: ConnectionStore) -> None:
+        for number in range(MAX_JOB_TYPES + 3):
             end(states, 60, f"kind-{number}" * 20)
         kinds = shared().running_times
-        assert len(kinds) == MOST_KINDS
+        assert len(kinds) == MAX_JOB_TYPES
         assert all(len(kind) <= 60 for kind in kinds)
 
-    def test_no_running_time_is_lost_where_several_end_at_once(self, states: ConnectionStates) -> None:
+    def test_no_running_time_is_lost_where_several_end_at_once(self, states: ConnectionStore) -> None:
         for _ in range(8):
             states.watch_began("voyado", "default")
         with ThreadPoolExecutor(4) as pool:
@@ -138,7 +138,7 @@ class TestHistory:
         assert shared().active_watches == 0
         assert len(shared().running_times["-"]) >= 4
 
-    def test_a_table_that_fails_cannot_change_an_outcome(self, states: ConnectionStates) -> None:
+    def test_a_table_that_fails_cannot_change_an_outcome(self, states: ConnectionStore) -> None:
         client("dynamodb").delete_table(TableName="watches")
         end(states, 600)
         with pytest.raises(ClientError):
@@ -147,24 +147,24 @@ class TestHistory:
 
 class TestThrottling:
     def test_what_the_table_does_not_take_is_logged_and_costs_no_poll(
-        self, states: ConnectionStates, caplog: pytest.LogCaptureFixture
+        self, states: ConnectionStore, caplog: pytest.LogCaptureFixture
     ) -> None:
         client("dynamodb").delete_table(TableName=TABLE)
         states.throttled(a_watch(), NOW + 60)
         states.limit_read(a_watch(), 30)
         assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
 
-    def test_it_is_known_until_when_to_keep_away(self, states: ConnectionStates) -> None:
+    def test_it_is_known_until_when_to_keep_away(self, states: ConnectionStore) -> None:
         states.throttled(a_watch(), NOW + 60)
         assert shared().throttled_until == NOW + 60
 
-    def test_the_latest_word_stands_only_where_it_is_later(self, states: ConnectionStates) -> None:
+    def test_the_latest_word_stands_only_where_it_is_later(self, states: ConnectionStore) -> None:
         for until in (60, 30, 90):
             states.throttled(a_watch(), NOW + until)
         assert shared().throttled_until == NOW + 90
 
 
-def test_a_limit_that_was_read_is_kept_for_watches_to_come(states: ConnectionStates) -> None:
+def test_a_limit_that_was_read_is_kept_for_watches_to_come(states: ConnectionStore) -> None:
     states.limit_read(a_watch(), 120)
     assert states.watch_began("voyado", "default").requests_per_minute == 120
     states.limit_read(a_watch(), None)
@@ -172,22 +172,22 @@ def test_a_limit_that_was_read_is_kept_for_watches_to_come(states: ConnectionSta
 
 
 class TestRepair:
-    def test_a_wrong_count_is_set_right(self, states: ConnectionStates) -> None:
+    def test_a_wrong_count_is_set_right(self, states: ConnectionStore) -> None:
         states.watch_began("voyado", "default")
         assert states.repair("voyado", "default", 7, 1)
         assert shared().active_watches == 7
 
-    def test_a_missing_one_too(self, states: ConnectionStates) -> None:
+    def test_a_missing_one_too(self, states: ConnectionStore) -> None:
         assert states.repair("voyado", "default", 7, 0)
         assert shared().active_watches == 7
 
-    def test_one_below_zero_too(self, states: ConnectionStates) -> None:
+    def test_one_below_zero_too(self, states: ConnectionStore) -> None:
         end(states, 60)
         assert shared().active_watches == -1
         assert states.repair("voyado", "default", 0, -1)
         assert shared().active_watches == 0
 
-    def test_one_that_has_changed_since_is_left(self, states: ConnectionStates) -> None:
+    def test_one_that_has_changed_since_is_left(self, states: ConnectionStore) -> None:
         states.watch_began("voyado", "default")
         states.watch_began("voyado", "default")
         assert not states.repair("voyado", "default", 7, 1)

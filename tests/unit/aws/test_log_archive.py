@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from import_watch.aws.log_archive import PART_BYTES, SOURCE_KEPT, Archived, LogArchive
+from import_watch.aws.log_archive import MAX_SOURCE, PART_BYTES, Archived, LogArchive
 from import_watch.model.observation import InlineLog, LogRecord, LogReference, LogStatus, MissingLog, StoredLog
 from import_watch.model.watch import Watch
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 from moto.core.models import botocore_stubber
 
 from tests.unit.aws_fixtures import REGION, a_watch, aws_account, client
@@ -29,7 +29,7 @@ ARCHIVE = "archive"
 OWNED = "their-logs"
 FOLDER = "voyado/default/5512340987651234567/20260101T000000Z"
 CONNECTION = Connection("default", "https://api.tenant.egain.cloud", {}, (OWNED,))
-ANSWER = Answer(200, {}, b'{"status": "SUCCESS"}')
+RESPONSE = HttpResponse(200, {}, b'{"status": "SUCCESS"}')
 SECONDS = 40.0
 
 
@@ -44,13 +44,13 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def archive(
     log: LogReference = None,
     *,
-    answer: Answer | None = None,
+    response: HttpResponse | None = None,
     watch: Watch | None = None,
     connection: Connection | None = CONNECTION,
     seconds: float = SECONDS,
     bucket: str = ARCHIVE,
 ) -> Archived:
-    return LogArchive(bucket, client("s3")).archive(watch or a_watch(), answer, log, connection, seconds)
+    return LogArchive(bucket, client("s3")).archive(watch or a_watch(), response, log, connection, seconds)
 
 
 def copied(location: str, **how: Any) -> LogRecord:
@@ -73,7 +73,7 @@ def put(key: str, body: bytes = b"line 1\nline 2\n", bucket: str = OWNED) -> str
     return f"s3://{bucket}/{key}"
 
 
-class TestAnswer:
+class TestResponse:
     @pytest.mark.parametrize(
         ("body", "name"),
         [
@@ -89,9 +89,9 @@ class TestAnswer:
         ids=repr,
     )
     def test_an_answer_is_kept_byte_for_byte(self, body: bytes, name: str) -> None:
-        done = archive(answer=Answer(200, {}, body))
-        assert done.answer == f"s3://{ARCHIVE}/{FOLDER}/{name}"
-        assert kept(done.answer) == body
+        done = archive(response=HttpResponse(200, {}, body))
+        assert done.response == f"s3://{ARCHIVE}/{FOLDER}/{name}"
+        assert kept(done.response) == body
 
     def test_no_answer_leaves_nothing(self) -> None:
         assert archive() == Archived(LogRecord(LogStatus.NONE), None)
@@ -99,7 +99,7 @@ class TestAnswer:
 
     def test_two_watches_of_one_id_have_two_places(self) -> None:
         again = a_watch(registered_at=a_watch().registered_at + 86_400)
-        assert archive(answer=ANSWER).answer != archive(answer=ANSWER, watch=again).answer
+        assert archive(response=RESPONSE).response != archive(response=RESPONSE, watch=again).response
 
 
 CONTENT = {
@@ -306,8 +306,8 @@ class TestStoredLog:
         assert keys() == []
 
     def test_the_answer_is_kept_though_no_time_is_left_for_the_log(self) -> None:
-        done = archive(StoredLog(put("log.txt")), answer=ANSWER, seconds=0.0)
-        assert kept(done.answer) == ANSWER.body
+        done = archive(StoredLog(put("log.txt")), response=RESPONSE, seconds=0.0)
+        assert kept(done.response) == RESPONSE.body
 
     @pytest.mark.parametrize(
         ("key", "suffix"),
@@ -349,7 +349,7 @@ class TestStoredLog:
         assert record.status is LogStatus.UNAVAILABLE
         assert record.source is not None
         assert record.source.isprintable()
-        assert len(record.source) <= SOURCE_KEPT
+        assert len(record.source) <= MAX_SOURCE
 
     def test_a_log_may_be_read_in_a_role_of_the_connection(self) -> None:
         role = "arn:aws:iam::123456789012:role/import-watch-logs"
@@ -435,7 +435,7 @@ class TestFetch:
         ("s3://foreign/a?b#c.txt", "s3://foreign/a"),
         ("s3://foreign/a//b@c:d.txt", "s3://foreign/a//b@c:d.txt"),
         ("arn:aws:s3:::foreign/a@b.txt?versionId=c4n4ry-", "arn:aws:s3:::foreign/a@b.txt"),
-        ("s3://foreign/" + "x" * 3_000 + "?sig=c4n4ry-", "s3://foreign/" + "x" * (SOURCE_KEPT - 13)),
+        ("s3://foreign/" + "x" * 3_000 + "?sig=c4n4ry-", "s3://foreign/" + "x" * (MAX_SOURCE - 13)),
     ],
     ids=lambda text: text[:50],
 )
@@ -458,7 +458,7 @@ class TestNoLog:
         assert record == LogRecord(LogStatus.UNAVAILABLE, reason="Element 'ImportLog' not found.")
 
     def test_no_log_is_none(self) -> None:
-        assert archive(None, answer=ANSWER).log == LogRecord(LogStatus.NONE)
+        assert archive(None, response=RESPONSE).log == LogRecord(LogStatus.NONE)
 
 
 class TestArchiveGone:
@@ -477,20 +477,22 @@ class TestArchiveGone:
     def test_an_archive_that_is_gone_never_raises(self, log: LogReference, status: LogStatus, bucket: str) -> None:
         put("log.txt")
         put("long.txt", b"x" * (PART_BYTES + 1))
-        done = archive(log, answer=ANSWER, bucket=bucket)
-        assert (done.log.status, done.log.location, done.answer) == (status, None, None)
+        done = archive(log, response=RESPONSE, bucket=bucket)
+        assert (done.log.status, done.log.location, done.response) == (status, None, None)
         assert done.log.reason or status is LogStatus.NONE
 
 
 class TestPlace:
     @pytest.mark.parametrize("import_id", ["../../up", "a/b", "..", "a?b#c", "%2e%2e", "x" * 200])
     def test_no_id_leaves_its_folder(self, import_id: str) -> None:
-        archive(InlineLog({}, ""), answer=ANSWER, watch=a_watch(import_id=import_id))
+        archive(InlineLog({}, ""), response=RESPONSE, watch=a_watch(import_id=import_id))
         assert {key.count("/") for key in keys()} == {4}
         assert all(key.startswith("voyado/default/") for key in keys())
 
     def test_two_ids_never_share_a_folder(self) -> None:
-        locations = {archive(answer=ANSWER, watch=a_watch(import_id=one)).answer for one in ("a/b", "a%2Fb", "a%252Fb")}
+        locations = {
+            archive(response=RESPONSE, watch=a_watch(import_id=one)).response for one in ("a/b", "a%2Fb", "a%252Fb")
+        }
         assert len(locations) == 3
 
 

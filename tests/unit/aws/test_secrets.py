@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from import_watch.aws.secrets import Connections
-from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.model.observation import FailedPoll, PollError
 from import_watch.scheduling.interval import Policy
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.connection import Connection
@@ -70,7 +70,7 @@ def read(vendor: str, secret: Any, hosts: Hosts = VENDORS_ONLY) -> Connection:
 def refused(vendor: str, secret: Any) -> str:
     found = connections(vendor).get(put(vendor, secret))
     assert isinstance(found, FailedPoll), found
-    assert found.trouble is Trouble.MISCONFIGURED
+    assert found.error is PollError.MISCONFIGURED
     assert CANARY not in repr(found)
     return found.detail
 
@@ -106,7 +106,7 @@ class TestEveryVendor:
     def test_a_missing_secret_is_named(self, vendor: str) -> None:
         found = connections(vendor).get("nobody")
         assert found == FailedPoll(
-            Trouble.MISCONFIGURED, f"the secret {PREFIX}/{vendor}/nobody does not exist: create it"
+            PollError.MISCONFIGURED, f"the secret {PREFIX}/{vendor}/nobody does not exist: create it"
         )
 
     @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ class TestEveryVendor:
     def test_a_secret_that_is_no_json_object_is_refused(self, vendor: str, secret: str, why: str) -> None:
         name = put(vendor, secret)
         assert connections(vendor).get(name) == FailedPoll(
-            Trouble.MISCONFIGURED, f"the secret {PREFIX}/{vendor}/{name} is malformed: {why}"
+            PollError.MISCONFIGURED, f"the secret {PREFIX}/{vendor}/{name} is malformed: {why}"
         )
 
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -148,7 +148,7 @@ class TestEveryVendor:
         client("secretsmanager").create_secret(Name=f"{PREFIX}/{vendor}/binary", SecretBinary=b"\x1f\x8b\x08\xff")
         found = connections(vendor).get("binary")
         assert isinstance(found, FailedPoll)
-        assert (found.trouble, "it is binary and no text" in found.detail) == (Trouble.MISCONFIGURED, True)
+        assert (found.error, "it is binary and no text" in found.detail) == (PollError.MISCONFIGURED, True)
 
     @pytest.mark.parametrize("value", [5, 1.5, True, ["x"], {"x": CANARY}, {}])
     def test_a_field_that_is_no_text_is_named(self, vendor: str, value: Any) -> None:
@@ -496,11 +496,11 @@ class TestCaching:
 
     def test_fresh_reads_past_the_cache(self) -> None:
         kept, name = self.rotated(300)
-        assert self.key(kept.get(name, fresh=True)) == "rotated"
+        assert self.key(kept.get(name, force_refresh=True)) == "rotated"
 
     def test_what_was_read_fresh_is_believed_from_then_on(self) -> None:
         kept, name = self.rotated(300)
-        kept.get(name, fresh=True)
+        kept.get(name, force_refresh=True)
         assert self.key(kept.get(name)) == "rotated"
 
     def test_zero_seconds_believe_nothing(self) -> None:
@@ -520,7 +520,7 @@ def test_a_secret_that_was_deleted_is_misconfigured(*, at_once: bool) -> None:
     client("secretsmanager").delete_secret(SecretId=f"{PREFIX}/voyado/{name}", **more)
     found = connections("voyado").get(name)
     assert isinstance(found, FailedPoll)
-    assert found.trouble is Trouble.MISCONFIGURED
+    assert found.error is PollError.MISCONFIGURED
 
 
 HEX_TOKEN = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from import_watch.aws.watch_store import Conflict, NotWritten, Watches
+from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
 from import_watch.model.observation import ImportState, LogRecord, LogStatus, Problem, ReportedProgress, Severity
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import FIXED_FIELDS, History, Watch
 
 from tests.unit.aws_fixtures import (
@@ -24,9 +24,9 @@ from tests.unit.aws_fixtures import (
     OTHER_EXECUTION,
     RETENTION,
     TABLE,
+    a_result,
     a_start,
     a_watch,
-    an_ending,
     aws_account,
     client,
     indexed,
@@ -57,7 +57,7 @@ FULL = a_watch(
     failures=2,
     only_unreadable=False,
     last_trouble="eGain answered HTTP 503",
-    awaiting_log=an_ending(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),)),
+    awaiting_log=a_result(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),)),
     log_polls=1,
     log_missing="Element 'ImportLog' not found.",
 )
@@ -66,27 +66,27 @@ LOG = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3:
 
 
 @pytest.fixture(autouse=True)
-def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
+def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchStore]:
     with aws_account(monkeypatch):
         yield watch_table()
 
 
-def register(watches: Watches, watch: Watch = WATCH, ending: Ending | None = None, **start: Any) -> None:
-    watches.register(watch, EXECUTION, a_start(**start), keeps_log=True, ending=ending)
+def register(watches: WatchStore, watch: Watch = WATCH, result: WatchResult | None = None, **start: Any) -> None:
+    watches.register(watch, EXECUTION, a_start(**start), keeps_log=True, result=result)
 
 
 class TestRegister:
-    def test_a_new_watch_is_there(self, watches: Watches) -> None:
+    def test_a_new_watch_is_there(self, watches: WatchStore) -> None:
         register(watches, correlation_id="order-5")
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.watch, record.execution, record.correlation_id) == (WATCH, EXECUTION, "order-5")
-        assert (record.keeps_log, record.ending, record.log, record.published_at) == (True, None, None, None)
+        assert (record.keeps_log, record.result, record.log, record.published_at) == (True, None, None, None)
 
-    def test_nothing_is_read_where_nothing_is(self, watches: Watches) -> None:
+    def test_nothing_is_read_where_nothing_is(self, watches: WatchStore) -> None:
         assert watches.get("voyado#default#unknown") is None
 
-    def test_a_duplicate_is_refused_with_the_record_of_the_first(self, watches: Watches) -> None:
+    def test_a_duplicate_is_refused_with_the_record_of_the_first(self, watches: WatchStore) -> None:
         register(watches, metadata={"first": True})
         with pytest.raises(Conflict) as conflict:
             watches.register(replace(WATCH, polls=9), OTHER_EXECUTION, a_start(), keeps_log=False)
@@ -94,23 +94,23 @@ class TestRegister:
         assert conflict.value.record is not None
         assert conflict.value.record.metadata == {"first": True}
 
-    def test_a_duplicate_of_an_ended_watch_is_refused_too(self, watches: Watches) -> None:
+    def test_a_duplicate_of_an_ended_watch_is_refused_too(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending())
+        watches.end(WATCH, a_result())
         with pytest.raises(Conflict) as conflict:
             register(watches)
         assert conflict.value.record is not None
-        assert conflict.value.record.ending == an_ending()
+        assert conflict.value.record.result == a_result()
 
-    def test_a_watch_may_end_at_once(self, watches: Watches) -> None:
-        ending = an_ending(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT")
-        register(watches, ending=ending)
+    def test_a_watch_may_end_at_once(self, watches: WatchStore) -> None:
+        result = a_result(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT")
+        register(watches, result=result)
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert record.ending == ending
+        assert record.result == result
         assert indexed() == []
 
-    def test_a_full_state_comes_back_as_it_was(self, watches: Watches) -> None:
+    def test_a_full_state_comes_back_as_it_was(self, watches: WatchStore) -> None:
         register(watches, FULL)
         record = watches.get(FULL.watch_id)
         assert record is not None
@@ -130,22 +130,22 @@ class TestMetadata:
         ],
         ids=repr,
     )
-    def test_metadata_comes_back_exactly(self, watches: Watches, metadata: Any) -> None:
+    def test_metadata_comes_back_exactly(self, watches: WatchStore, metadata: Any) -> None:
         register(watches, metadata=metadata)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert repr(record.metadata) == repr(metadata)
 
-    def test_no_metadata_is_none(self, watches: Watches) -> None:
+    def test_no_metadata_is_none(self, watches: WatchStore) -> None:
         register(watches)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert record.metadata is None
 
-    def test_metadata_outlives_every_write(self, watches: Watches) -> None:
+    def test_metadata_outlives_every_write(self, watches: WatchStore) -> None:
         register(watches, metadata={"a": 1.5}, correlation_id="order-5")
         watches.save(replace(WATCH, polls=1))
-        watches.end(replace(WATCH, polls=2), an_ending())
+        watches.end(replace(WATCH, polls=2), a_result())
         watches.record_log(WATCH.watch_id, LOG, None)
         watches.record_published(WATCH.watch_id, NOW)
         record = watches.get(WATCH.watch_id)
@@ -168,7 +168,7 @@ class TestMetadata:
             max_size=5,
         )
     )
-    def test_any_metadata_comes_back_exactly(self, watches: Watches, metadata: Any) -> None:
+    def test_any_metadata_comes_back_exactly(self, watches: WatchStore, metadata: Any) -> None:
         watch = a_watch(watch_id=f"voyado#default#{uuid.uuid4()}")
         register(watches, watch, metadata=metadata)
         record = watches.get(watch.watch_id)
@@ -177,7 +177,7 @@ class TestMetadata:
 
 
 class TestSave:
-    def test_a_state_replaces_the_one_before(self, watches: Watches) -> None:
+    def test_a_state_replaces_the_one_before(self, watches: WatchStore) -> None:
         register(watches, replace(WATCH, started_at=FULL.started_at))
         later = replace(FULL, generation=1, executions=1)
         watches.save(later, WATCH)
@@ -185,7 +185,7 @@ class TestSave:
         assert record is not None
         assert record.watch == later
 
-    def test_what_becomes_none_is_removed_from_the_item(self, watches: Watches) -> None:
+    def test_what_becomes_none_is_removed_from_the_item(self, watches: WatchStore) -> None:
         register(watches, replace(FULL, generation=1))
         bare = replace(WATCH, polls=FULL.polls, started_at=FULL.started_at)
         watches.save(bare, FULL)
@@ -196,7 +196,7 @@ class TestSave:
         assert gone & stored_item(WATCH.watch_id).keys() == set()
 
     @pytest.mark.parametrize("name", sorted(FIXED_FIELDS - {"watch_id"}))
-    def test_what_stands_from_the_registration_on_is_not_written_again(self, watches: Watches, name: str) -> None:
+    def test_what_stands_from_the_registration_on_is_not_written_again(self, watches: WatchStore, name: str) -> None:
         """A poll writes only what a poll can change."""
         register(watches, FULL)
         histories = {"Import": History(5, 4.0, 0.5)}
@@ -206,35 +206,35 @@ class TestSave:
         assert record is not None
         assert record.watch == FULL
 
-    def test_a_write_that_the_table_does_not_take_is_told_from_a_conflict(self, watches: Watches) -> None:
+    def test_a_write_that_the_table_does_not_take_is_told_from_a_conflict(self, watches: WatchStore) -> None:
         register(watches)
         client("dynamodb").delete_table(TableName=TABLE)
-        with pytest.raises(NotWritten, match="ResourceNotFoundException"):
+        with pytest.raises(WriteUnconfirmed, match="ResourceNotFoundException"):
             watches.save(WATCH)
 
-    def test_a_write_that_can_never_be_taken_is_a_mistake_of_ours(self, watches: Watches) -> None:
+    def test_a_write_that_can_never_be_taken_is_a_mistake_of_ours(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(ClientError, match="ValidationException"):
             watches.save(replace(WATCH, vendor_status="x" * 500_000))
 
-    AWAITED = replace(WATCH, polls=4, awaiting_log=an_ending(), log_polls=1)
+    AWAITED = replace(WATCH, polls=4, awaiting_log=a_result(), log_polls=1)
     UNREAD = (
         pytest.param(AWAITED, WATCH, id="none was read where the table has one"),
         pytest.param(AWAITED, replace(AWAITED, log_polls=0), id="one with fewer looks was read"),
-        pytest.param(AWAITED, replace(AWAITED, awaiting_log=an_ending(detected_at=NOW)), id="an earlier one was read"),
+        pytest.param(AWAITED, replace(AWAITED, awaiting_log=a_result(detected_at=NOW)), id="an earlier one was read"),
         pytest.param(WATCH, AWAITED, id="one was read that the table has not"),
     )
 
     @pytest.mark.parametrize(("stored", "read"), UNREAD)
     def test_an_outcome_that_awaits_its_log_is_changed_only_by_who_has_read_it(
-        self, watches: Watches, stored: Watch, read: Watch
+        self, watches: WatchStore, stored: Watch, read: Watch
     ) -> None:
         register(watches, stored)
         later = replace(read, polls=5)
         writes: list[Callable[[Watch], None]] = [
             lambda watch: watches.save(watch, read),
-            lambda watch: watches.end(watch, an_ending(outcome=Outcome.UNKNOWN, reason="TIMED_OUT"), read),
-            lambda watch: watches.pass_on(replace(watch, generation=2), OTHER_EXECUTION, read),
+            lambda watch: watches.end(watch, a_result(outcome=Outcome.UNKNOWN, reason="TIMED_OUT"), read),
+            lambda watch: watches.transfer_ownership(replace(watch, generation=2), OTHER_EXECUTION, read),
         ]
         for write in writes:
             for watch in (later, replace(later, awaiting_log=None, log_polls=0), replace(later, log_polls=2)):
@@ -248,7 +248,7 @@ class TestSave:
         assert found.watch.awaiting_log is None
 
     @pytest.mark.parametrize("generation", [0, 1, 3])
-    def test_another_generation_is_refused(self, watches: Watches, generation: int) -> None:
+    def test_another_generation_is_refused(self, watches: WatchStore, generation: int) -> None:
         owner = replace(WATCH, generation=2)
         register(watches, owner)
         with pytest.raises(Conflict) as conflict:
@@ -258,12 +258,12 @@ class TestSave:
         assert watches.get(WATCH.watch_id) == conflict.value.record
 
     @pytest.mark.parametrize("polls", [2, 3, 4])
-    def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: Watches, polls: int) -> None:
+    def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: WatchStore, polls: int) -> None:
         """A function that was given up for lost may write late."""
         register(watches, replace(WATCH, polls=3))
         writes: list[Callable[[], None]] = [
             lambda: watches.save(replace(WATCH, polls=polls)),
-            lambda: watches.pass_on(replace(WATCH, polls=polls, generation=2), OTHER_EXECUTION),
+            lambda: watches.transfer_ownership(replace(WATCH, polls=polls, generation=2), OTHER_EXECUTION),
         ]
         for write in writes:
             if polls >= 3:
@@ -275,16 +275,16 @@ class TestSave:
         assert record is not None
         assert (record.watch.polls, record.watch.generation) == ((3, 1) if polls < 3 else (polls, 2))
 
-    def test_an_ended_watch_is_not_saved(self, watches: Watches) -> None:
+    def test_an_ended_watch_is_not_saved(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending())
+        watches.end(WATCH, a_result())
         with pytest.raises(Conflict) as conflict:
             watches.save(replace(WATCH, polls=5))
         assert conflict.value.record is not None
-        assert conflict.value.record.ending == an_ending()
+        assert conflict.value.record.result == a_result()
         assert indexed() == []
 
-    def test_a_watch_that_is_not_there_is_not_made_by_saving(self, watches: Watches) -> None:
+    def test_a_watch_that_is_not_there_is_not_made_by_saving(self, watches: WatchStore) -> None:
         with pytest.raises(Conflict) as conflict:
             watches.save(WATCH)
         assert conflict.value.record is None
@@ -292,27 +292,27 @@ class TestSave:
 
 
 class TestEnd:
-    def test_the_first_end_stands(self, watches: Watches) -> None:
+    def test_the_first_end_stands(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(replace(WATCH, polls=4), an_ending())
+        watches.end(replace(WATCH, polls=4), a_result())
         with pytest.raises(Conflict) as conflict:
-            watches.end(replace(WATCH, polls=5), an_ending(outcome=Outcome.FAILED))
+            watches.end(replace(WATCH, polls=5), a_result(outcome=Outcome.FAILED))
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert (record.ending, record.watch.polls) == (an_ending(), 4)
+        assert (record.result, record.watch.polls) == (a_result(), 4)
         assert conflict.value.record == record
 
-    def test_another_generation_does_not_end_it(self, watches: Watches) -> None:
+    def test_another_generation_does_not_end_it(self, watches: WatchStore) -> None:
         register(watches, replace(WATCH, generation=2))
         with pytest.raises(Conflict):
-            watches.end(WATCH, an_ending())
+            watches.end(WATCH, a_result())
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert record.ending is None
+        assert record.result is None
 
-    def test_an_end_comes_back_as_it_was(self, watches: Watches) -> None:
+    def test_an_end_comes_back_as_it_was(self, watches: WatchStore) -> None:
         register(watches)
-        ending = Ending(
+        result = WatchResult(
             outcome=Outcome.PARTIAL,
             message="Import 5512340987651234567 at voyado completed, but with 1 error.",
             detected_at=NOW + 61.125,
@@ -326,93 +326,93 @@ class TestEnd:
             ended_at=NOW + 60.999999,
             detection_lag_seconds=0.126,
         )
-        watches.end(WATCH, ending)
+        watches.end(WATCH, result)
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert record.ending == ending
+        assert record.result == result
 
-    def test_a_published_watch_expires_after_the_retention_and_no_other_ever(self, watches: Watches) -> None:
+    def test_a_published_watch_expires_after_the_retention_and_no_other_ever(self, watches: WatchStore) -> None:
         register(watches)
         assert "expiresAt" not in stored_item(WATCH.watch_id)
-        watches.end(WATCH, an_ending(detected_at=NOW + 60.9))
+        watches.end(WATCH, a_result(detected_at=NOW + 60.9))
         assert "expiresAt" not in stored_item(WATCH.watch_id)  # nobody has been told yet
         watches.record_published(WATCH.watch_id, NOW + 90.9)
         assert stored_item(WATCH.watch_id)["expiresAt"] == {"N": str(math.floor(NOW) + 90 + RETENTION)}
 
-    def test_the_outcome_can_be_read_without_knowing_the_ending(self, watches: Watches) -> None:
+    def test_the_outcome_can_be_read_without_knowing_the_ending(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending(outcome=Outcome.CANCELLED))
+        watches.end(WATCH, a_result(outcome=Outcome.CANCELLED))
         assert stored_item(WATCH.watch_id)["outcome"] == {"S": "CANCELLED"}
 
 
 class TestIndex:
-    def test_active_watches_are_found_by_their_next_poll(self, watches: Watches) -> None:
+    def test_active_watches_are_found_by_their_next_poll(self, watches: WatchStore) -> None:
         for number in (3, 1, 2):
             register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number))
         assert indexed() == ["voyado#default#1", "voyado#default#2", "voyado#default#3"]
 
-    def test_a_watch_moves_with_its_next_poll(self, watches: Watches) -> None:
+    def test_a_watch_moves_with_its_next_poll(self, watches: WatchStore) -> None:
         for number in (1, 2):
             register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number))
         watches.save(a_watch(watch_id="voyado#default#1", next_poll_at=NOW + 60))
         assert indexed() == ["voyado#default#2", "voyado#default#1"]
 
     @pytest.mark.parametrize("next_poll_at", [None, NOW + 60])
-    def test_an_ended_watch_is_not_found(self, watches: Watches, next_poll_at: float | None) -> None:
+    def test_an_ended_watch_is_not_found(self, watches: WatchStore, next_poll_at: float | None) -> None:
         register(watches)
-        watches.end(replace(WATCH, next_poll_at=next_poll_at), an_ending())
+        watches.end(replace(WATCH, next_poll_at=next_poll_at), a_result())
         assert indexed() == []
 
 
 class TestRecordLog:
-    def test_the_place_of_the_log_is_recorded(self, watches: Watches) -> None:
+    def test_the_place_of_the_log_is_recorded(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending())
+        watches.end(WATCH, a_result())
         watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert (record.log, record.answer) == (LOG, "s3://archive/answer.json")
+        assert (record.log, record.response) == (LOG, "s3://archive/answer.json")
 
-    def test_the_first_record_stands(self, watches: Watches) -> None:
+    def test_the_first_record_stands(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending())
+        watches.end(WATCH, a_result())
         watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")
         with pytest.raises(Conflict):
             watches.record_log(WATCH.watch_id, LogRecord(LogStatus.UNAVAILABLE, reason="late"), "s3://archive/other")
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert (record.log, record.answer) == (LOG, "s3://archive/answer.json")
+        assert (record.log, record.response) == (LOG, "s3://archive/answer.json")
 
-    def test_an_active_watch_has_no_log(self, watches: Watches) -> None:
+    def test_an_active_watch_has_no_log(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(Conflict):
             watches.record_log(WATCH.watch_id, LOG, None)
 
-    def test_no_answer_leaves_none(self, watches: Watches) -> None:
+    def test_no_answer_leaves_none(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending())
+        watches.end(WATCH, a_result())
         watches.record_log(WATCH.watch_id, LogRecord(LogStatus.NONE), None)
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert (record.log, record.answer) == (LogRecord(LogStatus.NONE), None)
+        assert (record.log, record.response) == (LogRecord(LogStatus.NONE), None)
 
 
 class TestRecordPublished:
-    def test_the_first_record_stands(self, watches: Watches) -> None:
+    def test_the_first_record_stands(self, watches: WatchStore) -> None:
         register(watches)
-        watches.end(WATCH, an_ending())
+        watches.end(WATCH, a_result())
         watches.record_published(WATCH.watch_id, NOW + 61)
         with pytest.raises(Conflict) as conflict:
             watches.record_published(WATCH.watch_id, NOW + 99)
         assert conflict.value.record is not None
         assert conflict.value.record.published_at == NOW + 61
 
-    def test_an_active_watch_was_not_told_of(self, watches: Watches) -> None:
+    def test_an_active_watch_was_not_told_of(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(Conflict):
             watches.record_published(WATCH.watch_id, NOW)
 
-    def test_a_watch_that_is_not_there_was_not_told_of(self, watches: Watches) -> None:
+    def test_a_watch_that_is_not_there_was_not_told_of(self, watches: WatchStore) -> None:
         with pytest.raises(Conflict) as conflict:
             watches.record_published(WATCH.watch_id, NOW)
         assert conflict.value.record is None

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from import_watch.http_client.redaction import MARK, MAX_SPANS, redacted, without_query
 from import_watch.model.observation import FailedPoll, Observation
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import ROOT
 from tests.unit.aws_fixtures import adapter
@@ -116,8 +116,8 @@ WITH_MORE = {form for form in FORMS if "base64" in form}
 JSON_FORMS = ("JSON", "JSON, not ASCII only", "JSON, slashes too", "JSON of .NET", "JSON, mixed")
 
 
-def said(answer: Answer, vendor: str = "document360") -> str:
-    polled = read_answer(adapter(vendor), answer, "1")
+def said(response: HttpResponse, vendor: str = "document360") -> str:
+    polled = parse_response(adapter(vendor), response, "1")
     return polled.detail if isinstance(polled, FailedPoll) else repr(polled)
 
 
@@ -132,7 +132,7 @@ def written(secret: str, form: str) -> str:
 class TestForms:
     def test_it_is_removed_from_a_text(self, secret: str, form: str) -> None:
         again = written(secret, form)
-        found = redacted(Answer(401, {}, f"Token {again} no".encode()), [secret]).text
+        found = redacted(HttpResponse(401, {}, f"Token {again} no".encode()), [secret]).text
         assert found.startswith("Token ")
         assert found.endswith(" no")
         assert left_of(secret, found) == []
@@ -143,7 +143,7 @@ class TestForms:
         again = written(secret, form)
         string = again if form in JSON_FORMS else in_json(again)
         body = f'{{ "message":"no {string}!", "{string}": 1.50, "x" : ["{string}"]}}'.encode()
-        found = redacted(Answer(401, {}, body), [secret])
+        found = redacted(HttpResponse(401, {}, body), [secret])
         assert found.fault is None
         assert found.text.startswith('{ "message":"no ')
         assert ": 1.50, " in found.text
@@ -167,7 +167,7 @@ def left_of(secret: str, text: str) -> list[str]:
 def test_it_is_removed_from_every_encoding_and_the_encoding_stays(encoding: str, form: str) -> None:
     secret = SECRETS[0]
     body = f'{{"message":"no {FORMS[form](secret)}"}}'.encode(encoding)
-    found = redacted(Answer(401, {}, body), [secret])
+    found = redacted(HttpResponse(401, {}, body), [secret])
     assert found.body == f'{{"message":"no {MARK}"}}'.encode(encoding)
     assert found.json() == {"message": f"no {MARK}"}
 
@@ -183,7 +183,7 @@ def test_it_is_removed_from_every_encoding_and_the_encoding_stays(encoding: str,
     ],
 )
 def test_a_wrong_charset_hides_no_secret(charset: str, body: bytes, expected: bytes) -> None:
-    found = redacted(Answer(401, {"content-type": f"text/plain; charset={charset}"}, body), ["söcret-ä"])
+    found = redacted(HttpResponse(401, {"content-type": f"text/plain; charset={charset}"}, body), ["söcret-ä"])
     assert found.body == expected
 
 
@@ -206,7 +206,7 @@ def test_a_wrong_charset_hides_no_secret(charset: str, body: bytes, expected: by
     ],
 )
 def test_what_is_removed_and_what_stays(text: str, secrets: list[str], expected: str) -> None:
-    assert redacted(Answer(200, {}, text.encode()), secrets).text == expected
+    assert redacted(HttpResponse(200, {}, text.encode()), secrets).text == expected
 
 
 SIGNED = "https://b.s3.eu-west-1.amazonaws.com/l.txt"
@@ -239,7 +239,7 @@ SIGNATURES = [
 )
 def test_a_signed_query_string_is_cut(signature: str, write: Callable[[str], str]) -> None:
     body = f'{{"status":"Failed","error":"see {write(f"{SIGNED}?{signature}")} for more","x":[1.0]}}'
-    found = redacted(Answer(200, {}, body.encode()), [])
+    found = redacted(HttpResponse(200, {}, body.encode()), [])
     assert (found.fault, found.json()["status"], found.json()["x"]) == (None, "Failed", [1.0])
     assert [left for left in ("deadbeef", "Signature", "AKIA", "FwoSESSION") if left in found.text] == []
     assert "l.txt" in found.text or "https://login.example/ " in found.text
@@ -261,7 +261,7 @@ def test_a_signed_query_string_is_cut(signature: str, write: Callable[[str], str
     ],
 )
 def test_user_information_is_cut_and_all_else_stays(text: str, expected: str) -> None:
-    assert redacted(Answer(200, {}, text.encode()), []).text == expected
+    assert redacted(HttpResponse(200, {}, text.encode()), []).text == expected
 
 
 @pytest.mark.parametrize(
@@ -286,13 +286,13 @@ def test_a_location_is_shown_without_its_query(location: str, expected: str) -> 
 
 
 def test_nothing_to_remove_gives_the_very_same_response() -> None:
-    answer = Answer(200, {}, b'{"status": "SUCCESS", "x": "\\u002b &amp; %20 \xff", "y": 1e2}')
-    assert redacted(answer, SECRETS) is answer
+    response = HttpResponse(200, {}, b'{"status": "SUCCESS", "x": "\\u002b &amp; %20 \xff", "y": 1e2}')
+    assert redacted(response, SECRETS) is response
 
 
 def test_the_adapter_still_reads_where_the_log_is() -> None:
     body = json.dumps({"status": "Successful", "jobType": "Import", "logFileLocation": f"{SIGNED}?X-Amz-Signature=1"})
-    polled = read_answer(adapter("egain"), redacted(Answer(200, {}, body.encode()), []), "1")
+    polled = parse_response(adapter("egain"), redacted(HttpResponse(200, {}, body.encode()), []), "1")
     assert isinstance(polled, Observation)
     assert SIGNED in repr(polled.log)
 
@@ -304,14 +304,14 @@ def test_the_adapter_still_reads_where_the_log_is() -> None:
 def test_no_piece_of_a_secret_stays_where_a_body_was_cut(secret: str, form: str) -> None:
     again = FORMS[form](secret)
     for length in range(len(again)):
-        found = redacted(Answer(200, {}, f'{{"x":"it was {again[:length]}'.encode(), truncated=True), [secret])
+        found = redacted(HttpResponse(200, {}, f'{{"x":"it was {again[:length]}'.encode(), truncated=True), [secret])
         assert left_of(secret, found.text) == []
         assert found.text.startswith('{"x":"it was ')
 
 
 def test_a_body_that_was_cut_elsewhere_stays() -> None:
-    answer = Answer(200, {}, b'{"x":"it was q7Z', truncated=True)
-    assert redacted(answer, SECRETS) is answer
+    response = HttpResponse(200, {}, b'{"x":"it was q7Z', truncated=True)
+    assert redacted(response, SECRETS) is response
 
 
 def test_tens_of_thousands_of_signed_urls_leave_a_response_readable() -> None:
@@ -319,33 +319,33 @@ def test_tens_of_thousands_of_signed_urls_leave_a_response_readable() -> None:
     url = "https://b.example/log.txt?sig=c4n4ry&se=2026"
     messages = [{"message": f"wrote {url}"} for _ in range(20_000)]
     body = json.dumps({"status": "Completed", "path": r"\\fileserver\share", "messages": messages}).encode()
-    found = redacted(Answer(200, {}, body), SECRETS)
+    found = redacted(HttpResponse(200, {}, body), SECRETS)
     assert found.json()["status"] == "Completed"
     assert b"c4n4ry" not in found.body
 
 
 def test_a_body_that_takes_long_to_go_through_leaves_nothing() -> None:
     body = json.dumps("\\" * 2_000_000 + "abcdef-and-more").encode()
-    assert redacted(Answer(200, {}, body), ["abcdef-and-more"]).json() == MARK
+    assert redacted(HttpResponse(200, {}, body), ["abcdef-and-more"]).json() == MARK
 
 
 def test_more_places_than_can_be_replaced_leave_nothing() -> None:
     body = json.dumps(["abcdef"] * (MAX_SPANS + 1)).encode()
-    assert redacted(Answer(200, {}, body), ["abcdef"]).json() == MARK
+    assert redacted(HttpResponse(200, {}, body), ["abcdef"]).json() == MARK
 
 
 @given(st.text(), st.sampled_from(sorted(FORMS)), st.sampled_from(SECRETS), st.text())
 def test_no_text_around_it_hides_a_secret(before: str, form: str, secret: str, after: str) -> None:
     again = FORMS[form](secret)
     if form != "JSON in HTML" and "base64" not in form:
-        found = redacted(Answer(401, {}, f"{before} {again} {after}".encode("utf-8", "replace")), [secret])
+        found = redacted(HttpResponse(401, {}, f"{before} {again} {after}".encode("utf-8", "replace")), [secret])
         assert again not in found.text or again in before + after
 
 
 @given(st.binary(), st.lists(st.text()))
 def test_no_bytes_and_no_secret_raise(body: bytes, secrets: list[str]) -> None:
     again = body + b"".join(secret.encode("utf-16", "replace") for secret in secrets)
-    redacted(Answer(200, {}, again), secrets).json()
+    redacted(HttpResponse(200, {}, again), secrets).json()
 
 
 MEASURED = """

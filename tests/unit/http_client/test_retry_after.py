@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from import_watch.http_client.retry_after import retry_after
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 NOW = 1_767_225_600.0
 """Thu, 01 Jan 2026 00:00:00 GMT."""
@@ -14,7 +14,9 @@ HEADERS = ("retry-after", "x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-
 
 
 def told(status: int = 429, /, **headers: str) -> float | None:
-    return retry_after(Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, b""), NOW)
+    return retry_after(
+        HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, b""), NOW
+    )
 
 
 @pytest.mark.parametrize("header", HEADERS)

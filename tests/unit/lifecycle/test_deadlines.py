@@ -8,28 +8,30 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_watch.lifecycle.transitions import End, Wait, advance, begin, put_off
-from import_watch.model.observation import FailedPoll, ImportState, Observation, ReportedProgress, Trouble
-from import_watch.model.outcome import Ending
+from import_watch.lifecycle.transitions import End, Wait, advance, defer_poll, start_watch
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, ReportedProgress
+from import_watch.model.outcome import WatchResult
 from import_watch.model.watch import Start, Tolerance
 from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.scheduling.poll_delay import running_time
-from import_watch.scheduling.rate_limit import Share
+from import_watch.scheduling.rate_limit import RateShare
 from import_watch.vendors.fields import time_of
 
 T0 = 1_767_225_600.0
 HOUR = 3_600.0
 PATIENT = Tolerance(not_found=10**9, unrecognised=10**9, failing=10**9)
-MOST_POLLS = 20_000
+MAX_POLLS = 20_000
 
 
-def watched_until_the_end(start: Start, see: Callable[[float], Observation | FailedPoll]) -> tuple[Ending, float, int]:
+def watched_until_the_end(
+    start: Start, see: Callable[[float], Observation | FailedPoll]
+) -> tuple[WatchResult, float, int]:
     """Poll an import as the state machine would; give the ending, when it came, and the longest wait."""
-    step: Wait | End = begin(start, T0, PATIENT)
+    step: Wait | End = start_watch(start, T0, PATIENT)
     now, longest = T0, 0
-    for _ in range(MOST_POLLS):
+    for _ in range(MAX_POLLS):
         if isinstance(step, End):
-            return step.ending, now, longest
+            return step.result, now, longest
         now, longest = now + step.seconds, max(longest, step.seconds)
         step = advance(step.watch, see(now), now, PATIENT)
     raise AssertionError("the watch did not end")
@@ -45,7 +47,7 @@ OBSERVATIONS = st.builds(
 )
 FAILURES = st.builds(
     FailedPoll,
-    st.sampled_from([Trouble.UNAVAILABLE, Trouble.THROTTLED, Trouble.UNREADABLE]),
+    st.sampled_from([PollError.UNAVAILABLE, PollError.THROTTLED, PollError.UNREADABLE]),
     st.just("busy"),
     st.none() | st.floats(0, 900),
 )
@@ -60,46 +62,46 @@ FAILURES = st.builds(
 def test_a_watch_that_sees_no_end_is_given_up_at_its_deadline(
     timeout: int, polls: list[Observation | FailedPoll], started_at: float | None
 ) -> None:
-    turn = iter(polls * (MOST_POLLS // len(polls) + 1))
+    turn = iter(polls * (MAX_POLLS // len(polls) + 1))
     start = Start("egain", "1", started_at=started_at, timeout_seconds=timeout)
-    ending, ended, _ = watched_until_the_end(start, lambda _now: next(turn))
-    assert ending.reason == "TIMED_OUT"
+    result, ended, _ = watched_until_the_end(start, lambda _now: next(turn))
+    assert result.reason == "TIMED_OUT"
     # The last poll is made at the deadline, or the floor after the one before it.
     assert timeout <= ended - T0 <= timeout + DEFAULT_POLICY.floor
 
 
 def test_it_tells_the_last_thing_that_was_seen() -> None:
     seen = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
-    ending, _, _ = watched_until_the_end(Start("egain", "1", timeout_seconds=600), lambda _now: seen)
-    assert ending.vendor_status == "In Progress"
-    assert "(last status 'In Progress', 40% done)" in ending.message
+    result, _, _ = watched_until_the_end(Start("egain", "1", timeout_seconds=600), lambda _now: seen)
+    assert result.vendor_status == "In Progress"
+    assert "(last status 'In Progress', 40% done)" in result.message
 
 
 def test_a_timeout_shorter_than_the_floor_is_kept_too() -> None:
-    ending, ended, _ = watched_until_the_end(
+    result, ended, _ = watched_until_the_end(
         Start("egain", "1", timeout_seconds=1), lambda _now: Observation(ImportState.RUNNING)
     )
-    assert (ending.reason, ended - T0) == ("TIMED_OUT", 1)
+    assert (result.reason, ended - T0) == ("TIMED_OUT", 1)
 
 
 def test_a_deadline_is_kept_where_it_is_nobodys_turn() -> None:
-    first = begin(Start("egain", "1", timeout_seconds=60), T0, PATIENT)
-    throttled = put_off(first.watch, T0 + 60, Share(1_000, 60), T0 + 900)
+    first = start_watch(Start("egain", "1", timeout_seconds=60), T0, PATIENT)
+    throttled = defer_poll(first.watch, T0 + 60, RateShare(1_000, 60), T0 + 900)
     assert isinstance(throttled, End)
-    assert throttled.ending.reason == "TIMED_OUT"
+    assert throttled.result.reason == "TIMED_OUT"
 
 
 def test_watches_that_share_a_limit_and_a_deadline_are_each_given_up_in_their_own_turn() -> None:
     """All at the deadline would be as many requests in one second as there are watches."""
-    share, running = Share(200, 60), Observation(ImportState.RUNNING)
-    first = begin(Start("egain", "1", timeout_seconds=600), T0, PATIENT, share=share)
-    assert first.seconds == share.round_seconds == 500
+    share, running = RateShare(200, 60), Observation(ImportState.RUNNING)
+    first = start_watch(Start("egain", "1", timeout_seconds=600), T0, PATIENT, share=share)
+    assert first.seconds == share.cycle_seconds == 500
     second = advance(first.watch, running, T0 + 500, PATIENT, share=share)
     assert isinstance(second, Wait)
     assert second.seconds == 500
     last = advance(second.watch, running, T0 + 1_000, PATIENT, share=share)
     assert isinstance(last, End)
-    assert last.ending.reason == "TIMED_OUT"
+    assert last.result.reason == "TIMED_OUT"
 
 
 @settings(deadline=None)
@@ -114,17 +116,17 @@ def test_a_vendors_clock_that_is_an_hour_off_makes_no_watch_late(skew: float, to
             return Observation(ImportState.RUNNING, "Busy", started_at=started_at)
         return Observation(ImportState.SUCCEEDED, "Done", started_at=started_at, ended_at=ends + skew if told else None)
 
-    ending, seen, _ = watched_until_the_end(Start("egain", "1", timeout_seconds=90_000), see)
-    assert ending.outcome == "SUCCEEDED"
+    result, seen, _ = watched_until_the_end(Start("egain", "1", timeout_seconds=90_000), see)
+    assert result.outcome == "SUCCEEDED"
     # A start that is told an hour too early makes the import look older than it is, and a wait is a tenth of the age.
     assert seen - ends <= max(6, 0.1 * (took + HOUR), 60) + 1
-    assert ending.detection_lag_seconds is not None
-    assert ending.detection_lag_seconds >= 0
+    assert result.detection_lag_seconds is not None
+    assert result.detection_lag_seconds >= 0
 
 
 @given(skew=st.floats(-HOUR, HOUR), took=st.floats(0, 80_000))
 def test_nor_does_it_make_a_running_time_negative(skew: float, took: float) -> None:
-    first = begin(Start("egain", "1"), T0, PATIENT)
+    first = start_watch(Start("egain", "1"), T0, PATIENT)
     seen = Observation(ImportState.RUNNING, started_at=T0 + skew)
     step = advance(first.watch, seen, T0 + 5, PATIENT)
     assert running_time(step.watch, T0 + took + skew) >= 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.lifecycle.transitions import Wait, advance, begin
+from import_watch.lifecycle.transitions import Wait, advance, start_watch
 from import_watch.model.observation import ImportState, Observation, ReportedProgress
 from import_watch.model.watch import Start, Tolerance, Watch
 
@@ -13,7 +13,7 @@ from tests.unit.aws_fixtures import NOW
 
 
 def after(*told: ReportedProgress | None) -> Watch:
-    step = begin(Start("egain", "1"), NOW, Tolerance())
+    step = start_watch(Start("egain", "1"), NOW, Tolerance())
     for number, progress in enumerate(told):
         following = advance(
             step.watch, Observation(ImportState.RUNNING, progress=progress), NOW + 60 * (number + 1), Tolerance()

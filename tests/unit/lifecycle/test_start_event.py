@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.lifecycle.start_event import (
     KNOWN_FIELDS,
-    LARGEST_ID,
     MAX_METADATA_DEPTH,
+    MAX_NUMERIC_ID,
     InvalidStart,
     correlation_of,
     event_id,
@@ -23,13 +23,13 @@ from import_watch.lifecycle.start_event import (
 )
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Start
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 from jsonschema import Draft202012Validator
 
 Detail: TypeAlias = dict[str, JSON]
 
 ROOT = Path(__file__).resolve().parents[3]
-VENDORS = Vendors(ROOT / "functions")
+VENDORS = VendorRegistry(ROOT / "functions")
 UUID = "4b1c2f0e-9d57-4f7e-8a53-0c8b6f1f2a11"
 MINIMAL: Detail = {"vendor": "voyado", "importId": "4711"}
 FULL: Detail = {
@@ -102,7 +102,7 @@ def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
         ("voyado", " 4711\n", "4711"),
         ("document360", "a/b%20c?d#e", "a/b%20c?d#e"),
         ("document360", "x" * 200, "x" * 200),
-        ("voyado", LARGEST_ID - 1, "9" * 38),
+        ("voyado", MAX_NUMERIC_ID - 1, "9" * 38),
         ("egain", UUID.upper(), UUID.upper()),
         ("egain", f"knowledge/contentmgr/v4/import/content/{UUID}/status", UUID),
         ("egain", f"https://api.example.egain.cloud/import/content/{UUID}", UUID),
@@ -153,7 +153,7 @@ def test_an_optional_field_is_taken_over_up_to_its_limits(field: str, value: JSO
         ("importId", "x" * 201),
         ("importId", True),
         ("importId", 1.5),
-        ("importId", LARGEST_ID),
+        ("importId", MAX_NUMERIC_ID),
         ("importId", -1),
         ("importId", {"id": "1"}),
         ("connection", ""),

@@ -17,11 +17,11 @@ from import_watch.lifecycle.transitions import (
     End,
     Wait,
     advance,
-    begin,
-    passed_on,
-    put_off,
-    wait_to_resume,
-    without_our_time,
+    defer_poll,
+    exclude_own_downtime,
+    hand_over,
+    resume_delay,
+    start_watch,
 )
 from import_watch.model.observation import (
     FailedPoll,
@@ -31,13 +31,13 @@ from import_watch.model.observation import (
     LogStatus,
     MissingLog,
     Observation,
+    PollError,
     Problem,
     ReportedProgress,
     Severity,
     StoredLog,
-    Trouble,
 )
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.serialization import from_json, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Tolerance, Watch
 from import_watch.scheduling.poll_delay import backoff
@@ -50,7 +50,7 @@ HOUR, DAY = 3_600, 86_400
 FLOOR = 5
 TOLERANCE = Tolerance()
 MONTH = Tolerance(timeout=30 * DAY)
-NO_PATIENCE = Tolerance(not_found=0, unrecognised=0, failing=0)
+NO_DEADLINE = Tolerance(not_found=0, unrecognised=0, failing=0)
 START = Start("document360", "4711")
 
 QUEUED = Observation(ImportState.QUEUED, "Queued")
@@ -62,18 +62,18 @@ SUCCEEDED = Observation(ImportState.SUCCEEDED, "Completed", log=LOG)
 WITHOUT_LOG = replace(SUCCEEDED, log=MissingLog("Element 'ImportLog' not found.", expected=True))
 FAILED = Observation(ImportState.FAILED, "Error", log=MissingLog("no log", expected=False))
 CANCELLED = Observation(ImportState.CANCELLED, "Cancelled")
-UNAVAILABLE = FailedPoll(Trouble.UNAVAILABLE, "HTTP 502")
-THROTTLED = FailedPoll(Trouble.THROTTLED, "HTTP 429")
-UNREADABLE = FailedPoll(Trouble.UNREADABLE, "HTTP 200: not JSON")
-UNAUTHORIZED = FailedPoll(Trouble.UNAUTHORIZED, "HTTP 401")
-MISCONFIGURED = FailedPoll(Trouble.MISCONFIGURED, "no such secret")
-NO_SUCH_HOST = FailedPoll(Trouble.UNAVAILABLE, "name not found", after_grace=True)
-GATEWAY_404 = FailedPoll(Trouble.MISCONFIGURED, "no such cluster", after_grace=True)
+UNAVAILABLE = FailedPoll(PollError.UNAVAILABLE, "HTTP 502")
+THROTTLED = FailedPoll(PollError.THROTTLED, "HTTP 429")
+UNREADABLE = FailedPoll(PollError.UNREADABLE, "HTTP 200: not JSON")
+UNAUTHORIZED = FailedPoll(PollError.UNAUTHORIZED, "HTTP 401")
+MISCONFIGURED = FailedPoll(PollError.MISCONFIGURED, "no such secret")
+NO_SUCH_HOST = FailedPoll(PollError.UNAVAILABLE, "name not found", after_grace=True)
+GATEWAY_404 = FailedPoll(PollError.MISCONFIGURED, "no such cluster", after_grace=True)
 
 
 def after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> Wait | End:
     """Poll at so many seconds after the start of the watch; all but the last of them only wait."""
-    step: Wait | End = begin(start, T0, tolerance)
+    step: Wait | End = start_watch(start, T0, tolerance)
     for seconds, polled in polls:
         assert isinstance(step, Wait), f"ended before {seconds} s"
         step = advance(step.watch, polled, T0 + seconds, tolerance)
@@ -86,12 +86,12 @@ def wait_after(*polls: tuple[float, Polled], start: Start = START, tolerance: To
     return step
 
 
-def ending_after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> Ending:
+def result_after(*polls: tuple[float, Polled], start: Start = START, tolerance: Tolerance = TOLERANCE) -> WatchResult:
     step = after(*polls, start=start, tolerance=tolerance)
     assert isinstance(step, End), "waits"
     assert step.watch.next_poll_at is None
     assert step.watch.awaiting_log is None
-    return step.ending
+    return step.result
 
 
 def on_end(polled: Polled, first: float, last: float, polls: int = 5) -> list[tuple[float, Polled]]:
@@ -103,7 +103,7 @@ def decided(step: Wait | End) -> str | None:
     """Give the reason of an UNKNOWN outcome, any other outcome by its name, None for a watch that goes on."""
     if isinstance(step, Wait):
         return None
-    return step.ending.reason if step.ending.outcome is Outcome.UNKNOWN else step.ending.outcome.value
+    return step.result.reason if step.result.outcome is Outcome.UNKNOWN else step.result.outcome.value
 
 
 # Each member has to be decided on here: what its first poll means, and what the same for a day means.
@@ -116,12 +116,12 @@ STATES: dict[ImportState, tuple[Polled, str | None, str]] = {
     ImportState.NOT_FOUND: (NOT_FOUND, None, "NOT_FOUND"),
     ImportState.UNRECOGNISED: (UNRECOGNISED, None, "UNRECOGNISED_STATUS"),
 }
-TROUBLES: dict[Trouble, tuple[Polled, str | None, str]] = {
-    Trouble.UNAVAILABLE: (UNAVAILABLE, None, "VENDOR_UNAVAILABLE"),
-    Trouble.THROTTLED: (THROTTLED, None, "VENDOR_UNAVAILABLE"),
-    Trouble.UNREADABLE: (UNREADABLE, None, "UNREADABLE_ANSWER"),
-    Trouble.UNAUTHORIZED: (UNAUTHORIZED, None, "UNAUTHORIZED"),
-    Trouble.MISCONFIGURED: (MISCONFIGURED, "MISCONFIGURED", "MISCONFIGURED"),
+POLL_ERRORS: dict[PollError, tuple[Polled, str | None, str]] = {
+    PollError.UNAVAILABLE: (UNAVAILABLE, None, "VENDOR_UNAVAILABLE"),
+    PollError.THROTTLED: (THROTTLED, None, "VENDOR_UNAVAILABLE"),
+    PollError.UNREADABLE: (UNREADABLE, None, "UNREADABLE_ANSWER"),
+    PollError.UNAUTHORIZED: (UNAUTHORIZED, None, "UNAUTHORIZED"),
+    PollError.MISCONFIGURED: (MISCONFIGURED, "MISCONFIGURED", "MISCONFIGURED"),
 }
 OUTCOMES: dict[Outcome, Polled] = {
     Outcome.SUCCEEDED: SUCCEEDED,
@@ -130,11 +130,11 @@ OUTCOMES: dict[Outcome, Polled] = {
     Outcome.CANCELLED: CANCELLED,
     Outcome.UNKNOWN: MISCONFIGURED,
 }
-DECISIONS = [pytest.param(*decision, id=str(word)) for word, decision in [*STATES.items(), *TROUBLES.items()]]
+DECISIONS = [pytest.param(*decision, id=str(word)) for word, decision in [*STATES.items(), *POLL_ERRORS.items()]]
 
 
 def test_every_state_trouble_and_outcome_is_decided_on() -> None:
-    assert (set(STATES), set(TROUBLES), set(OUTCOMES)) == (set(ImportState), set(Trouble), set(Outcome))
+    assert (set(STATES), set(POLL_ERRORS), set(OUTCOMES)) == (set(ImportState), set(PollError), set(Outcome))
 
 
 @pytest.mark.parametrize(("polled", "first", "_at_last"), DECISIONS)
@@ -144,7 +144,7 @@ def test_what_the_first_poll_decides(polled: Polled, first: str | None, _at_last
 
 @pytest.mark.parametrize(("polled", "_first", "at_last"), DECISIONS)
 def test_what_the_same_answer_for_a_day_decides(polled: Polled, _first: str | None, at_last: str) -> None:
-    step: Wait | End = begin(START, T0, TOLERANCE)
+    step: Wait | End = start_watch(START, T0, TOLERANCE)
     while isinstance(step, Wait):
         assert step.watch.next_poll_at is not None
         step = advance(step.watch, polled, step.watch.next_poll_at, TOLERANCE)
@@ -153,12 +153,12 @@ def test_what_the_same_answer_for_a_day_decides(polled: Polled, _first: str | No
 
 @pytest.mark.parametrize(("outcome", "polled"), OUTCOMES.items())
 def test_what_leads_to_each_outcome(outcome: Outcome, polled: Polled) -> None:
-    assert ending_after((5, polled)).outcome is outcome
+    assert result_after((5, polled)).outcome is outcome
 
 
 def test_an_import_that_completed_with_errors_is_partial_and_one_with_warnings_is_not() -> None:
-    warned = ending_after((5, replace(SUCCEEDED, counts={"errors": 0, "warnings": 3})))
-    failed = ending_after((5, replace(SUCCEEDED, counts={"errors": 1, "warnings": 0})))
+    warned = result_after((5, replace(SUCCEEDED, counts={"errors": 0, "warnings": 3})))
+    failed = result_after((5, replace(SUCCEEDED, counts={"errors": 1, "warnings": 0})))
     assert (warned.outcome, failed.outcome) == (Outcome.SUCCEEDED, Outcome.PARTIAL)
 
 
@@ -174,8 +174,8 @@ def test_an_ending_says_what_the_vendor_said() -> None:
         retryable=True,
         reason="bad file",
     )
-    ending = ending_after((40, seen))
-    assert replace(ending, message="") == Ending(
+    result = result_after((40, seen))
+    assert replace(result, message="") == WatchResult(
         outcome=Outcome.FAILED,
         message="",
         detected_at=T0 + 40,
@@ -194,33 +194,33 @@ def test_an_ending_says_what_the_vendor_said() -> None:
 def test_an_outcome_that_nobody_saw_still_says_what_was_seen() -> None:
     problems = tuple(Problem(Severity.WARNING, str(n)) for n in range(30))
     lost = replace(UNRECOGNISED, counts={"processed": 3}, problems=problems)
-    ending = ending_after((5, replace(RUNNING, job_type="import", started_at=T0 - 60)), *on_end(lost, 10, 610))
-    assert (ending.outcome, ending.vendor_status, ending.job_type) == (Outcome.UNKNOWN, "Paused", "import")
-    assert (ending.counts, ending.problems, ending.started_at) == ({"processed": 3}, problems[:20], T0 - 60)
+    result = result_after((5, replace(RUNNING, job_type="import", started_at=T0 - 60)), *on_end(lost, 10, 610))
+    assert (result.outcome, result.vendor_status, result.job_type) == (Outcome.UNKNOWN, "Paused", "import")
+    assert (result.counts, result.problems, result.started_at) == ({"processed": 3}, problems[:20], T0 - 60)
 
 
 def test_a_failed_poll_hands_on_the_problems_that_it_told() -> None:
     problem = Problem(Severity.ERROR, "the key has expired")
-    assert ending_after((5, replace(MISCONFIGURED, problems=(problem,)))).problems == (problem,)
+    assert result_after((5, replace(MISCONFIGURED, problems=(problem,)))).problems == (problem,)
 
 
 @pytest.mark.parametrize("polled", [SUCCEEDED, MISCONFIGURED])
 def test_an_ending_has_the_start_event_s_start_where_the_vendor_told_none(polled: Polled) -> None:
-    assert ending_after((5, polled), start=replace(START, started_at=T0 - 30)).started_at == T0 - 30
+    assert result_after((5, polled), start=replace(START, started_at=T0 - 30)).started_at == T0 - 30
 
 
 def test_an_announced_start_is_not_told_as_the_start_of_an_import_that_never_ran() -> None:
-    cancelled = ending_after((5, replace(QUEUED, started_at=T0 + DAY)), (10, CANCELLED))
+    cancelled = result_after((5, replace(QUEUED, started_at=T0 + DAY)), (10, CANCELLED))
     assert cancelled.started_at is None
 
 
 def test_only_a_failure_has_the_vendor_s_reason() -> None:
-    assert ending_after((5, replace(CANCELLED, reason="by hand"))).reason is None
+    assert result_after((5, replace(CANCELLED, reason="by hand"))).reason is None
 
 
 def test_an_ending_keeps_twenty_problems() -> None:
     many = tuple(Problem(Severity.ERROR, str(n)) for n in range(30))
-    assert ending_after((5, replace(FAILED, problems=many))).problems == many[:20]
+    assert result_after((5, replace(FAILED, problems=many))).problems == many[:20]
 
 
 # ------------------------------------------------------------ tolerances ----
@@ -357,10 +357,10 @@ def test_an_import_that_is_not_known_at_the_first_poll_is_given_up_from_the_star
 
 
 @pytest.mark.parametrize("other", [UNAVAILABLE, THROTTLED])
-@pytest.mark.parametrize("place", [0, 2, 4], ids=["first", "between", "last"])
-def test_answers_are_unreadable_only_if_every_one_of_the_run_was(other: Polled, place: int) -> None:
+@pytest.mark.parametrize("arrival_index", [0, 2, 4], ids=["first", "between", "last"])
+def test_answers_are_unreadable_only_if_every_one_of_the_run_was(other: Polled, arrival_index: int) -> None:
     run = on_end(UNREADABLE, 10, 3_610)
-    run[place] = run[place][0], other
+    run[arrival_index] = run[arrival_index][0], other
     assert decided(after(*run)) == "VENDOR_UNAVAILABLE"
 
 
@@ -368,7 +368,7 @@ def polls_late(watch: Watch, late: float, polled: Polled = UNAVAILABLE) -> tuple
     """Poll as the poll function does, so many seconds after the time; the vendor takes 20 to fail."""
     assert watch.next_poll_at is not None
     now = watch.next_poll_at + late
-    return advance(without_our_time(watch, now), polled, now + 20, TOLERANCE), now + 20
+    return advance(exclude_own_downtime(watch, now), polled, now + 20, TOLERANCE), now + 20
 
 
 @pytest.mark.parametrize("polled", [UNAVAILABLE, THROTTLED, UNREADABLE], ids=str)
@@ -395,9 +395,9 @@ def test_a_poll_that_is_a_little_late_is_in_time(late: float) -> None:
 
 def test_what_does_not_fail_has_no_time_that_was_ours() -> None:
     running = wait_after((10, RUNNING)).watch
-    assert without_our_time(running, T0 + HOUR) == running
+    assert exclude_own_downtime(running, T0 + HOUR) == running
     ended = replace(wait_after((10, UNAVAILABLE)).watch, next_poll_at=None)
-    assert without_our_time(ended, T0 + HOUR) == ended
+    assert exclude_own_downtime(ended, T0 + HOUR) == ended
 
 
 def test_a_run_of_unreadable_answers_does_not_remember_the_run_before() -> None:
@@ -406,8 +406,8 @@ def test_a_run_of_unreadable_answers_does_not_remember_the_run_before() -> None:
 
 
 def test_a_connection_that_cannot_work_ends_a_watch_at_once_at_any_time() -> None:
-    ending = ending_after((5, RUNNING), (50, MISCONFIGURED))
-    assert (ending.reason, ending.detected_at, ending.retryable) == ("MISCONFIGURED", T0 + 50, None)
+    result = result_after((5, RUNNING), (50, MISCONFIGURED))
+    assert (result.reason, result.detected_at, result.retryable) == ("MISCONFIGURED", T0 + 50, None)
 
 
 @pytest.mark.parametrize("polled", [UNAVAILABLE, THROTTLED, UNREADABLE])
@@ -453,10 +453,10 @@ def test_a_failed_poll_is_never_followed_faster_than_the_schedule(age: float) ->
     assert failed.seconds == max(30, scheduled.seconds)
 
 
-@pytest.mark.parametrize("trouble", [THROTTLED, UNAVAILABLE])
+@pytest.mark.parametrize("error", [THROTTLED, UNAVAILABLE])
 @pytest.mark.parametrize("told", [60, 200, 800])
-def test_a_vendor_that_says_when_to_come_back_is_asked_again_then(trouble: FailedPoll, told: int) -> None:
-    seconds = wait_after((5, replace(trouble, retry_after=told))).seconds
+def test_a_vendor_that_says_when_to_come_back_is_asked_again_then(error: FailedPoll, told: int) -> None:
+    seconds = wait_after((5, replace(error, retry_after=told))).seconds
     assert told <= seconds <= math.ceil(1.1 * told)
 
 
@@ -488,10 +488,10 @@ def test_a_vendor_keeps_us_away_for_900_seconds_at_most(told: float) -> None:
 def test_a_deadline_before_the_vendor_wants_a_request_ends_the_watch_without_one(failed: FailedPoll) -> None:
     step = wait_after((90, replace(failed, retry_after=600)), start=replace(START, timeout_seconds=100))
     assert step.watch.next_poll_at == T0 + 100
-    ended = put_off(step.watch, T0 + 100, UNSHARED)
+    ended = defer_poll(step.watch, T0 + 100, UNSHARED)
     assert isinstance(ended, End)
-    assert (ended.ending.reason, ended.watch.polls) == ("TIMED_OUT", 1)
-    assert f"the last poll failed: {failed.detail}" in ended.ending.message
+    assert (ended.result.reason, ended.watch.polls) == ("TIMED_OUT", 1)
+    assert f"the last poll failed: {failed.detail}" in ended.result.message
 
 
 @pytest.mark.parametrize("told", [60, 800, 5_000])
@@ -499,15 +499,15 @@ def test_an_import_that_is_not_found_is_asked_for_again_when_the_vendor_says(tol
     step = wait_after((5, replace(NOT_FOUND, retry_after=told)))
     assert min(told, 900) <= step.seconds <= min(1.1 * told, 900)
     assert step.watch.not_before == T0 + 5 + min(told, 900)
-    assert isinstance(put_off(step.watch, T0 + 60, UNSHARED), Wait)
+    assert isinstance(defer_poll(step.watch, T0 + 60, UNSHARED), Wait)
 
 
 def test_a_vendor_that_wants_no_request_gets_none_before_its_time() -> None:
     watch = wait_after((5, replace(UNAVAILABLE, retry_after=600))).watch
-    early, on_time = put_off(watch, T0 + 100, UNSHARED), put_off(watch, T0 + 605, UNSHARED)
+    early, on_time = defer_poll(watch, T0 + 100, UNSHARED), defer_poll(watch, T0 + 605, UNSHARED)
     assert isinstance(early, Wait)
     assert (early.seconds, on_time) == (505, None)
-    assert put_off(step_on(wait_after((5, UNAVAILABLE)), RUNNING).watch, T0 + 36, UNSHARED) is None
+    assert defer_poll(step_on(wait_after((5, UNAVAILABLE)), RUNNING).watch, T0 + 36, UNSHARED) is None
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_a_watch_is_given_up_at_its_deadline_and_not_before(timeout: int | None,
 
 
 def test_an_import_that_ends_by_the_last_poll_has_its_own_outcome() -> None:
-    assert ending_after((DAY, SUCCEEDED)).outcome is Outcome.SUCCEEDED
+    assert result_after((DAY, SUCCEEDED)).outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -546,21 +546,21 @@ def test_an_import_that_ends_by_the_last_poll_has_its_own_outcome() -> None:
     ids=["running", "failed poll", "scheduled", "unrecognised"],
 )
 def test_a_watch_that_is_given_up_says_what_was_seen_last(polled: Polled, seen: str) -> None:
-    ending = ending_after((5, RUNNING), (DAY, polled))
-    assert ending.reason == "TIMED_OUT"
-    assert seen in ending.message
-    assert "1 day" in ending.message
+    result = result_after((5, RUNNING), (DAY, polled))
+    assert result.reason == "TIMED_OUT"
+    assert seen in result.message
+    assert "1 day" in result.message
 
 
 def test_a_failed_poll_at_the_deadline_keeps_the_status_that_was_seen_before() -> None:
-    assert ending_after((5, RUNNING), (DAY, UNAVAILABLE)).vendor_status == "InProgress"
+    assert result_after((5, RUNNING), (DAY, UNAVAILABLE)).vendor_status == "InProgress"
 
 
 # ---------------------------------------------- the log of an ended import ----
 
 
 def test_a_log_that_is_there_is_not_waited_for() -> None:
-    assert ending_after((100, SUCCEEDED)).message == "Import 4711 at document360 completed."
+    assert result_after((100, SUCCEEDED)).message == "Import 4711 at document360 completed."
 
 
 @pytest.mark.parametrize(
@@ -595,9 +595,9 @@ def test_a_log_that_never_comes_is_looked_for_twice_and_within_a_minute(polled: 
         step = advance(step.watch, polled, moments[-1], TOLERANCE)
     assert len(moments) == 2
     assert moments[-1] <= T0 + 160
-    assert step.ending.outcome is outcome
-    assert step.ending.detected_at == T0 + 100
-    assert "log is not available (Element 'ImportLog' not found)" in step.ending.message
+    assert step.result.outcome is outcome
+    assert step.result.detected_at == T0 + 100
+    assert "log is not available (Element 'ImportLog' not found)" in step.result.message
 
 
 @pytest.mark.parametrize(("late", "waits"), [(39, True), (58, False), (600, False)])
@@ -619,17 +619,17 @@ LATER = {
 }
 
 
-@pytest.mark.parametrize("tolerance", [TOLERANCE, NO_PATIENCE], ids=["patient", "impatient"])
+@pytest.mark.parametrize("tolerance", [TOLERANCE, NO_DEADLINE], ids=["patient", "impatient"])
 @pytest.mark.parametrize("later", LATER.values(), ids=LATER)
 def test_an_awaited_outcome_is_not_changed_by_a_poll_that_says_nothing_of_the_import(
     later: Polled, tolerance: Tolerance
 ) -> None:
     first = replace(WITHOUT_LOG, counts={"articles": 2}, ended_at=T0 + 90)
-    ending = ending_after((20, RUNNING), (100, first), (120, later), (140, later), tolerance=tolerance)
-    assert (ending.outcome, ending.reason) == (Outcome.SUCCEEDED, None)
-    assert (ending.detected_at, ending.detection_lag_seconds) == (T0 + 100, 10)
-    assert ending.counts == {"articles": 2}
-    assert "its log is not available (Element 'ImportLog' not found)" in ending.message
+    result = result_after((20, RUNNING), (100, first), (120, later), (140, later), tolerance=tolerance)
+    assert (result.outcome, result.reason) == (Outcome.SUCCEEDED, None)
+    assert (result.detected_at, result.detection_lag_seconds) == (T0 + 100, 10)
+    assert result.counts == {"articles": 2}
+    assert "its log is not available (Element 'ImportLog' not found)" in result.message
 
 
 ENDS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "CANCELLED": CANCELLED}
@@ -642,11 +642,11 @@ def test_the_last_readable_status_counts_until_the_ending_is_written(first: str,
     seen = replace(ENDS[first], log=WITHOUT_LOG.log)
     then = replace(ENDS[later], log=LOG if has_log else WITHOUT_LOG.log, counts={"processed": 3})
     polls: list[tuple[float, Polled]] = [(120.0, then)] if has_log else [(120.0, then), (140.0, UNAVAILABLE)]
-    ending = ending_after((60, RUNNING), (100, seen), *polls)
+    result = result_after((60, RUNNING), (100, seen), *polls)
     same = first == later
-    assert (ending.outcome.value, ending.counts) == (later, {"processed": 3})
-    assert ending.detected_at == T0 + (100 if same else 120)
-    assert ending.detection_lag_seconds == (40 if same else 20)
+    assert (result.outcome.value, result.counts) == (later, {"processed": 3})
+    assert result.detected_at == T0 + (100 if same else 120)
+    assert result.detection_lag_seconds == (40 if same else 20)
 
 
 @pytest.mark.parametrize("unfinished", [RUNNING, QUEUED, replace(RUNNING, log=LOG)])
@@ -663,37 +663,37 @@ def test_an_import_that_runs_after_all_is_awaited_no_more(unfinished: Observatio
 
 def test_a_log_that_comes_later_completes_the_outcome_and_leaves_its_time() -> None:
     complete = replace(SUCCEEDED, counts={"articles": 2, "errors": 0, "warnings": 1})
-    ending = ending_after((60, RUNNING), (100, WITHOUT_LOG), (110, UNAVAILABLE), (140, complete))
-    assert ending.outcome is Outcome.SUCCEEDED
-    assert ending.counts == complete.counts
-    assert (ending.detected_at, ending.detection_lag_seconds) == (T0 + 100, 40)
-    assert "log is not available" not in ending.message
+    result = result_after((60, RUNNING), (100, WITHOUT_LOG), (110, UNAVAILABLE), (140, complete))
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.counts == complete.counts
+    assert (result.detected_at, result.detection_lag_seconds) == (T0 + 100, 40)
+    assert "log is not available" not in result.message
 
 
 def test_a_log_that_comes_later_with_errors_makes_the_outcome_partial() -> None:
-    ending = ending_after((100, WITHOUT_LOG), (120, replace(SUCCEEDED, counts={"errors": 2})))
-    assert (ending.outcome, ending.detected_at) == (Outcome.PARTIAL, T0 + 100)
+    result = result_after((100, WITHOUT_LOG), (120, replace(SUCCEEDED, counts={"errors": 2})))
+    assert (result.outcome, result.detected_at) == (Outcome.PARTIAL, T0 + 100)
 
 
 def test_a_vendor_that_asks_to_be_left_alone_is_not_asked_for_a_log_before_that() -> None:
     # Later than a minute is too late for the outcome, and sooner is not what the vendor allowed.
-    ending = ending_after((100, WITHOUT_LOG), (120, replace(THROTTLED, retry_after=600)))
-    assert (ending.outcome, ending.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
+    result = result_after((100, WITHOUT_LOG), (120, replace(THROTTLED, retry_after=600)))
+    assert (result.outcome, result.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
 
 
 def test_the_deadline_does_not_undo_an_outcome_whose_log_is_awaited() -> None:
     start = replace(START, timeout_seconds=100)
     lost: list[tuple[float, Polled]] = [(110.0, UNAVAILABLE), (130.0, NOT_FOUND)]
-    assert ending_after((90, WITHOUT_LOG), *lost, start=start).outcome is Outcome.SUCCEEDED
+    assert result_after((90, WITHOUT_LOG), *lost, start=start).outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize(("until", "waits"), [(150, True), (161, False), (900, False)])
 def test_a_log_is_waited_for_a_minute_at_most_also_where_its_poll_is_deferred(until: float, waits: bool) -> None:
     watch = wait_after((10, RUNNING), (100, WITHOUT_LOG)).watch
-    step = put_off(watch, T0 + 120, UNSHARED, throttled_until=T0 + until)
+    step = defer_poll(watch, T0 + 120, UNSHARED, throttled_until=T0 + until)
     assert isinstance(step, Wait if waits else End)
     if isinstance(step, End):
-        assert (step.ending.outcome, step.ending.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
+        assert (step.result.outcome, step.result.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
         assert step.watch.awaiting_log is None
 
 
@@ -707,14 +707,14 @@ def test_a_poll_forgets_the_takeovers_before_it() -> None:
 
 
 def test_a_watch_that_we_could_not_carry_on_is_unknown() -> None:
-    ending = broken(wait_after((5, RUNNING)).watch, T0 + 60, "States.Timeout")
-    assert (ending.outcome, ending.reason, ending.detected_at) == (Outcome.UNKNOWN, "WATCH_BROKEN", T0 + 60)
-    assert "States.Timeout" in ending.message
+    result = broken(wait_after((5, RUNNING)).watch, T0 + 60, "States.Timeout")
+    assert (result.outcome, result.reason, result.detected_at) == (Outcome.UNKNOWN, "WATCH_BROKEN", T0 + 60)
+    assert "States.Timeout" in result.message
 
 
 def test_an_outcome_that_was_seen_stands_also_where_we_could_not_carry_on() -> None:
-    ending = broken(wait_after((100, WITHOUT_LOG)).watch, T0 + 110, "States.Timeout")
-    assert (ending.outcome, ending.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
+    result = broken(wait_after((100, WITHOUT_LOG)).watch, T0 + 110, "States.Timeout")
+    assert (result.outcome, result.detected_at) == (Outcome.SUCCEEDED, T0 + 100)
 
 
 # ------------------------------------------------------- ages and clocks ----
@@ -730,9 +730,9 @@ def test_an_outcome_that_was_seen_stands_also_where_we_could_not_carry_on() -> N
     ],
 )
 def test_detection_lag_is_measured_from_the_end_that_the_vendor_tells(ended_at: float, lag: float) -> None:
-    ending = ending_after((60, RUNNING), (100, replace(SUCCEEDED, ended_at=ended_at)))
-    assert ending.detection_lag_seconds == pytest.approx(lag, abs=0.0011)
-    assert (ending.ended_at, ending.implausible) == (ended_at, None)
+    result = result_after((60, RUNNING), (100, replace(SUCCEEDED, ended_at=ended_at)))
+    assert result.detection_lag_seconds == pytest.approx(lag, abs=0.0011)
+    assert (result.ended_at, result.implausible) == (ended_at, None)
 
 
 @pytest.mark.parametrize("seen", [RUNNING, QUEUED])
@@ -750,53 +750,53 @@ def test_an_end_that_cannot_be_is_not_believed(seen: Observation, started_at: fl
     ended = replace(SUCCEEDED, started_at=started_at, ended_at=ended_at)
     between: list[tuple[float, Polled]] = [(70.0, UNAVAILABLE), (80.0, NOT_FOUND)]
     for others in [], between:
-        ending = ending_after((60, seen), *others, (100, ended))
-        assert (ending.ended_at, ending.implausible) == (None, True)
-        assert ending.detection_lag_seconds == (20 if others else 40)
+        result = result_after((60, seen), *others, (100, ended))
+        assert (result.ended_at, result.implausible) == (None, True)
+        assert result.detection_lag_seconds == (20 if others else 40)
 
 
 def test_an_end_long_before_the_event_s_start_is_not_believed() -> None:
     start = replace(START, started_at=T0 - 600)
     late, early = (replace(SUCCEEDED, ended_at=T0 - seconds) for seconds in (899, 901))
-    assert ending_after((5, late), start=start).ended_at == T0 - 899
-    assert ending_after((5, early), start=start).implausible
+    assert result_after((5, late), start=start).ended_at == T0 - 899
+    assert result_after((5, early), start=start).implausible
 
 
 def test_an_end_that_stands_while_its_log_is_awaited_is_believed() -> None:
     first = replace(WITHOUT_LOG, ended_at=T0 + 90)
-    ending = ending_after((60, RUNNING), (100, first), (120, replace(first, log=LOG)))
-    assert (ending.ended_at, ending.detection_lag_seconds, ending.implausible) == (T0 + 90, 10, None)
+    result = result_after((60, RUNNING), (100, first), (120, replace(first, log=LOG)))
+    assert (result.ended_at, result.detection_lag_seconds, result.implausible) == (T0 + 90, 10, None)
 
 
 def test_a_start_ahead_of_every_clock_is_not_published() -> None:
-    assert ending_after((60, replace(RUNNING, started_at=T0 + HOUR)), (100, SUCCEEDED)).started_at is None
+    assert result_after((60, replace(RUNNING, started_at=T0 + HOUR)), (100, SUCCEEDED)).started_at is None
 
 
 def test_detection_lag_is_else_the_time_since_the_poll_before() -> None:
-    assert ending_after((60, RUNNING), (100, SUCCEEDED)).detection_lag_seconds == 40
+    assert result_after((60, RUNNING), (100, SUCCEEDED)).detection_lag_seconds == 40
 
 
 def test_detection_lag_of_the_first_poll_is_the_time_since_the_watch_began() -> None:
-    assert ending_after((7, SUCCEEDED)).detection_lag_seconds == 7
+    assert result_after((7, SUCCEEDED)).detection_lag_seconds == 7
 
 
 def test_detection_lag_is_an_upper_bound_also_after_failed_polls() -> None:
-    ending = ending_after((100, RUNNING), (130, UNAVAILABLE), (190, UNAVAILABLE), (300, SUCCEEDED))
-    assert ending.detection_lag_seconds == 200
+    result = result_after((100, RUNNING), (130, UNAVAILABLE), (190, UNAVAILABLE), (300, SUCCEEDED))
+    assert result.detection_lag_seconds == 200
 
 
 def test_detection_lag_of_an_import_that_began_before_its_watch_reaches_back_to_its_start() -> None:
-    ending = ending_after((5, SUCCEEDED), start=replace(START, started_at=T0 - HOUR))
-    assert ending.detection_lag_seconds == HOUR + 5
+    result = result_after((5, SUCCEEDED), start=replace(START, started_at=T0 - HOUR))
+    assert result.detection_lag_seconds == HOUR + 5
 
 
 def test_an_outcome_that_nobody_saw_has_no_detection_lag() -> None:
-    assert ending_after((60, RUNNING), (100, MISCONFIGURED)).detection_lag_seconds is None
+    assert result_after((60, RUNNING), (100, MISCONFIGURED)).detection_lag_seconds is None
 
 
 def test_a_watch_begins_with_what_its_start_event_says() -> None:
     start = Start("egain", "a#b", connection="sandbox", started_at=T0 - 2, timeout_seconds=60)
-    step = begin(start, T0, TOLERANCE)
+    step = start_watch(start, T0, TOLERANCE)
     assert step.watch == Watch(
         watch_id="egain#sandbox#a%23b",
         vendor="egain",
@@ -814,7 +814,7 @@ def test_a_watch_begins_with_what_its_start_event_says() -> None:
 def test_the_first_poll_comes_at_once_for_an_import_that_began_a_while_ago(
     started_at: float | None, seconds: int
 ) -> None:
-    assert begin(replace(START, started_at=started_at), T0, TOLERANCE).seconds == seconds
+    assert start_watch(replace(START, started_at=started_at), T0, TOLERANCE).seconds == seconds
 
 
 @pytest.mark.parametrize(
@@ -896,7 +896,7 @@ OBSERVATIONS = st.builds(
 )
 FAILED_POLLS = st.builds(
     FailedPoll,
-    trouble=st.sampled_from(Trouble),
+    error=st.sampled_from(PollError),
     detail=st.text(max_size=10),
     retry_after=st.none() | st.floats(0, 1e5),
 )
@@ -908,7 +908,7 @@ BEARABLE: st.SearchStrategy[Polled] = st.one_of(
         state=st.sampled_from([ImportState.QUEUED, ImportState.RUNNING, ImportState.NOT_FOUND]),
     ),
     st.builds(
-        replace, FAILED_POLLS, trouble=st.sampled_from([Trouble.UNAVAILABLE, Trouble.THROTTLED, Trouble.UNREADABLE])
+        replace, FAILED_POLLS, error=st.sampled_from([PollError.UNAVAILABLE, PollError.THROTTLED, PollError.UNREADABLE])
     ),
     st.builds(
         replace, OBSERVATIONS, state=st.just(ImportState.SUCCEEDED), log=st.just(MissingLog("not yet", expected=True))
@@ -936,15 +936,15 @@ def check(step: Wait | End, now: float, before: Watch) -> None:
     """Check what holds after every poll."""
     assert through_json(step.watch) == step.watch
     assert fixed(step.watch) == fixed(before)
-    away = put_off(before, now, UNSHARED, throttled_until=now + 60)
+    away = defer_poll(before, now, UNSHARED, throttled_until=now + 60)
     assert away is not None
-    for after in (away.watch, passed_on(before), without_our_time(before, now)):
+    for after in (away.watch, hand_over(before), exclude_own_downtime(before, now)):
         assert fixed(after) == fixed(before)
     assert step.watch.last_poll_at == now
     if isinstance(step, End):
         assert step.watch.next_poll_at is None
-        assert step.ending.message
-        assert (step.ending.detection_lag_seconds or 0) >= 0
+        assert step.result.message
+        assert (step.result.detection_lag_seconds or 0) >= 0
     else:
         # A watch that waits for its deadline, where the vendor wants no request before it, makes no poll then.
         ends_there = step.watch.not_before is not None and step.watch.not_before > now + step.seconds
@@ -960,7 +960,7 @@ def check(step: Wait | End, now: float, before: Watch) -> None:
 def test_any_sequence_of_polls_waits_or_ends_and_its_watch_survives_json(
     start: Start, polls: list[tuple[Polled, float]]
 ) -> None:
-    step: Wait | End = begin(start, T0, TOLERANCE)
+    step: Wait | End = start_watch(start, T0, TOLERANCE)
     for polled, late in polls:
         if isinstance(step, End):
             break
@@ -972,8 +972,8 @@ def test_any_sequence_of_polls_waits_or_ends_and_its_watch_survives_json(
         check(step, now, watch)
         silent = isinstance(polled, FailedPoll) or polled.state in (ImportState.NOT_FOUND, ImportState.UNRECOGNISED)
         if awaited and isinstance(step, End) and silent:
-            assert step.ending.outcome is awaited.outcome
-            assert step.ending.detected_at == awaited.detected_at
+            assert step.result.outcome is awaited.outcome
+            assert step.result.detected_at == awaited.detected_at
         if isinstance(step, Wait) and now >= step.watch.deadline:
             # Only the log of an import that has ended may be waited for beyond the deadline, and not for long.
             assert step.watch.awaiting_log is not None
@@ -985,7 +985,7 @@ def test_any_sequence_of_polls_waits_or_ends_and_its_watch_survives_json(
 @example(Start("document360", "4711", timeout_seconds=HOUR), [RUNNING])
 @example(Start("document360", "4711", timeout_seconds=1), [UNAVAILABLE])
 def test_every_watch_ends_by_its_deadline_and_one_wait(start: Start, polls: Iterable[Polled]) -> None:
-    step: Wait | End = begin(start, T0, TOLERANCE)
+    step: Wait | End = start_watch(start, T0, TOLERANCE)
     deadline = step.watch.deadline
     now = T0
     for polled in cycle(polls):
@@ -996,8 +996,8 @@ def test_every_watch_ends_by_its_deadline_and_one_wait(start: Start, polls: Iter
             break
     assert isinstance(step, End)
     # A log that is awaited at the deadline may take a minute more, and then the vendor may say otherwise.
-    assert step.ending.detected_at <= deadline + FLOOR + 60
-    assert now <= step.ending.detected_at + 60
+    assert step.result.detected_at <= deadline + FLOOR + 60
+    assert now <= step.result.detected_at + 60
 
 
 @pytest.mark.parametrize(
@@ -1018,8 +1018,8 @@ def test_a_watch_that_is_resumed_is_polled_no_sooner_than_the_floor_after_its_la
 ) -> None:
     """Its last execution may have died just after a poll, however long the next one was overdue."""
     watch = replace(
-        begin(START, T0, TOLERANCE).watch,
+        start_watch(START, T0, TOLERANCE).watch,
         last_poll_at=None if last_poll is None else T0 + last_poll,
         next_poll_at=None if next_poll is None else T0 + next_poll,
     )
-    assert wait_to_resume(watch, T0) == seconds
+    assert resume_delay(watch, T0) == seconds

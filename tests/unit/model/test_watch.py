@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from import_watch.model.observation import ImportState, Problem, ReportedProgress, Severity
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.serialization import camel, from_json, to_json
 from import_watch.model.timestamps import iso, parse_iso
 from import_watch.model.watch import Start, Watch, watch_id
@@ -23,7 +23,7 @@ WATCH = Watch(
     registered_at=1_700_000_000.25,
     deadline=1_700_086_400.25,
 )
-ENDING = Ending(
+RESULT = WatchResult(
     outcome=Outcome.PARTIAL,
     message="Import 1 at egain completed, but with 2 errors.",
     detected_at=1_700_000_100.0,
@@ -38,7 +38,7 @@ FULL_WATCH = replace(
     progress=ReportedProgress(0.5, 0.01),
     only_unreadable=False,
     last_trouble="HTTP 503",
-    awaiting_log=ENDING,
+    awaiting_log=RESULT,
 )
 
 # Few letters, so that ids which differ only in how they are escaped come up often.
@@ -128,7 +128,7 @@ def test_json_has_no_field_that_is_none() -> None:
         "executions": 1,
         "takeovers": 0,
         "executionPolls": 0,
-        "place": 1,
+        "arrivalIndex": 1,
         "histories": {},
         "polls": 0,
         "vendorErrors": 0,
@@ -140,7 +140,7 @@ def test_json_has_no_field_that_is_none() -> None:
 
 
 def test_json_is_plain_to_the_last_value() -> None:
-    assert to_json(ENDING) == {
+    assert to_json(RESULT) == {
         "outcome": "PARTIAL",
         "message": "Import 1 at egain completed, but with 2 errors.",
         "detectedAt": 1_700_000_100.0,

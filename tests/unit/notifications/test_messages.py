@@ -15,13 +15,13 @@ from import_watch.model.observation import (
     LogStatus,
     MissingLog,
     Observation,
+    PollError,
     Problem,
     ReportedProgress,
     Severity,
     StoredLog,
-    Trouble,
 )
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import Watch
 from import_watch.notifications import messages
 
@@ -39,11 +39,11 @@ FAILED = Observation(ImportState.FAILED, reason="The file is not a ZIP archive."
 NOT_FOUND = Observation(ImportState.NOT_FOUND)
 RUNNING = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
 QUEUED = Observation(ImportState.QUEUED, "Scheduled", started_at=1_769_851_800.0)
-NO_ANSWER = FailedPoll(Trouble.UNAVAILABLE, "eGain answered HTTP 503")
+NO_RESPONSE = FailedPoll(PollError.UNAVAILABLE, "eGain answered HTTP 503")
 
 
-def an_ending(outcome: Outcome, seen: Observation) -> Ending:
-    return Ending(outcome, messages.ended(WATCH, outcome, seen), 0.0)
+def a_result(outcome: Outcome, seen: Observation) -> WatchResult:
+    return WatchResult(outcome, messages.ended(WATCH, outcome, seen), 0.0)
 
 
 EVERY = {
@@ -57,9 +57,9 @@ EVERY = {
         messages.ended(WATCH, Outcome.FAILED, replace(FAILED, retryable=False)),
     ],
     "without_log": [
-        messages.without_log(WATCH, an_ending(Outcome.SUCCEEDED, SUCCEEDED), None),
-        messages.without_log(WATCH, an_ending(Outcome.SUCCEEDED, SUCCEEDED), "'ImportLog' not found."),
-        messages.without_log(WATCH, an_ending(Outcome.FAILED, FAILED), "NoSuchKey"),
+        messages.without_log(WATCH, a_result(Outcome.SUCCEEDED, SUCCEEDED), None),
+        messages.without_log(WATCH, a_result(Outcome.SUCCEEDED, SUCCEEDED), "'ImportLog' not found."),
+        messages.without_log(WATCH, a_result(Outcome.FAILED, FAILED), "NoSuchKey"),
     ],
     "not_found": [
         messages.not_found(WATCH, 120, NOT_FOUND),
@@ -176,7 +176,7 @@ def test_a_time_out_says_how_long_it_was_and_what_was_seen_last(polled: Observat
     assert seen in text
 
 
-@pytest.mark.parametrize("polled", [NO_ANSWER, None], ids=["at the last poll", "without another poll"])
+@pytest.mark.parametrize("polled", [NO_RESPONSE, None], ids=["at the last poll", "without another poll"])
 def test_a_time_out_after_failed_polls_says_why_they_failed(polled: FailedPoll | None) -> None:
     text = messages.timed_out(replace(WATCH, last_trouble="eGain answered HTTP 503"), 86_400, polled)
     assert "the last poll failed: eGain answered HTTP 503" in text

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.aws.sns import Topic
-from import_watch.model.observation import PROBLEMS_KEPT, TEXT_KEPT, LogRecord, LogStatus, Problem, Severity
-from import_watch.model.outcome import Ending, Outcome, Reason
-from import_watch.model.record import Record
+from import_watch.model.observation import MAX_PROBLEM_TEXT, MAX_PROBLEMS, LogRecord, LogStatus, Problem, Severity
+from import_watch.model.outcome import Outcome, Reason, WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.timestamps import parse_iso
 from import_watch.notifications.notification import bounded, event_type, mail, notification
 from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS
-from tests.unit.aws_fixtures import NOW, REGION, a_record, a_watch, an_ending, aws_account, client
+from tests.unit.aws_fixtures import NOW, REGION, a_result, a_stored_watch, a_watch, aws_account, client
 
 SOURCE = "/import-watch/stack"
 SNS_LIMIT = 256 * 1024
@@ -29,7 +29,7 @@ SCHEMA = Draft202012Validator(
     json.loads((EVENTS / "schemas" / "notification.schema.json").read_text()),
     format_checker=Draft202012Validator.FORMAT_CHECKER,
 )
-ENDINGS: list[tuple[Outcome, str | None]] = [
+RESULTS: list[tuple[Outcome, str | None]] = [
     (Outcome.SUCCEEDED, None),
     (Outcome.PARTIAL, None),
     (Outcome.CANCELLED, None),
@@ -45,11 +45,11 @@ def faults(event: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in SCHEMA.iter_errors(event)]
 
 
-def ended(**changes: Any) -> Record:
-    return a_record(ending=an_ending(**changes))
+def ended(**changes: Any) -> StoredWatch:
+    return a_stored_watch(result=a_result(**changes))
 
 
-def told(record: Record) -> dict[str, Any]:
+def told(record: StoredWatch) -> dict[str, Any]:
     return notification(record, SOURCE)
 
 
@@ -59,7 +59,7 @@ counts = st.dictionaries(
     st.sampled_from(["succeeded", "warnings", "errors", "processed", "total", "articles"]), st.integers(0, 10**15)
 )
 problems = st.lists(
-    st.builds(Problem, st.sampled_from(Severity), st.text(min_size=1, max_size=TEXT_KEPT)), max_size=PROBLEMS_KEPT
+    st.builds(Problem, st.sampled_from(Severity), st.text(min_size=1, max_size=MAX_PROBLEM_TEXT)), max_size=MAX_PROBLEMS
 ).map(tuple)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -82,8 +82,8 @@ logs = st.one_of(
 
 
 @st.composite
-def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> Record:
-    ending = Ending(
+def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> StoredWatch:
+    result = WatchResult(
         outcome=outcome,
         reason=reason,
         message=draw(printable),
@@ -107,19 +107,19 @@ def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> Record:
         poll_milliseconds=draw(st.integers(0, 10**9)),
     )
     metadata = draw(st.none() | st.dictionaries(st.text(max_size=5), json_values, max_size=4))
-    return Record(
+    return StoredWatch(
         watch,
         "execution",
         metadata=metadata,
         correlation_id=draw(st.none() | printable),
         keeps_log=draw(st.booleans()),
-        ending=ending,
+        result=result,
         log=draw(logs),
-        answer=draw(st.none() | printable.map("s3://{}".format)),
+        response=draw(st.none() | printable.map("s3://{}".format)),
     )
 
 
-@pytest.mark.parametrize(("outcome", "reason"), ENDINGS)
+@pytest.mark.parametrize(("outcome", "reason"), RESULTS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_the_notification_of_every_outcome_is_valid(outcome: Outcome, reason: str | None, data: st.DataObject) -> None:
@@ -132,7 +132,7 @@ def test_the_notification_of_every_outcome_is_valid(outcome: Outcome, reason: st
 
 def test_a_watch_that_has_not_ended_has_no_notification() -> None:
     with pytest.raises(ValueError, match="has not ended"):
-        told(replace(a_record(), ending=None))
+        told(replace(a_stored_watch(), result=None))
 
 
 class TestEvent:
@@ -216,21 +216,21 @@ WORST_TEXTS = [
 
 @pytest.mark.parametrize("char", WORST_TEXTS, ids=ascii)
 class TestSize:
-    def worst(self, char: str) -> Record:
+    def worst(self, char: str) -> StoredWatch:
         """Give a record with as much of a character as contracts and readers let in."""
-        text = char * TEXT_KEPT
+        text = char * MAX_PROBLEM_TEXT
         metadata = {"m": char * (4_000 // len(json.dumps(char, ensure_ascii=False).encode("utf-8", "replace")))}
-        problem = Problem(Severity.ERROR, text[:TEXT_KEPT])
-        ending = an_ending(
+        problem = Problem(Severity.ERROR, text[:MAX_PROBLEM_TEXT])
+        result = a_result(
             outcome=Outcome.FAILED,
             reason=text,
             message=text * 4,
             vendor_status=text,
             job_type=text,
-            problems=(problem,) * PROBLEMS_KEPT,
+            problems=(problem,) * MAX_PROBLEMS,
         )
         log = LogRecord(LogStatus.UNAVAILABLE, source=text * 2, reason=text)
-        return replace(a_record(), ending=ending, metadata=metadata, correlation_id=char * 256, log=log)
+        return replace(a_stored_watch(), result=result, metadata=metadata, correlation_id=char * 256, log=log)
 
     def test_the_message_is_always_small_enough(self, char: str) -> None:
         assert len(bounded(told(self.worst(char)))[1].encode()) < SNS_LIMIT
@@ -323,17 +323,17 @@ class TestWhatServicesCarry:
 
 
 def test_a_usual_notification_keeps_all_its_problems() -> None:
-    problems = tuple(Problem(Severity.WARNING, f"Message {number}") for number in range(PROBLEMS_KEPT))
+    problems = tuple(Problem(Severity.WARNING, f"Message {number}") for number in range(MAX_PROBLEMS))
     event = told(ended(problems=problems))
     assert bounded(event)[0] == event
-    assert len(event["data"]["problems"]) == PROBLEMS_KEPT
+    assert len(event["data"]["problems"]) == MAX_PROBLEMS
 
 
 class TestMail:
     def full(self) -> str:
         problems = tuple(Problem(Severity.WARNING, f"Message {number}") for number in range(12))
         log = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3://theirs/log.txt", bytes=5)
-        ending = an_ending(
+        result = a_result(
             outcome=Outcome.FAILED,
             reason="Database connection timeout",
             message="Import 5 at egain failed: Database connection timeout; it is worth starting it again.",
@@ -344,7 +344,7 @@ class TestMail:
             detection_lag_seconds=15.0,
         )
         record = replace(
-            a_record(), ending=ending, log=log, answer="s3://archive/answer.json", correlation_id="order-5"
+            a_stored_watch(), result=result, log=log, response="s3://archive/answer.json", correlation_id="order-5"
         )
         return mail(told(record))
 
@@ -383,7 +383,7 @@ class TestMail:
         ],
     )
     def test_it_says_where_the_log_is_or_why_not(self, log: LogRecord) -> None:
-        text = mail(told(replace(a_record(), log=log)))
+        text = mail(told(replace(a_stored_watch(), log=log)))
         assert log.status.value in text
         assert (log.reason or "") in text
         assert (log.source or "") in text
@@ -424,7 +424,7 @@ class TestTopic:
         messages: list[dict[str, Any]] = found.get("Messages", [])
         return messages
 
-    def published(self, record: Record) -> dict[str, Any]:
+    def published(self, record: StoredWatch) -> dict[str, Any]:
         """Publish a notification, and give the envelope that a subscriber gets."""
         url = self.subscribe(raw=False)
         self.topic.publish(told(record))
@@ -490,8 +490,8 @@ class TestTopic:
     @pytest.mark.parametrize("char", WORST_TEXTS, ids=ascii)
     def test_the_worst_notification_is_taken_by_sns(self, char: str) -> None:
         record = TestSize().worst(char)
-        ending = record.ending
-        assert ending is not None
+        result = record.result
+        assert result is not None
         # A reason comes cleaned out of an adapter, and goes into an attribute.
-        envelope = self.published(replace(record, ending=replace(ending, reason="Stopped.")))
+        envelope = self.published(replace(record, result=replace(result, reason="Stopped.")))
         assert json.loads(envelope["Message"])["data"]["outcome"] == "FAILED"

@@ -11,14 +11,14 @@ import pytest
 from import_watch.aws.secrets import Connections
 from import_watch.lifecycle.outcome_rules import broken
 from import_watch.lifecycle.start_event import InvalidStart, parse
-from import_watch.lifecycle.transitions import End, advance, begin
-from import_watch.model.observation import FailedPoll, Observation, Trouble
-from import_watch.model.outcome import Ending
+from import_watch.lifecycle.transitions import End, advance, start_watch
+from import_watch.model.observation import FailedPoll, Observation, PollError
+from import_watch.model.outcome import WatchResult
 from import_watch.model.watch import Start, Tolerance
 from import_watch.notifications import messages
 from import_watch.vendors.allowed_hosts import Hosts
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import ROOT
 from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client
@@ -36,7 +36,7 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def answered(vendor: str, status: int, body: Any) -> Observation | FailedPoll:
     text = body if isinstance(body, str) else json.dumps(body)
-    return read_answer(VENDORS.adapter(vendor), Answer(status, {}, text.encode()), IDS[vendor])
+    return parse_response(VENDORS.adapter(vendor), HttpResponse(status, {}, text.encode()), IDS[vendor])
 
 
 def connected(vendor: str, secret: Any) -> FailedPoll:
@@ -53,17 +53,17 @@ def said(
 ) -> str:
     """Give the message of a watch that polls until it ends; the last answer is given again and again."""
     start = Start(vendor, IDS[vendor], timeout_seconds=timeout, vendor_title=VENDORS.adapter(vendor).title)
-    step = advance(begin(start, NOW, Tolerance()).watch, polled[0], NOW + after, Tolerance())
+    step = advance(start_watch(start, NOW, Tolerance()).watch, polled[0], NOW + after, Tolerance())
     for poll in range(1, 2_000):
         if isinstance(step, End):
-            return told(step.ending)
+            return told(step.result)
         step = advance(step.watch, polled[min(poll, len(polled) - 1)], NOW + after + poll * every, Tolerance())
     raise AssertionError("the watch does not end")
 
 
-def told(ending: Ending) -> str:
-    reason = ending.reason if ending.outcome.value == "UNKNOWN" else None
-    return f"{ending.outcome.value}{f' {reason}' if reason else ''} | {ending.message}"
+def told(result: WatchResult) -> str:
+    reason = result.reason if result.outcome.value == "UNKNOWN" else None
+    return f"{result.outcome.value}{f' {reason}' if reason else ''} | {result.message}"
 
 
 def document360(status: str, *errors: str, log: Any = None) -> Observation | FailedPoll:
@@ -86,13 +86,13 @@ def invalid(detail: Any) -> str:
 
 
 def of_a_broken_watch() -> str:
-    watch = begin(Start("voyado", IDS["voyado"], vendor_title="Voyado Elevate"), NOW, Tolerance()).watch
+    watch = start_watch(Start("voyado", IDS["voyado"], vendor_title="Voyado Elevate"), NOW, Tolerance()).watch
     return told(broken(watch, NOW, "States.Timeout"))
 
 
 RUNNING = {"progress": {"processed": 1250, "total": 5000, "percentage": 25}, "startTime": "2026-01-01T00:00:00Z"}
 LOG = {"messages": [{"message_type": 1, "message": "An image was scaled down.", "cancel_operation": False}]}
-REFUSED_TOKEN = FailedPoll(Trouble.UNAUTHORIZED, "no token from tokenUrl: HTTP 401, invalid_client")
+REFUSED_TOKEN = FailedPoll(PollError.UNAUTHORIZED, "no token from tokenUrl: HTTP 401, invalid_client")
 AWAY = (503, "The service is down for maintenance")
 
 SITUATIONS: dict[str, Callable[[], str]] = {
@@ -124,7 +124,7 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     "a host name mistyped": lambda: said(
         "document360",
         FailedPoll(
-            Trouble.UNAVAILABLE,
+            PollError.UNAVAILABLE,
             "Document360 could not be reached: name not found (apihub.ue.document360.io:443)",
             after_grace=True,
         ),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from import_watch import settings
 from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS, Policy, next_wait
-from import_watch.scheduling.policy import policies_of_text, policy_of
+from import_watch.scheduling.policy import parse_policies, parse_policy
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from import_watch.scheduling.policy import policies_of_text, policy_of
     ],
 )
 def test_a_policy_is_a_preset_or_its_knobs_or_both(told: Any, expected: Policy) -> None:
-    assert policy_of(told) == expected
+    assert parse_policy(told) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_a_policy_is_a_preset_or_its_knobs_or_both(told: Any, expected: Policy) 
 )
 def test_what_makes_no_sense_is_refused_by_name(told: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        policy_of(told)
+        parse_policy(told)
 
 
 def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(ValueError, match=r"policy.floor .*; policy.ratio "):
-        policy_of({"floor": -1, "ratio": 0})
+        parse_policy({"floor": -1, "ratio": 0})
 
 
 @given(
@@ -74,7 +74,7 @@ def test_every_fault_is_named_at_once() -> None:
 )
 def test_anything_else_is_refused_too_and_never_crashes(told: Any) -> None:
     with suppress(ValueError):
-        assert next_wait(100, policy=policy_of(told)) >= 1
+        assert next_wait(100, policy=parse_policy(told)) >= 1
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_anything_else_is_refused_too_and_never_crashes(told: Any) -> None:
     ],
 )
 def test_the_parameter_names_policies_by_vendor(text: str, expected: dict[str, Policy]) -> None:
-    assert policies_of_text(text) == expected
+    assert parse_policies(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_parameter_names_policies_by_vendor(text: str, expected: dict[str, P
 )
 def test_a_parameter_that_makes_no_sense_is_refused(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        policies_of_text(text)
+        parse_policies(text)
 
 
 def test_a_function_gets_the_policy_of_its_vendor() -> None:

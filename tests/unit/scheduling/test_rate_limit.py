@@ -11,52 +11,54 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.lifecycle.transitions import End, Wait, advance, begin, put_off
-from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
-from import_watch.model.watch import History, Start, Tolerance, Watch, kind_of
+from import_watch.lifecycle.transitions import End, Wait, advance, defer_poll, start_watch
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
+from import_watch.model.watch import History, Start, Tolerance, Watch, job_type_key
 from import_watch.scheduling.interval import DEFAULT_POLICY, next_wait
-from import_watch.scheduling.poll_delay import backoff, throttled_until, wait_after_failure, wait_for_turn
-from import_watch.scheduling.rate_limit import SHARE, Share, first_turn, in_turn, turn_seconds
+from import_watch.scheduling.poll_delay import backoff, rate_limit_delay, throttled_until, wait_after_failure
+from import_watch.scheduling.rate_limit import SHARE, RateShare, align_to_slot, initial_offset, slot_seconds
 
 from tests.unit.aws_fixtures import NOW, a_watch
 
 MINUTE = 60.0
 LIMITS = st.one_of(st.none(), st.floats(1, 100_000))
-SHARES = st.builds(Share, active=st.integers(1, 10_000), per_minute=LIMITS)
+SHARES = st.builds(RateShare, active=st.integers(1, 10_000), per_minute=LIMITS)
 
 
 @given(wait=st.integers(0, 10**6), active=st.integers(1, 10_000), at_least=st.booleans())
 def test_without_a_limit_nothing_is_changed(wait: int, active: int, *, at_least: bool) -> None:
-    assert in_turn(wait, Share(active), at_least=at_least) == wait
+    assert align_to_slot(wait, RateShare(active), at_least=at_least) == wait
 
 
 @given(wait=st.integers(0, 10**6), share=SHARES, at_least=st.booleans())
-def test_no_watch_polls_more_often_than_its_share_of_half_the_limit(wait: int, share: Share, *, at_least: bool) -> None:
+def test_no_watch_polls_more_often_than_its_share_of_half_the_limit(
+    wait: int, share: RateShare, *, at_least: bool
+) -> None:
     if share.per_minute is not None:
-        assert in_turn(wait, share, at_least=at_least) >= 60 * share.active / (0.5 * share.per_minute)
+        assert align_to_slot(wait, share, at_least=at_least) >= 60 * share.active / (0.5 * share.per_minute)
 
 
 @given(wait=st.integers(0, 10**6), share=SHARES)
-def test_a_wait_that_the_vendor_named_only_becomes_longer(wait: int, share: Share) -> None:
-    assert in_turn(wait, share, at_least=True) >= wait
+def test_a_wait_that_the_vendor_named_only_becomes_longer(wait: int, share: RateShare) -> None:
+    assert align_to_slot(wait, share, at_least=True) >= wait
 
 
 @given(wait=st.integers(5, 10**6), share=SHARES)
-def test_a_wait_is_moved_by_no_more_than_half_a_round_but_for_the_first(wait: int, share: Share) -> None:
-    moved = in_turn(wait, share) - wait
-    assert moved <= max(share.round_seconds / 2, share.round_seconds - wait) + 1
-    assert moved >= -share.round_seconds / 2
+def test_a_wait_is_moved_by_no_more_than_half_a_round_but_for_the_first(wait: int, share: RateShare) -> None:
+    moved = align_to_slot(wait, share) - wait
+    assert moved <= max(share.cycle_seconds / 2, share.cycle_seconds - wait) + 1
+    assert moved >= -share.cycle_seconds / 2
 
 
 @pytest.mark.parametrize(("active", "wait", "expected"), [(1, 5, 5), (2, 5, 5), (4, 5, 10), (10, 37, 25), (10, 38, 50)])
 def test_waits_are_whole_rounds(active: int, wait: int, expected: int) -> None:
-    assert turn_seconds(60) == 2.5
-    assert in_turn(wait, Share(active, 60)) == expected
+    assert slot_seconds(60) == 2.5
+    assert align_to_slot(wait, RateShare(active, 60)) == expected
 
 
 def test_the_first_turn_is_by_the_order_of_arrival() -> None:
-    assert [first_turn(place, 60) for place in (1, 2, 3)] == [0, 5, 7.5]
-    assert first_turn(1_000, None) == 0
+    assert [initial_offset(arrival_index, 60) for arrival_index in (1, 2, 3)] == [0, 5, 7.5]
+    assert initial_offset(1_000, None) == 0
 
 
 @dataclass
@@ -88,23 +90,23 @@ class Connection:
             now, number, watch, ends = heapq.heappop(due)
             if watch is None:
                 self.active += 1
-                first = begin(
+                first = start_watch(
                     Start("voyado", str(number), timeout_seconds=self.timeout),
                     now,
                     Tolerance(),
                     share=self.share,
-                    histories={kind_of(None): self.history} if self.history else {},
+                    histories={job_type_key(None): self.history} if self.history else {},
                 )
                 heapq.heappush(due, (now + first.seconds, number, first.watch, now + self.runs(self.random)))
                 continue
-            if wait := wait_for_turn(watch, now, self.share, until):
+            if wait := rate_limit_delay(watch, now, self.share, until):
                 heapq.heappush(due, (now + wait, number, watch, ends))
                 continue
             # A poll is never quite on time: a function starts cold.
             self.polled_at.append(now + self.random.random())
             before, watch = watch, replace(watch, polls=watch.polls + 1, import_state=ImportState.RUNNING)
             if throttled and throttled[0] <= now < throttled[1]:
-                failed = FailedPoll(Trouble.THROTTLED, "slow down", retry_after=throttled[1] - now)
+                failed = FailedPoll(PollError.THROTTLED, "slow down", retry_after=throttled[1] - now)
                 until = throttled_until(failed, watch, now)
                 wait = wait_after_failure(replace(watch, failures=1), failed, now, DEFAULT_POLICY, self.share)
             elif now >= ends:
@@ -120,8 +122,8 @@ class Connection:
             heapq.heappush(due, (now + wait, number, watch, ends))
 
     @property
-    def share(self) -> Share:
-        return Share(max(1, self.active), self.per_minute)
+    def share(self) -> RateShare:
+        return RateShare(max(1, self.active), self.per_minute)
 
     @property
     def busiest_minute(self) -> int:
@@ -185,46 +187,46 @@ class TestFirstPoll:
     """A first wait is made by the limit that is known then; the secret may say another."""
 
     def test_it_is_put_off_where_the_limit_is_lower_than_was_known(self) -> None:
-        watch = a_watch(place=100, paced_for=None)
-        step = put_off(watch, NOW + 5, Share(100, 60))
+        watch = a_watch(arrival_index=100, initial_rate=None)
+        step = defer_poll(watch, NOW + 5, RateShare(100, 60))
         assert isinstance(step, Wait)
         assert step.seconds == 250
-        assert (step.watch.paced_for, step.watch.execution_polls, step.watch.polls) == (60, 1, 0)
-        assert put_off(step.watch, NOW + 255, Share(100, 60)) is None
+        assert (step.watch.initial_rate, step.watch.execution_polls, step.watch.polls) == (60, 1, 0)
+        assert defer_poll(step.watch, NOW + 255, RateShare(100, 60)) is None
 
     def test_it_is_made_where_the_limit_is_as_was_known_or_higher(self) -> None:
-        assert put_off(a_watch(place=100, paced_for=60), NOW + 250, Share(100, 60)) is None
-        assert put_off(a_watch(place=100, paced_for=60), NOW + 250, Share(100, 600)) is None
+        assert defer_poll(a_watch(arrival_index=100, initial_rate=60), NOW + 250, RateShare(100, 60)) is None
+        assert defer_poll(a_watch(arrival_index=100, initial_rate=60), NOW + 250, RateShare(100, 600)) is None
 
     def test_a_watch_that_is_carried_on_is_not_put_off_again(self) -> None:
-        assert put_off(a_watch(place=100, executions=2), NOW + 250, Share(100, 60)) is None
+        assert defer_poll(a_watch(arrival_index=100, executions=2), NOW + 250, RateShare(100, 60)) is None
 
 
 def test_a_throttled_connection_is_left_alone_for_as_long_as_its_vendor_said() -> None:
-    failed = FailedPoll(Trouble.THROTTLED, "slow down", retry_after=120)
+    failed = FailedPoll(PollError.THROTTLED, "slow down", retry_after=120)
     until = throttled_until(failed, a_watch(), NOW)
-    step = put_off(a_watch(polls=3), NOW + 10, Share(), until)
+    step = defer_poll(a_watch(polls=3), NOW + 10, RateShare(), until)
     assert isinstance(step, Wait)
     assert step.seconds == 110
-    assert put_off(a_watch(polls=3), NOW + 120, Share(), until) is None
+    assert defer_poll(a_watch(polls=3), NOW + 120, RateShare(), until) is None
 
 
 def test_without_a_word_from_the_vendor_it_is_left_alone_for_the_first_backoff() -> None:
-    assert throttled_until(FailedPoll(Trouble.THROTTLED, "slow down"), a_watch(), NOW) == NOW + backoff(1)
+    assert throttled_until(FailedPoll(PollError.THROTTLED, "slow down"), a_watch(), NOW) == NOW + backoff(1)
 
 
 def test_no_vendor_keeps_a_connection_away_for_longer_than_15_minutes() -> None:
-    assert throttled_until(FailedPoll(Trouble.THROTTLED, "", retry_after=86_400), a_watch(), NOW) == NOW + 900
+    assert throttled_until(FailedPoll(PollError.THROTTLED, "", retry_after=86_400), a_watch(), NOW) == NOW + 900
 
 
 def test_a_deadline_is_kept_where_nobody_may_be_asked() -> None:
     watch = a_watch(polls=3, deadline=NOW + 100, vendor_status="IN_PROGRESS")
-    step = put_off(watch, NOW + 90, Share(), NOW + 500)
+    step = defer_poll(watch, NOW + 90, RateShare(), NOW + 500)
     assert isinstance(step, Wait)
     assert step.seconds == 10
-    ended = put_off(step.watch, NOW + 100, Share(), NOW + 500)
+    ended = defer_poll(step.watch, NOW + 100, RateShare(), NOW + 500)
     assert not isinstance(ended, Wait | None)
-    assert (ended.ending.reason, "'IN_PROGRESS'" in ended.ending.message) == ("TIMED_OUT", True)
+    assert (ended.result.reason, "'IN_PROGRESS'" in ended.result.message) == ("TIMED_OUT", True)
 
 
 def test_the_share_is_what_is_documented() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from import_watch.aws import log_archive
 from import_watch.aws.log_archive import Archived, LogArchive
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import (
     FailedPoll,
     ImportState,
@@ -20,28 +20,28 @@ from import_watch.model.observation import (
     LogStatus,
     MissingLog,
     Observation,
+    PollError,
     StoredLog,
-    Trouble,
 )
 from import_watch.model.watch import Watch
 from import_watch.services.archiving import ARCHIVE_FAILED, LOG_SECONDS, MIN_LOG_SECONDS, Archiving
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
-from tests.unit.aws_fixtures import EXECUTION, REGION, a_start, a_watch, an_ending, aws_account, client, watch_table
+from tests.unit.aws_fixtures import EXECUTION, REGION, a_result, a_start, a_watch, aws_account, client, watch_table
 
 ARCHIVE = "archive"
-ANSWER = Answer(200, {}, b'{"status": "Completed"}')
+RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
 KEPT = "s3://archive/kept/answer.json"
 SEEN = Observation(ImportState.SUCCEEDED, log=InlineLog({"articles": 1}, "articles: 1\n"))
-FAILED = FailedPoll(Trouble.UNAVAILABLE, "Document360 answered HTTP 503")
+FAILED = FailedPoll(PollError.UNAVAILABLE, "Document360 answered HTTP 503")
 
 
 @dataclass
-class Stage:
+class Harness:
     """A watch that has ended, and what archives it."""
 
-    watches: Watches
+    watches: WatchStore
     seconds: list[float] = field(default_factory=list)
 
     def archiving(self, *, keeps_log: bool = True) -> Archiving:
@@ -50,22 +50,22 @@ class Stage:
     def archive(
         self,
         polled: Observation | FailedPoll | None,
-        answer: Answer | None = ANSWER,
+        response: HttpResponse | None = RESPONSE,
         *,
         ago: float = 0.0,
         **changes: Any,
     ) -> tuple[LogRecord | None, str | None]:
         """Archive what a last poll brought so many seconds after its outcome, and give what was recorded."""
         watch = a_watch(**changes)
-        ending = an_ending(detected_at=time.time() - ago)
+        result = a_result(detected_at=time.time() - ago)
         self.watches.register(watch, EXECUTION, a_start(), keeps_log=True)
-        self.watches.end(watch, ending)
-        self.archiving().archive(watch, ending, answer, polled, None)
+        self.watches.end(watch, result)
+        self.archiving().archive(watch, result, response, polled, None)
         record = self.watches.get(watch.watch_id)
         assert record is not None
-        assert record.ending is not None
-        assert record.ending.outcome is ending.outcome
-        return record.log, record.answer
+        assert record.result is not None
+        assert record.result.outcome is result.outcome
+        return record.log, record.response
 
     def keys(self) -> list[str]:
         found = client("s3").list_objects_v2(Bucket=ARCHIVE).get("Contents", [])
@@ -73,10 +73,10 @@ class Stage:
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     with aws_account(monkeypatch):
         client("s3").create_bucket(Bucket=ARCHIVE, CreateBucketConfiguration={"LocationConstraint": REGION})
-        made = Stage(watch_table())
+        made = Harness(watch_table())
 
         class Timed(LogArchive):
             """The real one, which also says what time it was given."""
@@ -84,13 +84,13 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             def archive(
                 self,
                 watch: Watch,
-                answer: Answer | None,
+                response: HttpResponse | None,
                 log: LogReference,
                 connection: Connection | None,
                 seconds: float,
             ) -> Archived:
                 made.seconds.append(seconds)
-                return super().archive(watch, answer, log, connection, seconds)
+                return super().archive(watch, response, log, connection, seconds)
 
         monkeypatch.setattr(log_archive, "LogArchive", Timed)
         yield made
@@ -106,12 +106,12 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         (-500.0, LOG_SECONDS),
     ],
 )
-def test_time_since_the_outcome_is_taken_off(stage: Stage, ago: float, seconds: float) -> None:
-    log, answer = stage.archive(SEEN, ago=ago)
-    assert stage.seconds == [pytest.approx(seconds, abs=2.0)]
+def test_time_since_the_outcome_is_taken_off(harness: Harness, ago: float, seconds: float) -> None:
+    log, response = harness.archive(SEEN, ago=ago)
+    assert harness.seconds == [pytest.approx(seconds, abs=2.0)]
     assert log is not None
     assert log.status is LogStatus.ARCHIVED
-    assert answer is not None
+    assert response is not None
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_time_since_the_outcome_is_taken_off(stage: Stage, ago: float, seconds: 
     ],
 )
 def test_the_answer_that_decided_an_outcome_is_the_one_recorded(
-    stage: Stage, polled: Observation | FailedPoll | None, kept: str | None, recorded: str, files: list[str]
+    harness: Harness, polled: Observation | FailedPoll | None, kept: str | None, recorded: str, files: list[str]
 ) -> None:
-    _, answer = stage.archive(polled, kept_answer=kept)
-    assert stage.keys() == files
-    assert answer is not None
-    assert answer == KEPT if recorded == KEPT else answer.startswith("s3://archive/voyado/")
+    _, response = harness.archive(polled, kept_answer=kept)
+    assert harness.keys() == files
+    assert response is not None
+    assert response == KEPT if recorded == KEPT else response.startswith("s3://archive/voyado/")
 
 
 @pytest.mark.parametrize(
@@ -152,28 +152,28 @@ def test_the_answer_that_decided_an_outcome_is_the_one_recorded(
     ],
 )
 def test_what_is_known_of_the_log_is_recorded(
-    stage: Stage, polled: Observation | FailedPoll, changes: dict[str, Any], log: LogRecord
+    harness: Harness, polled: Observation | FailedPoll, changes: dict[str, Any], log: LogRecord
 ) -> None:
-    assert stage.archive(polled, **changes)[0] == log
+    assert harness.archive(polled, **changes)[0] == log
 
 
-def test_an_archive_that_cannot_be_made_changes_no_outcome(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_cannot_be_made_changes_no_outcome(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_of: object) -> None:
         raise RuntimeError("no region")
 
     monkeypatch.setattr(log_archive, "LogArchive", broken)
     reason = ARCHIVE_FAILED
-    log, answer = stage.archive(SEEN)
-    assert (log, answer) == (LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
-    assert stage.archiving().keep(a_watch(), ANSWER) is None
-    fetched = stage.archiving().fetch(a_watch(), StoredLog("https://b.example/l?sig=c4n4ry-"), None, 1.0)
+    log, response = harness.archive(SEEN)
+    assert (log, response) == (LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
+    assert harness.archiving().keep(a_watch(), RESPONSE) is None
+    fetched = harness.archiving().fetch(a_watch(), StoredLog("https://b.example/l?sig=c4n4ry-"), None, 1.0)
     assert fetched == LogRecord(LogStatus.UNAVAILABLE, source="https://b.example/l", reason=reason)
 
 
-def test_a_stored_log_is_fetched_before_the_outcome(stage: Stage) -> None:
+def test_a_stored_log_is_fetched_before_the_outcome(harness: Harness) -> None:
     connection = Connection("default", "https://api.tenant.egain.cloud", {}, (ARCHIVE,))
     client("s3").put_object(Bucket=ARCHIVE, Key="theirs", Body=b"line 1\n")
-    found = stage.archiving().fetch(a_watch(), StoredLog("s3://archive/theirs"), connection, 20.0)
+    found = harness.archiving().fetch(a_watch(), StoredLog("s3://archive/theirs"), connection, 20.0)
     assert (found.source, getattr(found, "status", None)) == ("s3://archive/theirs", LogStatus.ARCHIVED)
-    missing = stage.archiving().fetch(a_watch(), StoredLog("s3://archive/late"), connection, 20.0)
+    missing = harness.archiving().fetch(a_watch(), StoredLog("s3://archive/late"), connection, 20.0)
     assert missing == MissingLog("it could not be copied: NoSuchKey", expected=True, source="s3://archive/late")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from import_watch.aws.sns import Topic
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import LogRecord, LogStatus, Problem, Severity
 from import_watch.model.outcome import Outcome
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Watch
 from import_watch.services.publication import Publisher
 
@@ -21,12 +21,12 @@ from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
     REGION,
+    a_result,
     a_start,
     a_watch,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     indexed,
     watch_table,
 )
@@ -38,7 +38,7 @@ class Account:
     """A table, and a topic with one subscriber."""
 
     def __init__(self) -> None:
-        self.watches: Watches = watch_table()
+        self.watches: WatchStore = watch_table()
         arn = client("sns").create_topic(Name="outcomes")["TopicArn"]
         self.queue = client("sqs").create_queue(QueueName="outcomes")["QueueUrl"]
         client("sns").subscribe(
@@ -54,10 +54,10 @@ class Account:
         return watch
 
     def publish(self, watch: Watch, error: Any = None, now: float = NOW + 90) -> str:
-        publisher = Publisher(self.watches, connection_states(), self.topic, "/import-watch/stack")
+        publisher = Publisher(self.watches, connection_store(), self.topic, "/import-watch/stack")
         return publisher.publish_for(watch.watch_id, watch.generation, error, now)
 
-    def record(self, watch: Watch) -> Record:
+    def record(self, watch: Watch) -> StoredWatch:
         found = self.watches.get(watch.watch_id)
         assert found is not None
         return found
@@ -77,7 +77,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 class TestEndedWatch:
     def test_its_outcome_is_told_and_that_is_noted(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         assert account.publish(watch) == "PUBLISHED"
         (event,) = account.told()
         assert (event["type"], event["subject"]) == ("ImportCompleted", watch.watch_id)
@@ -85,7 +85,7 @@ class TestEndedWatch:
 
     def test_it_is_told_once(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         account.publish(watch)
         assert account.publish(watch, now=NOW + 99) == "ALREADY_PUBLISHED"
         assert len(account.told()) == 1
@@ -93,7 +93,7 @@ class TestEndedWatch:
 
     def test_what_is_told_is_what_the_table_has_not_what_the_execution_carries(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(replace(watch, polls=7), an_ending(outcome=Outcome.PARTIAL, counts={"errors": 2}))
+        account.watches.end(replace(watch, polls=7), a_result(outcome=Outcome.PARTIAL, counts={"errors": 2}))
         account.watches.record_log(
             watch.watch_id, LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5), "s3://archive/answer.json"
         )
@@ -104,16 +104,16 @@ class TestEndedWatch:
 
     def test_an_execution_that_failed_after_the_end_tells_the_outcome_all_the_same(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         assert account.publish(watch, {"Error": "States.Timeout", "Cause": "late"}) == "PUBLISHED"
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
 
     def test_an_outcome_that_sns_does_not_take_is_not_noted_as_told(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         gone = Topic(f"arn:aws:sns:{REGION}:123456789012:gone", client("sns"))
         with pytest.raises(ClientError):
-            Publisher(account.watches, connection_states(), gone, "/import-watch/stack").publish_for(
+            Publisher(account.watches, connection_store(), gone, "/import-watch/stack").publish_for(
                 watch.watch_id, watch.generation, None, NOW
             )
         assert account.record(watch).published_at is None
@@ -121,7 +121,7 @@ class TestEndedWatch:
 
     def test_an_invalid_event_is_told(self, account: Account) -> None:
         watch = a_watch(watch_id="invalid#event-1", vendor="", import_id="", next_poll_at=None)
-        account.register(watch, ending=an_ending(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"))
+        account.register(watch, result=a_result(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"))
         assert account.publish(watch) == "PUBLISHED"
         assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
 
@@ -131,7 +131,7 @@ class TestSuperseded:
     def test_an_execution_that_does_not_own_the_watch_tells_nothing(self, account: Account, *, ended: bool) -> None:
         owner = account.register(a_watch(generation=2))
         if ended:
-            account.watches.end(owner, an_ending())
+            account.watches.end(owner, a_result())
         before = account.record(owner)
         assert account.publish(replace(owner, generation=1), {"Error": "States.TaskFailed"}) == "SUPERSEDED"
         assert account.told() == []
@@ -170,8 +170,8 @@ class TestBrokenWatch:
         watch = account.register(a_watch())
         account.publish(watch, {"Error": "States.Timeout"})
         record = account.record(watch)
-        assert record.ending is not None
-        assert (record.ending.reason, record.ending.detected_at) == ("WATCH_BROKEN", NOW + 90)
+        assert record.result is not None
+        assert (record.result.reason, record.result.detected_at) == ("WATCH_BROKEN", NOW + 90)
         assert record.published_at == NOW + 90
         assert indexed() == []
 
@@ -189,16 +189,16 @@ class TestBrokenWatch:
         assert (data["watch"]["polls"], data["vendorStatus"]) == (5, "IN_PROGRESS")
 
     def test_an_outcome_that_only_awaited_its_log_stands(self, account: Account) -> None:
-        seen = an_ending(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),))
+        seen = a_result(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),))
         watch = account.register(a_watch(awaiting_log=seen, log_polls=1))
         assert account.publish(watch, {"Error": "States.Timeout"}) == "PUBLISHED"
         data = account.told()[0]["data"]
         assert (data["outcome"], data["reason"], data["counts"]) == ("SUCCEEDED", None, {"articles": 3})
-        assert account.record(watch).ending == seen
+        assert account.record(watch).result == seen
 
     def test_that_outcome_is_taken_from_the_table_not_from_the_execution(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.save(replace(watch, awaiting_log=an_ending(), log_polls=1), watch)
+        account.watches.save(replace(watch, awaiting_log=a_result(), log_polls=1), watch)
         account.publish(watch, {"Error": "States.Timeout"})
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
 

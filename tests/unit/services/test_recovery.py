@@ -8,30 +8,30 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.sns import Topic
-from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Watches
-from import_watch.lifecycle.execution_names import executions_of, named_like, successor_name
+from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.lifecycle.execution_names import executions_of, sibling_arn, successor_name
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Watch
 from import_watch.services.publication import Publisher
-from import_watch.services.recovery import MOST_TAKEOVERS, Recovered, Recovery, read_status_change
+from import_watch.services.recovery import MAX_TAKEOVERS, Recovered, Recovery, read_status_change
 
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
     REGION,
     TABLE,
+    a_result,
     a_start,
     a_watch,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     registrar,
     shared,
     state_machine,
@@ -68,8 +68,8 @@ class Account:
     """A table, a topic with one subscriber, a state machine, and what recovers its watches."""
 
     def __init__(self) -> None:
-        self.watches: Watches = watch_table()
-        self.states: ConnectionStates = connection_states()
+        self.watches: WatchStore = watch_table()
+        self.states: ConnectionStore = connection_store()
         self.machine = state_machine()
         arn = client("sns").create_topic(Name="outcomes")["TopicArn"]
         self.queue = client("sqs").create_queue(QueueName="outcomes")["QueueUrl"]
@@ -89,7 +89,7 @@ class Account:
             executions=executions,
             registrar=registrar(self.watches),
             publisher=Publisher(self.watches, self.states, Topic(topic, client("sns")), "/import-watch/stack"),
-            positions=SweepPositions(TABLE, client("dynamodb")),
+            cursors=SweepCursorStore(TABLE, client("dynamodb")),
             state_machine=self.machine,
             overdue_seconds=OVERDUE,
         )
@@ -102,7 +102,7 @@ class Account:
     def stop(self, execution: str = EXECUTION) -> None:
         client("stepfunctions").stop_execution(executionArn=execution)
 
-    def record(self, watch: Watch) -> Record:
+    def record(self, watch: Watch) -> StoredWatch:
         found = self.watches.get(watch.watch_id)
         assert found is not None
         return found
@@ -115,7 +115,7 @@ class Account:
         return {name: times for name, times in self.recovery.sweep(now, time_left).items() if times}
 
     def successor(self, watch: Watch) -> str:
-        return named_like(executions_of(self.machine), successor_name(watch))
+        return sibling_arn(executions_of(self.machine), successor_name(watch))
 
     def started(self) -> dict[str, Any]:
         """Give what the execution of the newest name was started with."""
@@ -161,14 +161,14 @@ class TestWatchOfADeadExecution:
         assert account.record(watch).watch.generation == 2
 
     def test_one_that_was_named_and_never_started_is_started(self, account: Account) -> None:
-        heir = a_watch(generation=2, executions=2)
-        account.register(heir, account.successor(heir))
+        successor_arn = a_watch(generation=2, executions=2)
+        account.register(successor_arn, account.successor(successor_arn))
         assert account.sweep() == {"STARTED": 1}
-        assert account.record(heir).watch == heir
-        assert account.started() == {"resume": {"watchId": heir.watch_id, "generation": 2}}
+        assert account.record(successor_arn).watch == successor_arn
+        assert account.started() == {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
 
     def test_after_three_executions_that_died_without_a_poll_it_ends_as_broken(self, account: Account) -> None:
-        watch = account.register(a_watch(takeovers=MOST_TAKEOVERS), DEAD)
+        watch = account.register(a_watch(takeovers=MAX_TAKEOVERS), DEAD)
         assert account.sweep() == {"BROKEN": 1}
         (event,) = account.told()
         assert event["data"]["reason"] == "WATCH_BROKEN"
@@ -186,7 +186,7 @@ class TestWatchOfADeadExecution:
         assert account.record(watch).published_at == LATER
 
     def test_an_outcome_that_only_awaited_its_log_stands(self, account: Account) -> None:
-        account.register(a_watch(awaiting_log=an_ending(), log_polls=1))
+        account.register(a_watch(awaiting_log=a_result(), log_polls=1))
         account.stop()
         account.sweep()
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
@@ -205,7 +205,7 @@ def test_a_watch_whose_execution_lives_is_left_alone_however_late_it_is(account:
 class TestUnpublishedOutcome:
     def test_it_is_published(self, account: Account) -> None:
         watch = account.register(a_watch(), DEAD)
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         # Whoever ended it died before it was counted.
         assert account.sweep(NOW + 60 + OVERDUE) == {"PUBLISHED": 1, "COUNTS_REPAIRED": 1}
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
@@ -213,7 +213,7 @@ class TestUnpublishedOutcome:
 
     def test_it_is_left_to_an_execution_that_lives(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         assert account.sweep(NOW + 9_000)["LEFT_ALONE"] == 1
         assert account.told() == []
 
@@ -221,7 +221,7 @@ class TestUnpublishedOutcome:
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
 
         def publishes_and_ends(_execution: str) -> ExecutionStatus:
             account.recovery._publisher.publish(account.record(watch), NOW + 9_000)
@@ -234,20 +234,20 @@ class TestUnpublishedOutcome:
     def test_one_whose_execution_is_forgotten_is_published(self, account: Account) -> None:
         """Step Functions keeps an execution for 90 days, and a topic may be gone for longer."""
         watch = account.register(a_watch(), DEAD)
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         assert account.recovery._executions.status(DEAD) is ExecutionStatus.MISSING
         assert account.sweep(NOW + 9_000)["PUBLISHED"] == 1
 
     def test_the_outcome_stands_though_the_execution_was_stopped(self, account: Account) -> None:
         watch = account.register(a_watch())
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         account.stop()
         account.sweep(NOW + 9_000)
         assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
 
     def test_one_that_sns_refuses_is_kept_and_tried_again(self, account: Account) -> None:
         watch = account.register(a_watch(), DEAD)
-        account.watches.end(watch, an_ending())
+        account.watches.end(watch, a_result())
         broken = account.recovering(f"arn:aws:sns:{REGION}:123456789012:gone")
         for now in (NOW + 9_000, NOW + 9_300):
             assert broken.sweep(now, plenty)["FAILED"] == 1
@@ -257,7 +257,7 @@ class TestUnpublishedOutcome:
 
     def test_outcomes_that_cannot_be_published_keep_no_watch_from_being_recovered(self, account: Account) -> None:
         ended = account.register(a_watch(watch_id="voyado#default#1"), DEAD)
-        account.watches.end(ended, an_ending())
+        account.watches.end(ended, a_result())
         account.register(a_watch(), DEAD)
         broken = account.recovering(f"arn:aws:sns:{REGION}:123456789012:gone")
         done = broken.sweep(NOW + 9_000, plenty)
@@ -287,7 +287,7 @@ class TestTime:
     ) -> None:
         for number in range(8):
             ended = account.register(a_watch(watch_id=f"voyado#default#ended-{number}"), DEAD)
-            account.watches.end(ended, an_ending())
+            account.watches.end(ended, a_result())
         for number in range(3):
             account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD)
         broken = account.recovering(f"arn:aws:sns:{REGION}:123456789012:gone")
@@ -347,7 +347,7 @@ class TestTime:
         with pytest.raises(TimeoutError):
             account.sweep(LATER, clock.left)
         assert [account.record(watch).watch.generation for watch in watches] == [2, 2, 1]
-        assert account.recovery._positions.get().active is not None
+        assert account.recovery._cursors.get().active is not None
 
     def test_watches_that_are_left_alone_do_not_keep_counts_from_being_set_right(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
@@ -368,10 +368,10 @@ class TestTime:
         table = client("dynamodb").describe_table(TableName=TABLE)["Table"]
         keys = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
         last = {"watchId": {"S": "1"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}
-        position = SweepPosition(last, last)
-        positions = SweepPositions(TABLE, client("dynamodb"))
-        positions.keep(position)
-        assert positions.get() == position
+        token = SweepCursor(last, last)
+        cursors = SweepCursorStore(TABLE, client("dynamodb"))
+        cursors.keep(token)
+        assert cursors.get() == token
         item = client("dynamodb").get_item(TableName=TABLE, Key={"watchId": {"S": "sweep"}})["Item"]
         assert [name for name, value in item.items() if name in keys and keys[name] not in value] == []
 
@@ -417,10 +417,10 @@ def test_a_count_that_changes_while_watches_are_counted_is_left(account: Account
 
     listings = []
 
-    def one_begins(position: Any = None) -> Iterator[Any]:
-        yield from active(position)
+    def one_begins(token: Any = None) -> Iterator[Any]:
+        yield from active(token)
         account.states.watch_began("voyado", "default")
-        listings.append(position)
+        listings.append(token)
 
     account.watches.active = one_begins  # type: ignore[method-assign]
     assert account.sweep(NOW) == {}
@@ -444,8 +444,8 @@ class TestExecutionThatEnded:
         assert account.record(watch).watch.executions == 2
 
     def test_so_has_one_that_carried_it_on(self, account: Account) -> None:
-        heir = account.register(a_watch(generation=2))
-        given = {"resume": {"watchId": heir.watch_id, "generation": 2}}
+        successor_arn = account.register(a_watch(generation=2))
+        given = {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
         assert self.ended(account, "TIMED_OUT", given) is Recovered.TAKEN_OVER
 
     def test_a_stopped_one_is_told_of_at_once(self, account: Account) -> None:
@@ -456,10 +456,10 @@ class TestExecutionThatEnded:
         assert account.told() == []
 
     def test_one_that_named_its_successor_and_could_not_start_it_has_it_started(self, account: Account) -> None:
-        heir = a_watch(generation=2, executions=2)
-        account.register(heir, account.successor(heir))
+        successor_arn = a_watch(generation=2, executions=2)
+        account.register(successor_arn, account.successor(successor_arn))
         assert self.ended(account, "FAILED") is Recovered.STARTED
-        assert account.started() == {"resume": {"watchId": heir.watch_id, "generation": 2}}
+        assert account.started() == {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
         assert self.ended(account, "FAILED") is Recovered.LEFT_ALONE
 
     def test_one_that_does_not_own_the_watch_changes_nothing(self, account: Account) -> None:
@@ -472,7 +472,7 @@ class TestExecutionThatEnded:
         assert self.ended(account, status).value == done
         record = account.record(a_watch())
         assert record.metadata == {"a": 1}
-        assert (record.ending is not None) == (status == "ABORTED")
+        assert (record.result is not None) == (status == "ABORTED")
 
     def test_an_invalid_event_whose_execution_died_is_told_of(self, account: Account) -> None:
         bad = {"id": "event-2", "detail": {"vendor": "other"}}
@@ -521,7 +521,7 @@ class TestExecutionThatEnded:
 
 def test_an_outcome_is_told_as_what_it_is_though_recovery_tells_it(account: Account) -> None:
     watch = account.register(a_watch(), DEAD)
-    account.watches.end(watch, an_ending(outcome=Outcome.PARTIAL, counts={"errors": 2}))
+    account.watches.end(watch, a_result(outcome=Outcome.PARTIAL, counts={"errors": 2}))
     account.sweep(NOW + 9_000)
     data = account.told()[0]["data"]
     assert (data["outcome"], data["counts"]) == ("PARTIAL", {"errors": 2})

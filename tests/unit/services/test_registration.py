@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from import_watch.aws.executions import Executions, ExecutionStatus
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Tolerance, watch_id
 from import_watch.services.registration import Registrar, Registration
-from import_watch.services.vendor_registry import Vendors
+from import_watch.services.vendor_registry import VendorRegistry
 
 from local.paths import FUNCTIONS
 from tests.unit.aws_fixtures import (
@@ -25,11 +25,11 @@ from tests.unit.aws_fixtures import (
     OTHER_EXECUTION,
     REGION,
     VENDORS,
+    a_result,
     adapter,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     indexed,
     registrar,
     shared,
@@ -42,7 +42,7 @@ JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
 
 
 @pytest.fixture
-def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watches]:
+def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchStore]:
     with aws_account(monkeypatch):
         state_machine()
         yield watch_table()
@@ -54,29 +54,29 @@ def event(event_id: str | None = "11111111-2222-3333-4444-555555555555", **chang
     return given if event_id is None else {**given, "id": event_id}
 
 
-def started(watches: Watches, given: Any, execution: str = EXECUTION, now: float = NOW) -> Registration:
+def started(watches: WatchStore, given: Any, execution: str = EXECUTION, now: float = NOW) -> Registration:
     return registrar(watches).register(given, execution, now)
 
 
-def recorded(watches: Watches, done: Registration) -> Record:
+def recorded(watches: WatchStore, done: Registration) -> StoredWatch:
     record = watches.get(done.watch.watch_id)
     assert record is not None
     return record
 
 
 def test_the_vendors_are_the_folders() -> None:
-    assert Vendors(FUNCTIONS).names == ("document360", "egain", "voyado")
+    assert VendorRegistry(FUNCTIONS).names == ("document360", "egain", "voyado")
     assert {adapter(name).vendor for name in VENDORS.names} == set(VENDORS.names)
 
 
 class TestNewWatch:
-    def test_a_new_watch_waits_for_its_first_poll(self, watches: Watches) -> None:
+    def test_a_new_watch_waits_for_its_first_poll(self, watches: WatchStore) -> None:
         done = started(watches, event())
         assert (done.action, done.watch.watch_id) == ("WAIT", "voyado#default#5512340987651234567")
         assert done.seconds > 0
         assert done.watch.next_poll_at == NOW + done.seconds
 
-    def test_it_is_recorded_with_what_is_to_be_given_back(self, watches: Watches) -> None:
+    def test_it_is_recorded_with_what_is_to_be_given_back(self, watches: WatchStore) -> None:
         record = recorded(watches, done := started(watches, event()))
         assert record.watch == done.watch
         assert (record.execution, record.metadata, record.correlation_id) == (EXECUTION, {"a": 1.5}, "order-5")
@@ -84,60 +84,60 @@ class TestNewWatch:
 
     @pytest.mark.parametrize(("vendor", "keeps_log"), [("document360", True), ("egain", True), ("voyado", False)])
     def test_it_is_recorded_whether_the_vendor_keeps_a_log(
-        self, watches: Watches, vendor: str, *, keeps_log: bool
+        self, watches: WatchStore, vendor: str, *, keeps_log: bool
     ) -> None:
         done = started(watches, event(vendor=vendor, importId=JOB))
         assert recorded(watches, done).keeps_log is keeps_log
 
     @pytest.mark.parametrize(("told", "seconds"), [(None, 86_400), (60, 60), (2_592_000, 2_592_000)])
     def test_it_ends_when_the_event_says_else_after_a_day(
-        self, watches: Watches, told: int | None, seconds: int
+        self, watches: WatchStore, told: int | None, seconds: int
     ) -> None:
         assert started(watches, event(timeoutSeconds=told)).watch.deadline == NOW + seconds
 
-    def test_spellings_of_one_id_are_one_watch(self, watches: Watches) -> None:
+    def test_spellings_of_one_id_are_one_watch(self, watches: WatchStore) -> None:
         location = f"knowledge/contentmgr/v4/import/content/{JOB.upper()}/status"
         first = started(watches, event(vendor="egain", importId=location))
         again = started(watches, event(vendor="egain", importId=JOB), OTHER_EXECUTION)
         assert first.watch.watch_id == again.watch.watch_id == watch_id("egain", "default", JOB)
         assert again.action == "ALREADY_WATCHED"
 
-    def test_an_integer_id_beyond_2_to_the_53_is_the_string_of_its_digits(self, watches: Watches) -> None:
+    def test_an_integer_id_beyond_2_to_the_53_is_the_string_of_its_digits(self, watches: WatchStore) -> None:
         assert started(watches, event(importId=5512340987651234567)).watch.import_id == "5512340987651234567"
 
-    def test_the_same_id_elsewhere_is_another_watch(self, watches: Watches) -> None:
+    def test_the_same_id_elsewhere_is_another_watch(self, watches: WatchStore) -> None:
         others = [event(), event(connection="second"), event(vendor="document360")]
         assert [started(watches, one).action for one in others] == ["WAIT"] * 3
         assert len(indexed()) == 3
 
 
 class TestDuplicate:
-    def test_a_duplicate_starts_no_second_watch(self, watches: Watches) -> None:
+    def test_a_duplicate_starts_no_second_watch(self, watches: WatchStore) -> None:
         first = started(watches, event())
         before = recorded(watches, first)
         again = started(watches, event(metadata={"other": True}), OTHER_EXECUTION, NOW + 60)
         assert again.action == "ALREADY_WATCHED"
         assert recorded(watches, first) == before
 
-    def test_a_duplicate_of_an_ended_watch_changes_nothing(self, watches: Watches) -> None:
+    def test_a_duplicate_of_an_ended_watch_changes_nothing(self, watches: WatchStore) -> None:
         first = started(watches, event())
-        watches.end(first.watch, an_ending())
+        watches.end(first.watch, a_result())
         assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
-        assert recorded(watches, first).ending == an_ending()
+        assert recorded(watches, first).result == a_result()
 
-    def test_the_same_execution_gets_the_same_again(self, watches: Watches) -> None:
+    def test_the_same_execution_gets_the_same_again(self, watches: WatchStore) -> None:
         first = started(watches, event())
         again = started(watches, event(), EXECUTION, NOW + 3)
         assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, first.seconds - 3)
 
-    def test_an_ended_watch_of_the_same_execution_is_still_to_be_told(self, watches: Watches) -> None:
+    def test_an_ended_watch_of_the_same_execution_is_still_to_be_told(self, watches: WatchStore) -> None:
         """An attempt may have written the end and died before it told anybody."""
         first = started(watches, event())
-        watches.end(first.watch, an_ending())
+        watches.end(first.watch, a_result())
         again = started(watches, event(), EXECUTION, NOW + 3)
         assert (again.action, again.watch.watch_id) == ("PUBLISH", first.watch.watch_id)
 
-    def test_the_same_execution_goes_on_where_its_watch_is(self, watches: Watches) -> None:
+    def test_the_same_execution_goes_on_where_its_watch_is(self, watches: WatchStore) -> None:
         first = started(watches, event())
         polled = replace(first.watch, polls=3, import_state=ImportState.RUNNING)
         watches.save(polled)
@@ -148,7 +148,7 @@ class TestWatchWhoseExecutionDied:
     def stop(self) -> None:
         client("stepfunctions").stop_execution(executionArn=EXECUTION)
 
-    def test_a_duplicate_takes_it_over_and_nothing_starts_from_zero(self, watches: Watches) -> None:
+    def test_a_duplicate_takes_it_over_and_nothing_starts_from_zero(self, watches: WatchStore) -> None:
         first = started(watches, event())
         polled = replace(first.watch, polls=3, vendor_errors=1, execution_polls=3, import_state=ImportState.RUNNING)
         watches.save(polled)
@@ -159,32 +159,34 @@ class TestWatchWhoseExecutionDied:
         assert again.watch == record.watch == replace(polled, generation=2, executions=2, execution_polls=0)
         assert (record.execution, record.metadata) == (OTHER_EXECUTION, {"a": 1.5})
 
-    def test_a_poll_that_is_overdue_is_made_at_once_and_one_that_is_due_is_waited_for(self, watches: Watches) -> None:
+    def test_a_poll_that_is_overdue_is_made_at_once_and_one_that_is_due_is_waited_for(
+        self, watches: WatchStore
+    ) -> None:
         watches.save(replace(started(watches, event()).watch, next_poll_at=NOW + 40))
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION, NOW + 30).seconds == 10
         assert started(watches, event(), OTHER_EXECUTION, NOW + 60).seconds == 0
 
-    def test_an_attempt_whose_answer_was_lost_gets_the_same_again(self, watches: Watches) -> None:
+    def test_an_attempt_whose_answer_was_lost_gets_the_same_again(self, watches: WatchStore) -> None:
         started(watches, event())
         self.stop()
         first, again = (started(watches, event(), OTHER_EXECUTION, NOW + 60) for _ in range(2))
         assert (again.action, again.watch) == (first.action, first.watch)
 
-    def test_an_outcome_that_nobody_was_told_is_published(self, watches: Watches) -> None:
+    def test_an_outcome_that_nobody_was_told_is_published(self, watches: WatchStore) -> None:
         first = started(watches, event())
-        watches.end(first.watch, an_ending())
+        watches.end(first.watch, a_result())
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION).action == "PUBLISH"
 
-    def test_one_that_was_told_is_not(self, watches: Watches) -> None:
+    def test_one_that_was_told_is_not(self, watches: WatchStore) -> None:
         first = started(watches, event())
-        watches.end(first.watch, an_ending())
+        watches.end(first.watch, a_result())
         watches.record_published(first.watch.watch_id, NOW + 70)
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
-    def test_one_that_its_owner_told_while_we_asked_after_it_is_not(self, watches: Watches) -> None:
+    def test_one_that_its_owner_told_while_we_asked_after_it_is_not(self, watches: WatchStore) -> None:
         """The owner was at work when the item was read, and had done it and ended when it was asked after."""
 
         class EndsMeanwhile(Executions):
@@ -193,67 +195,67 @@ class TestWatchWhoseExecutionDied:
                 return super().status(execution)
 
         first = started(watches, event())
-        watches.end(first.watch, an_ending())
+        watches.end(first.watch, a_result())
         self.stop()
-        late = Registrar(VENDORS, watches, connection_states(), EndsMeanwhile(client("stepfunctions")), Tolerance())
+        late = Registrar(VENDORS, watches, connection_store(), EndsMeanwhile(client("stepfunctions")), Tolerance())
         assert late.register(event(), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
 
-    def test_one_that_its_owner_passed_on_while_we_asked_after_it_is_the_successors(self, watches: Watches) -> None:
+    def test_one_that_its_owner_passed_on_while_we_asked_after_it_is_the_successors(self, watches: WatchStore) -> None:
         class HandsOverMeanwhile(Executions):
             def status(self, execution: str) -> ExecutionStatus:
-                watches.pass_on(replace(first.watch, generation=2, executions=2), f"{EXECUTION}-successor")
+                watches.transfer_ownership(replace(first.watch, generation=2, executions=2), f"{EXECUTION}-successor")
                 return super().status(execution)
 
         first = started(watches, event())
         self.stop()
         asking = HandsOverMeanwhile(client("stepfunctions"))
-        late = Registrar(VENDORS, watches, connection_states(), asking, Tolerance())
+        late = Registrar(VENDORS, watches, connection_store(), asking, Tolerance())
         assert late.register(event(), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
         assert recorded(watches, first).execution == f"{EXECUTION}-successor"
 
 
 class TestResume:
-    def test_the_execution_that_was_named_goes_on_where_the_watch_is(self, watches: Watches) -> None:
+    def test_the_execution_that_was_named_goes_on_where_the_watch_is(self, watches: WatchStore) -> None:
         first = started(watches, event()).watch
         passed = replace(first, generation=2, executions=2, polls=4, next_poll_at=NOW + 30)
-        watches.pass_on(passed, OTHER_EXECUTION)
+        watches.transfer_ownership(passed, OTHER_EXECUTION)
         done = registrar(watches).resume(first.watch_id, 2, OTHER_EXECUTION, NOW + 10)
         assert (done.action, done.watch, done.seconds) == ("WAIT", passed, 20)
 
     @pytest.mark.parametrize(("generation", "execution"), [(1, EXECUTION), (3, OTHER_EXECUTION), (2, EXECUTION)])
-    def test_any_other_is_superseded(self, watches: Watches, generation: int, execution: str) -> None:
+    def test_any_other_is_superseded(self, watches: WatchStore, generation: int, execution: str) -> None:
         first = started(watches, event()).watch
-        watches.pass_on(replace(first, generation=2), OTHER_EXECUTION)
+        watches.transfer_ownership(replace(first, generation=2), OTHER_EXECUTION)
         assert registrar(watches).resume(first.watch_id, generation, execution, NOW).action == "SUPERSEDED"
 
-    def test_a_watch_that_has_ended_since_is_published(self, watches: Watches) -> None:
+    def test_a_watch_that_has_ended_since_is_published(self, watches: WatchStore) -> None:
         first = started(watches, event()).watch
-        watches.end(first, an_ending())
+        watches.end(first, a_result())
         assert registrar(watches).resume(first.watch_id, 1, EXECUTION, NOW).action == "PUBLISH"
 
-    def test_one_that_is_gone_is_an_error(self, watches: Watches) -> None:
+    def test_one_that_is_gone_is_an_error(self, watches: WatchStore) -> None:
         with pytest.raises(LookupError, match="there is no watch"):
             registrar(watches).resume("voyado#default#1", 1, EXECUTION, NOW)
 
 
 class TestSharedWithTheConnection:
-    def test_a_new_watch_is_counted_and_a_duplicate_is_not(self, watches: Watches) -> None:
+    def test_a_new_watch_is_counted_and_a_duplicate_is_not(self, watches: WatchStore) -> None:
         started(watches, event())
         started(watches, event(), OTHER_EXECUTION)
         started(watches, event(importId="6"), OTHER_EXECUTION)
         started(watches, event(vendor="other"), OTHER_EXECUTION)
         assert shared().active_watches == 2
 
-    def test_watches_of_a_connection_with_a_limit_come_in_one_after_the_other(self, watches: Watches) -> None:
+    def test_watches_of_a_connection_with_a_limit_come_in_one_after_the_other(self, watches: WatchStore) -> None:
         waits = [started(watches, event(vendor="document360", importId=str(n))).seconds for n in range(1, 7)]
         assert waits == [5, 5, 8, 10, 13, 15]
 
-    def test_it_takes_the_history_of_its_connection_with_it(self, watches: Watches) -> None:
+    def test_it_takes_the_history_of_its_connection_with_it(self, watches: WatchStore) -> None:
         for number in range(5):
             watch = started(watches, event(importId=str(number))).watch
             ran = replace(watch, import_state=ImportState.SUCCEEDED, running_since=NOW, job_type="PRODUCTS")
-            connection_states().watch_ended(
-                ran, an_ending(detected_at=NOW + 600, ended_at=NOW + 600, detection_lag_seconds=0.0)
+            connection_store().watch_ended(
+                ran, a_result(detected_at=NOW + 600, ended_at=NOW + 600, detection_lag_seconds=0.0)
             )
         history = started(watches, event()).watch.histories["PRODUCTS"]
         assert (history.count, round(math.exp(history.log_median))) == (5, 600)
@@ -339,69 +341,71 @@ ODD_DETAILS: list[Any] = [
 
 class TestInvalidEvent:
     @pytest.mark.parametrize(("given", "fields"), INVALID)
-    def test_it_ends_at_once_naming_every_field_at_fault(self, watches: Watches, given: Any, fields: list[str]) -> None:
+    def test_it_ends_at_once_naming_every_field_at_fault(
+        self, watches: WatchStore, given: Any, fields: list[str]
+    ) -> None:
         done = started(watches, given)
         assert done.action == "PUBLISH"
-        ending = recorded(watches, done).ending
-        assert ending is not None
-        assert (ending.outcome, ending.reason) == (Outcome.UNKNOWN, "INVALID_EVENT")
-        assert [name for name in fields if f"{name} must" not in ending.message] == []
+        result = recorded(watches, done).result
+        assert result is not None
+        assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "INVALID_EVENT")
+        assert [name for name in fields if f"{name} must" not in result.message] == []
         assert indexed() == []
 
     @pytest.mark.parametrize(("given", "fields"), INVALID)
-    def test_the_same_execution_publishes_it_again(self, watches: Watches, given: Any, fields: list[str]) -> None:
+    def test_the_same_execution_publishes_it_again(self, watches: WatchStore, given: Any, fields: list[str]) -> None:
         first = started(watches, given)
         again = started(watches, given, EXECUTION, NOW + 3)
         assert (again.action, again.watch.watch_id) == ("PUBLISH", first.watch.watch_id), fields
 
-    def test_the_same_event_in_another_execution_is_a_duplicate(self, watches: Watches) -> None:
+    def test_the_same_event_in_another_execution_is_a_duplicate(self, watches: WatchStore) -> None:
         bad = event(vendor="other")
         assert started(watches, bad).action == "PUBLISH"
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
-    def test_two_invalid_events_are_told_of_each(self, watches: Watches) -> None:
+    def test_two_invalid_events_are_told_of_each(self, watches: WatchStore) -> None:
         first = started(watches, event("event-1", vendor="other"))
         second = started(watches, event("event-2", vendor="other"), OTHER_EXECUTION)
         assert (second.action, first.watch.watch_id != second.watch.watch_id) == ("PUBLISH", True)
 
-    def test_an_invalid_event_never_ends_a_real_watch(self, watches: Watches) -> None:
+    def test_an_invalid_event_never_ends_a_real_watch(self, watches: WatchStore) -> None:
         real = started(watches, event())
         started(watches, event(timeoutSeconds=-1), OTHER_EXECUTION)
-        assert recorded(watches, real).ending is None
+        assert recorded(watches, real).result is None
 
-    def test_what_could_be_read_is_given_back(self, watches: Watches) -> None:
+    def test_what_could_be_read_is_given_back(self, watches: WatchStore) -> None:
         record = recorded(watches, started(watches, event(timeoutSeconds=-1)))
         assert (record.watch.vendor, record.watch.import_id) == ("voyado", "5512340987651234567")
         assert (record.metadata, record.correlation_id) == ({"a": 1.5}, "order-5")
 
     @pytest.mark.parametrize("event_id", [None, "", "x" * 101, "with\nline", "Größe", 5, ["x"], "\ud800"])
-    def test_an_event_without_a_usable_id_is_known_by_its_content(self, watches: Watches, event_id: Any) -> None:
+    def test_an_event_without_a_usable_id_is_known_by_its_content(self, watches: WatchStore, event_id: Any) -> None:
         bad = {**event(None, vendor="other"), "id": event_id}
         assert started(watches, bad).action == "PUBLISH"
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
-    def test_no_event_id_can_name_a_real_watch(self, watches: Watches) -> None:
+    def test_no_event_id_can_name_a_real_watch(self, watches: WatchStore) -> None:
         real = started(watches, event())
         bad = started(watches, event(real.watch.watch_id, vendor="other"), OTHER_EXECUTION)
         assert bad.watch.watch_id != real.watch.watch_id
-        assert recorded(watches, real).ending is None
+        assert recorded(watches, real).result is None
 
-    def test_it_is_published_as_one_without_a_log(self, watches: Watches) -> None:
+    def test_it_is_published_as_one_without_a_log(self, watches: WatchStore) -> None:
         assert not recorded(watches, started(watches, event(vendor="other"))).keeps_log
 
     @pytest.mark.parametrize("number", range(len(ODD_DETAILS)))
-    def test_it_ends_whatever_it_holds(self, watches: Watches, number: int) -> None:
+    def test_it_ends_whatever_it_holds(self, watches: WatchStore, number: int) -> None:
         bad = {"id": "event-1", "detail": ODD_DETAILS[number]}
         done = started(watches, bad)
         assert (done.action, done.watch.watch_id) == ("PUBLISH", registrar(watches).key_of(bad))
-        ending = recorded(watches, done).ending
-        assert ending is not None
-        assert ending.reason == "INVALID_EVENT"
+        result = recorded(watches, done).result
+        assert result is not None
+        assert result.reason == "INVALID_EVENT"
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
     @pytest.mark.parametrize("envelope", [{"id": "event-1"}, {"id": "e" * 100}, {}], ids=["id", "longest id", "no id"])
     def test_different_events_never_share_a_watch_whatever_id_they_bear(
-        self, watches: Watches, envelope: dict[str, Any]
+        self, watches: WatchStore, envelope: dict[str, Any]
     ) -> None:
         """Who starts an execution, or forges the mark of an event that is put back, chooses the id."""
         different = [{**envelope, "detail": detail} for detail in ODD_DETAILS]
@@ -418,7 +422,7 @@ class TestInvalidEvent:
         assert all(key.startswith(f"invalid#{envelope.get('id', '')}") and len(key.encode()) <= 150 for key in keys)
 
     @pytest.mark.parametrize("detail", ODD_DETAILS, ids=range(len(ODD_DETAILS)))
-    def test_one_that_is_put_back_or_comes_with_an_error_is_the_same(self, watches: Watches, detail: Any) -> None:
+    def test_one_that_is_put_back_or_comes_with_an_error_is_the_same(self, watches: WatchStore, detail: Any) -> None:
         first = {
             "version": "0",
             "id": "event-1",

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from import_watch.aws.sns import Topic
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import ImportState, ReportedProgress
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 from import_watch.model.watch import History, Watch
 from import_watch.notifications.notification import stall_notification
-from import_watch.scheduling.poll_delay import stands_still
+from import_watch.scheduling.poll_delay import stalled_seconds
 from import_watch.services.publication import Publisher
 from jsonschema import Draft202012Validator
 
@@ -23,12 +23,12 @@ from local.paths import EVENTS
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
+    a_result,
     a_start,
     a_watch,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     watch_table,
 )
 
@@ -60,17 +60,17 @@ def a_history(typical: float, count: int = 5) -> dict[str, History]:
 
 class TestStandstill:
     def test_it_is_too_long_after_half_an_hour(self) -> None:
-        assert stands_still(still(), NOW + HALF_AN_HOUR) is None
-        assert stands_still(still(), NOW + HALF_AN_HOUR + 1) == HALF_AN_HOUR + 1
+        assert stalled_seconds(still(), NOW + HALF_AN_HOUR) is None
+        assert stalled_seconds(still(), NOW + HALF_AN_HOUR + 1) == HALF_AN_HOUR + 1
 
     def test_where_imports_take_long_it_is_borne_for_three_times_as_long_as_they_take(self) -> None:
         watch = still(histories=a_history(3_600))
-        assert stands_still(watch, NOW + 3 * 3_600 - 1) is None
-        assert stands_still(watch, NOW + 3 * 3_600 + 1) is not None
+        assert stalled_seconds(watch, NOW + 3 * 3_600 - 1) is None
+        assert stalled_seconds(watch, NOW + 3 * 3_600 + 1) is not None
 
     @pytest.mark.parametrize("histories", [a_history(60), a_history(3_600, count=4), {"Other": History(9, 9.0, 1.0)}])
     def test_short_or_few_or_other_imports_change_nothing(self, histories: dict[str, History]) -> None:
-        assert stands_still(still(histories=histories), NOW + HALF_AN_HOUR + 1) is not None
+        assert stalled_seconds(still(histories=histories), NOW + HALF_AN_HOUR + 1) is not None
 
     @pytest.mark.parametrize(
         "changes",
@@ -83,17 +83,17 @@ class TestStandstill:
         ],
     )
     def test_an_import_of_which_no_progress_is_known_cannot_stand_still(self, changes: dict[str, Any]) -> None:
-        assert stands_still(still(**changes), NOW + 86_400) is None
+        assert stalled_seconds(still(**changes), NOW + 86_400) is None
 
 
 class Account:
     """A table, and two topics with a subscriber each."""
 
     def __init__(self) -> None:
-        self.watches: Watches = watch_table()
+        self.watches: WatchStore = watch_table()
         self.queues = {name: self._subscribed(name) for name in ("outcomes", "stalled")}
         topics = (Topic(f"arn:aws:sns:eu-west-1:123456789012:{name}", client("sns")) for name in self.queues)
-        self.publisher = Publisher(self.watches, connection_states(), next(topics), "/import-watch/stack", next(topics))
+        self.publisher = Publisher(self.watches, connection_store(), next(topics), "/import-watch/stack", next(topics))
 
     def _subscribed(self, name: str) -> str:
         topic = client("sns").create_topic(Name=name)["TopicArn"]
@@ -126,7 +126,7 @@ class TestTelling:
     def test_it_goes_to_those_who_asked_and_to_nobody_else(self, account: Account) -> None:
         watch = still(stalled_at=NOW + 2_000)
         account.watches.register(watch, EXECUTION, a_start(correlation_id="c", metadata={"a": 1}), keeps_log=False)
-        assert account.publisher.tell_stalled(watch.watch_id, NOW + 2_000)
+        assert account.publisher.publish_stalled(watch.watch_id, NOW + 2_000)
         (told,) = account.told("stalled")
         assert account.told("outcomes") == []
         assert list(SCHEMA.iter_errors(told["event"])) == []
@@ -139,8 +139,8 @@ class TestTelling:
         watch = still(stalled_at=NOW + 2_000)
         account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
         for _ in range(2):
-            account.publisher.tell_stalled(watch.watch_id, NOW + 2_000)
-        account.watches.end(watch, an_ending())
+            account.publisher.publish_stalled(watch.watch_id, NOW + 2_000)
+        account.watches.end(watch, a_result())
         account.publisher.publish_for(watch.watch_id, 1, None, NOW + 3_000)
         ids = {told["event"]["id"] for told in account.told("stalled")}
         assert len(ids) == 1
@@ -149,8 +149,8 @@ class TestTelling:
     def test_an_import_that_has_ended_by_now_is_not_told_of(self, account: Account) -> None:
         watch = still(stalled_at=NOW)
         account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
-        account.watches.end(watch, an_ending())
-        assert not account.publisher.tell_stalled(watch.watch_id, NOW)
+        account.watches.end(watch, a_result())
+        assert not account.publisher.publish_stalled(watch.watch_id, NOW)
         assert account.told("stalled") == []
 
 
@@ -164,6 +164,6 @@ def test_the_sample_is_what_is_published() -> None:
         import_id="7a84b875-6f75-4c7b-b137-0632b62db0bd",
         job_type="Import",
     )
-    record = Record(watch, EXECUTION, metadata={"team": "help centre"}, correlation_id="release-42")
+    record = StoredWatch(watch, EXECUTION, metadata={"team": "help centre"}, correlation_id="release-42")
     assert stall_notification(record, "/import-watch/import-watch", NOW + 2_400) == sample
     assert list(SCHEMA.iter_errors(sample)) == []

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.model.observation import TEXT_KEPT, FailedPoll, ImportState, Observation, Trouble
+from import_watch.model.observation import MAX_PROBLEM_TEXT, FailedPoll, ImportState, Observation, PollError
 from import_watch.model.text import clean
 from import_watch.model.watch import Watch
 from import_watch.notifications.messages import vendor_unavailable
-from import_watch.vendors.adapter import MOST_BYTES, MOST_BYTES_WITH_LOG, StatusMap
+from import_watch.vendors.adapter import MAX_BYTES, MAX_BYTES_WITH_LOG, StatusMap
 from import_watch.vendors.fields import (
-    LONGEST_ID,
+    MAX_ID_LENGTH,
     count_of,
     id_of,
     integer_of,
@@ -28,8 +28,8 @@ from import_watch.vendors.fields import (
     texts_of,
     time_of,
 )
-from import_watch.vendors.response import error_text, is_html, read_answer, unreadable
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import error_text, is_html, parse_response, unreadable
+from import_watch.vendors.response_body import HttpResponse
 
 from tests.unit.aws_fixtures import VENDORS, adapter
 
@@ -41,9 +41,9 @@ ANYTHING = st.recursive(
 )
 
 
-def an_answer(status: int, body: Any = None, *, truncated: bool = False) -> Answer:
+def a_response(status: int, body: Any = None, *, truncated: bool = False) -> HttpResponse:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, {}, data, truncated)
+    return HttpResponse(status, {}, data, truncated)
 
 
 class TestStatusMap:
@@ -116,7 +116,7 @@ class TestReaders:
         assert text_of(value) == expected
 
     def test_a_text_is_cut(self) -> None:
-        assert text_of("x" * 5_000) == "x" * TEXT_KEPT
+        assert text_of("x" * 5_000) == "x" * MAX_PROBLEM_TEXT
 
     @pytest.mark.parametrize(
         ("value", "expected"),
@@ -220,12 +220,12 @@ class TestReaders:
         assert cleaned.isprintable()
         assert cleaned.encode("utf-8").decode() == cleaned.strip()
 
-    @pytest.mark.parametrize("raw", ["5512340987651234567", "a/b?c#d", "  padded  ", "..a", "x" * LONGEST_ID])
+    @pytest.mark.parametrize("raw", ["5512340987651234567", "a/b?c#d", "  padded  ", "..a", "x" * MAX_ID_LENGTH])
     def test_an_id_of_visible_ascii_is_taken(self, raw: str) -> None:
         assert printable_id(raw) == raw.strip()
 
     @pytest.mark.parametrize(
-        "raw", ["", "  ", ".", "..", " .. ", "a b", "a\nb", "a\x00", "ü", "\ud800", "x" * (LONGEST_ID + 1)]
+        "raw", ["", "  ", ".", "..", " .. ", "a b", "a\nb", "a\x00", "ü", "\ud800", "x" * (MAX_ID_LENGTH + 1)]
     )
     def test_an_id_that_could_not_stand_in_a_path_is_refused(self, raw: str) -> None:
         assert printable_id(raw) is None
@@ -237,7 +237,7 @@ WIDE = [
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
-class TestAnswer:
+class TestResponse:
     @pytest.mark.parametrize(
         "body",
         [
@@ -247,7 +247,7 @@ class TestAnswer:
         ids=lambda body: repr(body[:8]),
     )
     def test_a_body_that_is_not_json_is_none(self, body: bytes) -> None:
-        assert Answer(200, {}, body).json() is None
+        assert HttpResponse(200, {}, body).json() is None
 
     @pytest.mark.parametrize(
         ("content_type", "body", "text"),
@@ -276,13 +276,13 @@ class TestAnswer:
     def test_a_text_is_read_as_declared_where_that_is_an_encoding(
         self, content_type: str, body: bytes, text: str
     ) -> None:
-        assert Answer(200, {"content-type": content_type}, body).text == text
+        assert HttpResponse(200, {"content-type": content_type}, body).text == text
 
     @pytest.mark.parametrize(("encoding", "mark"), WIDE)
     @pytest.mark.parametrize("content_type", ["", "application/json", "text/html; charset=utf-8"])
     def test_wide_encodings_are_seen_undeclared(self, encoding: str, mark: str, content_type: str) -> None:
         body = (mark + '{"status": "木"}').encode(encoding)
-        assert Answer(200, {"content-type": content_type}, body).json() == {"status": "木"}
+        assert HttpResponse(200, {"content-type": content_type}, body).json() == {"status": "木"}
 
     @pytest.mark.parametrize(
         ("oddity", "value"),
@@ -304,14 +304,14 @@ class TestAnswer:
             (b"\0 \r\n", b"\n\0"),
             (b"\xc2\xa0", b"\xe2\x80\x8b"),
         ):
-            answer = Answer(200, {}, before + b'{"status":"SUCCESS",' + oddity + b"}" + after)
-            assert (answer.json(), answer.fault) == ({"status": "SUCCESS", **value}, None)
+            response = HttpResponse(200, {}, before + b'{"status":"SUCCESS",' + oddity + b"}" + after)
+            assert (response.json(), response.fault) == ({"status": "SUCCESS", **value}, None)
 
     @pytest.mark.parametrize(
         "deep", [DEEP, b'{"":' * 50_000 + b"1" + b"}" * 50_000, b'[{"x":' * 99 + b"[]" + b"}]" * 99]
     )
     def test_a_status_beside_deep_nesting_is_read(self, deep: bytes) -> None:
-        value = Answer(200, {}, b'{"x":[1,' + deep + b'],"status":"SUCCESS","y":"]["}').json()
+        value = HttpResponse(200, {}, b'{"x":[1,' + deep + b'],"status":"SUCCESS","y":"]["}').json()
         assert (value["status"], value["x"][0], value["y"]) == ("SUCCESS", 1, "][")
 
     @pytest.mark.parametrize(
@@ -331,9 +331,9 @@ class TestAnswer:
         ],
     )
     def test_two_values_under_one_key_are_a_fault_that_names_it(self, text: str, key: str) -> None:
-        answer = Answer(200, {}, text.encode())
-        assert (answer.json(), answer.fault) == (None, f"the key {key} stands twice with different values")
-        assert unreadable(answer, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
+        response = HttpResponse(200, {}, text.encode())
+        assert (response.json(), response.fault) == (None, f"the key {key} stands twice with different values")
+        assert unreadable(response, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
 
     @pytest.mark.parametrize("vendor", VENDORS.names)
     @pytest.mark.parametrize(
@@ -345,20 +345,20 @@ class TestAnswer:
         ids=["two values", "many values"],
     )
     def test_a_poll_says_what_makes_a_response_unreadable(self, vendor: str, body: bytes, fault: str) -> None:
-        polled = read_answer(adapter(vendor), Answer(200, {}, body), "1")
-        assert polled == FailedPoll(Trouble.UNREADABLE, f"HTTP 200: {fault}")
+        polled = parse_response(adapter(vendor), HttpResponse(200, {}, body), "1")
+        assert polled == FailedPoll(PollError.UNREADABLE, f"HTTP 200: {fault}")
 
     def test_a_text_and_a_value_are_made_once(self) -> None:
-        answer = Answer(200, {}, b'{"status":["SUCCESS"]}')
-        assert answer.text is answer.text
-        assert answer.json() is answer.json()
+        response = HttpResponse(200, {}, b'{"status":["SUCCESS"]}')
+        assert response.text is response.text
+        assert response.json() is response.json()
 
     @given(st.binary(max_size=40), st.text(max_size=20))
     def test_no_body_and_no_header_raises(self, body: bytes, charset: str) -> None:
         for data in (body, b'{"' + body + b'":1}'):
-            answer = Answer(200, {"content-type": f"application/json; charset={charset}"}, data)
-            assert (answer.json() is None) or answer.fault is None
-            assert error_text(answer).isprintable()
+            response = HttpResponse(200, {"content-type": f"application/json; charset={charset}"}, data)
+            assert (response.json() is None) or response.fault is None
+            assert error_text(response).isprintable()
 
     @pytest.mark.parametrize(
         ("body", "html"),
@@ -379,61 +379,61 @@ class TestAnswer:
         ],
     )
     def test_html_is_known_by_its_body(self, body: bytes, *, html: bool) -> None:
-        assert is_html(Answer(403, {"content-type": "application/json"}, body)) is html
+        assert is_html(HttpResponse(403, {"content-type": "application/json"}, body)) is html
 
 
 @pytest.mark.parametrize("vendor", VENDORS.names)
 class TestSharedStatuses:
     @pytest.mark.parametrize(
-        ("status", "trouble"),
+        ("status", "error"),
         [
-            (401, Trouble.UNAUTHORIZED),
-            (403, Trouble.UNAUTHORIZED),
-            (429, Trouble.THROTTLED),
-            (408, Trouble.UNAVAILABLE),
-            (500, Trouble.UNAVAILABLE),
-            (502, Trouble.UNAVAILABLE),
-            (503, Trouble.UNAVAILABLE),
-            (504, Trouble.UNAVAILABLE),
-            (599, Trouble.UNAVAILABLE),
-            (301, Trouble.UNREADABLE),
-            (302, Trouble.UNREADABLE),
-            (304, Trouble.UNREADABLE),
-            (307, Trouble.UNREADABLE),
-            (308, Trouble.UNREADABLE),
+            (401, PollError.UNAUTHORIZED),
+            (403, PollError.UNAUTHORIZED),
+            (429, PollError.THROTTLED),
+            (408, PollError.UNAVAILABLE),
+            (500, PollError.UNAVAILABLE),
+            (502, PollError.UNAVAILABLE),
+            (503, PollError.UNAVAILABLE),
+            (504, PollError.UNAVAILABLE),
+            (599, PollError.UNAVAILABLE),
+            (301, PollError.UNREADABLE),
+            (302, PollError.UNREADABLE),
+            (304, PollError.UNREADABLE),
+            (307, PollError.UNREADABLE),
+            (308, PollError.UNREADABLE),
         ],
     )
     @pytest.mark.parametrize("body", [b"", b"oops", {"status": "Completed"}, {"status": "SUCCESS"}, [1]])
     def test_a_status_that_all_share_is_a_failed_poll_whatever_the_body_says(
-        self, vendor: str, status: int, trouble: Trouble, body: Any
+        self, vendor: str, status: int, error: PollError, body: Any
     ) -> None:
-        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        polled = parse_response(adapter(vendor), a_response(status, body), "5")
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is trouble
+        assert polled.error is error
         assert str(status) in polled.detail
 
     def test_what_a_server_error_says_is_kept(self, vendor: str) -> None:
-        polled = read_answer(adapter(vendor), an_answer(503, b"Cluster is reindexing."), "5")
+        polled = parse_response(adapter(vendor), a_response(503, b"Cluster is reindexing."), "5")
         assert isinstance(polled, FailedPoll)
         assert "Cluster is reindexing." in polled.detail
 
     def test_a_truncated_answer_is_unreadable_though_it_parses(self, vendor: str) -> None:
         for state in ("Completed", "Successful", "SUCCESS"):
-            polled = read_answer(adapter(vendor), an_answer(200, {"status": state}, truncated=True), "5")
+            polled = parse_response(adapter(vendor), a_response(200, {"status": state}, truncated=True), "5")
             assert isinstance(polled, FailedPoll)
-            assert polled.trouble is Trouble.UNREADABLE
+            assert polled.error is PollError.UNREADABLE
 
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
     @pytest.mark.parametrize("body", [b"", b"oops", b"[]", b"{}", b"5", b'{"status":null}', b'{"status":7}'])
     def test_an_answer_without_a_status_of_an_import_is_unreadable(self, vendor: str, status: int, body: bytes) -> None:
-        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        polled = parse_response(adapter(vendor), a_response(status, body), "5")
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.UNREADABLE
+        assert polled.error is PollError.UNREADABLE
 
     @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 226])
     def test_any_2xx_with_a_status_tells_of_an_import(self, vendor: str, status: int) -> None:
         for raw, state in adapter(vendor).statuses.items():
-            polled = read_answer(adapter(vendor), an_answer(status, {"status": raw}), "5")
+            polled = parse_response(adapter(vendor), a_response(status, {"status": raw}), "5")
             assert isinstance(polled, Observation)
             assert polled.state is state
 
@@ -443,49 +443,49 @@ class TestSharedStatuses:
         self, vendor: str, status: int, raw: str | None
     ) -> None:
         body = {"status": raw, "message": "The header X-Tenant is missing"}
-        polled = read_answer(adapter(vendor), an_answer(status, body), "5")
+        polled = parse_response(adapter(vendor), a_response(status, body), "5")
         assert isinstance(polled, FailedPoll)
-        assert (polled.trouble, polled.after_grace) == (Trouble.UNAVAILABLE, False)
+        assert (polled.error, polled.after_grace) == (PollError.UNAVAILABLE, False)
         assert f"HTTP {status}: The header X-Tenant is missing" in polled.detail
         watch = Watch("a#b#5", vendor, "default", "5", 0.0, 1.0)
         assert "base URL" not in vendor_unavailable(watch, polled.detail, 3_600)
 
     def test_a_410_is_an_import_that_is_not_found(self, vendor: str) -> None:
         for body in b"", b"gone", b'{"status":"SUCCESS"}':
-            polled = read_answer(adapter(vendor), an_answer(410, body), "5")
+            polled = parse_response(adapter(vendor), a_response(410, body), "5")
             assert isinstance(polled, Observation)
             assert polled.state is ImportState.NOT_FOUND
 
     @pytest.mark.parametrize(
-        ("headers", "body", "trouble"),
+        ("headers", "body", "error"),
         [
-            pytest.param({}, b"", Trouble.UNAUTHORIZED, id="empty"),
-            pytest.param({"content-type": "text/html"}, b"", Trouble.UNAUTHORIZED, id="empty, whatever its type"),
-            pytest.param({}, b'{"message": "no"}', Trouble.UNAUTHORIZED, id="JSON"),
-            pytest.param({"content-type": "text/html"}, b"Forbidden", Trouble.UNAUTHORIZED, id="text called HTML"),
-            pytest.param({}, b"<html><title>Denied</title></html>", Trouble.UNAVAILABLE, id="HTML"),
+            pytest.param({}, b"", PollError.UNAUTHORIZED, id="empty"),
+            pytest.param({"content-type": "text/html"}, b"", PollError.UNAUTHORIZED, id="empty, whatever its type"),
+            pytest.param({}, b'{"message": "no"}', PollError.UNAUTHORIZED, id="JSON"),
+            pytest.param({"content-type": "text/html"}, b"Forbidden", PollError.UNAUTHORIZED, id="text called HTML"),
+            pytest.param({}, b"<html><title>Denied</title></html>", PollError.UNAVAILABLE, id="HTML"),
             pytest.param(
-                {"content-type": "application/json"}, b"\n <!DOCTYPE html>", Trouble.UNAVAILABLE, id="doctype"
+                {"content-type": "application/json"}, b"\n <!DOCTYPE html>", PollError.UNAVAILABLE, id="doctype"
             ),
-            pytest.param({"retry-after": "30"}, b"", Trouble.THROTTLED, id="Retry-After"),
-            pytest.param({"retry-after": "30"}, b"<html></html>", Trouble.THROTTLED, id="Retry-After and HTML"),
+            pytest.param({"retry-after": "30"}, b"", PollError.THROTTLED, id="Retry-After"),
+            pytest.param({"retry-after": "30"}, b"<html></html>", PollError.THROTTLED, id="Retry-After and HTML"),
         ],
     )
-    def test_who_refuses_with_a_403(self, vendor: str, headers: dict[str, str], body: bytes, trouble: Trouble) -> None:
-        polled = read_answer(adapter(vendor), Answer(403, headers, body), "5")
+    def test_who_refuses_with_a_403(self, vendor: str, headers: dict[str, str], body: bytes, error: PollError) -> None:
+        polled = parse_response(adapter(vendor), HttpResponse(403, headers, body), "5")
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is trouble
+        assert polled.error is error
 
     def test_a_status_that_the_vendor_settles_itself_comes_first(self, vendor: str) -> None:
-        own = FailedPoll(Trouble.MISCONFIGURED, "no such tenant")
-        settled = replace(adapter(vendor), settled={403: own})
-        assert read_answer(settled, an_answer(403, {}), "5") is own
+        own = FailedPoll(PollError.MISCONFIGURED, "no such tenant")
+        status_overrides = replace(adapter(vendor), status_overrides={403: own})
+        assert parse_response(status_overrides, a_response(403, {}), "5") is own
 
     @pytest.mark.parametrize("depth", [100, 300, 900, 2_000, 100_000])
     def test_deep_nesting_is_survived(self, vendor: str, depth: int) -> None:
         deep = b"[" * depth + b"]" * depth
         body = b'{"status":"SUCCESS","id":%s,"import_documentation_log":{"x":%s}}' % (deep, deep)
-        polled = read_answer(adapter(vendor), an_answer(200, body), "5")
+        polled = parse_response(adapter(vendor), a_response(200, body), "5")
         assert isinstance(polled, FailedPoll) or polled.state is ImportState.UNRECOGNISED
 
 
@@ -523,19 +523,19 @@ class TestErrorText:
         ],
     )
     def test_an_error_answer_says_its_message_or_the_start_of_its_text(self, body: Any, expected: str) -> None:
-        assert error_text(an_answer(500, body)) == expected
+        assert error_text(a_response(500, body)) == expected
 
     @pytest.mark.parametrize("body", [b"x" * 5_000, {"message": "x" * 5_000}, {"errors": [{"description": "x" * 999}]}])
     def test_it_is_short(self, body: Any) -> None:
-        assert error_text(an_answer(500, body)) == "x" * 200
+        assert error_text(a_response(500, body)) == "x" * 200
 
     @given(ANYTHING)
     def test_it_never_raises_and_is_printable(self, body: Any) -> None:
-        assert error_text(an_answer(500, body)).isprintable()
+        assert error_text(a_response(500, body)).isprintable()
 
     def test_an_unreadable_answer_tells_its_status_why_and_what_it_said(self) -> None:
-        polled = unreadable(an_answer(406, {"message": "Not acceptable"}), "the answer has no status")
-        assert polled == FailedPoll(Trouble.UNREADABLE, "HTTP 406: the answer has no status (Not acceptable)")
+        polled = unreadable(a_response(406, {"message": "Not acceptable"}), "the answer has no status")
+        assert polled == FailedPoll(PollError.UNREADABLE, "HTTP 406: the answer has no status (Not acceptable)")
 
 
 @pytest.mark.parametrize("vendor", VENDORS.names)
@@ -590,8 +590,8 @@ def test_a_date_of_our_century_is_a_time() -> None:
 
 
 def test_what_is_read_of_an_answer_is_what_is_documented() -> None:
-    assert (MOST_BYTES, MOST_BYTES_WITH_LOG) == (1_048_576, 5_242_880)
-    assert [VENDORS.adapter(name).most_bytes for name in VENDORS.names] == [5_242_880, 1_048_576, 1_048_576]
+    assert (MAX_BYTES, MAX_BYTES_WITH_LOG) == (1_048_576, 5_242_880)
+    assert [VENDORS.adapter(name).max_bytes for name in VENDORS.names] == [5_242_880, 1_048_576, 1_048_576]
 
 
 @pytest.mark.parametrize(

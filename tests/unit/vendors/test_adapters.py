@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.model.observation import (
-    TEXT_KEPT,
+    MAX_PROBLEM_TEXT,
     FailedPoll,
     ImportState,
     InlineLog,
     MissingLog,
     Observation,
+    PollError,
     Problem,
     ReportedProgress,
     Severity,
     StoredLog,
-    Trouble,
 )
 from import_watch.vendors.adapter import normalized_status
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 from tests.unit.aws_fixtures import VENDORS, adapter
 
@@ -34,7 +34,7 @@ JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
 
 def polled(vendor: str, status: int, body: Any) -> Observation | FailedPoll:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_answer(adapter(vendor), Answer(status, {}, data), ID)
+    return parse_response(adapter(vendor), HttpResponse(status, {}, data), ID)
 
 
 def seen(vendor: str, body: Any, status: int = 200) -> Observation:
@@ -98,7 +98,7 @@ class TestStatuses:
     @pytest.mark.parametrize("status", ["Paused", "Success!", "Completed with errors", "None", "0", "✓", "x" * 5_000])
     def test_any_other_status_is_unrecognised_and_told_as_it_is(self, vendor: str, status: str) -> None:
         found = seen(vendor, {"status": status})
-        assert (found.state, found.vendor_status) == (ImportState.UNRECOGNISED, status[:TEXT_KEPT])
+        assert (found.state, found.vendor_status) == (ImportState.UNRECOGNISED, status[:MAX_PROBLEM_TEXT])
 
 
 class TestDocument360:
@@ -125,7 +125,7 @@ class TestDocument360:
 
     @pytest.mark.parametrize("errors", [None, [], [{"description": "Quota exceeded"}], [{}], ["Invalid import ids"]])
     def test_another_400_is_a_poll_error(self, errors: Any) -> None:
-        assert failed("document360", {"success": True, "errors": errors}, 400).trouble is Trouble.UNAVAILABLE
+        assert failed("document360", {"success": True, "errors": errors}, 400).error is PollError.UNAVAILABLE
 
     def test_a_404_is_not_found(self) -> None:
         assert seen("document360", {"errors": [{"description": "Nothing here"}]}, 404).state is ImportState.NOT_FOUND
@@ -239,7 +239,7 @@ class TestDocument360:
         errors = [{"description": "x" * 900} for _ in range(500)]
         log = seen("document360", {"status": "Completed", "errors": errors}).log
         assert isinstance(log, MissingLog)
-        assert len(log.reason) <= TEXT_KEPT
+        assert len(log.reason) <= MAX_PROBLEM_TEXT
 
     def test_errors_inside_a_completed_import_are_counted(self) -> None:
         messages = [
@@ -443,7 +443,7 @@ class TestEgain:
     @pytest.mark.parametrize("status", [400, 406])
     def test_a_400_and_a_406_are_poll_errors_and_tell_what_the_vendor_says(self, status: int) -> None:
         polled = failed("egain", {"code": f"{status}-1", "developerMessage": "Bad header"}, status)
-        assert polled.trouble is Trouble.UNAVAILABLE
+        assert polled.error is PollError.UNAVAILABLE
         assert "Bad header" in polled.detail
 
     @pytest.mark.parametrize("status", [400, 422])
@@ -457,7 +457,7 @@ class TestEgain:
         ["Invalid job type", "Invalid jobType parameter", "Unknown job error", "The folder of the job does not exist"],
     )
     def test_a_400_about_something_else_is_a_poll_error(self, text: str) -> None:
-        assert failed("egain", {"developerMessage": text}, 400).trouble is Trouble.UNAVAILABLE
+        assert failed("egain", {"developerMessage": text}, 400).error is PollError.UNAVAILABLE
 
     @pytest.mark.parametrize(
         ("results", "errors"),
@@ -542,7 +542,7 @@ class TestVoyado:
     @pytest.mark.parametrize("body", [b"", {"status": "NOT_FOUND", "id": ID}, {"status": "SUCCESS", "id": ID}])
     def test_a_404_is_an_unknown_cluster(self, body: Any) -> None:
         polled = failed("voyado", body, 404)
-        assert polled.trouble is Trouble.MISCONFIGURED
+        assert polled.error is PollError.MISCONFIGURED
         assert "clusterId" in polled.detail
 
     def test_not_found_is_a_200(self) -> None:
@@ -556,7 +556,7 @@ class TestVoyado:
     @pytest.mark.parametrize("other", ["5512340987651234568", 5512340987651234568, "", 0, 5.512340987651235e18, [ID]])
     def test_an_answer_about_another_import_is_unreadable(self, other: Any) -> None:
         polled = failed("voyado", {"id": other, "status": "SUCCESS"})
-        assert polled.trouble is Trouble.UNREADABLE
+        assert polled.error is PollError.UNREADABLE
 
     @pytest.mark.parametrize("told", [ID, int(ID), None])
     def test_the_id_may_be_a_string_an_integer_beyond_2_to_the_53_or_absent(self, told: Any) -> None:
@@ -573,8 +573,8 @@ class TestVoyado:
 
     def test_a_busy_cluster_is_unavailable_and_its_words_are_kept(self) -> None:
         polled = failed("voyado", b"Cluster is busy.", 503)
-        assert (polled.trouble, polled.detail) == (
-            Trouble.UNAVAILABLE,
+        assert (polled.error, polled.detail) == (
+            PollError.UNAVAILABLE,
             "Voyado Elevate answered HTTP 503: Cluster is busy.",
         )
 
@@ -670,11 +670,13 @@ def spoilt(draw: st.DrawFn) -> tuple[str, int, Any, bool]:
     return vendor, status, body, own_status_changed
 
 
-class TestSpoiltAnswers:
+class TestSpoiltResponses:
     @settings(max_examples=1_500, deadline=None)
     @given(spoilt())
-    def test_no_answer_raises_and_none_becomes_a_success_by_accident(self, answer: tuple[str, int, Any, bool]) -> None:
-        vendor, status, body, own_status_changed = answer
+    def test_no_answer_raises_and_none_becomes_a_success_by_accident(
+        self, response: tuple[str, int, Any, bool]
+    ) -> None:
+        vendor, status, body, own_status_changed = response
         found = polled(vendor, status, body)
         if isinstance(found, Observation) and found.state is ImportState.SUCCEEDED:
             assert own_status_changed

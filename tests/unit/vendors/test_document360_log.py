@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from import_watch.model.observation import PROBLEMS_KEPT, ImportState, InlineLog, Observation, Severity
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.model.observation import MAX_PROBLEMS, ImportState, InlineLog, Observation, Severity
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 from tests.unit.aws_fixtures import adapter
 
@@ -17,7 +17,7 @@ HEAD = "ERROR   "
 
 def seen(log: dict[str, Any], status: str = "Completed") -> Observation:
     body = json.dumps({"status": status, "success": True, "import_documentation_log": log}).encode()
-    found = read_answer(adapter("document360"), Answer(200, {}, body), "1")
+    found = parse_response(adapter("document360"), HttpResponse(200, {}, body), "1")
     assert isinstance(found, Observation)
     return found
 
@@ -36,7 +36,7 @@ def message(severity: int, text: Any, **more: Any) -> dict[str, Any]:
 def test_no_more_messages_are_kept_than_leave() -> None:
     log = {"messages": [message(1, f"warning {number}") for number in range(500)] + [message(0, "error")] * 3}
     found = seen(log)
-    assert [problem.text for problem in found.problems] == [f"warning {number}" for number in range(PROBLEMS_KEPT)]
+    assert [problem.text for problem in found.problems] == [f"warning {number}" for number in range(MAX_PROBLEMS)]
     assert (found.counts["warnings"], found.counts["errors"]) == (500, 3)
 
 
@@ -91,13 +91,13 @@ def test_a_value_that_cannot_be_written_does_no_harm() -> None:
         deep = [deep]
     content = {"new_versions": 10**5_000, "deep": deep, "messages": [message(0, 10**5_000), message(0, deep)]}
 
-    class Parsed(Answer):
+    class Parsed(HttpResponse):
         """One whose parser takes what ours refuses."""
 
         def json(self) -> Any:
             return {"status": "Completed", "import_documentation_log": content}
 
-    found = read_answer(adapter("document360"), Parsed(200, {}, b""), "1")
+    found = parse_response(adapter("document360"), Parsed(200, {}, b""), "1")
     assert isinstance(found, Observation)
     assert isinstance(found.log, InlineLog)
     assert found.log.text == (

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from import_watch.aws.dynamodb import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, query_index, serialize, table_client
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.serialization import JSON
-from import_watch.model.watch import Watch, connection_key, key_parts, kind_of
+from import_watch.model.watch import Watch, connection_key, job_type_key, key_parts
 from import_watch.observability import logger
 from import_watch.scheduling.poll_delay import running_time
 
@@ -32,7 +32,7 @@ RETENTION_SECONDS = 180 * 86_400
 longer than 30 days, so that no item expires while a watch of its connection is active."""
 KEPT = "active = :connection, nextPollAt = :never, expiresAt = :expires"
 """What every write sets besides: the keys of the index, which stay the same, and when the item expires."""
-MOST_KINDS = 10
+MAX_JOB_TYPES = 10
 """Job types of a connection whose running times are kept: vendors have two or three."""
 COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 ATTEMPTS = 5
@@ -64,7 +64,7 @@ class ConnectionState:
     revision: int = 0
 
 
-class ConnectionStates:
+class ConnectionStore:
     """Reads and writes what connections share.
 
     Parameters
@@ -92,10 +92,12 @@ class ConnectionStates:
         after : tuple of str, optional
             The last vendor and connection of an earlier look, which need not be kept any more: the rest follows.
         """
-        start: Position | None = None
+        start: PageToken | None = None
         if after is not None:
             start = {**_key(*after), "active": {"S": CONNECTION}, "nextPollAt": {"N": "0"}}
-        for key, _, _ in listed(self._client, self._table, ACTIVE_INDEX, ("active", CONNECTION), "nextPollAt", start):
+        for key, _, _ in query_index(
+            self._client, self._table, ACTIVE_INDEX, ("active", CONNECTION), "nextPollAt", start
+        ):
             vendor, connection = key_parts(key)
             yield vendor, connection
 
@@ -107,35 +109,35 @@ class ConnectionStates:
         """Take back a watch that was counted and did not begin."""
         self._count(vendor, connection, -1)
 
-    def watch_ended(self, watch: Watch, ending: Ending) -> None:
+    def watch_ended(self, watch: Watch, result: WatchResult) -> None:
         """Count one active watch less; the running time of an import that completed joins those of its kind.
 
         Nothing that goes wrong here is raised: the outcome stands, only how often others poll hangs on the count, and
         `recover_watches` sets it right.
         """
         try:
-            learns = ending.outcome in COMPLETED and not ending.implausible
-            if not learns or not self._remember(watch, ending):
+            learns = result.outcome in COMPLETED and not result.implausible
+            if not learns or not self._remember(watch, result):
                 self._count(watch.vendor, watch.connection, -1)
         except Exception:  # noqa: BLE001
             logger.exception("the watch was not taken out of its connection's count")
 
-    def _remember(self, watch: Watch, ending: Ending) -> bool:
+    def _remember(self, watch: Watch, result: WatchResult) -> bool:
         """Count one active watch less and add a running time in one write; False where none was added."""
         # Only who ends a watch loads what remembers.
         from import_watch.scheduling.history import remembering
 
         # Without the vendor's word an end lies, on average, half-way between the last two polls.
-        lag = (ending.detection_lag_seconds or 0.0) * (0.5 if ending.ended_at is None else 1.0)
-        time, kind = round(running_time(watch, ending.detected_at - lag), 1), kind_of(watch.job_type)
-        if ending.ended_at is not None and time <= 0:
+        lag = (result.detection_lag_seconds or 0.0) * (0.5 if result.ended_at is None else 1.0)
+        time, kind = round(running_time(watch, result.detected_at - lag), 1), job_type_key(watch.job_type)
+        if result.ended_at is not None and time <= 0:
             return False  # it ended before anything that is known of its start
         for _ in range(ATTEMPTS):
             state = self.get(watch.vendor, watch.connection, consistent=True)
             kinds = dict(state.running_times)
             kinds[kind] = remembering(kinds.pop(kind, ()), time)
             values: dict[str, JSON] = {":more": -1, ":next": state.revision + 1, ":seen": state.revision}
-            values[":kinds"] = {name: list(times) for name, times in list(kinds.items())[-MOST_KINDS:]}
+            values[":kinds"] = {name: list(times) for name, times in list(kinds.items())[-MAX_JOB_TYPES:]}
             if self._update(
                 watch.vendor,
                 watch.connection,
@@ -225,11 +227,11 @@ def _key(vendor: str, connection: str) -> dict[str, Any]:
 
 
 def _attributes(values: Mapping[str, JSON]) -> dict[str, Any]:
-    return {name: attribute(value) for name, value in values.items()}
+    return {name: serialize(value) for name, value in values.items()}
 
 
 def _state(item: Mapping[str, Any]) -> ConnectionState:
-    values = values_of(item)
+    values = deserialize(item)
     kinds: Mapping[str, Any] = values.get("runningTimes", {})
     return ConnectionState(
         active_watches=int(values.get("activeWatches", 0)),

@@ -14,7 +14,7 @@ from import_watch import USER_AGENT
 from import_watch.model.serialization import JSON
 
 ACTIVE_INDEX = "active-by-next-poll"
-Position: TypeAlias = dict[str, Any]
+PageToken: TypeAlias = dict[str, Any]
 """Where a look through an index left off, as DynamoDB names it."""
 
 if TYPE_CHECKING:
@@ -37,25 +37,25 @@ def table_client() -> DynamoDBClient:
     )
 
 
-def attribute(value: JSON) -> Any:
+def serialize(value: JSON) -> Any:
     """Turn plain JSON into an attribute."""
     return TypeSerializer().serialize(_decimal(value))
 
 
-def values_of(item: Mapping[str, Any]) -> dict[str, Any]:
+def deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the attributes of an item into plain values; numbers are Decimals."""
     read = TypeDeserializer().deserialize
     return {name: read(value) for name, value in item.items()}
 
 
-def listed(
+def query_index(
     client: DynamoDBClient,
     table_name: str,
     index: str,
     partition: tuple[str, str],
     order: str,
-    start: Position | None = None,
-) -> Iterator[tuple[str, float, Position]]:
+    start: PageToken | None = None,
+) -> Iterator[tuple[str, float, PageToken]]:
     """Give what is in one partition of an index of keys, in its order.
 
     Parameters
@@ -86,7 +86,7 @@ def listed(
             query["ExclusiveStartKey"] = start
         page = client.query(**query)
         for item in page["Items"]:
-            key: Position = {part: dict(item[part]) for part in ("watchId", name, order)}
+            key: PageToken = {part: dict(item[part]) for part in ("watchId", name, order)}
             yield item["watchId"]["S"], float(item[order]["N"]), key
         start = page.get("LastEvaluatedKey")
         if not start:

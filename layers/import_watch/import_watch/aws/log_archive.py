@@ -34,7 +34,7 @@ from import_watch.model.text import clean
 from import_watch.model.watch import Watch
 from import_watch.observability import logger
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -44,7 +44,7 @@ CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
 S3_CONFIG = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2})
 MIN_PUT_SECONDS = 1.0
 """Time that writing what is at hand may take, however late it is."""
-MAX_ANSWER_SECONDS = 10.0
+MAX_RESPONSE_SECONDS = 10.0
 """Time that keeping an answer may take before its outcome is written."""
 GIVE_UP_SECONDS = 0.5
 """Time from its deadline that a step has to end by itself: a copy takes back the parts that it has written."""
@@ -52,7 +52,7 @@ PART_BYTES = 8 * 1024 * 1024
 """Bytes of a log that are in memory at once while it is copied."""
 MAX_LOG_BYTES = 5 * 1024**3
 """A larger log is left where it is: it could not be copied in time, and its parts stay well below S3's 10,000."""
-SOURCE_KEPT = 2_048
+MAX_SOURCE = 2_048
 """Characters kept of a log location that a vendor names."""
 NOT_THERE = frozenset({"NoSuchKey", "NotFound", "404", "AccessDenied", "Forbidden", "403"})
 """What S3 says of an object that is not there; the last three where whoever asks may not list the bucket."""
@@ -87,10 +87,10 @@ class Archived:
     """Where the log and the vendor's last answer are."""
 
     log: LogRecord
-    answer: str | None
+    response: str | None
 
 
-class TooLate(TimeoutError):
+class LogDeadlineExceeded(TimeoutError):
     """The time for a log is used up."""
 
 
@@ -109,10 +109,10 @@ class LogArchive:
         self._bucket = bucket
         self._s3: S3Client = client or boto3.client("s3", config=S3_CONFIG)
 
-    def keep(self, watch: Watch, answer: Answer) -> str | None:
+    def keep(self, watch: Watch, response: HttpResponse) -> str | None:
         """Keep an answer as it came, and give where; None where the archive does not take it in time."""
-        is_json = answer.json() is not None
-        return self._put_answer(_folder(watch), answer, time.monotonic() + MAX_ANSWER_SECONDS, is_json=is_json)
+        is_json = response.json() is not None
+        return self._put_response(_folder(watch), response, time.monotonic() + MAX_RESPONSE_SECONDS, is_json=is_json)
 
     def fetch(
         self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float
@@ -164,7 +164,12 @@ class LogArchive:
         return LogRecord(LogStatus.ARCHIVED, location=copy.location, source=source, bytes=copy.count)
 
     def archive(
-        self, watch: Watch, answer: Answer | None, log: LogReference, connection: Connection | None, seconds: float
+        self,
+        watch: Watch,
+        response: HttpResponse | None,
+        log: LogReference,
+        connection: Connection | None,
+        seconds: float,
     ) -> Archived:
         """Keep what is to be kept of an ended import.
 
@@ -189,10 +194,10 @@ class LogArchive:
         put_ends = began + max(seconds, MIN_PUT_SECONDS)
         folder = _folder(watch)
         location = None
-        if answer is not None:
+        if response is not None:
             # A log that came inside it has been read out of its JSON: parsing it again would take as much memory again.
-            is_json = isinstance(log, InlineLog) or answer.json() is not None
-            location = self._put_answer(folder, answer, put_ends, is_json=is_json)
+            is_json = isinstance(log, InlineLog) or response.json() is not None
+            location = self._put_response(folder, response, put_ends, is_json=is_json)
         if isinstance(log, StoredLog):
             log = self.fetch(watch, log, connection, began + seconds - time.monotonic())
         match log:
@@ -207,10 +212,10 @@ class LogArchive:
                 record = LogRecord(LogStatus.NONE)
         return Archived(record, location)
 
-    def _put_answer(self, folder: str, answer: Answer, ends: float, *, is_json: bool) -> str | None:
+    def _put_response(self, folder: str, response: HttpResponse, ends: float, *, is_json: bool) -> str | None:
         name, kind = ("answer.json", "application/json") if is_json else ("answer.txt", "text/plain")
         try:
-            return self._put(f"{folder}/{name}", answer.body, kind, ends)
+            return self._put(f"{folder}/{name}", response.body, kind, ends)
         except Exception as error:  # noqa: BLE001
             logger.warning("the answer was not archived", reason=_kind(error))
             return None
@@ -348,7 +353,7 @@ class _AsItComes:
     def read(self, amount: int) -> bytes:
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise TooLate
+            raise LogDeadlineExceeded
         with suppress(AttributeError):  # a body that has ended has let go of its socket
             set_socket_timeout(self._raw, min(READ_SECONDS, left))
         piece: bytes = self._raw.read1(amount)
@@ -374,7 +379,7 @@ def _within(ends: float, step: Callable[[], object]) -> None:
         What the step itself raised.
     """
     if time.monotonic() >= ends:
-        raise TooLate
+        raise LogDeadlineExceeded
     failed: list[Exception] = []
 
     def run() -> None:
@@ -389,12 +394,12 @@ def _within(ends: float, step: Callable[[], object]) -> None:
     if failed:
         raise failed[0]
     if thread.is_alive():
-        raise TooLate
+        raise LogDeadlineExceeded
 
 
 def source_of(location: str) -> str:
     """Give a location that a vendor names as it may leave: printable, short, and without a credential."""
-    return without_query(clean(location))[:SOURCE_KEPT]
+    return without_query(clean(location))[:MAX_SOURCE]
 
 
 def _headers(kind: object, encoding: object) -> dict[str, str]:

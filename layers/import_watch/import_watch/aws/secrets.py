@@ -1,6 +1,6 @@
 """Connections: the secrets that say where a vendor is and how to authenticate there.
 
-A secret is read through Powertools Parameters, which caches it; `fresh` reads past the cache. Where a secret
+A secret is read through Powertools Parameters, which caches it; `force_refresh` reads past the cache. Where a secret
 is missing or malformed the answer is a `FailedPoll` that names the fields at fault, never their values.
 """
 
@@ -24,10 +24,10 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
 from import_watch.model.text import trimmed
-from import_watch.scheduling.policy import number_as_written, policy_of
+from import_watch.scheduling.policy import parse_number, parse_policy
 from import_watch.vendors.adapter import Adapter, ClientCredentials
 from import_watch.vendors.allowed_hosts import Hosts, with_scheme
 from import_watch.vendors.connection import Connection
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LEAST_PER_MINUTE, MOST_PER_MINUTE = 1, 100_000
+MIN_PER_MINUTE, MAX_PER_MINUTE = 1, 100_000
 """Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
 
 
@@ -73,7 +73,7 @@ class Connections:
         self._cache_seconds = cache_seconds
         self._secrets = SecretsProvider(boto3_client=_client())
 
-    def get(self, name: str, *, fresh: bool = False) -> Connection | FailedPoll:
+    def get(self, name: str, *, force_refresh: bool = False) -> Connection | FailedPoll:
         """Give a connection by name.
 
         Parameters
@@ -91,14 +91,14 @@ class Connections:
         """
         secret_name = f"{self._prefix}/{self._adapter.vendor}/{name}"
         try:
-            secret = self._secrets.get(secret_name, max_age=self._cache_seconds, force_fetch=fresh)
+            secret = self._secrets.get(secret_name, max_age=self._cache_seconds, force_fetch=force_refresh)
         except GetParameterError as error:
             return _unread(secret_name, error)
         try:
             fields = fields_of(secret if isinstance(secret, bytes) else str(secret), self._known())
             return self._checked(name, fields)
         except ValueError as error:
-            return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
+            return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
 
     def _known(self) -> tuple[str, ...]:
         shape = self._adapter.connection
@@ -136,7 +136,7 @@ class Connections:
         self._check_token_url(texts, faults)
         buckets: tuple[str, ...] = read(LIST_FIELD, buckets_of, tuple[str, ...]())
         limit = read(NUMBER_FIELD, _limit_of, None)
-        policy = read(POLICY_FIELD, policy_of, None)
+        policy = read(POLICY_FIELD, parse_policy, None)
         if faults:
             raise ValueError("; ".join(faults))
         more = {key: trimmed(value) for key, value in fields.items() if isinstance(value, str) and value.isprintable()}
@@ -182,9 +182,9 @@ class Connections:
 
 
 def _limit_of(value: JSON) -> float:
-    limit = number_as_written(value)
-    if limit is None or not LEAST_PER_MINUTE <= limit <= MOST_PER_MINUTE:
-        raise ValueError(f"{NUMBER_FIELD} must be a number from {LEAST_PER_MINUTE:g} to {MOST_PER_MINUTE:,}")
+    limit = parse_number(value)
+    if limit is None or not MIN_PER_MINUTE <= limit <= MAX_PER_MINUTE:
+        raise ValueError(f"{NUMBER_FIELD} must be a number from {MIN_PER_MINUTE:g} to {MAX_PER_MINUTE:,}")
     return limit
 
 
@@ -200,10 +200,10 @@ def _unread(secret_name: str, error: GetParameterError) -> FailedPoll:
     cause = error.__cause__ or error.__context__
     code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else _why(cause)
     if code == "ResourceNotFoundException":
-        return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} does not exist: create it")
+        return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} does not exist: create it")
     if code in ("AccessDeniedException", "DecryptionFailure", "InvalidRequestException"):
-        return FailedPoll(Trouble.MISCONFIGURED, f"the secret {secret_name} cannot be read: {code}")
-    return FailedPoll(Trouble.UNAVAILABLE, f"Secrets Manager did not give the secret {secret_name}: {code}")
+        return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} cannot be read: {code}")
+    return FailedPoll(PollError.UNAVAILABLE, f"Secrets Manager did not give the secret {secret_name}: {code}")
 
 
 def _why(cause: BaseException | None) -> str:

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from import_watch.model.serialization import JSON
-from import_watch.notifications.notification import ATTRIBUTE_KEPT, UNREADABLE, _forms, _named, bounded
+from import_watch.notifications.notification import MAX_ATTRIBUTE, UNREADABLE, _forms, _named, bounded
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -64,7 +64,7 @@ class Topic:
                 "vendor": data["vendor"],
                 "connection": data["connection"],
                 "outcome": data.get("outcome"),
-                "reason": (data.get("reason") or "")[:ATTRIBUTE_KEPT],
+                "reason": (data.get("reason") or "")[:MAX_ATTRIBUTE],
             }.items()
             if value
         }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from import_watch.aws.dynamodb import Position
+from import_watch.aws.dynamodb import PageToken
 from import_watch.model.watch import connection_key, key_parts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ KEY = {"watchId": {"S": "sweep"}}
 
 
 @dataclass(frozen=True, slots=True)
-class SweepPosition:
+class SweepCursor:
     """Where a sweep left off.
 
     Parameters
@@ -31,12 +31,12 @@ class SweepPosition:
         Vendor and name of the last connection whose count it checked; None where it came to the end.
     """
 
-    unpublished: Position | None = None
-    active: Position | None = None
+    unpublished: PageToken | None = None
+    active: PageToken | None = None
     connection: tuple[str, str] | None = None
 
 
-class SweepPositions:
+class SweepCursorStore:
     """Reads and writes the position.
 
     Parameters
@@ -50,29 +50,29 @@ class SweepPositions:
         self._table = table_name
         self._client = client
 
-    def get(self) -> SweepPosition:
+    def get(self) -> SweepCursor:
         """Read where to go on."""
         item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
-        return SweepPosition(
-            _position(item.get("afterUnpublished")),
-            _position(item.get("afterActive")),
+        return SweepCursor(
+            _token(item.get("afterUnpublished")),
+            _token(item.get("afterActive")),
             _connection(item.get("afterConnection")),
         )
 
-    def keep(self, position: SweepPosition) -> None:
+    def keep(self, token: SweepCursor) -> None:
         """Write where to go on."""
         item: dict[str, Any] = dict(KEY)
         # `active` and `unpublished` are keys of the table's indexes: an item that has them as maps is refused.
-        if position.unpublished is not None:
-            item["afterUnpublished"] = {"M": position.unpublished}
-        if position.active is not None:
-            item["afterActive"] = {"M": position.active}
-        if position.connection is not None:
-            item["afterConnection"] = {"S": connection_key(*position.connection)}
+        if token.unpublished is not None:
+            item["afterUnpublished"] = {"M": token.unpublished}
+        if token.active is not None:
+            item["afterActive"] = {"M": token.active}
+        if token.connection is not None:
+            item["afterConnection"] = {"S": connection_key(*token.connection)}
         self._client.put_item(TableName=self._table, Item=item)
 
 
-def _position(found: Mapping[str, Any] | None) -> Position | None:
+def _token(found: Mapping[str, Any] | None) -> PageToken | None:
     return None if found is None else dict(found["M"])
 
 

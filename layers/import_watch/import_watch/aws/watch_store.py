@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from import_watch.aws.dynamodb import ACTIVE_INDEX, Position, attribute, listed, table_client, values_of
+from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, query_index, serialize, table_client
 from import_watch.model.observation import LogRecord
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, camel, from_json, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Watch
 
@@ -49,16 +49,16 @@ class Conflict(Exception):
         The item as it is; None where there is none.
     """
 
-    def __init__(self, record: Record | None) -> None:
+    def __init__(self, record: StoredWatch | None) -> None:
         super().__init__("the watch is not as expected")
         self.record = record
 
 
-class NotWritten(Exception):
+class WriteUnconfirmed(Exception):
     """A write that the table did not take, or whose answer did not come: whether it was done is not known."""
 
 
-class Watches:
+class WatchStore:
     """Reads and writes the table.
 
     Parameters
@@ -75,12 +75,12 @@ class Watches:
         self._retention = retention_seconds
         self._client: DynamoDBClient = client or table_client()
 
-    def get(self, watch_id: str) -> Record | None:
+    def get(self, watch_id: str) -> StoredWatch | None:
         """Read a watch, consistently; None where there is none."""
         found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
         return _record(found["Item"]) if "Item" in found else None
 
-    def as_left(self, seen: Record, *, owner_is_over: bool) -> Record | None:
+    def reload_if_same_owner(self, seen: StoredWatch, *, owner_is_over: bool) -> StoredWatch | None:
         """Give a watch as its owner left it; None where it has changed hands since it was seen.
 
         What an owner that is over wrote last, be it that the outcome was told, may not have been seen yet. One that was
@@ -90,9 +90,9 @@ class Watches:
         return record if record is not None and record.execution == seen.execution else None
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
     ) -> None:
-        """Write a new watch, active unless it has an `ending` at once.
+        """Write a new watch, active unless it has an `result` at once.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Watches:
             "keepsLog": keeps_log,
             "schemaVersion": SCHEMA_VERSION,
             **to_json(watch),
-            **_standing(ending),
+            **_standing(result),
         }
         if start.metadata is not None:
             # As text, so that any number in it comes back as it came.
@@ -134,7 +134,7 @@ class Watches:
         with _unconfirmed():
             self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
 
-    def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
+    def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         """Write the state of an active watch that another execution owns from now on: the next generation.
 
         Parameters
@@ -157,7 +157,7 @@ class Watches:
         with _unconfirmed(KNOWN_TO_PASS):
             self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
 
-    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
+    def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
         """Write how a watch ended: the first who does so decides.
 
         Parameters
@@ -175,9 +175,9 @@ class Watches:
             As in `save`.
         """
         with _unconfirmed(KNOWN_TO_PASS):
-            self._update(watch, ending, before, owner=watch.generation)
+            self._update(watch, result, before, owner=watch.generation)
 
-    def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
+    def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
 
         Raises
@@ -186,8 +186,8 @@ class Watches:
             If the watch has not ended, or its log is recorded already.
         """
         values: dict[str, JSON] = {"log": to_json(log)}
-        if answer is not None:
-            values["answer"] = answer
+        if response is not None:
+            values["answer"] = response
         self._change(watch_id, values, (), "attribute_exists(ending) AND attribute_not_exists(#log)", {"#log": "log"})
 
     def record_published(self, watch_id: str, now: float) -> None:
@@ -205,7 +205,7 @@ class Watches:
             "attribute_exists(ending) AND attribute_not_exists(publishedAt)",
         )
 
-    def active(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+    def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         """Give every active watch, the one whose poll is due first first, as an index has it a moment ago.
 
         Parameters
@@ -218,28 +218,28 @@ class Watches:
         tuple of str, float and Position
             Its id, when its next poll is due (epoch seconds), and where to go on after it.
         """
-        return self._listed(ACTIVE_INDEX, ("active", ACTIVE), "nextPollAt", position)
+        return self._query_index(ACTIVE_INDEX, ("active", ACTIVE), "nextPollAt", token)
 
-    def unpublished(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
+    def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         """Give every watch that has ended and whose outcome is not published, the one that ended first first."""
-        return self._listed(UNPUBLISHED_INDEX, ("unpublished", UNPUBLISHED), "detectedAt", position)
+        return self._query_index(UNPUBLISHED_INDEX, ("unpublished", UNPUBLISHED), "detectedAt", token)
 
-    def _listed(
-        self, index: str, partition: tuple[str, str], order: str, position: Position | None
-    ) -> Iterator[tuple[str, float, Position]]:
-        return listed(self._client, self._table, index, partition, order, position)
+    def _query_index(
+        self, index: str, partition: tuple[str, str], order: str, token: PageToken | None
+    ) -> Iterator[tuple[str, float, PageToken]]:
+        return query_index(self._client, self._table, index, partition, order, token)
 
     def _update(
         self,
         watch: Watch,
-        ending: Ending | None,
+        result: WatchResult | None,
         before: Watch | None,
         *,
         owner: int,
         polls: int | None = None,
         **more: JSON,
     ) -> None:
-        values = {**to_json(watch, FIXED_FIELDS), **_standing(ending), **more}
+        values = {**to_json(watch, FIXED_FIELDS), **_standing(result), **more}
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         conditions = ["attribute_not_exists(ending)", "generation = :owner"]
         numbers: dict[str, float] = {":owner": owner}
@@ -268,8 +268,8 @@ class Watches:
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))
         names = {f"#s{index}": name for index, name in enumerate(values)}
         names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
-        attribute_values = {f":s{index}": attribute(value) for index, value in enumerate(values.values())}
-        attribute_values |= {name: attribute(number) for name, number in (numbers or {}).items()}
+        attribute_values = {f":s{index}": serialize(value) for index, value in enumerate(values.values())}
+        attribute_values |= {name: serialize(number) for name, number in (numbers or {}).items()}
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -287,7 +287,7 @@ class Watches:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item={name: attribute(value) for name, value in values.items()},
+                Item={name: serialize(value) for name, value in values.items()},
                 ConditionExpression=condition,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -305,37 +305,37 @@ def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
             raise
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
             raise  # a mistake of ours, which no later poll makes good
-        raise NotWritten(str(error)) from error
+        raise WriteUnconfirmed(str(error)) from error
 
 
-def _standing(ending: Ending | None) -> dict[str, JSON]:
+def _standing(result: WatchResult | None) -> dict[str, JSON]:
     """Give the attributes that say whether a watch is active, with those of the sparse index it is to be found in."""
-    if ending is None:
+    if result is None:
         return {"active": ACTIVE}
     return {
-        "ending": to_json(ending),
-        "outcome": ending.outcome.value,
-        "detectedAt": ending.detected_at,
+        "ending": to_json(result),
+        "outcome": result.outcome.value,
+        "detectedAt": result.detected_at,
         "unpublished": UNPUBLISHED,
     }
 
 
-def _record(item: Mapping[str, Any]) -> Record:
-    values = values_of(item)
+def _record(item: Mapping[str, Any]) -> StoredWatch:
+    values = deserialize(item)
     metadata = values.get("metadata")
     published_at = values.get("publishedAt")
-    return Record(
+    return StoredWatch(
         watch=from_json(Watch, values),
         execution=values["execution"],
         metadata=None if metadata is None else json.loads(metadata),
         correlation_id=values.get("correlationId"),
         keeps_log=values["keepsLog"],
-        ending=from_json(Ending, values["ending"]) if "ending" in values else None,
+        result=from_json(WatchResult, values["ending"]) if "ending" in values else None,
         log=from_json(LogRecord, values["log"]) if "log" in values else None,
-        answer=values.get("answer"),
+        response=values.get("answer"),
         published_at=None if published_at is None else float(published_at),
     )
 
 
-def _conflicting(response: Mapping[str, Any]) -> Record | None:
+def _conflicting(response: Mapping[str, Any]) -> StoredWatch | None:
     return _record(response["Item"]) if response.get("Item") else None

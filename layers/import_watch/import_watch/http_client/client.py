@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
-from import_watch.http_client.transport import Exchanger, Request
+from import_watch.http_client.transport import HttpTransport, Request
 from import_watch.model.observation import FailedPoll, Observation
 from import_watch.vendors.adapter import Adapter, ApiKey
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 if TYPE_CHECKING:
     from import_watch.http_client.oauth import Tokens
@@ -38,12 +38,12 @@ class Client:
     ) -> None:
         self._adapter = adapter
         self._clock = clock
-        self._exchanger = Exchanger(adapter.title, private_addresses=private_addresses, clock=clock)
+        self._transport = HttpTransport(adapter.title, private_addresses=private_addresses, clock=clock)
         self._tokens: Tokens | None = None
 
     def ask(
-        self, connection: Connection, import_id: str, *, fresh: bool = False
-    ) -> tuple[Answer | None, Observation | FailedPoll]:
+        self, connection: Connection, import_id: str, *, force_refresh: bool = False
+    ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
         """Ask for one import.
 
         Parameters
@@ -68,26 +68,26 @@ class Client:
         if isinstance(authentication, ApiKey):
             headers[authentication.header] = connection.fields[authentication.field]
         else:
-            token = self._kept_tokens().get(connection, authentication, fresh=fresh)
+            token = self._kept_tokens().get(connection, authentication, force_refresh=force_refresh)
             if isinstance(token, FailedPoll):
                 return None, token
             headers["Authorization"] = f"Bearer {token}"
             secrets.append(token)
         url = self._adapter.url(connection.base_url, import_id)
-        answer = self._exchanger.exchange(Request(url, headers, self._adapter.most_bytes))
-        if isinstance(answer, FailedPoll):
-            return None, answer
-        answer = redacted(answer, secrets)
-        polled = read_answer(self._adapter, answer, import_id)
-        failed = isinstance(polled, FailedPoll) or answer.status >= 400  # such as an import that is not found
-        if failed and (hint := retry_after(answer, self._clock())) is not None:
+        response = self._transport.send(Request(url, headers, self._adapter.max_bytes))
+        if isinstance(response, FailedPoll):
+            return None, response
+        response = redacted(response, secrets)
+        polled = parse_response(self._adapter, response, import_id)
+        failed = isinstance(polled, FailedPoll) or response.status >= 400  # such as an import that is not found
+        if failed and (hint := retry_after(response, self._clock())) is not None:
             polled = replace(polled, retry_after=hint)
-        return answer, polled
+        return response, polled
 
     def _kept_tokens(self) -> Tokens:
         # Only a vendor that wants a token pays for loading this.
         from import_watch.http_client.oauth import Tokens
 
         if self._tokens is None:
-            self._tokens = Tokens(self._exchanger, self._clock)
+            self._tokens = Tokens(self._transport, self._clock)
         return self._tokens

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
-from import_watch.http_client.transport import Exchanger, Request
-from import_watch.model.observation import FailedPoll, Trouble
+from import_watch.http_client.transport import HttpTransport, Request
+from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
 from import_watch.vendors.adapter import ClientCredentials
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.fields import number_of, object_of, text_of
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 TOKEN_SECONDS = 300.0
 """Life of a token whose answer does not tell it: eGain does not document one."""
@@ -22,7 +22,7 @@ TOKEN_MARGIN = 60.0
 """Seconds before its end at which a token is bought anew."""
 MAX_TOKEN_SECONDS = 86_400.0
 """Longest life that is believed."""
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 MAX_DESCRIPTION = 200
 """Characters of an `error_description` that are quoted."""
 REFUSALS = frozenset({"invalid_client", "unauthorized_client", "invalid_scope", "invalid_grant"})
@@ -44,13 +44,13 @@ class Tokens:
         Gives epoch seconds.
     """
 
-    def __init__(self, exchanger: Exchanger, clock: Callable[[], float]) -> None:
-        self._exchanger = exchanger
+    def __init__(self, transport: HttpTransport, clock: Callable[[], float]) -> None:
+        self._transport = transport
         self._clock = clock
         self._kept: dict[tuple[str, ...], tuple[str, float]] = {}
 
-    def get(self, connection: Connection, how: ClientCredentials, *, fresh: bool) -> str | FailedPoll:
-        """Give a token: one that is kept, unless it is old or a `fresh` one is asked for.
+    def get(self, connection: Connection, how: ClientCredentials, *, force_refresh: bool) -> str | FailedPoll:
+        """Give a token: one that is kept, unless it is old or a `force_refresh` one is asked for.
 
         Returns
         -------
@@ -63,16 +63,16 @@ class Tokens:
         scope = fields.get("scope", how.default_scope)
         key = (fields["tokenUrl"], fields["clientId"], fields["clientSecret"], scope)
         token, ends = self._kept.get(key, ("", 0.0))
-        if token and not fresh and self._clock() < ends:
+        if token and not force_refresh and self._clock() < ends:
             return token
-        bought = self._buy(*key, how)
+        bought = self._fetch_token(*key, how)
         if isinstance(bought, FailedPoll):
             return bought
         token, lifetime = bought
         self._kept[key] = (token, self._clock() + max(0.0, lifetime - min(TOKEN_MARGIN, lifetime / 2)))
         return token
 
-    def _buy(
+    def _fetch_token(
         self, url: str, client_id: str, client_secret: str, scope: str, how: ClientCredentials
     ) -> tuple[str, float] | FailedPoll:
         form = {
@@ -81,60 +81,60 @@ class Tokens:
             "client_secret": client_secret,
             "scope": scope,
         }
-        answer = self._exchanger.exchange(Request(url, {"Accept": "application/json"}, MOST_BYTES, form))
-        if isinstance(answer, FailedPoll):
-            return replace(answer, detail=f"no token from tokenUrl: {answer.detail}")
-        body = object_of(answer.json())
+        response = self._transport.send(Request(url, {"Accept": "application/json"}, MAX_BYTES, form))
+        if isinstance(response, FailedPoll):
+            return replace(response, detail=f"no token from tokenUrl: {response.detail}")
+        body = object_of(response.json())
         token = _token(body.get("access_token"))
         code = _code(body)
-        if 200 <= answer.status < 300 and token and code not in REFUSALS | OTHER_ERRORS:
+        if 200 <= response.status < 300 and token and code not in REFUSALS | OTHER_ERRORS:
             kind = body.get("token_type")
             if kind is None or (isinstance(kind, str) and kind.strip().casefold() in ("", "bearer")):
                 return token, _lifetime(body.get("expires_in"))
         # What is quoted from here on has neither the secret in it nor a token that came all the same.
-        body = object_of(redacted(answer, [client_secret, token]).json())
-        hint = retry_after(answer, self._clock())
-        trouble, what = _failure(answer, body, usable=bool(token), throttled=hint is not None)
+        body = object_of(redacted(response, [client_secret, token]).json())
+        hint = retry_after(response, self._clock())
+        error, what = _failure(response, body, usable=bool(token), throttled=hint is not None)
         if _code(body) == "invalid_scope":
             others = " or ".join(one for one in (how.default_scope, how.scope_hint) if one and one != scope)
             what += f": the scope sent was {scope}"
             what += f"; if the client was given {others}, set scope in the connection's secret" if others else ""
         return FailedPoll(
-            trouble,
-            f"no token from tokenUrl: HTTP {answer.status}{what}",
+            error,
+            f"no token from tokenUrl: HTTP {response.status}{what}",
             retry_after=hint,
-            after_grace=trouble is Trouble.MISCONFIGURED,
+            after_grace=error is PollError.MISCONFIGURED,
         )
 
 
-def _failure(answer: Answer, body: dict[str, JSON], *, usable: bool, throttled: bool) -> tuple[Trouble, str]:
+def _failure(response: HttpResponse, body: dict[str, JSON], *, usable: bool, throttled: bool) -> tuple[PollError, str]:
     """Say what an answer without a usable token means, and why.
 
     RFC 6749, 5.2: refused credentials are a 400 or a 401 with an `error` code. Whatever else a proxy or a server sends
     says nothing about them.
     """
-    status, code = answer.status, _code(body)
+    status, code = response.status, _code(body)
     said = _said(body)
     if status == 429:
-        return Trouble.THROTTLED, said
+        return PollError.THROTTLED, said
     if status >= 500:
-        return Trouble.UNAVAILABLE, said
+        return PollError.UNAVAILABLE, said
     if code in REFUSALS or (status == 401 and code not in OTHER_ERRORS):
-        return Trouble.UNAUTHORIZED, said or ", the client credentials are refused"
+        return PollError.UNAUTHORIZED, said or ", the client credentials are refused"
     if status == 403 and throttled:
-        return Trouble.THROTTLED, said
+        return PollError.THROTTLED, said
     if status in NO_ENDPOINT and code not in OTHER_ERRORS:
-        return Trouble.MISCONFIGURED, f"{said}: no token endpoint at this URL; correct it in the connection's secret"
+        return PollError.MISCONFIGURED, f"{said}: no token endpoint at this URL; correct it in the connection's secret"
     if 300 <= status < 400:
-        return Trouble.UNAVAILABLE, ", a redirect, which is never followed"
+        return PollError.UNAVAILABLE, ", a redirect, which is never followed"
     if status >= 400 or (code and (not usable or code in OTHER_ERRORS)):
-        return Trouble.UNAVAILABLE, said or " without an error code"
-    if answer.truncated:
-        return Trouble.UNAVAILABLE, f" with more than {MOST_BYTES:,} bytes"
+        return PollError.UNAVAILABLE, said or " without an error code"
+    if response.truncated:
+        return PollError.UNAVAILABLE, f" with more than {MAX_BYTES:,} bytes"
     if usable:
         kind = (text_of(body.get("token_type")) or "a type that is no text")[:40]
-        return Trouble.UNAVAILABLE, f" with a token of type {kind}, not Bearer"
-    return Trouble.UNAVAILABLE, " without a token"
+        return PollError.UNAVAILABLE, f" with a token of type {kind}, not Bearer"
+    return PollError.UNAVAILABLE, " without a token"
 
 
 def _code(body: dict[str, JSON]) -> str:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import chain, islice
 from urllib.parse import quote, quote_plus, unquote
 
-from import_watch.vendors.response_body import Answer, parse
+from import_watch.vendors.response_body import HttpResponse, parse
 
 MARK = "(redacted)"
 SHORTEST = 6
@@ -95,7 +95,7 @@ class _Sought:
     """Whether the body ends where it was cut, and so perhaps within a secret."""
 
 
-def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
+def redacted(response: HttpResponse, secrets: Iterable[str]) -> HttpResponse:
     """Response whose body has none of the secrets in it, nor query strings that are credentials.
 
     Parameters
@@ -109,8 +109,8 @@ def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
     Answer
         The same one where nothing was to be removed. Else one in the same encoding, and JSON if it was.
     """
-    sought = replace(_sought(tuple(secrets)), truncated=answer.truncated)
-    content, body = answer.content, answer.body
+    sought = replace(_sought(tuple(secrets)), truncated=response.truncated)
+    content, body = response.content, response.body
     clean = _without(content.text, sought)
     if clean is not content.text:
         body = content.encoded(clean)
@@ -122,7 +122,7 @@ def redacted(answer: Answer, secrets: Iterable[str]) -> Answer:
             clean = _without(plain, sought)
             if clean is not plain:
                 body = clean.encode("utf-8", "surrogateescape")
-    return answer if body is answer.body else replace(answer, body=body)
+    return response if body is response.body else replace(response, body=body)
 
 
 def without_query(location: str) -> str:
@@ -332,10 +332,10 @@ def _decoded(unit: str) -> str:
 
 def _secret_spans(view: str, sought: _Sought) -> Iterator[Span]:
     for text in sought.texts:
-        for start in _places(view, text):
+        for start in _positions(view, text):
             yield start, start + len(text), MARK
     for core in sought.cores:
-        for start in _places(view, core):
+        for start in _positions(view, core):
             # The characters beside it hold bits of the secret too.
             end = start + len(core)
             yield start - (view[start - 1 : start] in _BASE64), end + (view[end : end + 1] in _BASE64), MARK
@@ -358,7 +358,7 @@ def _end_spans(text: str, sought: _Sought) -> Iterator[Span]:
                 yield before + start, len(text), mark
 
 
-def _places(view: str, text: str) -> Iterator[int]:
+def _positions(view: str, text: str) -> Iterator[int]:
     start = view.find(text)
     while start >= 0:
         yield start
@@ -409,14 +409,14 @@ def _traced(spans: Iterable[Span], before: str) -> list[Span]:
 
     units = _Units(before)
 
-    def character(place: int) -> tuple[int, int]:
+    def character(position: int) -> tuple[int, int]:
         """Where the character stands that is in this place once decoded."""
-        at = bisect_right(units.decoded_starts, place) - 1
+        at = bisect_right(units.decoded_starts, position) - 1
         if at < 0:
-            return place, place + 1
-        if place < units.decoded_ends[at]:
+            return position, position + 1
+        if position < units.decoded_ends[at]:
             return units.starts[at], units.ends[at]
-        start = units.ends[at] + place - units.decoded_ends[at]
+        start = units.ends[at] + position - units.decoded_ends[at]
         return start, start + 1
 
     return [(character(start)[0], character(end - 1)[1], mark) for start, end, mark in spans]
@@ -427,10 +427,10 @@ def _aligned(spans: Iterable[Span], text: str) -> list[Span]:
 
     units = _Units(text)
 
-    def escape(place: int) -> tuple[int, int]:
+    def escape(position: int) -> tuple[int, int]:
         """Escape that this place lies within, or the place itself."""
-        at = bisect_right(units.starts, place) - 1
-        within = at >= 0 and units.starts[at] < place < units.ends[at]
-        return (units.starts[at], units.ends[at]) if within else (place, place)
+        at = bisect_right(units.starts, position) - 1
+        within = at >= 0 and units.starts[at] < position < units.ends[at]
+        return (units.starts[at], units.ends[at]) if within else (position, position)
 
     return [(escape(start)[0], escape(end)[1], mark) for start, end, mark in spans]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from import_watch.model.observation import LONGEST_RETRY_AFTER
+from import_watch.model.observation import MAX_RETRY_AFTER
 from import_watch.model.timestamps import parse_iso
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 MAX_HEADER_LENGTH = 1_000
 """Characters of a header that is read; no real one is longer."""
@@ -21,7 +21,7 @@ _RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 _REMAINING = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
 
 
-def retry_after(answer: Answer, now: float) -> float | None:
+def retry_after(response: HttpResponse, now: float) -> float | None:
     """Give the seconds after which the vendor wants to be asked again, within [0, 900]; None where it does not say.
 
     `Retry-After` counts with every status. When a rate limit is reset says when to come back only where the limit was
@@ -35,34 +35,34 @@ def retry_after(answer: Answer, now: float) -> float | None:
     now : float
         Epoch seconds.
     """
-    seconds = _longest(_header(answer, "retry-after"), now)
-    if seconds is None and _limit_reached(answer):
-        found = [_longest(text, now) for text in _resets(answer)]
+    seconds = _longest(_header(response, "retry-after"), now)
+    if seconds is None and _limit_reached(response):
+        found = [_longest(text, now) for text in _resets(response)]
         seconds = max((one for one in found if one is not None), default=None)
-    return None if seconds is None else min(max(seconds, 0.0), float(LONGEST_RETRY_AFTER))
+    return None if seconds is None else min(max(seconds, 0.0), float(MAX_RETRY_AFTER))
 
 
-def _header(answer: Answer, name: str) -> str:
-    text = answer.headers.get(name, "")
+def _header(response: HttpResponse, name: str) -> str:
+    text = response.headers.get(name, "")
     # `float` and the parsers of dates take the digits of every script.
     return text if text.isascii() and len(text) <= MAX_HEADER_LENGTH else ""
 
 
-def _limit_reached(answer: Answer) -> bool:
-    if answer.status == 429:
+def _limit_reached(response: HttpResponse) -> bool:
+    if response.status == 429:
         return True
-    if answer.status not in (403, 503):
+    if response.status not in (403, 503):
         return False
-    texts = [_header(answer, name) for name in _REMAINING]
-    texts += [fields[name] for fields in _rate_limit(answer) for name in ("remaining", "r") if name in fields]
+    texts = [_header(response, name) for name in _REMAINING]
+    texts += [fields[name] for fields in _rate_limit(response) for name in ("remaining", "r") if name in fields]
     numbers = [number for text in texts for part in text.split(",") if (number := _number(part)) is not None]
     return any(number <= 0 for number in numbers)
 
 
-def _resets(answer: Answer) -> Iterator[str]:
+def _resets(response: HttpResponse) -> Iterator[str]:
     for name in _RESETS:
-        yield _header(answer, name)
-    policies = _rate_limit(answer)
+        yield _header(response, name)
+    policies = _rate_limit(response)
     # Of several policies, those that have something left do not hold up the next request.
     reached = [fields for fields in policies if _number(fields.get("r", "")) == 0]
     for fields in reached or policies:
@@ -70,9 +70,9 @@ def _resets(answer: Answer) -> Iterator[str]:
             yield fields.get(name, "")
 
 
-def _rate_limit(answer: Answer) -> list[dict[str, str]]:
+def _rate_limit(response: HttpResponse) -> list[dict[str, str]]:
     """Read `RateLimit: limit=100, remaining=0, reset=5` and the later `RateLimit: "policy";r=0;t=5`, by policy."""
-    text = re.sub(r'"[^"]*"', "", _header(answer, "ratelimit")).lower()
+    text = re.sub(r'"[^"]*"', "", _header(response, "ratelimit")).lower()
     return [dict(re.findall(r"([a-z]+)\s*=\s*([^;,\s]+)", member)) for member in text.split(",")]
 
 

@@ -26,7 +26,7 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from import_watch.http_client.addresses import is_public
-from import_watch.model.observation import Trouble
+from import_watch.model.observation import PollError
 
 MAX_IDLE_SECONDS = 30.0
 """Longest time between two uses of a connection: load balancers and NAT gateways forget idle ones."""
@@ -39,7 +39,7 @@ UNACKNOWLEDGED_MILLISECONDS = 5_000
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-class ExchangeFailed(Exception):
+class SendFailed(Exception):
     """An exchange failed. No base class of what urllib3 and requests catch, so it reaches the caller as it is.
 
     Parameters
@@ -48,7 +48,7 @@ class ExchangeFailed(Exception):
         The cause for a person, to stand behind the name of the peer. It may have the host's name in it, never a header.
     """
 
-    trouble = Trouble.UNAVAILABLE
+    error = PollError.UNAVAILABLE
     after_grace = False
 
     def __init__(self, detail: str) -> None:
@@ -56,19 +56,19 @@ class ExchangeFailed(Exception):
         self.detail = detail
 
 
-class PrivateAddress(ExchangeFailed):
+class PrivateAddress(SendFailed):
     """A host has no public address: it is the metadata service of the cloud, or somebody's inner network."""
 
-    trouble = Trouble.MISCONFIGURED
+    error = PollError.MISCONFIGURED
 
 
-class NameNotFound(ExchangeFailed):
+class NameNotFound(SendFailed):
     """There is no host of that name: a misconfiguration, unless its name server is wrong for a moment."""
 
     after_grace = True
 
 
-class DeadlinePassed(ExchangeFailed):
+class DeadlinePassed(SendFailed):
     """The time of the exchange is used up."""
 
 
@@ -178,7 +178,7 @@ class Sockets:
             if opened is not None:
                 opened.close()
         self.remaining()
-        raise ExchangeFailed(f"could not be reached: {self._why(errors)} ({host}:{port})")
+        raise SendFailed(f"could not be reached: {self._why(errors)} ({host}:{port})")
 
     def _why(self, errors: list[OSError]) -> str:
         # An address of a family that this network does not route says less than any other one.
@@ -209,7 +209,7 @@ class Sockets:
                 f"could not be reached: name not looked up within {self.seconds:g} s ({host})"
             ) from None
         if isinstance(addresses, socket.gaierror) and addresses.errno in (socket.EAI_AGAIN, socket.EAI_FAIL):
-            raise ExchangeFailed(f"could not be reached: name could not be looked up ({host})")
+            raise SendFailed(f"could not be reached: name could not be looked up ({host})")
         if isinstance(addresses, Exception) or not addresses:
             raise NameNotFound(f"could not be reached: name not found ({host})")
         return addresses
@@ -405,24 +405,20 @@ class _Secure(_Plain, HTTPSConnection):
         try:
             super().connect()
         except (ssl.SSLCertVerificationError, CertificateError) as error:
-            raise ExchangeFailed(
-                f"could not be reached: its certificate is not trusted: {_fault(error)} {where}"
-            ) from None
+            raise SendFailed(f"could not be reached: its certificate is not trusted: {_fault(error)} {where}") from None
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            raise ExchangeFailed(f"could not be reached: connection broken off in the TLS handshake {where}") from None
+            raise SendFailed(f"could not be reached: connection broken off in the TLS handshake {where}") from None
         except ssl.SSLError as error:
             what = "it does not speak TLS" if error.reason in _NOT_TLS else "the TLS handshake failed"
-            raise ExchangeFailed(f"could not be reached: {what} {where}") from None
+            raise SendFailed(f"could not be reached: {what} {where}") from None
         except TimeoutError as error:
             if error.errno == errno.ETIMEDOUT:
-                raise ExchangeFailed(
-                    f"could not be reached: connection broken off in the TLS handshake {where}"
-                ) from None
+                raise SendFailed(f"could not be reached: connection broken off in the TLS handshake {where}") from None
             raise DeadlinePassed(
                 f"could not be reached: the TLS handshake was not done within {self.sockets.seconds:g} s {where}"
             ) from None
         except OSError:
-            raise ExchangeFailed(f"could not be reached: connection broken off in the TLS handshake {where}") from None
+            raise SendFailed(f"could not be reached: connection broken off in the TLS handshake {where}") from None
 
 
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
@@ -446,14 +442,14 @@ def _fault(error: Exception) -> str:
     return _FAULTS.get(getattr(error, "verify_code", 0), "it is not valid")
 
 
-def not_http() -> ExchangeFailed:
+def not_http() -> SendFailed:
     """Make the failure of a peer whose bytes are no HTTP response, or none whose end is beyond doubt."""
-    return ExchangeFailed("sent a response that is not HTTP")
+    return SendFailed("sent a response that is not HTTP")
 
 
-def broken_off() -> ExchangeFailed:
+def broken_off() -> SendFailed:
     """Make the failure of a connection that ended too soon."""
-    return ExchangeFailed("could not be read: connection broken off before the response was complete")
+    return SendFailed("could not be read: connection broken off before the response was complete")
 
 
 def pool_classes(bounds: Sockets) -> dict[str, Any]:

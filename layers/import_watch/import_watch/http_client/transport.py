@@ -20,9 +20,9 @@ from requests.structures import CaseInsensitiveDict
 
 from import_watch import USER_AGENT
 from import_watch.http_client.content_encoding import Undecodable, decoded
-from import_watch.http_client.sockets import DeadlinePassed, ExchangeFailed, Sockets, broken_off, not_http, pool_classes
-from import_watch.model.observation import FailedPoll, Trouble
-from import_watch.vendors.response_body import Answer
+from import_watch.http_client.sockets import DeadlinePassed, SendFailed, Sockets, broken_off, not_http, pool_classes
+from import_watch.model.observation import FailedPoll, PollError
+from import_watch.vendors.response_body import HttpResponse
 
 CONNECT_SECONDS = 5.0
 """Longest that connecting to one address of a host may take."""
@@ -39,11 +39,11 @@ class Request:
 
     url: str
     headers: Mapping[str, str]
-    most_bytes: int
+    max_bytes: int
     form: Mapping[str, str] | None = None
 
 
-class Exchanger:
+class HttpTransport:
     """Exchanges requests for answers, over connections that are kept for a short time.
 
     Parameters
@@ -67,7 +67,7 @@ class Exchanger:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, _Adapter(self._sockets))
 
-    def exchange(self, request: Request) -> Answer | FailedPoll:
+    def send(self, request: Request) -> HttpResponse | FailedPoll:
         """Send a request and read its answer.
 
         Returns
@@ -79,18 +79,18 @@ class Exchanger:
         prepared = self._prepared(request)
         if prepared is None:
             return FailedPoll(
-                Trouble.MISCONFIGURED,
+                PollError.MISCONFIGURED,
                 f"the request to {self._peer} cannot be sent: its URL or a credential has characters that HTTP does not"
                 " allow there",
             )
         self._sockets.begin(EXCHANGE_SECONDS, connect_seconds=CONNECT_SECONDS, silence_seconds=READ_SECONDS)
         try:
             try:
-                return self._attempt(prepared, request.most_bytes, reuse=True)
+                return self._attempt(prepared, request.max_bytes, reuse=True)
             except _Stale:
-                return self._attempt(prepared, request.most_bytes, reuse=False)
-        except ExchangeFailed as failed:
-            return FailedPoll(failed.trouble, f"{self._peer} {failed.detail}", after_grace=failed.after_grace)
+                return self._attempt(prepared, request.max_bytes, reuse=False)
+        except SendFailed as failed:
+            return FailedPoll(failed.error, f"{self._peer} {failed.detail}", after_grace=failed.after_grace)
 
     def _prepared(self, request: Request) -> requests.PreparedRequest | None:
         try:
@@ -107,15 +107,13 @@ class Exchanger:
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return None
 
-    def _attempt(self, prepared: requests.PreparedRequest, most_bytes: int, *, reuse: bool) -> Answer:
+    def _attempt(self, prepared: requests.PreparedRequest, max_bytes: int, *, reuse: bool) -> HttpResponse:
         self._sockets.attempt(reuse=reuse)
         complete = False
         try:
             seconds = self._sockets.remaining()
-            with self._session.send(
-                prepared, timeout=(seconds, seconds), allow_redirects=False, stream=True
-            ) as response:
-                answer, complete = _read(response, most_bytes)
+            with self._session.send(prepared, timeout=(seconds, seconds), allow_redirects=False, stream=True) as stream:
+                response, complete = _read(stream, max_bytes)
         except DeadlinePassed:
             raise
         except Exception as error:  # noqa: BLE001 - what a peer can make the layers below raise is not a closed list
@@ -125,18 +123,18 @@ class Exchanger:
         finally:
             self._sockets.settle(complete=complete)
         # Some servers send this on an idle connection before they close it.
-        if answer.status == 408 and self._sockets.reused:
+        if response.status == 408 and self._sockets.reused:
             raise _Stale
-        return answer
+        return response
 
-    def _cause(self, error: Exception) -> ExchangeFailed:
+    def _cause(self, error: Exception) -> SendFailed:
         """Find the cause under what urllib3 and requests make of it; their words may quote headers, so none is used."""
         chain = list(_chain(error))
         for one in chain:
-            if isinstance(one, ExchangeFailed):
+            if isinstance(one, SendFailed):
                 return one
             if isinstance(one, Undecodable):
-                return ExchangeFailed(str(one))
+                return SendFailed(str(one))
         # Every error of requests is an OSError, so its class says nothing.
         if any(isinstance(one, OSError) and not isinstance(one, requests.RequestException) for one in chain):
             return broken_off()
@@ -148,10 +146,10 @@ class Exchanger:
         from import_watch.observability import logger
 
         logger.error("An exchange failed for an unknown cause", extra={"causes": [type(one).__name__ for one in chain]})
-        return ExchangeFailed("could not be read, for a cause that is in the function's log")
+        return SendFailed("could not be read, for a cause that is in the function's log")
 
 
-class _Stale(ExchangeFailed):
+class _Stale(SendFailed):
     """A kept connection failed before a byte of the response came: the request may be sent once more."""
 
     def __init__(self) -> None:
@@ -171,7 +169,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting += [found for found in inside if isinstance(found, BaseException)]
 
 
-def _read(response: requests.Response, most_bytes: int) -> tuple[Answer, bool]:
+def _read(response: requests.Response, max_bytes: int) -> tuple[HttpResponse, bool]:
     """Read an answer, and say whether it was read to its end.
 
     The status of an error counts even where its body cannot be read. The body of a redirect is not read at all.
@@ -179,26 +177,26 @@ def _read(response: requests.Response, most_bytes: int) -> tuple[Answer, bool]:
     status = response.status_code
     headers = {name.lower(): value for name, value in response.headers.items()}
     if 300 <= status < 400:
-        return Answer(status, headers, b""), False
+        return HttpResponse(status, headers, b""), False
     body, complete = bytearray(), False
     try:
-        for piece in decoded(_pieces(response.raw, most_bytes), headers.get("content-encoding", "")):
+        for piece in decoded(_pieces(response.raw, max_bytes), headers.get("content-encoding", "")):
             body += piece
-            if len(body) > most_bytes:
+            if len(body) > max_bytes:
                 break
         else:
             complete = True
     except Exception:
         if status < 400:
             raise
-    del body[most_bytes:]
-    return Answer(status, headers, bytes(body), truncated=not complete), complete
+    del body[max_bytes:]
+    return HttpResponse(status, headers, bytes(body), truncated=not complete), complete
 
 
-def _pieces(raw: Any, most_bytes: int) -> Iterator[bytes]:
+def _pieces(raw: Any, max_bytes: int) -> Iterator[bytes]:
     """Give the body as it comes, one read of the socket at a time; compression hardly ever makes one larger."""
     taken = 0
-    while taken <= most_bytes + CHUNK_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=False)):
+    while taken <= max_bytes + CHUNK_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=False)):
         taken += len(chunk)
         yield chunk
 

@@ -23,13 +23,13 @@ def successor_name(watch: Watch) -> str:
     return f"{hashlib.sha256(seed.encode()).hexdigest()[:40]}-{watch.generation}"
 
 
-def named_like(execution: str, name: str) -> str:
+def sibling_arn(execution: str, name: str) -> str:
     """Give the ARN of an execution of the same state machine by its name."""
     return f"{execution.rpartition(':')[0]}:{name}"
 
 
 def executions_of(state_machine: str) -> str:
-    """Give what `named_like` takes, by the ARN of the state machine."""
+    """Give what `sibling_arn` takes, by the ARN of the state machine."""
     return state_machine.replace(":stateMachine:", ":execution:", 1) + ":"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from import_watch.model.observation import PROBLEMS_KEPT, FailedPoll, ImportState, Observation, Trouble
-from import_watch.model.outcome import Ending, Outcome, Reason
+from import_watch.model.observation import MAX_PROBLEMS, FailedPoll, ImportState, Observation, PollError
+from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Tolerance, Watch
 from import_watch.notifications import messages
 from import_watch.scheduling.poll_delay import may_be_misconfigured
@@ -23,7 +23,7 @@ FIRST_UNAUTHORIZED_SECONDS = 60.0
 
 def of_observation(
     watch: Watch, seen: Observation, now: float, last_seen_running: float, tolerance: Tolerance
-) -> Ending | None:
+) -> WatchResult | None:
     """Give the ending that an observation makes, or None where the watch goes on.
 
     Parameters
@@ -54,7 +54,7 @@ def of_observation(
         case ImportState.CANCELLED:
             outcome = Outcome.CANCELLED
     ended = _plausible_end(watch, seen, now)
-    return Ending(
+    return WatchResult(
         outcome=outcome,
         message=messages.ended(watch, outcome, seen),
         detected_at=now,
@@ -63,7 +63,7 @@ def of_observation(
         vendor_status=seen.vendor_status,
         job_type=watch.job_type,
         counts=dict(seen.counts),
-        problems=seen.problems[:PROBLEMS_KEPT],
+        problems=seen.problems[:MAX_PROBLEMS],
         started_at=_started_at(watch),
         ended_at=ended,
         detection_lag_seconds=round(max(0.0, now - (last_seen_running if ended is None else ended)), 3),
@@ -71,14 +71,14 @@ def of_observation(
     )
 
 
-def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Tolerance) -> Ending | None:
+def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Tolerance) -> WatchResult | None:
     """Give the ending that a failed poll makes, or None while it is tolerated."""
-    if failed.trouble is Trouble.UNAUTHORIZED:
+    if failed.error is PollError.UNAUTHORIZED:
         never_worked = watch.seen_at is None
         grace = min(FIRST_UNAUTHORIZED_SECONDS, tolerance.unauthorized) if never_worked else tolerance.unauthorized
         if _is_over(watch.unauthorized_since, watch.unauthorized_polls, now, grace):
             return _unknown(watch, Reason.UNAUTHORIZED, messages.unauthorized(watch, failed.detail), now, failed)
-    at_once = failed.trouble is Trouble.MISCONFIGURED and not failed.after_grace
+    at_once = failed.error is PollError.MISCONFIGURED and not failed.after_grace
     later = may_be_misconfigured(watch, failed)
     if at_once or (later and _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)):
         return _unknown(watch, Reason.MISCONFIGURED, messages.misconfigured(watch, failed.detail), now, failed)
@@ -93,20 +93,20 @@ def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Toleranc
     return _unknown(watch, Reason.VENDOR_UNAVAILABLE, message, now, failed)
 
 
-def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None = None) -> Ending:
+def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None = None) -> WatchResult:
     """Give the ending of a watch whose time is over, with what the last poll brought or was seen before."""
     message = messages.timed_out(watch, watch.deadline - watch.registered_at, polled)
     return _unknown(watch, Reason.TIMED_OUT, message, now, polled)
 
 
-def broken(watch: Watch, now: float, why: str) -> Ending:
+def broken(watch: Watch, now: float, why: str) -> WatchResult:
     """Give the ending of a watch that our own machinery could not carry on: an outcome seen before still stands."""
     if watch.awaiting_log is not None:
         return watch.awaiting_log
     return _unknown(watch, Reason.WATCH_BROKEN, messages.watch_broken(watch, why), now)
 
 
-def stopped(watch: Watch, now: float) -> Ending:
+def stopped(watch: Watch, now: float) -> WatchResult:
     """Give the ending of a watch whose execution a person stopped: an outcome seen before still stands."""
     if watch.awaiting_log is not None:
         return watch.awaiting_log
@@ -115,9 +115,9 @@ def stopped(watch: Watch, now: float) -> Ending:
 
 def _unknown(
     watch: Watch, reason: Reason, message: str, now: float, polled: Observation | FailedPoll | None = None
-) -> Ending:
+) -> WatchResult:
     seen = polled if isinstance(polled, Observation) else None
-    return Ending(
+    return WatchResult(
         outcome=Outcome.UNKNOWN,
         reason=reason.value,
         message=message,
@@ -125,7 +125,7 @@ def _unknown(
         vendor_status=watch.vendor_status,
         job_type=watch.job_type,
         counts=dict(seen.counts) if seen else {},
-        problems=polled.problems[:PROBLEMS_KEPT] if polled else (),
+        problems=polled.problems[:MAX_PROBLEMS] if polled else (),
         started_at=_started_at(watch),
     )
 

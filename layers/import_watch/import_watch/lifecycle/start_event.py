@@ -20,15 +20,15 @@ from import_watch.model.watch import Start
 from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.fields import printable_id
 
-LONGEST_TIMEOUT = 30 * 86_400
-MOST_METADATA_BYTES = 4_096
+MAX_TIMEOUT_SECONDS = 30 * 86_400
+MAX_METADATA_BYTES = 4_096
 MAX_METADATA_DEPTH = 100
 """Objects and lists within each other: many a subscriber's parser takes few more."""
 MAX_EXCERPT_BITS = 1_024
 """Size of an integer that is still written out: the time that takes grows with the square of its length."""
-LONGEST_TEXT = 256
-LONGEST_EVENT_ID = 100
-LARGEST_ID = 10**38
+MAX_TEXT_LENGTH = 256
+MAX_EVENT_ID_LENGTH = 100
+MAX_NUMERIC_ID = 10**38
 SAFE_INTEGER = 2.0**53
 """Beyond it a float may have lost digits, and would name another import."""
 DATE_TIME = (
@@ -37,7 +37,7 @@ DATE_TIME = (
 REDRIVEN = "import-watch/event/"
 """Begins a resource of an event that was put back on the bus: the rest is the id that it had first."""
 CONNECTION_RULE = "must be 1 to 64 letters, digits, '-', '_' or '.', and neither . nor .."
-METADATA_RULE = f"must be an object of at most {MOST_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
+METADATA_RULE = f"must be an object of at most {MAX_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
 KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
 
 
@@ -96,11 +96,11 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
         import_id=import_id or _excerpt(detail.get("importId")),
         key_id=_key_id(import_id, adapter) if adapter and import_id else None,
         connection=read("connection", _connection, CONNECTION_RULE, "default") or _excerpt(detail.get("connection")),
-        correlation_id=read("correlationId", _text, f"must be a text of 1 to {LONGEST_TEXT} printable characters"),
+        correlation_id=read("correlationId", _text, f"must be a text of 1 to {MAX_TEXT_LENGTH} printable characters"),
         metadata=read("metadata", _metadata, METADATA_RULE),
         started_at=read("startedAt", _time, "must be an ISO 8601 date-time, for example 2026-01-31T09:30:00Z"),
         vendor_title=adapter.title if adapter else None,
-        timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {LONGEST_TIMEOUT}"),
+        timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {MAX_TIMEOUT_SECONDS}"),
     )
     return InvalidStart(tuple(faults), start) if faults else start
 
@@ -124,7 +124,7 @@ def event_id(event: JSON) -> str | None:
     marks = [mark for mark in resources if isinstance(mark, str)] if isinstance(resources, list) else []
     first = next((mark.removeprefix(REDRIVEN) for mark in marks if mark.startswith(REDRIVEN)), None)
     told = event.get("id") if first is None else first
-    usable = isinstance(told, str) and 1 <= len(told) <= LONGEST_EVENT_ID and told.isascii() and told.isprintable()
+    usable = isinstance(told, str) and 1 <= len(told) <= MAX_EVENT_ID_LENGTH and told.isascii() and told.isprintable()
     return told if usable else None
 
 
@@ -149,7 +149,7 @@ def _one_of(value: JSON, names: tuple[str, ...]) -> str:
 def _import_id(value: JSON, adapter: Adapter | None) -> str:
     if isinstance(value, float) and value.is_integer() and value < SAFE_INTEGER:
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_ID:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_NUMERIC_ID:
         value = str(value)
     if not isinstance(value, str):
         raise ValueError
@@ -176,7 +176,7 @@ def _connection(value: JSON) -> str:
 
 
 def _text(value: JSON) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_TEXT or not value.isprintable():
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT_LENGTH or not value.isprintable():
         raise ValueError
     return value
 
@@ -185,7 +185,7 @@ def _metadata(value: JSON) -> JSON:
     if not _is_nested_within(MAX_METADATA_DEPTH, value):
         raise ValueError
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    if not isinstance(value, dict) or len(text.encode("utf-8", "replace")) > MOST_METADATA_BYTES:
+    if not isinstance(value, dict) or len(text.encode("utf-8", "replace")) > MAX_METADATA_BYTES:
         raise ValueError
     return value
 
@@ -211,7 +211,7 @@ def _time(value: JSON) -> float:
 def _timeout(value: JSON) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
-    if not 1 <= value <= LONGEST_TIMEOUT or int(value) != value:
+    if not 1 <= value <= MAX_TIMEOUT_SECONDS or int(value) != value:
         raise ValueError
     return int(value)
 
@@ -220,7 +220,7 @@ def _excerpt(value: JSON) -> str:
     """Give back what stood in a faulty field, short and harmless; numbers as they are written."""
     if isinstance(value, str):
         # Cut before it is cleaned as well: a text may be as long as a whole event.
-        return clean(value[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
+        return clean(value[: 2 * MAX_TEXT_LENGTH])[:MAX_TEXT_LENGTH]
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)[:LONGEST_TEXT] if value.bit_length() <= MAX_EXCERPT_BITS else ""
+        return str(value)[:MAX_TEXT_LENGTH] if value.bit_length() <= MAX_EXCERPT_BITS else ""
     return str(value) if isinstance(value, float) and math.isfinite(value) else ""

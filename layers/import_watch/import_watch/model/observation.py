@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 from import_watch.model.serialization import JSON
 
-LONGEST_RETRY_AFTER = 900
+MAX_RETRY_AFTER = 900
 """Seconds that a vendor may ask us to stay away."""
-PROBLEMS_KEPT = 20
+MAX_PROBLEMS = 20
 """Vendor messages carried in a notification; the rest is in the archived log."""
-TEXT_KEPT = 1_000
+MAX_PROBLEM_TEXT = 1_000
 """Characters kept of one vendor message."""
 
 
@@ -33,7 +33,7 @@ FINISHED = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.CANCELLED)
 """States of an import that has ended."""
 
 
-class Trouble(StrEnum):
+class PollError(StrEnum):
     """What went wrong with a poll. A failed poll says nothing of the import."""
 
     UNAVAILABLE = "UNAVAILABLE"
@@ -162,7 +162,7 @@ class FailedPoll:
         where the watch never had a readable response.
     """
 
-    trouble: Trouble
+    error: PollError
     detail: str
     retry_after: float | None = None
     problems: tuple[Problem, ...] = ()

@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class WatchResult:
     """How a watch ended and what is known of it: the part of the notification that is decided once.
 
     `implausible` is True where the vendor's end cannot be right: nothing is learned from such a running time.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from import_watch.model.observation import LogRecord
-from import_watch.model.outcome import Ending
+from import_watch.model.outcome import WatchResult
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredWatch:
     """A watch as the table has it.
 
     Parameters
@@ -32,7 +32,7 @@ class Record:
     metadata: JSON = None
     correlation_id: str | None = None
     keeps_log: bool = True
-    ending: Ending | None = None
+    result: WatchResult | None = None
     log: LogRecord | None = None
-    answer: str | None = None
+    response: str | None = None
     published_at: float | None = None

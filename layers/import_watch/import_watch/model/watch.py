@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from import_watch.model.observation import ImportState, ReportedProgress
-from import_watch.model.outcome import Ending
+from import_watch.model.outcome import WatchResult
 from import_watch.model.serialization import JSON
 
-KIND_KEPT = 60
+MAX_JOB_TYPE_KEY = 60
 """Characters kept of a job type where running times are kept by it."""
 
 
@@ -75,14 +75,14 @@ class Watch:
 
     `generation` says which execution may write; `executions` counts those that have owned the watch, and
     `takeovers` those since its last poll that took it over from a dead one. `execution_polls` counts the polls of
-    the present execution, those put off included. `place` is its place among the watches of its connection when it
-    was registered, and `paced_for` the requests per minute that its first wait was made for. `histories` are those
-    of its connection when it was registered, by job type. `stalled_at` is when people were told that
-    it does not get on. `correlation` is what all its log lines are found by: the `correlationId` of the start event,
-    else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an unbroken run of
-    such polls, and the `…_polls` beside it counts them; for runs of failed polls that time moves on by the time for
-    which a poll was late. `seen_at` is the time of the last readable response, `unfinished_at` that of the last one
-    with the import queued or running. Before `not_before` the vendor wants no request.
+    the present execution, deferred ones included. `arrival_index` is its position among the watches of its connection
+    when it was registered, and `initial_rate` the requests per minute that its first interval was made for.
+    `histories` are those of its connection when it was registered, by job type. `stalled_at` is when it was published
+    that the import makes no progress. `correlation` is what all its log lines are found by: the `correlationId` of the
+    start event, else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an
+    unbroken run of such polls, and the `…_polls` beside it counts them; for runs of failed polls that time moves on by
+    the time for which a poll was late. `seen_at` is the time of the last readable response, `unfinished_at` that of the
+    last one with the import queued or running. Before `not_before` the vendor accepts no request.
     """
 
     watch_id: str
@@ -96,8 +96,8 @@ class Watch:
     executions: int = 1
     takeovers: int = 0
     execution_polls: int = 0
-    place: int = 1
-    paced_for: float | None = None
+    arrival_index: int = 1
+    initial_rate: float | None = None
     histories: dict[str, History] = field(default_factory=dict)
     polls: int = 0
     vendor_errors: int = 0
@@ -130,7 +130,7 @@ class Watch:
     only_unreadable: bool = True
     last_trouble: str | None = None
     not_before: float | None = None
-    awaiting_log: Ending | None = None
+    awaiting_log: WatchResult | None = None
     log_polls: int = 0
     log_missing: str | None = None
     log_source: str | None = None
@@ -148,7 +148,7 @@ FIXED_FIELDS = frozenset(
         "registered_at",
         "deadline",
         "started_at",
-        "place",
+        "arrival_index",
         "histories",
         "vendor_title",
         "correlation",
@@ -182,6 +182,6 @@ def _key(*parts: str) -> str:
     return "#".join(part.replace("%", "%25").replace("#", "%23") for part in parts)
 
 
-def kind_of(job_type: str | None) -> str:
+def job_type_key(job_type: str | None) -> str:
     """Give the kind of an import, whose running times are kept together: its job type, cut, if the vendor tells one."""
-    return (job_type or "-")[:KIND_KEPT]
+    return (job_type or "-")[:MAX_JOB_TYPE_KEY]

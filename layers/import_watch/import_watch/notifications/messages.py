@@ -14,7 +14,7 @@ from import_watch.model.observation import (
     Observation,
     StoredLog,
 )
-from import_watch.model.outcome import Ending, Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.timestamps import iso
 from import_watch.model.watch import Watch
 
@@ -48,11 +48,11 @@ def ended(watch: Watch, outcome: Outcome, seen: Observation) -> str:
             return f"{what} failed{because}; {advice}."
 
 
-def without_log(watch: Watch, ending: Ending, missing: str | None) -> str:
+def without_log(watch: Watch, result: WatchResult, missing: str | None) -> str:
     """Add to the message of a finished import that its log is not available."""
     because = f" ({missing.rstrip('.')})" if missing else ""
-    message = ending.message.rstrip(".")
-    if ending.outcome is Outcome.SUCCEEDED:
+    message = result.message.rstrip(".")
+    if result.outcome is Outcome.SUCCEEDED:
         return f"{message}, but its log is not available{because}: look at {_vendor(watch)} for what was imported."
     return f"{message}; its log is not available{because}."
 

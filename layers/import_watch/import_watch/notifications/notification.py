@@ -9,7 +9,7 @@ import uuid
 
 from import_watch.model.observation import LogRecord, LogStatus
 from import_watch.model.outcome import Outcome
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.model.timestamps import iso
 from import_watch.model.watch import Watch
@@ -19,10 +19,10 @@ from import_watch.notifications.messages import duration, stalled
 COMPLETED, FAILED, STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
 NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
 """Makes ids of notifications; never to be changed, or repeats would look new."""
-MOST_BYTES = 250_000
+MAX_BYTES = 250_000
 """SNS takes 256 KiB for the message, in all its forms, and its attributes."""
 PROBLEMS_IN_MAIL = 5
-ATTRIBUTE_KEPT = 200
+MAX_ATTRIBUTE = 200
 """Characters of a vendor's own reason that are carried as a message attribute."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a pair: JSON can name it, and UTF-8 cannot carry it."""
@@ -40,13 +40,13 @@ def event_type(outcome: Outcome) -> str:
     return COMPLETED if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else FAILED
 
 
-def notification(record: Record, source: str) -> dict[str, JSON]:
+def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
     """Give the CloudEvents 1.0 event of an ended watch.
 
     Parameters
     ----------
     record : Record
-        With an `ending`.
+        With an `result`.
     source : str
         CloudEvents source: the stack.
 
@@ -55,27 +55,27 @@ def notification(record: Record, source: str) -> dict[str, JSON]:
     ValueError
         If the watch has not ended.
     """
-    watch, ending = record.watch, record.ending
-    if ending is None:
+    watch, result = record.watch, record.result
+    if result is None:
         raise ValueError(f"watch {watch.watch_id} has not ended")
     return {
-        **_envelope(watch, source, event_type(ending.outcome), ending.detected_at),
+        **_envelope(watch, source, event_type(result.outcome), result.detected_at),
         "data": {
             **_given_back(record),
-            "outcome": ending.outcome.value,
-            "reason": ending.reason,
-            "message": ending.message,
-            "retryable": ending.retryable,
-            "vendorStatus": ending.vendor_status,
-            "jobType": ending.job_type,
-            "counts": dict(ending.counts),
-            "problems": to_json(ending.problems),
+            "outcome": result.outcome.value,
+            "reason": result.reason,
+            "message": result.message,
+            "retryable": result.retryable,
+            "vendorStatus": result.vendor_status,
+            "jobType": result.job_type,
+            "counts": dict(result.counts),
+            "problems": to_json(result.problems),
             "log": _log(record.log or _no_log(keeps_log=record.keeps_log)),
-            "answer": record.answer,
-            "startedAt": iso(ending.started_at),
-            "endedAt": iso(ending.ended_at),
-            "detectedAt": iso(ending.detected_at),
-            "detectionLagSeconds": ending.detection_lag_seconds,
+            "answer": record.response,
+            "startedAt": iso(result.started_at),
+            "endedAt": iso(result.ended_at),
+            "detectedAt": iso(result.detected_at),
+            "detectionLagSeconds": result.detection_lag_seconds,
             "watch": {
                 "polls": watch.polls,
                 "vendorErrors": watch.vendor_errors,
@@ -86,7 +86,7 @@ def notification(record: Record, source: str) -> dict[str, JSON]:
     }
 
 
-def stall_notification(record: Record, source: str, now: float) -> dict[str, JSON]:
+def stall_notification(record: StoredWatch, source: str, now: float) -> dict[str, JSON]:
     """Give the CloudEvents 1.0 event of an import that does not get on: its watch goes on.
 
     Parameters
@@ -155,7 +155,7 @@ def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
     while True:
         message = _forms(event, mail(event))
         problems = event["data"]["problems"]
-        if len(message.encode()) <= MOST_BYTES or not problems:
+        if len(message.encode()) <= MAX_BYTES or not problems:
             return event, message
         event = {**event, "data": {**event["data"], "problems": problems[: len(problems) // 2]}}
 
@@ -211,7 +211,7 @@ def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "")
     }
 
 
-def _given_back(record: Record) -> dict[str, JSON]:
+def _given_back(record: StoredWatch) -> dict[str, JSON]:
     """Give what names the import; empty where an event that could not be watched named none."""
     watch = record.watch
     return {

@@ -12,7 +12,7 @@ REMEMBERED = 20
 """Running times that are kept of a kind, the latest."""
 NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
-LEAST_SIGMA = 0.25
+MIN_SIGMA = 0.25
 """Spread below which few running times are not believed."""
 SHORTEST = 1.0
 """Seconds: shorter running times count as this, so that their logarithm says something."""
@@ -31,7 +31,7 @@ def history_of(running_times: Sequence[float]) -> History:
     if len(logs) > 1:
         lower, _, upper = quantiles(logs, n=4, method="inclusive")
         sigma = (upper - lower) / NORMAL_IQR
-    return History(len(logs), median(logs), max(LEAST_SIGMA, sigma))
+    return History(len(logs), median(logs), max(MIN_SIGMA, sigma))
 
 
 def remembering(running_times: Sequence[float], another: float) -> tuple[float, ...]:

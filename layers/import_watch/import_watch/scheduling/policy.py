@@ -15,7 +15,7 @@ LIMITS = {"floor": (1.0, 3_600.0), "ratio": (0.01, 1.0), "ceiling": (1.0, 86_400
 KNOWN = ("preset", *LIMITS)
 
 
-def policy_of(told: JSON) -> Policy:
+def parse_policy(told: JSON) -> Policy:
     """Read a policy.
 
     Parameters
@@ -47,7 +47,7 @@ def policy_of(told: JSON) -> Policy:
         value = told.get(name)
         if value is None or value == "":
             continue
-        number = number_as_written(value)
+        number = parse_number(value)
         if number is None or not least <= number <= most:
             faults.append(f"policy.{name} must be a number from {least:g} to {most:g}")
         else:
@@ -60,7 +60,7 @@ def policy_of(told: JSON) -> Policy:
     return policy
 
 
-def number_as_written(value: JSON) -> float | None:
+def parse_number(value: JSON) -> float | None:
     """Give the number of a field, which the console and Terraform may write as a text; None where it is none."""
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,15})?", trimmed(value), re.ASCII):
         value = float(trimmed(value))
@@ -69,7 +69,7 @@ def number_as_written(value: JSON) -> float | None:
     return value
 
 
-def policies_of_text(text: str) -> dict[str, Policy]:
+def parse_policies(text: str) -> dict[str, Policy]:
     """Read policies by vendor out of a text such as `egain: frugal; voyado: floor=10, ratio=0.2`.
 
     Raises
@@ -83,7 +83,7 @@ def policies_of_text(text: str) -> dict[str, Policy]:
         if not colon or not vendor or vendor in found:
             raise ValueError(f"{part!r} must be <vendor>: <policy>, each vendor once")
         try:
-            found[vendor] = policy_of(knobs)
+            found[vendor] = parse_policy(knobs)
         except ValueError as error:
             raise ValueError(f"{vendor}: {error}") from None
     return found

@@ -21,7 +21,7 @@ THROTTLING_REMEMBERED = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class RateShare:
     """A watch's share of its connection.
 
     Parameters
@@ -36,15 +36,15 @@ class Share:
     per_minute: float | None = None
 
     @property
-    def round_seconds(self) -> float:
+    def cycle_seconds(self) -> float:
         """The length of a round in seconds; 0 where no limit is known."""
-        return turn_seconds(self.per_minute) * max(1, self.active)
+        return slot_seconds(self.per_minute) * max(1, self.active)
 
 
-UNSHARED = Share()
+UNSHARED = RateShare()
 
 
-def share_of(active: int, per_minute: float | None, throttled_until: float | None, now: float) -> Share:
+def share_of(active: int, per_minute: float | None, throttled_until: float | None, now: float) -> RateShare:
     """Give a watch's share of a connection by what is known of it.
 
     Parameters
@@ -59,15 +59,15 @@ def share_of(active: int, per_minute: float | None, throttled_until: float | Non
         Epoch seconds.
     """
     throttles = throttled_until is not None and throttled_until > now - THROTTLING_REMEMBERED
-    return Share(max(1, active), per_minute or (ASSUMED_PER_MINUTE if throttles else None))
+    return RateShare(max(1, active), per_minute or (ASSUMED_PER_MINUTE if throttles else None))
 
 
-def turn_seconds(per_minute: float | None) -> float:
+def slot_seconds(per_minute: float | None) -> float:
     """Give the seconds from one poll of a connection to the next, whoever polls; 0 where no limit is known."""
     return 60 / (SHARE * per_minute) if per_minute else 0.0
 
 
-def in_turn(wait: int, share: Share, *, at_least: bool = False) -> int:
+def align_to_slot(wait: int, share: RateShare, *, at_least: bool = False) -> int:
     """Give the wait that keeps a watch in its turn.
 
     Parameters
@@ -83,15 +83,15 @@ def in_turn(wait: int, share: Share, *, at_least: bool = False) -> int:
     int
         Whole rounds, as near to `wait` as they come and at least one.
     """
-    seconds = share.round_seconds
+    seconds = share.cycle_seconds
     if not seconds:
         return wait
     if share.active <= 1:
         return max(wait, math.ceil(seconds))
-    rounds = math.ceil(wait / seconds - 1e-9) if at_least else round(wait / seconds)
-    return math.ceil(max(1, rounds) * seconds)
+    cycles = math.ceil(wait / seconds - 1e-9) if at_least else round(wait / seconds)
+    return math.ceil(max(1, cycles) * seconds)
 
 
-def first_turn(place: int, per_minute: float | None) -> float:
+def initial_offset(arrival_index: int, per_minute: float | None) -> float:
     """Give the seconds from the registration of a watch to its first turn, by its place in the order of arrival."""
-    return place * turn_seconds(per_minute) if place > 1 else 0.0
+    return arrival_index * slot_seconds(per_minute) if arrival_index > 1 else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.model.observation import (
     FINISHED,
     FailedPoll,
@@ -16,14 +16,14 @@ from import_watch.model.observation import (
     Observation,
     StoredLog,
 )
-from import_watch.model.outcome import Ending
+from import_watch.model.outcome import WatchResult
 from import_watch.model.watch import Watch
 from import_watch.observability import logger
 
 if TYPE_CHECKING:
     from import_watch.aws.log_archive import LogArchive
     from import_watch.vendors.connection import Connection
-    from import_watch.vendors.response_body import Answer
+    from import_watch.vendors.response_body import HttpResponse
 
 LOG_SECONDS = 40.0
 """Time from the detection of an outcome that archiving may take."""
@@ -43,15 +43,15 @@ class Archiving:
         Whether the vendor keeps a log at all.
     """
 
-    def __init__(self, bucket: str, watches: Watches, *, keeps_log: bool) -> None:
+    def __init__(self, bucket: str, watches: WatchStore, *, keeps_log: bool) -> None:
         self._bucket = bucket
         self._watches = watches
         self._keeps_log = keeps_log
 
-    def keep(self, watch: Watch, answer: Answer) -> str | None:
+    def keep(self, watch: Watch, response: HttpResponse) -> str | None:
         """Archive the answer that decided an outcome, while its log is still looked for, and give where."""
         try:
-            return self._logs().keep(watch, answer)
+            return self._logs().keep(watch, response)
         except Exception:  # noqa: BLE001
             # The outcome is known and not written yet: nothing that happens to an answer may stand in its way.
             logger.exception("the archive failed")
@@ -90,8 +90,8 @@ class Archiving:
     def archive(
         self,
         watch: Watch,
-        ending: Ending,
-        answer: Answer | None,
+        result: WatchResult,
+        response: HttpResponse | None,
         polled: Observation | FailedPoll | None,
         connection: Connection | None,
     ) -> None:
@@ -108,11 +108,11 @@ class Archiving:
 
         decides = isinstance(polled, Observation) and polled.state in FINISHED
         if watch.kept_answer is not None and not decides:
-            answer = None  # the one that decided the outcome is kept already
-        spent = max(0.0, time.time() - ending.detected_at)
+            response = None  # the one that decided the outcome is kept already
+        spent = max(0.0, time.time() - result.detected_at)
         left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:
-            archived = self._logs().archive(watch, answer, self._reference(watch, polled), connection, left)
+            archived = self._logs().archive(watch, response, self._reference(watch, polled), connection, left)
         except Exception:  # noqa: BLE001
             # The outcome stands in the table by now: whatever happens to the log, people are to be told of it.
             logger.exception("the archive failed")
@@ -120,7 +120,7 @@ class Archiving:
         if archived.log.reason:
             logger.warning("the log was not archived", logStatus=archived.log.status.value, reason=archived.log.reason)
         try:
-            self._watches.record_log(watch.watch_id, archived.log, archived.answer or watch.kept_answer)
+            self._watches.record_log(watch.watch_id, archived.log, archived.response or watch.kept_answer)
         except Conflict:
             logger.info("the log had been recorded before")
 

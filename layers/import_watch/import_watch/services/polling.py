@@ -16,41 +16,41 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from import_watch import settings, storage
-from import_watch.aws.connection_store import ConnectionState, ConnectionStates
+from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import Conflict, NotWritten, Watches
+from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.transitions import (
-    LONGEST_LOG_WAIT,
+    MAX_LOG_WAIT,
     End,
     Wait,
     advance,
-    passed_on,
-    put_off,
-    without_our_time,
+    defer_poll,
+    exclude_own_downtime,
+    hand_over,
 )
-from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Observation, StoredLog, Trouble
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Observation, PollError, StoredLog
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, from_json, to_json
 from import_watch.model.watch import Tolerance, Watch
-from import_watch.observability import Metric, logger, measure, speak_of_watch
+from import_watch.observability import Metric, bind_watch_log_context, emit_metrics, logger
 from import_watch.scheduling.interval import Policy
-from import_watch.scheduling.poll_delay import stands_still, throttled_until
-from import_watch.scheduling.rate_limit import Share, share_of
+from import_watch.scheduling.poll_delay import stalled_seconds, throttled_until
+from import_watch.scheduling.rate_limit import RateShare, share_of
 from import_watch.services.archiving import LOG_SECONDS, Archiving
 from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-FIRST_RELEASE = {"STALLED": "WAIT", "HAND_OVER": "SUPERSEDED"}
+LEGACY_ACTIONS = {"STALLED": "WAIT", "HAND_OVER": "SUPERSEDED"}
 """What is said in place of an action to a definition that does not know it yet."""
 
 
-OF_THE_VENDOR = (Trouble.UNAVAILABLE, Trouble.UNREADABLE, Trouble.THROTTLED)
+VENDOR_SIDE_ERRORS = (PollError.UNAVAILABLE, PollError.UNREADABLE, PollError.THROTTLED)
 """Trouble that other connections are likely to have as well."""
 
 
@@ -77,8 +77,8 @@ class Poller:
         adapter: Adapter,
         connections: Connections,
         client: Client,
-        watches: Watches,
-        states: ConnectionStates,
+        watches: WatchStore,
+        states: ConnectionStore,
         archiving: Archiving,
         tolerance: Tolerance,
         policy: Policy,
@@ -111,18 +111,18 @@ class Poller:
             SUPERSEDED, and the `watch` as it is now.
         """
         before = watch
-        watch = without_our_time(watch, time.time())
+        watch = exclude_own_downtime(watch, time.time())
         # Credentials that were refused may have been replaced since.
-        connection = self._connections.get(watch.connection, fresh=watch.unauthorized_polls is not None)
+        connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
         shared = self._states.get(watch.vendor, watch.connection)
         share = self._share(connection, shared, time.time())
-        step = put_off(watch, time.time(), share, shared.throttled_until)
+        step = defer_poll(watch, time.time(), share, shared.throttled_until)
         if step is not None:
             logger.info("put off: it is not this watch's turn", active=share.active)
-            measure({Metric.RATE_LIMIT_WAITS: 1}, vendor=watch.vendor)
+            emit_metrics({Metric.RATE_LIMIT_WAITS: 1}, vendor=watch.vendor)
             return self._keep(before, step, execution)
         began = time.monotonic()
-        answer, polled, connection = self._ask(watch, connection)
+        response, polled, connection = self._ask(watch, connection)
         asked = (time.monotonic() - began) * 1000
         now = time.time()
         polled = self._with_log(watch, polled, connection, now)
@@ -131,11 +131,11 @@ class Poller:
         spent = round((time.monotonic() - began) * 1000)
         after = replace(step.watch, poll_milliseconds=watch.poll_milliseconds + spent)
         _tell(after, polled, asked if isinstance(connection, Connection) else None)
-        self._tell_others(watch, polled, connection, shared, now)
-        if after.awaiting_log is not None and after.awaiting_log != watch.awaiting_log and answer is not None:
+        self._update_connection(watch, polled, connection, shared, now)
+        if after.awaiting_log is not None and after.awaiting_log != watch.awaiting_log and response is not None:
             # This answer decided the outcome; the polls that look for the log may bring none.
-            after = replace(after, kept_answer=self._archiving.keep(after, answer))
-        return self._keep(before, replace(step, watch=after), execution, (answer, polled, connection))
+            after = replace(after, kept_answer=self._archiving.keep(after, response))
+        return self._keep(before, replace(step, watch=after), execution, (response, polled, connection))
 
     def _with_log(
         self, watch: Watch, polled: Observation | FailedPoll, connection: Connection | FailedPoll, now: float
@@ -144,7 +144,7 @@ class Poller:
         if not isinstance(polled, Observation) or polled.state not in FINISHED or not isinstance(polled.log, StoredLog):
             return polled
         detected_at = now if watch.awaiting_log is None else watch.awaiting_log.detected_at
-        seconds = min(LOG_SECONDS, detected_at + LONGEST_LOG_WAIT - now)
+        seconds = min(LOG_SECONDS, detected_at + MAX_LOG_WAIT - now)
         reader = connection if isinstance(connection, Connection) else None
         return replace(polled, log=self._archiving.fetch(watch, polled.log, reader, seconds))
 
@@ -153,47 +153,47 @@ class Poller:
         before: Watch,
         step: Wait | End,
         execution: str,
-        asked: tuple[Answer | None, Observation | FailedPoll, Connection | FailedPoll] | None = None,
+        asked: tuple[HttpResponse | None, Observation | FailedPoll, Connection | FailedPoll] | None = None,
     ) -> dict[str, JSON]:
         """Write what became of a watch, and say what comes next."""
         try:
             if isinstance(step, End):
-                self._watches.end(step.watch, step.ending, before)
-                after, ending = step.watch, step.ending
-                self._states.watch_ended(after, ending)
+                self._watches.end(step.watch, step.result, before)
+                after, result = step.watch, step.result
+                self._states.watch_ended(after, result)
             elif step.watch.execution_polls < self._hand_over_polls:
                 return self._go_on(step, before)
             else:
                 return self._hand_over(step.watch, execution, before)
         except Conflict as conflict:
-            decided = _decided_before(before, conflict.record)
-            if decided is None and (further := _polled_before(before, conflict.record)) is not None:
+            decided = _result_of_lost_attempt(before, conflict.record)
+            if decided is None and (further := _poll_of_lost_attempt(before, conflict.record)) is not None:
                 logger.info("an attempt whose answer was lost has polled: the watch goes on from there")
                 return further
             if decided is None:
                 logger.info("superseded: another execution owns this watch")
                 return {"action": "SUPERSEDED", "watch": to_json(before)}
-            after, ending = decided
-        answer, polled, connection = asked or (None, None, None)
+            after, result = decided
+        response, polled, connection = asked or (None, None, None)
         self._archiving.archive(
-            after, ending, answer, polled, connection if isinstance(connection, Connection) else None
+            after, result, response, polled, connection if isinstance(connection, Connection) else None
         )
         return {"action": "PUBLISH", "watch": to_json(after)}
 
     def _go_on(self, step: Wait, before: Watch) -> dict[str, JSON]:
         watch, now = step.watch, time.time()
-        stalled = watch.stalled_at is None and stands_still(watch, now) is not None
+        stalled = watch.stalled_at is None and stalled_seconds(watch, now) is not None
         if stalled:
             watch = replace(watch, stalled_at=now)
         try:
             self._watches.save(watch, before)
-        except NotWritten:
+        except WriteUnconfirmed:
             if watch.awaiting_log is not None or before.awaiting_log is not None:
                 raise  # An outcome that is known must not stand in the state machine alone.
             # Raised, it would have the vendor asked again, and what it said just now forgotten: that may have been the
             # one good answer in an hour.
             logger.exception("the poll could not be written: the state machine carries it to the next")
-            measure({Metric.POLLS_UNWRITTEN: 1})
+            emit_metrics({Metric.POLLS_UNWRITTEN: 1})
             stalled, watch = False, step.watch
         seconds = step.seconds
         if watch.awaiting_log is not None and watch.next_poll_at is not None:
@@ -203,17 +203,17 @@ class Poller:
 
     def _hand_over(self, watch: Watch, execution: str, before: Watch) -> dict[str, JSON]:
         """Pass the watch on to an execution with an empty history, long before this one's is full."""
-        after = passed_on(watch)
+        after = hand_over(watch)
         # One poll in thousands hands over.
-        from import_watch.lifecycle.execution_names import named_like, resume_input, successor_name
+        from import_watch.lifecycle.execution_names import resume_input, sibling_arn, successor_name
 
         name = successor_name(after)
-        heir = named_like(execution, name)
+        successor_arn = sibling_arn(execution, name)
         try:
-            self._watches.pass_on(after, heir, before)
+            self._watches.transfer_ownership(after, successor_arn, before)
         except Conflict as conflict:
             # This very hand-over may have been written by an attempt whose answer was lost.
-            if conflict.record is None or conflict.record.execution != heir:
+            if conflict.record is None or conflict.record.execution != successor_arn:
                 raise
         logger.info("handed over", successor=name)
         return {
@@ -222,13 +222,13 @@ class Poller:
             "successor": {"name": name, "input": resume_input(after)},
         }
 
-    def _share(self, connection: Connection | FailedPoll, shared: ConnectionState, now: float) -> Share:
+    def _share(self, connection: Connection | FailedPoll, shared: ConnectionState, now: float) -> RateShare:
         """Give the watch's share of its connection: by its secret, else by what the vendor documents."""
         limit = connection.requests_per_minute if isinstance(connection, Connection) else None
         limit = limit or self._adapter.requests_per_minute
         return share_of(shared.active_watches, limit, shared.throttled_until, now)
 
-    def _tell_others(
+    def _update_connection(
         self,
         watch: Watch,
         polled: Observation | FailedPoll,
@@ -237,46 +237,46 @@ class Poller:
         now: float,
     ) -> None:
         """Let the connection's other watches know what concerns them all."""
-        if isinstance(polled, FailedPoll) and polled.trouble is Trouble.THROTTLED:
+        if isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED:
             self._states.throttled(watch, throttled_until(polled, watch, now))
         if isinstance(connection, Connection) and connection.requests_per_minute != shared.requests_per_minute:
             self._states.limit_read(watch, connection.requests_per_minute)
 
     def _ask(
         self, watch: Watch, connection: Connection | FailedPoll
-    ) -> tuple[Answer | None, Observation | FailedPoll, Connection | FailedPoll]:
+    ) -> tuple[HttpResponse | None, Observation | FailedPoll, Connection | FailedPoll]:
         """Ask once; and where the credentials are refused, once more with those that may have replaced them."""
         refused_before = watch.unauthorized_polls is not None
-        answer, polled = self._ask_once(watch, connection, fresh=refused_before)
-        if isinstance(polled, FailedPoll) and polled.trouble is Trouble.UNAUTHORIZED and not refused_before:
+        response, polled = self._ask_once(watch, connection, force_refresh=refused_before)
+        if isinstance(polled, FailedPoll) and polled.error is PollError.UNAUTHORIZED and not refused_before:
             if polled.retry_after:
-                return answer, polled, connection  # the next poll reads the secret afresh
-            connection = self._connections.get(watch.connection, fresh=True)
-            answer, polled = self._ask_once(watch, connection, fresh=True)
-        return answer, polled, connection
+                return response, polled, connection  # the next poll reads the secret afresh
+            connection = self._connections.get(watch.connection, force_refresh=True)
+            response, polled = self._ask_once(watch, connection, force_refresh=True)
+        return response, polled, connection
 
     def _ask_once(
-        self, watch: Watch, connection: Connection | FailedPoll, *, fresh: bool
-    ) -> tuple[Answer | None, Observation | FailedPoll]:
+        self, watch: Watch, connection: Connection | FailedPoll, *, force_refresh: bool
+    ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
         if isinstance(connection, FailedPoll):
             return None, connection
-        return self._client.ask(connection, watch.import_id, fresh=fresh)
+        return self._client.ask(connection, watch.import_id, force_refresh=force_refresh)
 
 
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation by the state machine: `{"watch": …, "execution": …, "actions": …}`."""
     watch = from_json(Watch, event["watch"])
-    speak_of_watch(watch, event["execution"], poll=watch.polls + 1)
-    return _in_words_of(event.get("actions", ()), _poller().poll(watch, event["execution"]))
+    bind_watch_log_context(watch, event["execution"], poll=watch.polls + 1)
+    return to_supported_action(event.get("actions", ()), _poller().poll(watch, event["execution"]))
 
 
-def _in_words_of(actions: Collection[str], done: dict[str, JSON]) -> dict[str, JSON]:
+def to_supported_action(actions: Collection[str], done: dict[str, JSON]) -> dict[str, JSON]:
     """Say what happened in actions that the execution's definition knows: it may be that of the first release.
 
     One that knows no hand-over ends quietly, and `recover_watches` finds the successor that was named and not started.
     """
     action = done["action"]
-    return done if action in actions else {**done, "action": FIRST_RELEASE.get(action, action)}
+    return done if action in actions else {**done, "action": LEGACY_ACTIONS.get(action, action)}
 
 
 @cache
@@ -286,31 +286,31 @@ def _poller() -> Poller:
     return Poller(
         adapter=adapter,
         connections=Connections(
-            prefix=settings.text("SECRET_PREFIX"),
+            prefix=settings.get_str("SECRET_PREFIX"),
             adapter=adapter,
             hosts=hosts,
-            cache_seconds=settings.whole("SECRET_CACHE_SECONDS"),
+            cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
         ),
         client=Client(adapter, private_addresses=hosts.loopback_http),
         watches=storage.watches(),
         states=storage.states(),
-        archiving=Archiving(settings.text("ARCHIVE_BUCKET"), storage.watches(), keeps_log=adapter.keeps_log),
+        archiving=Archiving(settings.get_str("ARCHIVE_BUCKET"), storage.watches(), keeps_log=adapter.keeps_log),
         tolerance=settings.tolerance(),
         policy=settings.policy(adapter.vendor),
-        hand_over_polls=settings.whole("HAND_OVER_POLLS"),
+        hand_over_polls=settings.get_int("HAND_OVER_POLLS"),
     )
 
 
-def _decided_before(watch: Watch, record: Record | None) -> tuple[Watch, Ending] | None:
+def _result_of_lost_attempt(watch: Watch, record: StoredWatch | None) -> tuple[Watch, WatchResult] | None:
     """Give the end that this very execution wrote in an attempt whose answer was lost; None if it did not."""
-    if record is None or record.ending is None or record.watch.generation != watch.generation:
+    if record is None or record.result is None or record.watch.generation != watch.generation:
         return None
-    return record.watch, record.ending
+    return record.watch, record.result
 
 
-def _polled_before(watch: Watch, record: Record | None) -> dict[str, JSON] | None:
+def _poll_of_lost_attempt(watch: Watch, record: StoredWatch | None) -> dict[str, JSON] | None:
     """Give how to go on from a later poll that this very execution wrote in such an attempt; None if it did not."""
-    if record is None or record.ending is not None or record.watch.generation != watch.generation:
+    if record is None or record.result is not None or record.watch.generation != watch.generation:
         return None
     seconds = math.ceil((record.watch.next_poll_at or 0.0) - time.time())
     return {"action": "WAIT", "seconds": max(1, seconds), "watch": to_json(record.watch)}
@@ -319,19 +319,19 @@ def _polled_before(watch: Watch, record: Record | None) -> dict[str, JSON] | Non
 def _tell(watch: Watch, polled: Observation | FailedPoll, milliseconds: float | None) -> None:
     """Log and measure a poll; `milliseconds` is how long the vendor took, None where it was not asked."""
     # With every poll, also where it is 0: an alarm compares the two.
-    failed = isinstance(polled, FailedPoll) and polled.trouble in OF_THE_VENDOR
+    failed = isinstance(polled, FailedPoll) and polled.error in VENDOR_SIDE_ERRORS
     values = {Metric.POLLS: 1.0, Metric.POLLS_FAILED: float(failed)}
     if milliseconds is not None:
         values[Metric.VENDOR_LATENCY] = milliseconds = round(milliseconds, 1)
     if isinstance(polled, FailedPoll):
         logger.warning(
             "poll failed",
-            trouble=polled.trouble.value,
+            error=polled.error.value,
             detail=polled.detail,
             failures=watch.failures,
             milliseconds=milliseconds,
         )
-        measure({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, trouble=polled.trouble)
+        emit_metrics({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, error=polled.error)
     elif polled.state is ImportState.UNRECOGNISED:
         logger.warning(
             "the vendor gives a status that nobody has mapped",
@@ -343,4 +343,4 @@ def _tell(watch: Watch, polled: Observation | FailedPoll, milliseconds: float | 
         logger.info(
             "polled", importState=polled.state.value, vendorStatus=polled.vendor_status, milliseconds=milliseconds
         )
-    measure(values, vendor=watch.vendor)
+    emit_metrics(values, vendor=watch.vendor)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from import_watch.aws.connection_store import ConnectionStates
+from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.sns import Topic
-from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.lifecycle.outcome_rules import broken
 from import_watch.model.observation import LogStatus
-from import_watch.model.outcome import Ending, Outcome, Reason
-from import_watch.model.record import Record
+from import_watch.model.outcome import Outcome, Reason, WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Watch
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.notification import notification, stall_notification
-from import_watch.observability import Metric, logger, measure, vendor_of
+from import_watch.observability import Metric, emit_metrics, logger, vendor_of
 from import_watch.scheduling.poll_delay import running_time
 
 MAX_END_ATTEMPTS = 5
@@ -40,8 +40,8 @@ class Publisher:
 
     def __init__(
         self,
-        watches: Watches,
-        states: ConnectionStates,
+        watches: WatchStore,
+        states: ConnectionStore,
         topic: Topic,
         source: str,
         stalled_topic: Topic | None = None,
@@ -80,7 +80,7 @@ class Publisher:
             raise LookupError(f"there is no watch {watch_id}")
         if record.watch.generation != generation:
             return "SUPERSEDED"
-        if record.ending is None:
+        if record.result is None:
             # Only an execution that failed comes here with a watch that has not ended.
             why = _why(error)
             logger.error("the execution failed; the watch ends as broken", why=why)
@@ -90,7 +90,7 @@ class Publisher:
             record = ended
         return self.publish(record, now)
 
-    def tell_stalled(self, watch_id: str, now: float) -> bool:
+    def publish_stalled(self, watch_id: str, now: float) -> bool:
         """Tell that an import does not get on, unless it has ended by now; give whether that was told.
 
         Raises
@@ -99,13 +99,13 @@ class Publisher:
             If SNS does not take it.
         """
         record = self._watches.get(watch_id)
-        if record is None or record.ending is not None or self._stalled_topic is None:
+        if record is None or record.result is not None or self._stalled_topic is None:
             return False
         self._stalled_topic.publish_stalled(stall_notification(record, self._source, now))
-        measure({Metric.IMPORTS_STALLED: 1}, vendor=record.watch.vendor)
+        emit_metrics({Metric.IMPORTS_STALLED: 1}, vendor=record.watch.vendor)
         return True
 
-    def end(self, record: Record, ending_of: Callable[[Watch], Ending]) -> Record | None:
+    def end(self, record: StoredWatch, result_of: Callable[[Watch], WatchResult]) -> StoredWatch | None:
         """End a watch that has not ended; give it as it has ended, or None where another generation owns it.
 
         Parameters
@@ -116,21 +116,21 @@ class Publisher:
         """
         generation = record.watch.generation
         for _ in range(MAX_END_ATTEMPTS):
-            watch, ending = record.watch, ending_of(record.watch)
+            watch, result = record.watch, result_of(record.watch)
             try:
-                self._watches.end(watch, ending)
+                self._watches.end(watch, result)
             except Conflict as conflict:
                 if conflict.record is None or conflict.record.watch.generation != generation:
                     return None
                 record = conflict.record
-                if record.ending is not None:
+                if record.result is not None:
                     return record
             else:
-                self._states.watch_ended(watch, ending)
+                self._states.watch_ended(watch, result)
                 return self._watches.get(watch.watch_id)
         return None
 
-    def publish(self, record: Record, now: float) -> Action:
+    def publish(self, record: StoredWatch, now: float) -> Action:
         """Tell the outcome of a watch that has ended, whoever owns it, unless it was told.
 
         Raises
@@ -148,31 +148,31 @@ class Publisher:
         except Conflict:
             logger.warning("the outcome was told twice, under the same id")
         else:
-            _measure(record, now)
+            _emit_metrics(record, now)
         return "PUBLISHED"
 
 
-def _measure(record: Record, now: float) -> None:
+def _emit_metrics(record: StoredWatch, now: float) -> None:
     """Count a watch whose outcome is told; here, because every watch comes by here, and once."""
-    watch, ending = record.watch, record.ending
-    if ending is None:
+    watch, result = record.watch, record.result
+    if result is None:
         return
     vendor = vendor_of(watch.watch_id)
     values = {
-        Metric.PUBLICATION_DELAY: max(0.0, now - ending.detected_at),
+        Metric.PUBLICATION_DELAY: max(0.0, now - result.detected_at),
         Metric.ESTIMATED_COST: estimated_cost(watch),
     }
-    if ending.detection_lag_seconds is not None:
-        values[Metric.DETECTION_LAG] = ending.detection_lag_seconds
-    if ending.outcome is Outcome.UNKNOWN:
-        if ending.reason:
-            measure({Metric.OUTCOMES_UNKNOWN: 1}, reason=Reason(ending.reason))
+    if result.detection_lag_seconds is not None:
+        values[Metric.DETECTION_LAG] = result.detection_lag_seconds
+    if result.outcome is Outcome.UNKNOWN:
+        if result.reason:
+            emit_metrics({Metric.OUTCOMES_UNKNOWN: 1}, reason=Reason(result.reason))
     else:
-        values[Metric.IMPORT_DURATION] = running_time(watch, ending.ended_at or ending.detected_at)
+        values[Metric.IMPORT_DURATION] = running_time(watch, result.ended_at or result.detected_at)
         if (record.log.status is LogStatus.UNAVAILABLE) if record.log else record.keeps_log:
             values[Metric.LOG_ARCHIVE_FAILURES] = 1
-    measure({Metric.WATCHES_ENDED: 1}, vendor=vendor, outcome=ending.outcome)
-    measure(values, vendor=vendor)
+    emit_metrics({Metric.WATCHES_ENDED: 1}, vendor=vendor, outcome=result.outcome)
+    emit_metrics(values, vendor=vendor)
 
 
 def _why(error: JSON) -> str:

@@ -12,23 +12,23 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from enum import StrEnum
 
-from import_watch.aws.connection_store import ConnectionStates
-from import_watch.aws.dynamodb import Position
+from import_watch.aws.connection_store import ConnectionStore
+from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.executions import Executions, ExecutionStatus, parse_input
-from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import Conflict, Watches
-from import_watch.lifecycle.execution_names import RESUME, executions_of, named_like, successor_name
+from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.lifecycle.execution_names import RESUME, executions_of, sibling_arn, successor_name
 from import_watch.lifecycle.outcome_rules import broken, stopped
-from import_watch.lifecycle.transitions import passed_on
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.lifecycle.transitions import hand_over
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Watch, key_parts
-from import_watch.observability import Metric, logger, measure, speak_of, speak_of_watch
+from import_watch.observability import Metric, bind_log_context, bind_watch_log_context, emit_metrics, logger
 from import_watch.services.publication import Publisher
 from import_watch.services.registration import Registrar
 
-MOST_TAKEOVERS = 3
+MAX_TAKEOVERS = 3
 """Executions on end that may die without a single poll before a watch ends as broken."""
 MAX_PUBLISHING_SHARE = 0.5
 """Share of a sweep's time after which it publishes no more: outcomes that cannot be published, because the topic is
@@ -76,12 +76,12 @@ class Recovery:
 
     def __init__(
         self,
-        watches: Watches,
-        states: ConnectionStates,
+        watches: WatchStore,
+        states: ConnectionStore,
         executions: Executions,
         registrar: Registrar,
         publisher: Publisher,
-        positions: SweepPositions,
+        cursors: SweepCursorStore,
         state_machine: str,
         overdue_seconds: float,
     ) -> None:
@@ -90,7 +90,7 @@ class Recovery:
         self._executions = executions
         self._registrar = registrar
         self._publisher = publisher
-        self._positions = positions
+        self._cursors = cursors
         self._state_machine = state_machine
         self._overdue_seconds = overdue_seconds
 
@@ -112,45 +112,45 @@ class Recovery:
             How often each thing was done.
         """
         done: Counter[str] = Counter()
-        before = self._positions.get()
+        before = self._cursors.get()
         whole = time_left()
-        unpublished, untold = self._publish_overdue(
+        unpublished_from, unpublished = self._publish_overdue(
             now, lambda: time_left() > whole * (1 - MAX_PUBLISHING_SHARE), before.unpublished, done
         )
         active, ended = self._recover_overdue(
             now, lambda: time_left() > whole * MIN_COUNTING_SHARE, before.active, done
         )
-        speak_of(None)
-        after = SweepPosition(unpublished, active, before.connection)
+        bind_log_context(None)
+        after = SweepCursor(unpublished_from, active, before.connection)
         # Written before the counts are looked at: what goes wrong there takes nothing of this back.
-        self._positions.keep(after)
+        self._cursors.keep(after)
         connection = self._check_counts(before.connection, ended, time_left, done)
         if connection != after.connection:
-            self._positions.keep(replace(after, connection=connection))
-        measure({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: untold})
+            self._cursors.keep(replace(after, connection=connection))
+        emit_metrics({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: unpublished})
         return dict(done)
 
     def _publish_overdue(
-        self, now: float, goes_on: Callable[[], bool], start: Position | None, done: Counter[str]
-    ) -> tuple[Position | None, int]:
+        self, now: float, goes_on: Callable[[], bool], start: PageToken | None, done: Counter[str]
+    ) -> tuple[PageToken | None, int]:
         """Publish what is overdue; give where to go on the next time, and how many outcomes are still not told."""
-        untold = 0
-        for watch_id, detected_at, position in self._watches.unpublished(start):
+        unpublished = 0
+        for watch_id, detected_at, token in self._watches.unpublished(start):
             if detected_at > now - self._overdue_seconds:
-                return None, untold
+                return None, unpublished
             recovered = self._attempt(watch_id, now)
             done[recovered] += 1
-            untold += recovered not in ENDED
+            unpublished += recovered not in ENDED
             if not goes_on():
-                return position, untold
-        return None, untold
+                return token, unpublished
+        return None, unpublished
 
     def _recover_overdue(
-        self, now: float, goes_on: Callable[[], bool], start: Position | None, done: Counter[str]
-    ) -> tuple[Position | None, set[str]]:
+        self, now: float, goes_on: Callable[[], bool], start: PageToken | None, done: Counter[str]
+    ) -> tuple[PageToken | None, set[str]]:
         """Recover the watches whose poll is overdue; give where to go on the next time, and which have ended."""
         ended: set[str] = set()
-        for watch_id, due, position in self._watches.active(start):
+        for watch_id, due, token in self._watches.active(start):
             if due > now - self._overdue_seconds:
                 break  # as is every one after it
             recovered = self._attempt(watch_id, now)
@@ -158,9 +158,9 @@ class Recovery:
             if recovered in ENDED:
                 ended.add(watch_id)
             if not goes_on():
-                speak_of(None)
+                bind_log_context(None)
                 logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
-                return position, ended
+                return token, ended
         return None, ended
 
     def _check_counts(
@@ -248,70 +248,72 @@ class Recovery:
 
     def _attempt(self, watch_id: str, now: float) -> Recovered:
         """Recover one watch; what goes wrong with it is seen, and does not keep the others waiting."""
-        speak_of(None, watch_id=watch_id)
+        bind_log_context(None, watch_id=watch_id)
         try:
             record = self._watches.get(watch_id)
             return Recovered.LEFT_ALONE if record is None else self._look_after(record, now)
         except Exception:  # noqa: BLE001
             logger.exception("a watch could not be recovered")
-            measure({Metric.RECOVERIES: 1}, done=Recovered.FAILED)
+            emit_metrics({Metric.RECOVERIES: 1}, done=Recovered.FAILED)
             return Recovered.FAILED
 
-    def _look_after(self, seen: Record, now: float) -> Recovered:
+    def _look_after(self, seen: StoredWatch, now: float) -> Recovered:
         """Recover a watch, unless its execution lives or it has changed hands."""
         status = self._executions.status(seen.execution)
-        record = self._watches.as_left(seen, owner_is_over=status.is_over)
+        record = self._watches.reload_if_same_owner(seen, owner_is_over=status.is_over)
         return Recovered.LEFT_ALONE if record is None else self._recover(record, status, now)
 
-    def _recover(self, record: Record, status: ExecutionStatus, now: float) -> Recovered:
+    def _recover(self, record: StoredWatch, status: ExecutionStatus, now: float) -> Recovered:
         if status.is_alive or record.published_at is not None:
             return Recovered.LEFT_ALONE
         watch = record.watch
-        speak_of_watch(watch, record.execution)
+        bind_watch_log_context(watch, record.execution)
         logger.warning("nobody carries this watch on", executionStatus=status.value)
-        if record.ending is not None:
+        if record.result is not None:
             done = self._published(record, now, Recovered.PUBLISHED)
         elif status is ExecutionStatus.ABORTED:
             done = self._ended(record, lambda watch: stopped(watch, now), now, Recovered.STOPPED)
         elif status is ExecutionStatus.MISSING and record.execution == self._named(successor_name(watch)):
             self._executions.start(watch, self._state_machine)
             done = Recovered.STARTED
-        elif watch.takeovers >= MOST_TAKEOVERS:
-            why = f"{MOST_TAKEOVERS} executions on end died without a poll"
+        elif watch.takeovers >= MAX_TAKEOVERS:
+            why = f"{MAX_TAKEOVERS} executions on end died without a poll"
             done = self._ended(record, lambda watch: broken(watch, now, why), now, Recovered.BROKEN)
         else:
             done = self._taken_over(record)
         if done is not Recovered.LEFT_ALONE:
-            measure({Metric.RECOVERIES: 1}, done=done)
+            emit_metrics({Metric.RECOVERIES: 1}, done=done)
         return done
 
-    def _taken_over(self, record: Record) -> Recovered:
-        watch = passed_on(replace(record.watch, takeovers=record.watch.takeovers + 1))
+    def _taken_over(self, record: StoredWatch) -> Recovered:
+        watch = hand_over(replace(record.watch, takeovers=record.watch.takeovers + 1))
         try:
-            self._watches.pass_on(watch, self._named(successor_name(watch)))
+            self._watches.transfer_ownership(watch, self._named(successor_name(watch)))
         except Conflict:
             return Recovered.LEFT_ALONE
         self._executions.start(watch, self._state_machine)
         return Recovered.TAKEN_OVER
 
-    def _ended(self, record: Record, ending_of: Callable[[Watch], Ending], now: float, done: Recovered) -> Recovered:
-        ended = self._publisher.end(record, ending_of)
+    def _ended(
+        self, record: StoredWatch, result_of: Callable[[Watch], WatchResult], now: float, done: Recovered
+    ) -> Recovered:
+        ended = self._publisher.end(record, result_of)
         return Recovered.LEFT_ALONE if ended is None else self._published(ended, now, done)
 
-    def _published(self, record: Record, now: float, done: Recovered) -> Recovered:
+    def _published(self, record: StoredWatch, now: float, done: Recovered) -> Recovered:
         action = self._publisher.publish(record, now)
         logger.info("outcome", action=action)
         return done
 
     def _named(self, name: str) -> str:
-        return named_like(executions_of(self._state_machine), name)
+        return sibling_arn(executions_of(self._state_machine), name)
 
     def _measure_active(self, counted: Counter[tuple[str, str]]) -> None:
         active = Counter(dict.fromkeys(self._registrar.vendors, 0))
         for (vendor, _connection), watches in counted.items():
             active[vendor] += watches
         for vendor, watches in active.items():
-            measure({Metric.ACTIVE_WATCHES: watches}, vendor=vendor)
+            emit_metrics({Metric.ACTIVE_WATCHES: watches}, vendor=vendor)
 
     def _repair(self, key: tuple[str, str], seen: int, counted: int) -> bool:
         """Set the count of a connection's active watches right; give whether it was wrong and is set."""

@@ -8,21 +8,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from import_watch.aws.connection_store import ConnectionState, ConnectionStates
+from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
-from import_watch.aws.watch_store import Conflict, Watches
+from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.lifecycle.start_event import REDRIVEN, InvalidStart, correlation_of, event_id, parse
-from import_watch.lifecycle.transitions import begin, passed_on, wait_to_resume
-from import_watch.model.outcome import Ending, Outcome, Reason
-from import_watch.model.record import Record
+from import_watch.lifecycle.transitions import hand_over, resume_delay, start_watch
+from import_watch.model.outcome import Outcome, Reason, WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Start, Tolerance, Watch, watch_id
 from import_watch.notifications import messages
-from import_watch.observability import Metric, measure
+from import_watch.observability import Metric, emit_metrics
 from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
-from import_watch.scheduling.rate_limit import Share, share_of
-from import_watch.services.vendor_registry import Vendors
+from import_watch.scheduling.rate_limit import RateShare, share_of
+from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.adapter import Adapter
 
 MAX_DIGITS = 262_144
@@ -60,19 +60,19 @@ class Registrar:
 
     def __init__(
         self,
-        vendors: Vendors,
-        watches: Watches,
-        states: ConnectionStates,
+        vendors: VendorRegistry,
+        watches: WatchStore,
+        states: ConnectionStore,
         executions: Executions,
         tolerance: Tolerance,
-        policy_of: Callable[[str], Policy] = lambda _vendor: DEFAULT_POLICY,
+        policy_for: Callable[[str], Policy] = lambda _vendor: DEFAULT_POLICY,
     ) -> None:
         self._vendors = vendors
         self._watches = watches
         self._states = states
         self._executions = executions
         self._tolerance = tolerance
-        self._policy_of = policy_of
+        self._policy_for = policy_for
 
     def register(self, event: JSON, execution: str, now: float) -> Registration:
         """Register a start event.
@@ -101,14 +101,14 @@ class Registrar:
         shared = self._states.watch_began(start.vendor, start.connection)
         share = self._share(adapter, shared, now)
         histories = {kind: history_of(times) for kind, times in shared.running_times.items() if times}
-        first = begin(start, now, self._tolerance, self._policy_of(start.vendor), share, histories)
+        first = start_watch(start, now, self._tolerance, self._policy_for(start.vendor), share, histories)
         watch = replace(first.watch, correlation=correlation_of(event))
         try:
             self._watches.register(watch, execution, start, keeps_log=adapter.keeps_log)
         except Conflict as conflict:
             self._states.watch_withdrawn(start.vendor, start.connection)
-            return self._registered_before(conflict.record, watch, execution, now)
-        measure({Metric.WATCHES_STARTED: 1}, vendor=start.vendor)
+            return self._resolve_duplicate(conflict.record, watch, execution, now)
+        emit_metrics({Metric.WATCHES_STARTED: 1}, vendor=start.vendor)
         return Registration("WAIT", watch, first.seconds)
 
     @property
@@ -153,8 +153,8 @@ class Registrar:
             return _invalid_id(event)
         return watch_id(start.vendor, start.connection, start.key_id or start.import_id)
 
-    def _owned(self, record: Record, now: float) -> Registration:
-        if record.ending is not None:
+    def _owned(self, record: StoredWatch, now: float) -> Registration:
+        if record.result is not None:
             return Registration("PUBLISH", record.watch)
         watch = record.watch
         shared = self._states.get(watch.vendor, watch.connection)
@@ -162,14 +162,14 @@ class Registrar:
 
     def _rest(self, watch: Watch, shared: ConnectionState, now: float) -> int:
         share = self._share(self._vendors.adapter(watch.vendor), shared, now)
-        return wait_to_resume(watch, now, share, self._policy_of(watch.vendor))
+        return resume_delay(watch, now, share, self._policy_for(watch.vendor))
 
     @staticmethod
-    def _share(adapter: Adapter, shared: ConnectionState, now: float) -> Share:
+    def _share(adapter: Adapter, shared: ConnectionState, now: float) -> RateShare:
         limit = shared.requests_per_minute or adapter.requests_per_minute
         return share_of(shared.active_watches, limit, shared.throttled_until, now)
 
-    def _registered_before(self, record: Record | None, watch: Watch, execution: str, now: float) -> Registration:
+    def _resolve_duplicate(self, record: StoredWatch | None, watch: Watch, execution: str, now: float) -> Registration:
         if record is None or (record.execution != execution and record.published_at is not None):
             return Registration("ALREADY_WATCHED", watch)
         if record.execution == execution:
@@ -177,14 +177,14 @@ class Registrar:
         status = self._executions.status(record.execution)
         if status.is_alive:
             return Registration("ALREADY_WATCHED", record.watch)
-        latest = self._watches.as_left(record, owner_is_over=status.is_over)
+        latest = self._watches.reload_if_same_owner(record, owner_is_over=status.is_over)
         if latest is None or latest.published_at is not None:
             return Registration("ALREADY_WATCHED", record.watch)
-        if latest.ending is not None:
+        if latest.result is not None:
             return Registration("PUBLISH", latest.watch)
-        carried_on = passed_on(latest.watch)
+        carried_on = hand_over(latest.watch)
         try:
-            self._watches.pass_on(carried_on, execution)
+            self._watches.transfer_ownership(carried_on, execution)
         except Conflict:
             return Registration("ALREADY_WATCHED", latest.watch)
         return self._owned(replace(latest, watch=carried_on), now)
@@ -193,13 +193,13 @@ class Registrar:
         """Record an event that cannot be watched under its own id, so that it never ends a real watch."""
         start: Start = invalid.start
         watch = replace(
-            begin(start, now, Tolerance()).watch,
+            start_watch(start, now, Tolerance()).watch,
             watch_id=_invalid_id(event),
             next_poll_at=None,
             deadline=now,
             correlation=correlation_of(event),
         )
-        ending = Ending(
+        result = WatchResult(
             outcome=Outcome.UNKNOWN,
             reason=Reason.INVALID_EVENT.value,
             message=messages.invalid_event(invalid.faults),
@@ -207,7 +207,7 @@ class Registrar:
             started_at=start.started_at,
         )
         try:
-            self._watches.register(watch, execution, start, keeps_log=False, ending=ending)
+            self._watches.register(watch, execution, start, keeps_log=False, result=result)
         except Conflict as conflict:
             if conflict.record is None or conflict.record.execution != execution:
                 return Registration("ALREADY_WATCHED", watch)

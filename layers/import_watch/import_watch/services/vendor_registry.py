@@ -8,7 +8,7 @@ from pathlib import Path
 from import_watch.vendors.adapter import Adapter
 
 
-class Vendors:
+class VendorRegistry:
     """The vendors that there are: one folder `poll_<vendor>` each, in the function's own package.
 
     Parameters

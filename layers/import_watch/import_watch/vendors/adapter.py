@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from import_watch.model.observation import FailedPoll, ImportState, Observation
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """What is read of an answer that carries no inline log."""
-MOST_BYTES_WITH_LOG = 5 * 1024 * 1024
+MAX_BYTES_WITH_LOG = 5 * 1024 * 1024
 """What is read of an answer that may carry an inline log."""
 
 
@@ -79,7 +79,7 @@ class ClientCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionShape:
+class ConnectionSpec:
     """Which fields a connection's secret has, and which hosts it may lead to.
 
     Parameters
@@ -120,7 +120,7 @@ class Adapter:
     path : str
         Path of the status request; `{import_id}` is replaced by the escaped id.
     read : callable
-        Gives what an answer to the question for an import id means, for every status that `read_answer` leaves.
+        Gives what an answer to the question for an import id means, for every status that `parse_response` leaves.
     keeps_log : bool
         Whether the vendor keeps a log at all.
     import_id : callable
@@ -142,15 +142,15 @@ class Adapter:
     vendor: str
     title: str
     statuses: StatusMap
-    connection: ConnectionShape
+    connection: ConnectionSpec
     authentication: ApiKey | ClientCredentials
     path: str
-    read: Callable[[Answer, str], Observation | FailedPoll]
+    read: Callable[[HttpResponse, str], Observation | FailedPoll]
     keeps_log: bool
     import_id: Callable[[str], str | None]
     import_id_hint: str
-    most_bytes: int = MOST_BYTES
-    settled: Mapping[int, FailedPoll] = field(default_factory=dict)
+    max_bytes: int = MAX_BYTES
+    status_overrides: Mapping[int, FailedPoll] = field(default_factory=dict)
     unknown_id_phrases: tuple[str, ...] = ()
     key_id: Callable[[str], str] = str
     requests_per_minute: float | None = None

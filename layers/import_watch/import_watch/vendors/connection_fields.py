@@ -103,9 +103,9 @@ def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True)
         raise ValueError(f"{name} must be a text of {kind} characters{fix}")
     text = trimmed(value)
     before = len(value) - len(value.lstrip(OUTER_BLANKS))
-    for place, char in enumerate(text, before + 1):
+    for position, char in enumerate(text, before + 1):
         if what := _fault_of(char, ascii_only=ascii_only, blanks=blanks):
-            raise ValueError(f"{name} has {what} at character {place}: it must be a text of {kind} characters")
+            raise ValueError(f"{name} has {what} at character {position}: it must be a text of {kind} characters")
     if ascii_only and len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
         raise ValueError(f"{name} stands in quotation marks of its own: remove them")
     return text
@@ -113,9 +113,9 @@ def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True)
 
 def host_fault(name: str, text: str) -> str:
     """Say what keeps a field from naming a host, and where; the value itself is not quoted."""
-    place = next((at for at, char in enumerate(text, 1) if not re.match(r"[A-Za-z0-9.:/-]", char)), None)
-    what = "a blank" if place and text[place - 1] == " " else "a character that no host name has"
-    return f"{name} has {what} at character {place}" if place else f"{name} is not the name of a host"
+    position = next((at for at, char in enumerate(text, 1) if not re.match(r"[A-Za-z0-9.:/-]", char)), None)
+    what = "a blank" if position and text[position - 1] == " " else "a character that no host name has"
+    return f"{name} has {what} at character {position}" if position else f"{name} is not the name of a host"
 
 
 def buckets_of(value: JSON) -> tuple[str, ...]:
@@ -132,13 +132,13 @@ def buckets_of(value: JSON) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f"{LIST_FIELD} must be a list of bucket names")
     names: dict[str, None] = {}
-    for place, item in enumerate(value, 1):
+    for position, item in enumerate(value, 1):
         if _is_empty(item):
             continue
         text = trimmed(item) if isinstance(item, str) else ""
         found = next((found for form in _BUCKET_FORMS if (found := re.fullmatch(form, text))), None)
         if found is None or found["bucket"] in ("arn", "s3", "https"):
-            raise ValueError(f"{LIST_FIELD} must be a list of bucket names: item {place} is none")
+            raise ValueError(f"{LIST_FIELD} must be a list of bucket names: item {position} is none")
         names[found["bucket"]] = None
     return tuple(names)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from import_watch.model.observation import TEXT_KEPT, Problem, Severity
+from import_watch.model.observation import MAX_PROBLEM_TEXT, Problem, Severity
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.model.timestamps import parse_iso
 from import_watch.vendors.response_body import NumberText, parse
 
-LONGEST_ID = 200
+MAX_ID_LENGTH = 200
 """Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
 MAX_TEXTS = 1_000
 """Texts that are read out of one list: it may have millions."""
@@ -26,17 +26,17 @@ EARLIEST_TIME = 946_684_800.0
 def printable_id(raw: str) -> str | None:
     """Give the id if it can stand in a path: visible ASCII, and no dot segment; None otherwise."""
     raw = raw.strip()
-    if not re.fullmatch(rf"[!-~]{{1,{LONGEST_ID}}}", raw) or raw in (".", ".."):
+    if not re.fullmatch(rf"[!-~]{{1,{MAX_ID_LENGTH}}}", raw) or raw in (".", ".."):
         return None
     return raw
 
 
 def text_of(value: JSON) -> str | None:
-    """Give a non-empty text, cleaned and cut at `TEXT_KEPT` characters."""
+    """Give a non-empty text, cleaned and cut at `MAX_PROBLEM_TEXT` characters."""
     # Cut before it is cleaned, too: that takes a hundred times the memory of a text.
     is_text = isinstance(value, str) and not isinstance(value, NumberText)
-    if is_text and (cleaned := clean(value.lstrip()[: 2 * TEXT_KEPT])):
-        return cleaned[:TEXT_KEPT]
+    if is_text and (cleaned := clean(value.lstrip()[: 2 * MAX_PROBLEM_TEXT])):
+        return cleaned[:MAX_PROBLEM_TEXT]
     return None
 
 
@@ -134,7 +134,7 @@ def errors_in(value: JSON) -> tuple[list[str], int]:
         if text := _text_in(value):
             return [text], 1
         named = (
-            f"{clean(name[:MAX_NAME])}: {text}"[:TEXT_KEPT]
+            f"{clean(name[:MAX_NAME])}: {text}"[:MAX_PROBLEM_TEXT]
             for name, said in value.items()
             for item in (said if isinstance(said, list) else [said])
             if (text := _text_in(item))

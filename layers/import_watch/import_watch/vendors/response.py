@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from import_watch.model.observation import FailedPoll, ImportState, Observation, Trouble
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.fields import MAX_NAME, errors_of, object_of, text_of
-from import_watch.vendors.response_body import NOT_JSON, Answer
+from import_watch.vendors.response_body import NOT_JSON, HttpResponse
 
 MAX_ERROR_TEXT = 200
 """Characters of an error answer that are shown to a person."""
@@ -27,7 +27,7 @@ MESSAGE_KEYS = (
 """Where an error answer's message for a person stands; the first that has one counts."""
 
 
-def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation | FailedPoll:
+def parse_response(adapter: Adapter, response: HttpResponse, import_id: str) -> Observation | FailedPoll:
     """Say what an answer means: what all vendors share is settled here, the rest by the adapter.
 
     Returns
@@ -35,37 +35,37 @@ def read_answer(adapter: Adapter, answer: Answer, import_id: str) -> Observation
     Observation or FailedPoll
         Never an exception: an answer that cannot be read is a `FailedPoll` of trouble UNREADABLE.
     """
-    if is_unknown_id(adapter, answer, import_id):
-        return not_found(answer)
-    settled = adapter.settled.get(answer.status)
-    if settled is not None:
-        return settled
-    told = f"{adapter.title} answered HTTP {answer.status}"
-    trouble = _trouble(answer)
-    if trouble is not None:
-        said = error_text(answer)
-        return FailedPoll(trouble, f"{told}: {said}" if said else told)
-    if 300 <= answer.status < 400:
-        return FailedPoll(Trouble.UNREADABLE, f"{told}, a redirect, which is never followed")
-    if answer.truncated and answer.is_success:
-        return FailedPoll(Trouble.UNREADABLE, f"{told} with more than {adapter.most_bytes:,} bytes")
-    return adapter.read(answer, import_id)
+    if is_unknown_id(adapter, response, import_id):
+        return not_found(response)
+    status_overrides = adapter.status_overrides.get(response.status)
+    if status_overrides is not None:
+        return status_overrides
+    told = f"{adapter.title} answered HTTP {response.status}"
+    error = _shared_error(response)
+    if error is not None:
+        said = error_text(response)
+        return FailedPoll(error, f"{told}: {said}" if said else told)
+    if 300 <= response.status < 400:
+        return FailedPoll(PollError.UNREADABLE, f"{told}, a redirect, which is never followed")
+    if response.truncated and response.is_success:
+        return FailedPoll(PollError.UNREADABLE, f"{told} with more than {adapter.max_bytes:,} bytes")
+    return adapter.read(response, import_id)
 
 
-def not_found(answer: Answer) -> Observation:
+def not_found(response: HttpResponse) -> Observation:
     """Give what a response means that knows no such import: its words, if it has any, are kept for a person."""
-    said = error_text(answer)
+    said = error_text(response)
     return Observation(ImportState.NOT_FOUND, problems=errors_of([said] if said else []))
 
 
-def is_unknown_id(adapter: Adapter, answer: Answer, import_id: str) -> bool:
+def is_unknown_id(adapter: Adapter, response: HttpResponse, import_id: str) -> bool:
     """Whether a response says for certain that the vendor does not know the import."""
-    if answer.status == 410:
+    if response.status == 410:
         return True
-    if answer.status not in (400, 404, 422):
+    if response.status not in (400, 404, 422):
         return False
     # The id itself may stand between the words of a phrase, and each sentence or text of the body for itself.
-    text = answer.text[:MAX_WORDS_TEXT].replace('\\"', " ")
+    text = response.text[:MAX_WORDS_TEXT].replace('\\"', " ")
     text = re.sub(re.escape(import_id), " ", text, flags=re.IGNORECASE) if import_id else text
     sentences = [f"{_words(sentence)} ".removeprefix("the ") for sentence in re.split(r'[".;:!?,\n{}<>()\[\]]+', text)]
     phrases = tuple(f"{_words(phrase)} " for phrase in adapter.unknown_id_phrases)
@@ -81,44 +81,44 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", apart.casefold()))
 
 
-def _trouble(answer: Answer) -> Trouble | None:
+def _shared_error(response: HttpResponse) -> PollError | None:
     """Give what an HTTP status means at every vendor; None where it is the vendor's to say.
 
     A 403 that names a time to come back throttles, and one that is a web page is a proxy's or a firewall's. Any other
     4xx is no response about an import: asking again may help, and the vendor's own words say what is wrong.
     """
-    status = answer.status
-    if status == 403 and answer.headers.get("retry-after", "").strip():
-        return Trouble.THROTTLED
-    if status == 403 and is_html(answer):
-        return Trouble.UNAVAILABLE
+    status = response.status
+    if status == 403 and response.headers.get("retry-after", "").strip():
+        return PollError.THROTTLED
+    if status == 403 and is_html(response):
+        return PollError.UNAVAILABLE
     if status in (401, 403):
-        return Trouble.UNAUTHORIZED
+        return PollError.UNAUTHORIZED
     if status == 429:
-        return Trouble.THROTTLED
-    return Trouble.UNAVAILABLE if status >= 400 and status != 404 else None
+        return PollError.THROTTLED
+    return PollError.UNAVAILABLE if status >= 400 and status != 404 else None
 
 
-def unreadable(answer: Answer, why: str) -> FailedPoll:
+def unreadable(response: HttpResponse, why: str) -> FailedPoll:
     """Say that an answer is not what the vendor's page promises; a fault of its JSON says more than `why`."""
-    if answer.fault not in (None, NOT_JSON):
-        return FailedPoll(Trouble.UNREADABLE, f"HTTP {answer.status}: {answer.fault}")
-    said = error_text(answer)
-    return FailedPoll(Trouble.UNREADABLE, f"HTTP {answer.status}: {why}" + (f" ({said})" if said else ""))
+    if response.fault not in (None, NOT_JSON):
+        return FailedPoll(PollError.UNREADABLE, f"HTTP {response.status}: {response.fault}")
+    said = error_text(response)
+    return FailedPoll(PollError.UNREADABLE, f"HTTP {response.status}: {why}" + (f" ({said})" if said else ""))
 
 
-def error_text(answer: Answer) -> str:
+def error_text(response: HttpResponse) -> str:
     """Give what an error answer says to a person: a message out of its JSON, else the start of its text, or nothing."""
-    if answer.fault is None:
-        return _message(answer.json(), MESSAGE_DEPTH)[:MAX_ERROR_TEXT]
-    if answer.fault != NOT_JSON or is_html(answer):
+    if response.fault is None:
+        return _message(response.json(), MESSAGE_DEPTH)[:MAX_ERROR_TEXT]
+    if response.fault != NOT_JSON or is_html(response):
         return ""
-    return clean(answer.text[: 2 * MAX_ERROR_TEXT])[:MAX_ERROR_TEXT]
+    return clean(response.text[: 2 * MAX_ERROR_TEXT])[:MAX_ERROR_TEXT]
 
 
-def is_html(answer: Answer) -> bool:
+def is_html(response: HttpResponse) -> bool:
     """Whether a body is an HTML document, whatever its Content-Type: such as a proxy or a sign-in page sends."""
-    text = answer.text[:MAX_HTML_PROLOG]
+    text = response.text[:MAX_HTML_PROLOG]
     while True:
         text = text.lstrip("\ufeff\0 \t\r\n\f")
         for begins, ends in (("<!--", "-->"), ("<?", "?>")):

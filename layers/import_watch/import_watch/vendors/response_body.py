@@ -29,7 +29,7 @@ MAX_CHARSET_NAME = 40
 
 # Measured on CPython 3.11 to 3.13, rounded up to what the allocator hands out.
 OBJECT_BYTES, LIST_BYTES, ITEM_BYTES, STRING_BYTES, NUMBER_BYTES = 190, 112, 9, 64, 32
-LEAST_STRING, LEAST_NUMBER = 2, 3
+MIN_STRING, MIN_NUMBER = 2, 3
 """Characters of a string and of a number that are not shared by all that equal them."""
 KEY_BYTES = 30
 """Of a key in its object's table."""
@@ -187,8 +187,8 @@ class _Shape:
             + self._lists * LIST_BYTES
             + self._items * ITEM_BYTES
             + self.keys * (KEY_BYTES + pair_bytes)
-            + min(strings, self._string_characters // LEAST_STRING) * STRING_BYTES
-            + min(self._items, self._number_characters // LEAST_NUMBER) * NUMBER_BYTES
+            + min(strings, self._string_characters // MIN_STRING) * STRING_BYTES
+            + min(self._items, self._number_characters // MIN_NUMBER) * NUMBER_BYTES
             + texts
         )
         most = least + self.keys * DISTINCT_KEY_BYTES
@@ -307,7 +307,7 @@ def _declared(content_type: str, body: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An HTTP answer as it came: `status`, `headers` with lower-case names, the (bounded) `body`."""
 
     status: int

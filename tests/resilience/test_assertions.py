@@ -14,10 +14,10 @@ import pytest
 from local.clock import Clock
 from local.outcomes import Message
 from local.simulators import voyado
-from tests.resilience.aftermath import Aftermath, LastState, Stop
+from tests.resilience.assertions import MAX_CYCLE_SECONDS, Findings, Wave, judge
+from tests.resilience.final_state import FinalState, LastState, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of, make_plan, make_waves
-from tests.resilience.scripts import AWAY, MAKERS, PATIENCE, Expected
-from tests.resilience.verdict import LONGEST_ROUND, Verdict, Wave, judge
+from tests.resilience.scripts import AWAY, DEADLINE_SECONDS, MAKERS, Expected
 
 CLOCK = Clock(10.0, origin=1_000.0)
 EXECUTION = "arn:execution"
@@ -28,9 +28,9 @@ def told(one: Any, seen: Expected) -> Message:
     return Message({"id": f"id-{one.import_id}", "subject": one.watch_id, "data": data}, {})
 
 
-def come_through(plan: Plan) -> Aftermath:
+def come_through(plan: Plan) -> FinalState:
     """Give the aftermath of a storm in which all went well."""
-    return Aftermath(
+    return FinalState(
         messages={one.watch_id: [told(one, one.script.expected)] for one in plan.imports},
         items={one.watch_id: {"generation": 2} for one in plan.imports} | {"voyado#v-1": {"activeWatches": 0}},
         polled_at={one.import_id: [1_010.0] for one in plan.imports},
@@ -41,7 +41,7 @@ def come_through(plan: Plan) -> Aftermath:
         recovered=Counter(),
         handed_over=0,
         struck=Counter(),
-        spells=Counter(),
+        outages=Counter(),
         vendor_faults={},
         kept={"the logs of the functions": "poll failed"},
         seconds=1.0,
@@ -54,17 +54,17 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def after(plan: Plan) -> Aftermath:
+def after(plan: Plan) -> FinalState:
     return come_through(plan)
 
 
-def verdict(plan: Plan, after: Aftermath) -> Verdict:
+def assertions(plan: Plan, after: FinalState) -> Findings:
     return judge([Wave(plan, after, CLOCK)])
 
 
-def test_a_storm_that_was_come_through(plan: Plan, after: Aftermath) -> None:
-    assert verdict(plan, after).wrong == ()
-    assert ("outcomes right", f"{len(MAKERS)} of {len(MAKERS)}") in verdict(plan, after).table
+def test_a_storm_that_was_come_through(plan: Plan, after: FinalState) -> None:
+    assert assertions(plan, after).wrong == ()
+    assert ("outcomes right", f"{len(MAKERS)} of {len(MAKERS)}") in assertions(plan, after).table
 
 
 def test_the_same_seed_is_the_same_storm() -> None:
@@ -82,57 +82,57 @@ def test_every_kind_of_script_comes(plan: Plan) -> None:
     assert len({one.script.kind for one in plan.imports}) == len(MAKERS)
 
 
-def lose(after: Aftermath, watch: str) -> None:
+def lose(after: FinalState, watch: str) -> None:
     del after.messages[watch]
 
 
-def rename(after: Aftermath, watch: str) -> None:
+def rename(after: FinalState, watch: str) -> None:
     again = copy.deepcopy(after.messages[watch][0])
     again.event["id"] = "another"
     after.messages[watch].append(again)
 
 
-def change_mind(after: Aftermath, watch: str) -> None:
+def change_mind(after: FinalState, watch: str) -> None:
     again = copy.deepcopy(after.messages[watch][0])
     again.event["data"]["reason"] = "another"
     after.messages[watch].append(again)
 
 
-def break_it(after: Aftermath, watch: str) -> None:
+def break_it(after: FinalState, watch: str) -> None:
     after.messages[watch][0].event["data"].update(outcome="UNKNOWN", reason="WATCH_BROKEN")
 
 
-def stop_by_nobody(after: Aftermath, watch: str) -> None:
+def stop_by_nobody(after: FinalState, watch: str) -> None:
     after.messages[watch][0].event["data"].update(outcome="UNKNOWN", reason="WATCH_STOPPED")
 
 
-def repeat_from_nowhere(after: Aftermath, watch: str) -> None:
+def repeat_from_nowhere(after: FinalState, watch: str) -> None:
     after.messages[watch].append(after.messages[watch][0])
 
 
-def stay_active(after: Aftermath, watch: str) -> None:
+def stay_active(after: FinalState, watch: str) -> None:
     after.items[watch]["active"] = "ACTIVE"
 
 
-def stay_unpublished(after: Aftermath, watch: str) -> None:
+def stay_unpublished(after: FinalState, watch: str) -> None:
     after.items[watch]["unpublished"] = "UNPUBLISHED"
 
 
-def miscount(after: Aftermath, watch: str) -> None:  # noqa: ARG001
+def miscount(after: FinalState, watch: str) -> None:  # noqa: ARG001
     after.items["voyado#v-1"]["activeWatches"] = -1
 
 
-def hurry(after: Aftermath, watch: str) -> None:
+def hurry(after: FinalState, watch: str) -> None:
     import_id = watch.rpartition("#")[2]
     limit = limit_of(watch.split("#")[1])
     after.polled_at[import_id] = [2_000.0 + 59.0 * number / limit for number in range(limit + 1)]
 
 
-def leak(after: Aftermath, watch: str) -> None:  # noqa: ARG001
+def leak(after: FinalState, watch: str) -> None:  # noqa: ARG001
     after.kept["the table"] = json.dumps({"key": voyado.API_KEY})
 
 
-def read_no_logs(after: Aftermath, watch: str) -> None:  # noqa: ARG001
+def read_no_logs(after: FinalState, watch: str) -> None:  # noqa: ARG001
     after.kept["the logs of the functions"] = ""
 
 
@@ -154,10 +154,10 @@ def read_no_logs(after: Aftermath, watch: str) -> None:  # noqa: ARG001
     ],
 )
 def test_what_must_not_be_is_found(
-    harm: Callable[[Aftermath, str], None], words: str, plan: Plan, after: Aftermath
+    harm: Callable[[FinalState, str], None], words: str, plan: Plan, after: FinalState
 ) -> None:
     harm(after, plan.imports[0].watch_id)
-    wrong = verdict(plan, after).wrong
+    wrong = assertions(plan, after).wrong
     assert len(wrong) >= 1
     assert words in " ".join(wrong)
 
@@ -175,21 +175,21 @@ def test_what_must_not_be_is_found(
 )
 @pytest.mark.parametrize("seen", ["WATCH_STOPPED", "script"])
 def test_what_a_stopped_import_may_be_told_as(
-    state: str, generation: int, awaits_log: bool, right: set[str], seen: str, plan: Plan, after: Aftermath
+    state: str, generation: int, awaits_log: bool, right: set[str], seen: str, plan: Plan, after: FinalState
 ) -> None:
     one = plan.imports[0]
     after.stops = [Stop(one.import_id, EXECUTION, generation, 1_001.0)]
     after.last_states = {EXECUTION: LastState(state, awaits_log)}
     if seen == "WATCH_STOPPED":
         stop_by_nobody(after, one.watch_id)
-    assert (verdict(plan, after).wrong == ()) == (seen in right)
+    assert (assertions(plan, after).wrong == ()) == (seen in right)
 
 
-def test_recovery_is_timed_to_the_next_sign_of_a_watch(plan: Plan, after: Aftermath) -> None:
+def test_recovery_is_timed_to_the_next_sign_of_a_watch(plan: Plan, after: FinalState) -> None:
     one = plan.imports[0]
     after.restarts = [(1_001.5, [one.import_id])]
     after.polled_at[one.import_id] = [1_010.0, 1_030.0]
-    rows = dict(verdict(plan, after).table)
+    rows = dict(assertions(plan, after).table)
     # Its clock is ten times as fast: 1,030 of its seconds are 1,003 of the machine's; the publish was before.
     assert rows["recovery from a restart of the emulator (1): p50, p95, max"].startswith("0.5, 0.5, 0.5 s")
 
@@ -202,39 +202,41 @@ AWAY_AT_THE_END = [1_010.0, 1_020.0, 1_050.0, 1_080.0, 1_200.0, 1_210.0, 1_220.0
 """One good answer, three failed polls, three good ones, and a failed one."""
 
 
-OUT_OF_PATIENCE, OF_THE_SCRIPT = Expected("UNKNOWN", "VENDOR_UNAVAILABLE"), Expected("SUCCEEDED")
+DEADLINE_EXCEEDED, OF_THE_SCRIPT = Expected("UNKNOWN", "VENDOR_UNAVAILABLE"), Expected("SUCCEEDED")
 
 
 @pytest.mark.parametrize(
     ("polls", "right"),
     [
         pytest.param([0, 30, 90, 210], {OF_THE_SCRIPT}, id="not for so long"),
-        pytest.param([0, 30, 90, 210, 450], {OUT_OF_PATIENCE, OF_THE_SCRIPT}, id="asked in time, or perhaps too late"),
-        pytest.param([0, PATIENCE], {OF_THE_SCRIPT}, id="two polls"),
-        pytest.param([0, 30, 10 * PATIENCE], {OF_THE_SCRIPT}, id="nobody asked for most of it"),
+        pytest.param(
+            [0, 30, 90, 210, 450], {DEADLINE_EXCEEDED, OF_THE_SCRIPT}, id="asked in time, or perhaps too late"
+        ),
+        pytest.param([0, DEADLINE_SECONDS], {OF_THE_SCRIPT}, id="two polls"),
+        pytest.param([0, 30, 10 * DEADLINE_SECONDS], {OF_THE_SCRIPT}, id="nobody asked for most of it"),
     ],
 )
 def test_trouble_that_ours_drew_out_may_end_by_the_time_it_took(
-    plan: Plan, after: Aftermath, polls: Sequence[float], right: set[Expected]
+    plan: Plan, after: FinalState, polls: Sequence[float], right: set[Expected]
 ) -> None:
     twice = away_twice(plan)
     script = replace(twice.script, steps=({"polls": len(polls), **AWAY}, *twice.script.steps[-1:]))
     one = replace(twice, script=script)
     after.polled_at[one.import_id] = [1_010.0 + seconds for seconds in polls]
-    for seen in (OUT_OF_PATIENCE, OF_THE_SCRIPT):
+    for seen in (DEADLINE_EXCEEDED, OF_THE_SCRIPT):
         after.messages[one.watch_id] = [told(one, seen)]
-        assert (verdict(replace(plan, imports=(one,)), after).wrong == ()) is (seen in right)
+        assert (assertions(replace(plan, imports=(one,)), after).wrong == ()) is (seen in right)
 
 
 def test_no_round_is_longer_than_the_verdict_takes_it_to_be() -> None:
     for wave in make_waves(1_000, 1):
         for name, watches in Counter(one.connection for one in wave.imports).items():
-            assert 60 * watches / (limit_of(name) / 2) <= LONGEST_ROUND
+            assert 60 * watches / (limit_of(name) / 2) <= MAX_CYCLE_SECONDS
 
 
-def test_no_patience_runs_out_while_good_answers_come(plan: Plan, after: Aftermath) -> None:
+def test_no_patience_runs_out_while_good_answers_come(plan: Plan, after: FinalState) -> None:
     one = away_twice(plan)
-    after.polled_at[one.import_id] = [*AWAY_AT_THE_END, 1_260.0, 1_290.0, 1_300.0 + PATIENCE]
-    assert verdict(plan, after).wrong == ()
+    after.polled_at[one.import_id] = [*AWAY_AT_THE_END, 1_260.0, 1_290.0, 1_300.0 + DEADLINE_SECONDS]
+    assert assertions(plan, after).wrong == ()
     after.messages[one.watch_id] = [told(one, Expected("UNKNOWN", "VENDOR_UNAVAILABLE"))]
-    assert len(verdict(plan, after).wrong) == 1
+    assert len(assertions(plan, after).wrong) == 1

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from random import Random
 
 from tests.resilience.calls import Call, Operation
-from tests.resilience.plan import Planned, PlannedImport, Signal, Spell
+from tests.resilience.plan import Outage, Planned, PlannedImport, Signal
 from tests.resilience.proxy import Fault, Harm
 
 
-class Weather:
+class FaultInjector:
     """What the proxy asks and tells; safe to use from its threads.
 
     Parameters
@@ -29,10 +29,10 @@ class Weather:
         self._calls: Counter[tuple[str, Operation]] = Counter()
         self._saved: Counter[str] = Counter()
         self._due: list[tuple[float, str, Signal]] = []
-        self._spell: Spell | None = None
+        self._outage: Outage | None = None
         self.struck: Counter[str] = Counter()
         """Faults that struck, by what they were."""
-        self.spells: Counter[str] = Counter()
+        self.outages: Counter[str] = Counter()
         """Whiles in which a service failed, by name."""
         self.published: dict[str, list[float]] = defaultdict(list)
         """The machine's times at which SNS took an outcome, by import."""
@@ -46,15 +46,15 @@ class Weather:
             self._planned |= {(one.import_id, operation): tuple(faults) for operation, faults in by_operation.items()}
             self._signals[one.import_id] = one.signals
 
-    def change(self, spell: Spell | None) -> None:
+    def change(self, outage: Outage | None) -> None:
         """Have a spell begin, or end."""
         with self._lock:
-            self._spell = spell
+            self._outage = outage
 
     def calm(self) -> None:
         """Have nothing fail any more."""
         with self._lock:
-            self._spell = None
+            self._outage = None
             self._planned.clear()
             self._signals.clear()
             self._due.clear()
@@ -81,12 +81,12 @@ class Weather:
                 fault = _planned_for(self._planned.get(key, ()), self._calls[key])
                 if fault is not None:
                     return fault
-            spell = self._spell
-            if spell is None or call.operation not in spell.operations or self._random.random() > spell.share:
+            outage = self._outage
+            if outage is None or call.operation not in outage.operations or self._random.random() > outage.share:
                 return None
             if call.secret is not None and "/calm-" in call.secret:
                 return None
-            return self._random.choice(spell.faults)
+            return self._random.choice(outage.faults)
 
     def tell(self, call: Call, fault: Fault | None, status: int) -> None:
         """Take note of what became of a call."""
@@ -98,7 +98,7 @@ class Weather:
                 return
             if call.operation is Operation.PUBLISH:
                 self.published[call.import_id].append(time.time())
-            elif call.operation in (Operation.SAVE, Operation.PASS_ON):
+            elif call.operation in (Operation.SAVE, Operation.TRANSFER_OWNERSHIP):
                 self._saved[call.import_id] += 1
                 nth = self._saved[call.import_id]
                 self._due += [

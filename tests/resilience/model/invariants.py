@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 
 
 class Broken(Exception):
     """A promise that is not kept, by its number."""
 
-    def __init__(self, promise: int, what: str) -> None:
-        super().__init__(f"promise {promise} is broken: {what}")
-        self.promise = promise
+    def __init__(self, invariant: int, what: str) -> None:
+        super().__init__(f"promise {invariant} is broken: {what}")
+        self.invariant = invariant
         self.during: Any = None
 
 
-def demand(promise: int, kept: bool, what: str) -> None:
+def demand(invariant: int, kept: bool, what: str) -> None:
     """Raise Broken unless what is promised is so."""
     if not kept:
-        raise Broken(promise, what)
+        raise Broken(invariant, what)
 
 
 def check_write(
-    method: str, before: Record | None, after: Record, writer: str | None, alive: Mapping[str, bool], *, sure: bool
+    method: str,
+    before: StoredWatch | None,
+    after: StoredWatch,
+    writer: str | None,
+    alive: Mapping[str, bool],
+    *,
+    sure: bool,
 ) -> None:
     """Check a write that went through.
 
@@ -51,11 +57,11 @@ def check_write(
     demand(3, now.registered_at == was.registered_at, "the watch began anew")
     demand(3, method == "end" or now.polls >= was.polls, f"the watch went back from poll {was.polls} to {now.polls}")
     demand(3, (after.metadata, after.correlation_id) == (before.metadata, before.correlation_id), "a duplicate's words")
-    demand(2, before.ending is None or (after.ending, now) == (before.ending, was), "an outcome was changed")
+    demand(2, before.result is None or (after.result, now) == (before.result, was), "an outcome was changed")
     demand(2, before.published_at in (None, after.published_at), "a publishing was forgotten")
-    passed_on = method == "pass_on"
-    demand(4, now.generation - was.generation == passed_on, f"from generation {was.generation} to {now.generation}")
-    demand(4, passed_on or after.execution == before.execution, "the owner changed within a generation")
+    hand_over = method == "pass_on"
+    demand(4, now.generation - was.generation == hand_over, f"from generation {was.generation} to {now.generation}")
+    demand(4, hand_over or after.execution == before.execution, "the owner changed within a generation")
     owner_lives = alive.get(before.execution, False)
     if method in ("save", "end") and writer is not None:
         demand(4, writer == before.execution, f"{writer} wrote what {before.execution} owns")
@@ -65,30 +71,30 @@ def check_write(
         demand(3, not owner_lives or successor, f"the watch was taken from {before.execution}, which lives")
 
 
-def check_awaited(before: Record | None, after: Record) -> None:
+def check_awaited(before: StoredWatch | None, after: StoredWatch) -> None:
     """Check that an outcome that awaits its log is not forgotten, where the vendor says nothing of the import since."""
     if before is None or before.watch.awaiting_log is None:
         return
-    kept = after.ending or after.watch.awaiting_log
+    kept = after.result or after.watch.awaiting_log
     was = before.watch.awaiting_log.outcome
     demand(2, kept is not None and kept.outcome is was, f"{was.value} was known, and is forgotten")
 
 
-def check_message(record: Record | None, first: tuple[str, str, str] | None, told: tuple[str, str, str]) -> None:
+def check_message(record: StoredWatch | None, first: tuple[str, str, str] | None, told: tuple[str, str, str]) -> None:
     """Check a message by what the table says at that moment, and by the first message."""
-    demand(2, record is not None and record.ending is not None, "an outcome was told that is not written")
+    demand(2, record is not None and record.result is not None, "an outcome was told that is not written")
     assert record is not None
-    assert record.ending is not None
-    written = (record.ending.outcome.value, str(record.ending.reason))
+    assert record.result is not None
+    written = (record.result.outcome.value, str(record.result.reason))
     demand(2, told[1:] == written, f"{told[1:]} was told, {written} is written")
     demand(2, first in (None, told), f"{told} was told after {first}")
 
 
-def check_end(record: Record | None, told: int, *, over: bool) -> None:
+def check_end(record: StoredWatch | None, told: int, *, over: bool) -> None:
     """Check what is left when executions have ended and recovery has swept."""
     demand(1, record is not None, "an accepted start event left no watch")
     assert record is not None
-    demand(1, record.ending is not None, "the watch never ends")
+    demand(1, record.result is not None, "the watch never ends")
     demand(1, told > 0, "the outcome was never told")
     demand(1, record.published_at is not None, "that the outcome was told was never written")
     demand(1, over, "an execution goes on for ever")

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.http_client import sockets
-from import_watch.http_client import transport as exchange
+from import_watch.http_client import transport as transport_module
 from import_watch.http_client.sockets import MAX_IDLE_SECONDS, MAX_INTERIM_RESPONSES
-from import_watch.http_client.transport import CHUNK_BYTES, Exchanger, Request
-from import_watch.model.observation import FailedPoll, Trouble
-from import_watch.vendors.response_body import Answer
+from import_watch.http_client.transport import CHUNK_BYTES, HttpTransport, Request
+from import_watch.model.observation import FailedPoll, PollError
+from import_watch.vendors.response_body import HttpResponse
 
 from local.certificate import write_self_signed
 from tests.loopback_server import RawExchange, RawServer, raw_servers
@@ -60,20 +60,20 @@ def interim(status: bytes, *lines: bytes) -> bytes:
     return head(*lines, status=status)
 
 
-def send(exchanger: Exchanger, server: RawServer, path: str = "/", **form: str) -> Answer | FailedPoll:
-    return exchanger.exchange(Request(f"{server.url}{path}", {"Api-Key": "k"}, LIMIT, form or None))
+def request(transport: HttpTransport, server: RawServer, path: str = "/", **form: str) -> HttpResponse | FailedPoll:
+    return transport.send(Request(f"{server.url}{path}", {"Api-Key": "k"}, LIMIT, form or None))
 
 
-def answered(exchanger: Exchanger, server: RawServer, path: str = "/", **form: str) -> Answer:
-    answer = send(exchanger, server, path, **form)
-    assert isinstance(answer, Answer), answer
-    return answer
+def answered(transport: HttpTransport, server: RawServer, path: str = "/", **form: str) -> HttpResponse:
+    response = request(transport, server, path, **form)
+    assert isinstance(response, HttpResponse), response
+    return response
 
 
 def failed(server: RawServer) -> str:
-    polled = send(Exchanger("Vendor", private_addresses=True), server, "/x?token=hidden")
+    polled = request(HttpTransport("Vendor", private_addresses=True), server, "/x?token=hidden")
     assert isinstance(polled, FailedPoll), polled
-    assert polled.trouble is Trouble.UNAVAILABLE
+    assert polled.error is PollError.UNAVAILABLE
     # A person reads this: no class of Python, and nothing out of the request or a header.
     assert not [word for word in ("Error", "Exception", "Timeout", "hidden", "Api-Key") if word in polled.detail]
     return polled.detail
@@ -118,9 +118,9 @@ class TestInterimResponses:
             request.send(before, own(request))
 
         server = serve(behave)
-        exchanger = Exchanger("Vendor", private_addresses=True)
+        transport = HttpTransport("Vendor", private_addresses=True)
         for path, form in (("/a", {}), ("/token", {"grant_type": "x"}), ("/b", {})):
-            assert answered(exchanger, server, path, **form).body == path.encode()
+            assert answered(transport, server, path, **form).body == path.encode()
 
     @pytest.mark.parametrize(
         "sent",
@@ -152,9 +152,9 @@ class TestKeptConnection:
     )
     def test_it_is_used_again_after_a_response_read_to_its_end(self, serve: ServeRaw, first: bytes) -> None:
         server = serve(lambda request: request.send(first if request.path == "/first" else own(request)))
-        exchanger = Exchanger("Vendor", private_addresses=True)
-        answered(exchanger, server, "/first")
-        assert answered(exchanger, server, "/second").body == b"/second"
+        transport = HttpTransport("Vendor", private_addresses=True)
+        answered(transport, server, "/first")
+        assert answered(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first", "/second"]]
 
     @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ class TestKeptConnection:
     )
     def test_it_is_not_where_anything_may_be_left_on_it(self, serve: ServeRaw, first: bytes) -> None:
         server = serve(lambda request: request.send(first if request.path == "/first" else own(request)))
-        exchanger = Exchanger("Vendor", private_addresses=True)
-        answered(exchanger, server, "/first")
-        assert answered(exchanger, server, "/second").body == b"/second"
+        transport = HttpTransport("Vendor", private_addresses=True)
+        answered(transport, server, "/first")
+        assert answered(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 
     @pytest.mark.parametrize("tls", [False, True])
@@ -205,18 +205,18 @@ class TestKeptConnection:
                 sent.set()
             return True
 
-        exchanger, server = (
+        transport, server = (
             trusted(serve, tmp_path, behave)
             if tls
             else (
-                Exchanger("Vendor", private_addresses=True),
+                HttpTransport("Vendor", private_addresses=True),
                 serve(behave),
             )
         )
-        answered(exchanger, server, "/first")
+        answered(transport, server, "/first")
         more.set()
         sent.wait(10)
-        assert answered(exchanger, server, "/second").body == b"/second"
+        assert answered(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 
     @pytest.mark.parametrize("tls", [False, True])
@@ -230,10 +230,10 @@ class TestKeptConnection:
         def behave(request: RawExchange) -> None:
             request.send(first + whole(b"of nobody") if request.path == "/first" else own(request))
 
-        exchanger, server = trusted(serve, tmp_path, behave)
+        transport, server = trusted(serve, tmp_path, behave)
         server = server if tls else serve(behave)
-        answered(exchanger, server, "/first")
-        assert answered(exchanger, server, "/second").body == b"/second"
+        answered(transport, server, "/first")
+        assert answered(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 
     @pytest.mark.parametrize(
@@ -244,10 +244,10 @@ class TestKeptConnection:
     ) -> None:
         now = [NOW]
         server = serve(lambda request: request.send(own(request)))
-        exchanger = Exchanger("Vendor", private_addresses=True, clock=lambda: now[0])
-        answered(exchanger, server)
+        transport = HttpTransport("Vendor", private_addresses=True, clock=lambda: now[0])
+        answered(transport, server)
         now[0] += idle
-        answered(exchanger, server)
+        answered(transport, server)
         assert server.connections == connections
 
     @pytest.mark.parametrize("form", [{}, {"grant_type": "client_credentials"}])
@@ -262,9 +262,9 @@ class TestKeptConnection:
             return responds(own(request))(request) if request.number == 1 else behave_later(request)
 
         server = serve(behave)
-        exchanger = Exchanger("Vendor", private_addresses=True)
+        transport = HttpTransport("Vendor", private_addresses=True)
         for path in ("/a", "/b", "/c"):
-            assert answered(exchanger, server, path, **form).body == path.encode()
+            assert answered(transport, server, path, **form).body == path.encode()
         assert server.connections == 3
         assert len(set(server.bodies)) == 1
 
@@ -272,8 +272,8 @@ class TestKeptConnection:
         self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server = serve(lambda request: request.send(own(request)))
-        exchanger = Exchanger("Vendor", private_addresses=True)
-        answered(exchanger, server)
+        transport = HttpTransport("Vendor", private_addresses=True)
+        answered(transport, server)
         read, failures = socket.SocketIO.readinto, [TimeoutError(errno.ETIMEDOUT, "Connection timed out")]
 
         def readinto(received: socket.SocketIO, buffer: Any) -> int | None:
@@ -282,22 +282,22 @@ class TestKeptConnection:
             return read(received, buffer)
 
         monkeypatch.setattr(socket.SocketIO, "readinto", readinto)
-        assert answered(exchanger, server, "/second").body == b"/second"
+        assert answered(transport, server, "/second").body == b"/second"
         assert (server.connections, failures) == (2, [])
 
     def test_a_second_attempt_that_fails_is_a_failed_poll(self, serve: ServeRaw) -> None:
         server = serve(lambda request: reset(request) if request.server.bodies[1:] else responds(whole())(request))
-        exchanger = Exchanger("Vendor", private_addresses=True)
-        answered(exchanger, server)
-        assert isinstance(send(exchanger, server), FailedPoll)
+        transport = HttpTransport("Vendor", private_addresses=True)
+        answered(transport, server)
+        assert isinstance(request(transport, server), FailedPoll)
         assert server.paths == [["/", "/"], ["/"]]
 
     @pytest.mark.parametrize("sent", [b"H", b"HTTP/1.1 200 OK\r\n", interim(b"103 Early Hints"), whole()[:-1]])
     def test_there_is_no_second_attempt_once_a_response_has_begun(self, serve: ServeRaw, sent: bytes) -> None:
         server = serve(lambda request: responds(whole())(request) if request.number == 1 else closes(sent)(request))
-        exchanger = Exchanger("Vendor", private_addresses=True)
-        answered(exchanger, server)
-        assert isinstance(send(exchanger, server), FailedPoll)
+        transport = HttpTransport("Vendor", private_addresses=True)
+        answered(transport, server)
+        assert isinstance(request(transport, server), FailedPoll)
         assert server.paths == [["/", "/"]]
 
     def test_there_is_no_second_attempt_on_a_new_connection(self, serve: ServeRaw) -> None:
@@ -308,7 +308,7 @@ class TestKeptConnection:
     def test_the_second_attempt_has_only_what_is_left_of_the_time(
         self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.5)
+        monkeypatch.setattr(transport_module, "EXCHANGE_SECONDS", 0.5)
 
         def behave(request: RawExchange) -> bool:
             if request.number == 2:
@@ -318,10 +318,10 @@ class TestKeptConnection:
             return responds(whole())(request)
 
         server = serve(behave)
-        exchanger = Exchanger("Vendor", private_addresses=True)
-        answered(exchanger, server)
+        transport = HttpTransport("Vendor", private_addresses=True)
+        answered(transport, server)
         began = time.monotonic()
-        assert isinstance(send(exchanger, server), FailedPoll)
+        assert isinstance(request(transport, server), FailedPoll)
         assert time.monotonic() - began < 2
         assert server.connections == 2
 
@@ -355,11 +355,11 @@ class TestRedirect:
 
         tracemalloc.start()
         try:
-            answer = answered(Exchanger("Vendor", private_addresses=True), serve(behave))
+            response = answered(HttpTransport("Vendor", private_addresses=True), serve(behave))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert (answer.status, answer.body) == (int(status[:3]), b"")
+        assert (response.status, response.body) == (int(status[:3]), b"")
         assert peak < 2_000_000
         assert ended.wait(5)
 
@@ -431,8 +431,8 @@ class TestHostileResponse:
         ids=lambda sent: repr(sent[:60]),
     )
     def test_what_is_odd_but_clear_is_read(self, serve: ServeRaw, sent: bytes) -> None:
-        answer = answered(Exchanger("Vendor", private_addresses=True), serve(closes(sent)))
-        assert (answer.status, answer.body, answer.truncated) == (200, BODY, False)
+        response = answered(HttpTransport("Vendor", private_addresses=True), serve(closes(sent)))
+        assert (response.status, response.body, response.truncated) == (200, BODY, False)
 
     @pytest.mark.parametrize(
         "sent",
@@ -443,18 +443,18 @@ class TestHostileResponse:
         ],
     )
     def test_the_status_of_an_error_counts_though_its_body_cannot_be_read(self, serve: ServeRaw, sent: bytes) -> None:
-        answer = answered(Exchanger("Vendor", private_addresses=True), serve(closes(sent)))
-        assert (answer.status, answer.headers["retry-after"], answer.truncated) == (429, "5", True)
+        response = answered(HttpTransport("Vendor", private_addresses=True), serve(closes(sent)))
+        assert (response.status, response.headers["retry-after"], response.truncated) == (429, "5", True)
 
     def test_a_body_packed_twice_that_expands_is_cut_in_bounded_memory(self, serve: ServeRaw) -> None:
         server = serve(closes(whole(DENSE, b"Content-Encoding: gzip, gzip")))
         tracemalloc.start()
         try:
-            answer = answered(Exchanger("Vendor", private_addresses=True), server)
+            response = answered(HttpTransport("Vendor", private_addresses=True), server)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert (len(answer.body), answer.truncated) == (LIMIT, True)
+        assert (len(response.body), response.truncated) == (LIMIT, True)
         assert peak < 3 * LIMIT + 10 * CHUNK_BYTES
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -466,9 +466,9 @@ class TestHostileResponse:
     def test_no_change_of_a_good_response_raises(self, serve: ServeRaw, start: int, put: bytes, taken: int) -> None:
         good = whole(PACKED, b"Content-Encoding: gzip", b"Retry-After: 5", b"Location: /")
         server = serve(closes(good[:start] + put + good[start + taken :]))
-        polled = send(Exchanger("Vendor", private_addresses=True), server)
+        polled = request(HttpTransport("Vendor", private_addresses=True), server)
         server.close()
-        assert isinstance(polled, Answer | FailedPoll)
+        assert isinstance(polled, HttpResponse | FailedPoll)
 
 
 class TestRequestThatCannotBeSent:
@@ -486,9 +486,9 @@ class TestRequestThatCannotBeSent:
         ],
     )
     def test_it_is_a_fault_of_the_configuration(self, url: str, key: str) -> None:
-        polled = Exchanger("Vendor", private_addresses=True).exchange(Request(url, {"Api-Key": key}, LIMIT))
+        polled = HttpTransport("Vendor", private_addresses=True).send(Request(url, {"Api-Key": key}, LIMIT))
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.MISCONFIGURED
+        assert polled.error is PollError.MISCONFIGURED
         assert key not in polled.detail
 
 
@@ -518,14 +518,14 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> Non
 
 def trusted(
     serve: ServeRaw, folder: Path, behave: Callable[[RawExchange], Any], *, expired: bool = False
-) -> tuple[Exchanger, RawServer]:
+) -> tuple[HttpTransport, RawServer]:
     """Serve with a certificate, and give an exchanger that trusts it."""
     certificate, key = write_self_signed(folder, expired=expired)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    exchanger = Exchanger("Vendor", private_addresses=True)
-    exchanger._session.verify = str(certificate)
-    return exchanger, serve(behave, context)
+    transport = HttpTransport("Vendor", private_addresses=True)
+    transport._session.verify = str(certificate)
+    return transport, serve(behave, context)
 
 
 class TestDeadline:
@@ -533,51 +533,51 @@ class TestDeadline:
 
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", self.SECONDS)
+        monkeypatch.setattr(transport_module, "EXCHANGE_SECONDS", self.SECONDS)
 
-    def late(self, exchanger: Exchanger, url: str) -> str:
+    def late(self, transport: HttpTransport, url: str) -> str:
         began = time.monotonic()
-        polled = exchanger.exchange(Request(url, {}, LIMIT))
+        polled = transport.send(Request(url, {}, LIMIT))
         assert isinstance(polled, FailedPoll), polled
         assert self.SECONDS / 2 <= time.monotonic() - began < self.SECONDS + 2
         return polled.detail
 
     def test_the_times_fit_into_each_other(self) -> None:
-        assert exchange.CONNECT_SECONDS == 5
-        assert exchange.CONNECT_SECONDS < exchange.READ_SECONDS <= 20
+        assert transport_module.CONNECT_SECONDS == 5
+        assert transport_module.CONNECT_SECONDS < transport_module.READ_SECONDS <= 20
 
     def test_requests_is_given_no_more_time_than_is_left(
         self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        exchanger, given = Exchanger("Vendor", private_addresses=True), []
-        send_prepared = exchanger._session.send
+        transport, given = HttpTransport("Vendor", private_addresses=True), []
+        send_prepared = transport._session.send
 
         def recording(*args: Any, **options: Any) -> Any:
             given.extend(options["timeout"])
             return send_prepared(*args, **options)
 
-        monkeypatch.setattr(exchanger._session, "send", recording)
-        answered(exchanger, serve(closes(whole())))
+        monkeypatch.setattr(transport._session, "send", recording)
+        answered(transport, serve(closes(whole())))
         assert [0 < seconds <= self.SECONDS for seconds in given] == [True, True]
 
     @pytest.mark.parametrize("dead", [1, 4])
     def test_an_address_that_leads_nowhere_leaves_time_for_the_next(
         self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch, black_hole: int, dead: int
     ) -> None:
-        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 4.0)
-        monkeypatch.setattr(exchange, "CONNECT_SECONDS", 0.2)
+        monkeypatch.setattr(transport_module, "EXCHANGE_SECONDS", 4.0)
+        monkeypatch.setattr(transport_module, "CONNECT_SECONDS", 0.2)
         server = serve(closes(whole()))
         resolve(monkeypatch, *[("127.0.0.1", black_hole)] * dead, ("127.0.0.1", server.port))
         began = time.monotonic()
-        polled = Exchanger("Vendor", private_addresses=True).exchange(Request("http://vendor.example/", {}, LIMIT))
-        assert isinstance(polled, Answer)
+        polled = HttpTransport("Vendor", private_addresses=True).send(Request("http://vendor.example/", {}, LIMIT))
+        assert isinstance(polled, HttpResponse)
         assert time.monotonic() - began < 0.2 * dead + 0.8
 
     def test_addresses_that_lead_nowhere_have_one_deadline_together(
         self, monkeypatch: pytest.MonkeyPatch, black_hole: int
     ) -> None:
         resolve(monkeypatch, *[("127.0.0.1", black_hole)] * 8)
-        detail = self.late(Exchanger("Vendor", private_addresses=True), "http://vendor.example/")
+        detail = self.late(HttpTransport("Vendor", private_addresses=True), "http://vendor.example/")
         assert "no connection within" in detail
 
     def test_one_that_opens_late_has_only_what_is_left(
@@ -585,13 +585,13 @@ class TestDeadline:
     ) -> None:
         server = serve(self.drip(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200))
         resolve(monkeypatch, ("127.0.0.1", black_hole), ("127.0.0.1", server.port))
-        detail = self.late(Exchanger("Vendor", private_addresses=True), "http://vendor.example/")
+        detail = self.late(HttpTransport("Vendor", private_addresses=True), "http://vendor.example/")
         assert detail == "Vendor did not finish its response within 0.6 s"
 
     def test_a_look_up_that_does_not_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ended = threading.Event()
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: ended.wait(10) and [])
-        detail = self.late(Exchanger("Vendor", private_addresses=True), "http://vendor.example/")
+        detail = self.late(HttpTransport("Vendor", private_addresses=True), "http://vendor.example/")
         ended.set()
         assert detail == "Vendor could not be reached: name not looked up within 0.6 s (vendor.example)"
 
@@ -612,14 +612,14 @@ class TestDeadline:
             thread = threading.Thread(target=behave, daemon=True)
             thread.start()
             url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-            detail = self.late(Exchanger("Vendor", private_addresses=True), url)
+            detail = self.late(HttpTransport("Vendor", private_addresses=True), url)
             ended.set()
             thread.join(10)
         assert "the TLS handshake was not done within 0.6 s" in detail
 
     def test_a_response_that_does_not_come(self, serve: ServeRaw) -> None:
         server = serve(lambda request: request.wait_for_end())
-        detail = self.late(Exchanger("Vendor", private_addresses=True), server.url)
+        detail = self.late(HttpTransport("Vendor", private_addresses=True), server.url)
         assert detail == "Vendor gave no response within 0.6 s"
 
     def drip(self, data: bytes, first: bytes = b"") -> Callable[[RawExchange], bool]:
@@ -654,14 +654,14 @@ class TestDeadline:
     def test_a_response_that_drips(
         self, serve: ServeRaw, tmp_path: Path, first: bytes, dripped: bytes, tls: bool
     ) -> None:
-        exchanger, server = trusted(serve, tmp_path, self.drip(dripped, first))
+        transport, server = trusted(serve, tmp_path, self.drip(dripped, first))
         if not tls:
             server = serve(self.drip(dripped, first))
-        assert self.late(exchanger, server.url) == "Vendor did not finish its response within 0.6 s"
+        assert self.late(transport, server.url) == "Vendor did not finish its response within 0.6 s"
 
     def test_a_first_byte_that_comes_late_but_within_it(self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 5.0)
-        monkeypatch.setattr(exchange, "READ_SECONDS", 0.1)
+        monkeypatch.setattr(transport_module, "EXCHANGE_SECONDS", 5.0)
+        monkeypatch.setattr(transport_module, "READ_SECONDS", 0.1)
 
         def behave(request: RawExchange) -> bool:
             request.connection.settimeout(0.4)
@@ -669,11 +669,11 @@ class TestDeadline:
                 request.connection.recv(1)
             return closes(whole())(request)
 
-        assert answered(Exchanger("Vendor", private_addresses=True), serve(behave)).body == BODY
+        assert answered(HttpTransport("Vendor", private_addresses=True), serve(behave)).body == BODY
 
     def test_a_response_that_stops_in_the_middle(self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 5.0)
-        monkeypatch.setattr(exchange, "READ_SECONDS", 0.1)
+        monkeypatch.setattr(transport_module, "EXCHANGE_SECONDS", 5.0)
+        monkeypatch.setattr(transport_module, "READ_SECONDS", 0.1)
 
         def behave(request: RawExchange) -> None:
             request.send(whole()[:-1])
@@ -685,10 +685,10 @@ class TestDeadline:
 
     def test_it_leaves_no_connection_open(self, serve: ServeRaw) -> None:
         server = serve(self.drip(b" " * 300, head()))
-        exchanger = Exchanger("Vendor", private_addresses=True)
+        transport = HttpTransport("Vendor", private_addresses=True)
         before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(3):
-            self.late(exchanger, server.url)
+            self.late(transport, server.url)
         assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
 
 
@@ -714,10 +714,10 @@ class TestCause:
             raise error
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        polled = Exchanger("Vendor").exchange(Request("https://no-such-region.example/x?token=hidden", {}, LIMIT))
+        polled = HttpTransport("Vendor").send(Request("https://no-such-region.example/x?token=hidden", {}, LIMIT))
         detail = f"Vendor could not be reached: {cause} (no-such-region.example)"
         # A name that does not exist is a misconfiguration in the end, one that could not be looked up is not.
-        assert polled == FailedPoll(Trouble.UNAVAILABLE, detail, after_grace=cause == "name not found")
+        assert polled == FailedPoll(PollError.UNAVAILABLE, detail, after_grace=cause == "name not found")
 
     def test_a_certificate_that_nobody_has_signed(self, serve: ServeRaw, tmp_path: Path) -> None:
         server = trusted(serve, tmp_path, closes(whole()))[1]
@@ -725,8 +725,8 @@ class TestCause:
         assert server.connections == 0
 
     def test_a_certificate_that_has_expired(self, serve: ServeRaw, tmp_path: Path) -> None:
-        exchanger, server = trusted(serve, tmp_path, closes(whole()), expired=True)
-        polled = send(exchanger, server)
+        transport, server = trusted(serve, tmp_path, closes(whole()), expired=True)
+        polled = request(transport, server)
         assert isinstance(polled, FailedPoll)
         assert "its certificate is not trusted: it has expired" in polled.detail
         assert server.connections == 0
@@ -734,9 +734,9 @@ class TestCause:
     def test_a_certificate_of_another_host(
         self, serve: ServeRaw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        exchanger, server = trusted(serve, tmp_path, closes(whole()))
+        transport, server = trusted(serve, tmp_path, closes(whole()))
         resolve(monkeypatch, ("127.0.0.1", server.port))
-        polled = exchanger.exchange(Request("https://vendor.example/", {}, LIMIT))
+        polled = transport.send(Request("https://vendor.example/", {}, LIMIT))
         assert isinstance(polled, FailedPoll)
         assert "its certificate is not trusted: it is for another host name (vendor.example:443)" in polled.detail
         assert server.connections == 0
@@ -761,7 +761,7 @@ class TestCause:
             thread = threading.Thread(target=behave, daemon=True)
             thread.start()
             url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-            polled = Exchanger("Vendor", private_addresses=True).exchange(Request(url, {}, LIMIT))
+            polled = HttpTransport("Vendor", private_addresses=True).send(Request(url, {}, LIMIT))
             thread.join(10)
         assert isinstance(polled, FailedPoll)
         assert f"could not be reached: {cause} (127.0.0.1:" in polled.detail
@@ -774,9 +774,9 @@ class TestAddress:
     ) -> None:
         server = serve(closes(whole()))
         resolve(monkeypatch, (address, server.port), (address, server.port))
-        polled = Exchanger("Vendor").exchange(Request("http://vendor.example/", {}, LIMIT))
+        polled = HttpTransport("Vendor").send(Request("http://vendor.example/", {}, LIMIT))
         assert isinstance(polled, FailedPoll)
-        assert polled.trouble is Trouble.MISCONFIGURED
+        assert polled.error is PollError.MISCONFIGURED
         assert "an address that is not public" in polled.detail
         assert server.paths == []
 
@@ -785,7 +785,7 @@ class TestAddress:
         server = serve(closes(whole()))
         with socket.create_server(("127.0.0.2", 0)) as private:
             resolve(monkeypatch, private.getsockname(), ("127.0.0.1", server.port))
-            assert isinstance(Exchanger("Vendor").exchange(Request("http://vendor.example/", {}, LIMIT)), Answer)
+            assert isinstance(HttpTransport("Vendor").send(Request("http://vendor.example/", {}, LIMIT)), HttpResponse)
             private.setblocking(False)
             with pytest.raises(BlockingIOError):
                 private.accept()

@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from import_watch.aws.connection_store import ConnectionState, ConnectionStates
-from import_watch.aws.dynamodb import Position
+from import_watch.aws.connection_store import ConnectionState, ConnectionStore
+from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.log_archive import Archived, LogArchive
 from import_watch.aws.sns import Topic
-from import_watch.aws.sweep_cursor_store import SweepPosition, SweepPositions
-from import_watch.aws.watch_store import NotWritten, Watches
+from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.watch_store import WatchStore, WriteUnconfirmed
 from import_watch.model.observation import LogRecord, LogStatus
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Start, Watch
 from import_watch.services.archiving import Archiving
@@ -50,7 +50,7 @@ class Unavailable(Exception):
     """An operation failed, as one of a service that cannot be reached; whether it was done is not known."""
 
 
-class Tape:
+class Replay:
     """The results of a function's operations so far."""
 
     def __init__(self) -> None:
@@ -72,134 +72,134 @@ class Tape:
         return result
 
 
-class TapedWatches(Watches):
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+class ReplayedWatchStore(WatchStore):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
 
-    def get(self, watch_id: str) -> Record | None:
-        found: Record | None = self._tape.perform("watches", "get", watch_id)
+    def get(self, watch_id: str) -> StoredWatch | None:
+        found: StoredWatch | None = self._replay.perform("watches", "get", watch_id)
         return found
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, ending: Ending | None = None
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
     ) -> None:
-        self._tape.perform("watches", "register", watch, execution, start, keeps_log, ending)
+        self._replay.perform("watches", "register", watch, execution, start, keeps_log, result)
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
         try:
-            self._tape.perform("watches", "save", watch, before)
+            self._replay.perform("watches", "save", watch, before)
         except Unavailable as error:
-            raise NotWritten(str(error)) from None
+            raise WriteUnconfirmed(str(error)) from None
 
-    def pass_on(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
-        self._tape.perform("watches", "pass_on", watch, execution, before)
+    def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
+        self._replay.perform("watches", "pass_on", watch, execution, before)
 
-    def end(self, watch: Watch, ending: Ending, before: Watch | None = None) -> None:
-        self._tape.perform("watches", "end", watch, ending, before)
+    def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
+        self._replay.perform("watches", "end", watch, result, before)
 
-    def record_log(self, watch_id: str, log: LogRecord, answer: str | None) -> None:
-        self._tape.perform("watches", "record_log", watch_id, log, answer)
+    def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
+        self._replay.perform("watches", "record_log", watch_id, log, response)
 
     def record_published(self, watch_id: str, now: float) -> None:
-        self._tape.perform("watches", "record_published", watch_id, now)
+        self._replay.perform("watches", "record_published", watch_id, now)
 
-    def active(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
-        yield from self._tape.perform("watches", "active", position)
+    def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
+        yield from self._replay.perform("watches", "active", token)
 
-    def unpublished(self, position: Position | None = None) -> Iterator[tuple[str, float, Position]]:
-        yield from self._tape.perform("watches", "unpublished", position)
+    def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
+        yield from self._replay.perform("watches", "unpublished", token)
 
 
-class TapedConnectionStates(ConnectionStates):
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+class ReplayedConnectionStore(ConnectionStore):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
 
     def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:  # noqa: ARG002
-        found: ConnectionState = self._tape.perform("states", "get", vendor, connection)
+        found: ConnectionState = self._replay.perform("states", "get", vendor, connection)
         return found
 
     def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
-        yield from self._tape.perform("states", "known", after)
+        yield from self._replay.perform("states", "known", after)
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
-        found: ConnectionState = self._tape.perform("states", "watch_began", vendor, connection)
+        found: ConnectionState = self._replay.perform("states", "watch_began", vendor, connection)
         return found
 
     def watch_withdrawn(self, vendor: str, connection: str) -> None:
-        self._tape.perform("states", "watch_withdrawn", vendor, connection)
+        self._replay.perform("states", "watch_withdrawn", vendor, connection)
 
-    def watch_ended(self, watch: Watch, ending: Ending) -> None:
+    def watch_ended(self, watch: Watch, result: WatchResult) -> None:
         with suppress(Unavailable):
-            self._tape.perform("states", "watch_ended", watch, ending)
+            self._replay.perform("states", "watch_ended", watch, result)
 
     def throttled(self, watch: Watch, until: float) -> None:
         with suppress(Unavailable):  # the real one raises nothing either
-            self._tape.perform("states", "throttled", watch, until)
+            self._replay.perform("states", "throttled", watch, until)
 
     def limit_read(self, watch: Watch, per_minute: float | None) -> None:
         with suppress(Unavailable):
-            self._tape.perform("states", "limit_read", watch, per_minute)
+            self._replay.perform("states", "limit_read", watch, per_minute)
 
     def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
-        done: bool = self._tape.perform("states", "repair", vendor, connection, counted, seen)
+        done: bool = self._replay.perform("states", "repair", vendor, connection, counted, seen)
         return done
 
 
-class TapedSweepPositions(SweepPositions):
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+class ReplayedSweepCursorStore(SweepCursorStore):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
 
-    def get(self) -> SweepPosition:
-        found: SweepPosition = self._tape.perform("positions", "get")
+    def get(self) -> SweepCursor:
+        found: SweepCursor = self._replay.perform("positions", "get")
         return found
 
-    def keep(self, position: SweepPosition) -> None:
-        self._tape.perform("positions", "keep", position)
+    def keep(self, token: SweepCursor) -> None:
+        self._replay.perform("positions", "keep", token)
 
 
-class TapedExecutions(Executions):
-    def __init__(self, tape: Tape) -> None:
+class ReplayedExecutions(Executions):
+    def __init__(self, replay: Replay) -> None:
         super().__init__()
-        self._tape = tape
+        self._replay = replay
 
     def status(self, execution: str) -> ExecutionStatus:
-        found: ExecutionStatus = self._tape.perform("executions", "status", execution)
+        found: ExecutionStatus = self._replay.perform("executions", "status", execution)
         return found
 
     def input(self, execution: str) -> JSON:
-        return self._tape.perform("executions", "input", execution)
+        return self._replay.perform("executions", "input", execution)
 
     def start(self, watch: Watch, state_machine: str) -> None:
-        self._tape.perform("executions", "start", watch, state_machine)
+        self._replay.perform("executions", "start", watch, state_machine)
 
 
-class TapedTopic(Topic):
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+class ReplayedTopic(Topic):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
 
     def publish(self, event: dict[str, JSON]) -> None:
-        self._tape.perform("topic", "publish", event)
+        self._replay.perform("topic", "publish", event)
 
 
-class TapedArchiving(Archiving):
+class ReplayedArchiving(Archiving):
     """The real one, over an archive that is no bucket."""
 
-    def __init__(self, tape: Tape, watches: Watches) -> None:
+    def __init__(self, replay: Replay, watches: WatchStore) -> None:
         super().__init__("archive", watches, keeps_log=False)
-        self._tape = tape
+        self._replay = replay
 
     def _logs(self) -> LogArchive:
-        return _TapedLogArchive(self._tape)
+        return _ReplayedLogArchive(self._replay)
 
 
-class _TapedLogArchive(LogArchive):
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+class _ReplayedLogArchive(LogArchive):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
 
     def keep(self, *_of: object) -> str:
-        self._tape.perform("archive", "put")
+        self._replay.perform("archive", "put")
         return "s3://archive/answer.json"
 
     def archive(self, *_of: object) -> Archived:
-        self._tape.perform("archive", "put")
+        self._replay.perform("archive", "put")
         return Archived(LogRecord(LogStatus.NONE), "s3://archive/answer.json")

@@ -12,7 +12,7 @@ from import_watch.model.watch import watch_id
 from local.scenarios import LOG_BUCKET
 from local.simulators.script import Step
 from local.stack import LocalStack, connection_fields
-from tests.integration.conftest import SHORT_PATIENCE
+from tests.integration.conftest import SHORT_DEADLINE_SECONDS
 from tests.integration.observer import Observer
 from tests.leaks import secrets_in
 
@@ -72,7 +72,7 @@ def test_an_import_that_the_vendor_does_not_know(
     assert (data["outcome"], data["reason"]) == ("UNKNOWN", "NOT_FOUND")
     assert data["importId"] in data["message"]
     item = observer.item(watch_id(vendor, "default", data["importId"]))
-    assert item["ending"]["detectedAt"] - item["registeredAt"] >= int(SHORT_PATIENCE["NotFoundSeconds"])
+    assert item["ending"]["detectedAt"] - item["registeredAt"] >= int(SHORT_DEADLINE_SECONDS["NotFoundSeconds"])
 
 
 @pytest.mark.parametrize("vendor", RUNNING)

@@ -11,13 +11,13 @@ import pytest
 from import_watch.model.observation import Observation
 from import_watch.model.serialization import to_json
 from import_watch.model.timestamps import iso
-from import_watch.services.vendor_registry import Vendors
-from import_watch.vendors.response import read_answer
-from import_watch.vendors.response_body import Answer
+from import_watch.services.vendor_registry import VendorRegistry
+from import_watch.vendors.response import parse_response
+from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
 
-SAMPLES = sorted((Path(__file__).parent / "answers").glob("*/*.json"))
+SAMPLES = sorted((Path(__file__).parent / "responses").glob("*/*.json"))
 IMPORT_ID = "5512340987651234567"
 
 
@@ -29,8 +29,8 @@ def label(path: Path) -> str:
 def test_an_answer_means_what_the_vendors_page_says(path: Path) -> None:
     sample = json.loads(path.read_text())
     text = sample["body"] if isinstance(sample["body"], str) else json.dumps(sample["body"])
-    answer = Answer(sample["status"], {}, text.encode())
-    polled = read_answer(Vendors(FUNCTIONS).adapter(path.parent.name), answer, IMPORT_ID)
+    response = HttpResponse(sample["status"], {}, text.encode())
+    polled = parse_response(VendorRegistry(FUNCTIONS).adapter(path.parent.name), response, IMPORT_ID)
     assert readable(polled) == sample["means"]
 
 
@@ -43,4 +43,4 @@ def readable(polled: Any) -> Any:
 
 
 def test_every_vendor_has_samples() -> None:
-    assert {path.parent.name for path in SAMPLES} == set(Vendors(FUNCTIONS).names)
+    assert {path.parent.name for path in SAMPLES} == set(VendorRegistry(FUNCTIONS).names)

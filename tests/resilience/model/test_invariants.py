@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from import_watch.model.observation import FailedPoll, ImportState, Trouble
+from import_watch.model.observation import FailedPoll, ImportState, PollError
 
 from tests.resilience.model.search import Search
 from tests.resilience.model.steps import Model
@@ -17,7 +17,7 @@ from tests.resilience.model.world import Scenario
 
 pytestmark = pytest.mark.usefixtures("socket_disabled")
 
-AWAY = FailedPoll(Trouble.UNAVAILABLE, "HTTP 503")
+AWAY = FailedPoll(PollError.UNAVAILABLE, "HTTP 503")
 ENDED = (ImportState.SUCCEEDED, AWAY, ImportState.NOT_FOUND, AWAY, ImportState.SUCCEEDED)
 """The log of a finished import is awaited, and the vendor says nothing more of it for three polls."""
 CHANGES = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.RUNNING, ImportState.CANCELLED)
@@ -45,7 +45,7 @@ SCENARIOS = {
     "one fault, a sweep and an event": (Scenario(sweeps=1, deliveries=1, faults=1), 8_000),
     "two faults": (Scenario(deliveries=1, faults=2), 8_000),
     "two faults around a hand-over, and no patience": (
-        Scenario(deliveries=1, faults=2, hand_over_polls=1, most_takeovers=0),
+        Scenario(deliveries=1, faults=2, hand_over_polls=1, max_takeovers=0),
         8_000,
     ),
     "a log is awaited": (Scenario(exact=True, vendor=ENDED, log_missing=True), 20),
@@ -76,7 +76,7 @@ DEEP = {
         100_000,
     ),
     "two faults and a sweep, and no patience": (
-        Scenario(sweeps=1, deliveries=1, faults=2, most_takeovers=1),
+        Scenario(sweeps=1, deliveries=1, faults=2, max_takeovers=1),
         200_000,
     ),
     "a log is awaited, two faults": (
@@ -91,9 +91,9 @@ def check(
     scenario: Scenario, least: int, patch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     covered = Search(Model(patch, scenario)).run()
-    record_property("model", (covered.interleavings, covered.steps, covered.moments, covered.settled))
+    record_property("model", (covered.interleavings, covered.steps, covered.moments, covered.status_overrides))
     assert covered.moments >= least, "the search has lost its way: it came to far less than it used to"
-    assert covered.settled > 0
+    assert covered.status_overrides > 0
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -1,7 +1,7 @@
-"""The stage of the conformance kit: the real poller of one vendor, an account in memory, and servers that play it.
+"""The harness of the conformance kit: the real polling of one vendor, an account in memory, and simulated servers.
 
-A `Stage` serves every case of one vendor, as a warm function would; a `Case` is one watch on it, with a connection and
-a secret of its own. All that a case makes the poller say or store is kept, and never may a secret be in it.
+A `Harness` serves every case of one vendor, as a warm function would; a `Case` is one watch on it, with a connection
+and a secret of its own. All that a case makes the polling service log or store is kept, and no secret may be in it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import Watches
+from import_watch.aws.watch_store import WatchStore
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.start_event import InvalidStart, parse
-from import_watch.lifecycle.transitions import End, Wait, advance, begin
+from import_watch.lifecycle.transitions import End, Wait, advance, start_watch
 from import_watch.model.observation import ImportState
-from import_watch.model.outcome import Ending
-from import_watch.model.record import Record
+from import_watch.model.outcome import WatchResult
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import from_json
 from import_watch.model.watch import Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
@@ -37,7 +37,7 @@ from import_watch.vendors.connection import Connection
 
 from tests.conformance.samples import Sample
 from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says
-from tests.unit.aws_fixtures import EXECUTION, NOW, TABLE, client, connection_states, stored_item
+from tests.unit.aws_fixtures import EXECUTION, NOW, TABLE, client, connection_store, stored_item
 
 BUCKET = "log-archive"
 PREFIX = "conformance"
@@ -60,12 +60,12 @@ class VendorUnderTest:
 
 
 @dataclass
-class Stage:
+class Harness:
     """The real poller of one vendor, and a server for its API and another for its tokens."""
 
     vendor: VendorUnderTest
     serve: Serve
-    watches: Watches
+    watches: WatchStore
     api: Server = field(init=False)
     seller: Server = field(init=False)
     sold: dict[str, str] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Stage:
             connections=self.connections,
             client=self.client,
             watches=self.watches,
-            states=connection_states(),
+            states=connection_store(),
             archiving=Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log),
             tolerance=TOLERANCE,
             policy=DEFAULT_POLICY,
@@ -95,7 +95,7 @@ class Stage:
         secret = parse_qs(exchange.request_seen.body.decode())["client_secret"][0]
         token = f"{CANARY}-token-{next(_numbers)}{CHANGED}"
         self.sold[token] = secret
-        exchange.answer(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
+        exchange.response(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
 
     def credential(self, request: Request) -> str:
         """Give the secret that a request to the API goes back to."""
@@ -109,7 +109,7 @@ class Stage:
 class Case:
     """One watch of one import, polled as the state machine would."""
 
-    stage: Stage
+    harness: Harness
     connection: str = field(init=False)
     start: Start = field(init=False)
     watch: Watch = field(init=False)
@@ -118,19 +118,19 @@ class Case:
 
     def __post_init__(self) -> None:
         self.connection = f"case-{next(_numbers)}"
-        self.said_before = self.stage.said.tell()
-        self.stage.api.requests.clear()
-        self.stage.seller.requests.clear()
+        self.said_before = self.harness.said.tell()
+        self.harness.api.requests.clear()
+        self.harness.seller.requests.clear()
         client("secretsmanager").create_secret(Name=self._secret_name, SecretString=self._new_secret())
         self.watch_instead(Start(self.adapter.vendor, self.sample.import_id, self.connection))
 
     @property
     def adapter(self) -> Adapter:
-        return self.stage.vendor.adapter
+        return self.harness.vendor.adapter
 
     @property
     def sample(self) -> Sample:
-        return self.stage.vendor.sample
+        return self.harness.vendor.sample
 
     @property
     def _secret_name(self) -> str:
@@ -139,9 +139,9 @@ class Case:
     def _new_secret(self, base_url: str | None = None) -> str:
         letter = "" if isinstance(self.adapter.authentication, ApiKey) else "é"  # a header is ASCII, a form need not be
         self.secret = f"{CANARY}-secret-{next(_numbers)}{CHANGED}{letter}"
-        known = {"secret": self.secret, "token_url": f"{self.stage.seller.url}/token"}
+        known = {"secret": self.secret, "token_url": f"{self.harness.seller.url}/token"}
         connection = {name: value.format(**known) for name, value in self.sample.fields.items()}
-        return json.dumps({**connection, "baseUrl": base_url or self.stage.api.url})
+        return json.dumps({**connection, "baseUrl": base_url or self.harness.api.url})
 
     def rotate(self, base_url: str | None = None) -> str:
         """Put a new secret into the connection; give the one before."""
@@ -152,7 +152,7 @@ class Case:
     def move(self, base_url: str | None = None) -> None:
         """Lead the connection elsewhere, and have that known at once."""
         self.rotate(base_url)
-        self.stage.connections.get(self.connection, fresh=True)
+        self.harness.connections.get(self.connection, force_refresh=True)
 
     def read_start(self, text: str) -> Start | InvalidStart:
         """Read the detail of a start event, as JSON text, with this case's vendor and connection."""
@@ -162,10 +162,10 @@ class Case:
     def watch_instead(self, start: Start) -> None:
         """Make another import this case's; the first poll writes it into the table."""
         self.start = start
-        self.watch = begin(start, time.time(), TOLERANCE).watch
+        self.watch = start_watch(start, time.time(), TOLERANCE).watch
 
     def behave(self, behaviour: Behaviour) -> None:
-        self.stage.api.behave = behaviour
+        self.harness.api.behave = behaviour
 
     def says(self, status: int, body: Any = b"", **headers: str) -> None:
         self.behave(says(status, body, **headers))
@@ -178,25 +178,27 @@ class Case:
         """Have the vendor refuse every other secret."""
 
         def behaviour(exchange: Exchange) -> None:
-            right = self.stage.credential(exchange.request_seen) == secret
-            exchange.answer(200 if right else otherwise, self.sample.body(ImportState.RUNNING) if right else b"")
+            right = self.harness.credential(exchange.request_seen) == secret
+            exchange.response(200 if right else otherwise, self.sample.body(ImportState.RUNNING) if right else b"")
 
         self.behave(behaviour)
 
     def poll(self) -> dict[str, Any]:
         """Poll once; the watch goes through JSON, as between two states."""
         if not self.results:
-            self.stage.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.keeps_log)
-        result: dict[str, Any] = json.loads(json.dumps(self.stage.poller.poll(self.watch, EXECUTION), allow_nan=False))
+            self.harness.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.keeps_log)
+        result: dict[str, Any] = json.loads(
+            json.dumps(self.harness.poller.poll(self.watch, EXECUTION), allow_nan=False)
+        )
         self.watch = from_json(Watch, result["watch"])
         self.results.append(result)
         return result
 
     def ask(self) -> Wait | End:
         """Poll once, but store nothing: a poll of the table in memory takes ten times as long as all else."""
-        connection = self.stage.connections.get(self.connection)
+        connection = self.harness.connections.get(self.connection)
         assert isinstance(connection, Connection)
-        polled = self.stage.client.ask(connection, self.watch.import_id)[1]
+        polled = self.harness.client.ask(connection, self.watch.import_id)[1]
         following = advance(self.watch, polled, time.time(), TOLERANCE)
         self.watch = following.watch
         return following
@@ -236,25 +238,25 @@ class Case:
     @property
     def asked(self) -> list[Request]:
         """Give what the API was asked."""
-        return self.stage.api.requests
+        return self.harness.api.requests
 
     @property
     def credentials(self) -> list[str]:
         """Give the secret behind every request to the API."""
-        return [self.stage.credential(request) for request in self.asked]
+        return [self.harness.credential(request) for request in self.asked]
 
     @property
-    def record(self) -> Record:
-        found = self.stage.watches.get(self.watch.watch_id)
+    def record(self) -> StoredWatch:
+        found = self.harness.watches.get(self.watch.watch_id)
         assert found is not None
         return found
 
     @property
-    def ending(self) -> Ending:
+    def result(self) -> WatchResult:
         """Give how the watch ended, as the table has it."""
-        ending = self.record.ending
-        assert ending is not None, self.results
-        return ending
+        result = self.record.result
+        assert result is not None, self.results
+        return result
 
     @property
     def log_lines(self) -> list[dict[str, Any]]:
@@ -262,7 +264,7 @@ class Case:
         return [json.loads(line) for line in self._said().splitlines()]
 
     def _said(self) -> str:
-        return self.stage.said.getvalue()[self.said_before :]
+        return self.harness.said.getvalue()[self.said_before :]
 
     def told(self) -> str:
         """Give all that this case made the poller log, give back or store, but for what it archived."""
@@ -271,9 +273,9 @@ class Case:
 
 
 @contextmanager
-def listening(stage: Stage) -> Iterator[None]:
+def listening(harness: Harness) -> Iterator[None]:
     """Have the logger's lines kept by the stage."""
     handler = cast("logging.StreamHandler[Any]", logger.registered_handler)
-    before = handler.setStream(stage.said)
+    before = handler.setStream(harness.said)
     yield
     handler.setStream(before)

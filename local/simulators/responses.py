@@ -41,7 +41,7 @@ class Simulator(Protocol):
     def unknown(self, import_id: str) -> Response:
         """Answer for an import that was never started."""
 
-    def answer(self, import_id: str, moment: Moment, now: float) -> Response:
+    def response(self, import_id: str, moment: Moment, now: float) -> Response:
         """Answer for an import at a moment of its script."""
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import NotWritten, Watches
+from import_watch.aws.watch_store import WatchStore, WriteUnconfirmed
 from import_watch.http_client.client import Client
-from import_watch.lifecycle.execution_names import named_like, successor_name
+from import_watch.lifecycle.execution_names import sibling_arn, successor_name
 from import_watch.model.observation import ImportState, LogStatus, ReportedProgress
 from import_watch.model.outcome import Outcome
-from import_watch.model.record import Record
+from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import from_json
 from import_watch.model.watch import Tolerance, Watch
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
@@ -28,13 +28,13 @@ from tests.unit.aws_fixtures import (
     EXECUTION,
     OTHER_EXECUTION,
     REGION,
+    a_result,
     a_start,
     a_watch,
     adapter,
-    an_ending,
     aws_account,
     client,
-    connection_states,
+    connection_store,
     shared,
     stored_item,
     watch_table,
@@ -50,16 +50,16 @@ FOREVER = 4_000_000_000.0
 class Vendor:
     """A vendor on this machine, its connection, and the poller that asks it."""
 
-    def __init__(self, server: Server, watches: Watches, name: str = "voyado") -> None:
+    def __init__(self, server: Server, watches: WatchStore, name: str = "voyado") -> None:
         self.name = name
         self.server = server
         self.watches = watches
-        self.states = connection_states()
+        self.states = connection_store()
         self.says(200, RUNNING)
 
     def says(self, status: int, body: Any, **headers: str) -> None:
         def behave(exchange: Exchange) -> None:
-            exchange.answer(status, body, **headers)
+            exchange.response(status, body, **headers)
 
         self.server.behave = behave
 
@@ -97,7 +97,7 @@ class Vendor:
     def poll(self, watch: Watch, execution: str = EXECUTION, **settings: Any) -> dict[str, Any]:
         return self.poller(**settings).poll(watch, execution)
 
-    def record(self, watch: Watch) -> Record:
+    def record(self, watch: Watch) -> StoredWatch:
         found = self.watches.get(watch.watch_id)
         assert found is not None
         return found
@@ -109,7 +109,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> I
         for bucket in ("archive", "job-logs"):
             client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         name = getattr(request, "param", "voyado")
-        yield Vendor(serve(lambda exchange: exchange.answer(500)), watch_table(), name)
+        yield Vendor(serve(lambda exchange: exchange.response(500)), watch_table(), name)
 
 
 class TestOwner:
@@ -125,7 +125,7 @@ class TestOwner:
     def test_an_execution_that_owns_the_watch_no_more_changes_nothing(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register()
-        vendor.watches.pass_on(replace(watch, generation=2), OTHER_EXECUTION)
+        vendor.watches.transfer_ownership(replace(watch, generation=2), OTHER_EXECUTION)
         before = stored_item(watch.watch_id)
         vendor.says(200, DONE)
         assert vendor.poll(watch)["action"] == "SUPERSEDED"
@@ -134,10 +134,10 @@ class TestOwner:
     def test_nor_does_one_whose_watch_has_ended(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register()
-        vendor.watches.pass_on(replace(watch, generation=2), OTHER_EXECUTION)
-        vendor.watches.end(replace(watch, generation=2), an_ending())
+        vendor.watches.transfer_ownership(replace(watch, generation=2), OTHER_EXECUTION)
+        vendor.watches.end(replace(watch, generation=2), a_result())
         assert vendor.poll(watch)["action"] == "SUPERSEDED"
-        assert vendor.record(watch).ending == an_ending()
+        assert vendor.record(watch).result == a_result()
 
     def test_one_that_has_polled_in_an_attempt_whose_answer_was_lost_goes_on_from_there(self, vendor: Vendor) -> None:
         vendor.connect()
@@ -161,19 +161,19 @@ class TestPollThatIsLate:
         assert vendor.poll(watch)["action"] == action
 
 
-class RefusesOnce(Watches):
+class RefusesOnce(WatchStore):
     """A table that does not take the first poll."""
 
-    def __init__(self, taking: Watches) -> None:
+    def __init__(self, taking: WatchStore) -> None:
         self._taking, self._refused = taking, False
 
-    def get(self, watch_id: str) -> Record | None:
+    def get(self, watch_id: str) -> StoredWatch | None:
         return self._taking.get(watch_id)
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
         if not self._refused:
             self._refused = True
-            raise NotWritten("no")
+            raise WriteUnconfirmed("no")
         self._taking.save(watch, before)
 
 
@@ -194,7 +194,7 @@ class TestPollThatIsNotWritten:
 
     def test_a_standstill_is_said_by_the_next(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.services.polling.stands_still", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.services.polling.stalled_seconds", lambda *_: 2_000.0)
         watch, said = vendor.register(), []
         self.refuse(vendor)
         for _ in range(3):
@@ -205,10 +205,10 @@ class TestPollThatIsNotWritten:
 
     def test_an_outcome_that_is_known_is_not_carried_by_the_state_machine_alone(self, vendor: Vendor) -> None:
         vendor.connect()
-        watch = vendor.register(awaiting_log=an_ending(detected_at=FOREVER))
+        watch = vendor.register(awaiting_log=a_result(detected_at=FOREVER))
         self.refuse(vendor)
         vendor.says(503, "busy")
-        with pytest.raises(NotWritten):
+        with pytest.raises(WriteUnconfirmed):
             vendor.poll(watch)
 
 
@@ -247,11 +247,11 @@ class TestOutcomeThatAwaitsItsLog:
             done = vendor.poll(from_json(Watch, done["watch"]))
             assert done["action"] == action
         record = vendor.record(watch)
-        assert record.ending is not None
-        assert (record.ending.outcome, record.ending.reason) == (Outcome.SUCCEEDED, None)
-        assert record.answer is not None
-        answer = client("s3").get_object(Bucket="archive", Key=record.answer.removeprefix("s3://archive/"))
-        assert json.loads(answer["Body"].read()) == WITHOUT_LOG, "the answer that decided the outcome is the one kept"
+        assert record.result is not None
+        assert (record.result.outcome, record.result.reason) == (Outcome.SUCCEEDED, None)
+        assert record.response is not None
+        response = client("s3").get_object(Bucket="archive", Key=record.response.removeprefix("s3://archive/"))
+        assert json.loads(response["Body"].read()) == WITHOUT_LOG, "the answer that decided the outcome is the one kept"
 
     def test_a_later_failure_replaces_it_and_is_what_is_archived(self, vendor: Vendor) -> None:
         vendor.connect()
@@ -262,11 +262,11 @@ class TestOutcomeThatAwaitsItsLog:
         vendor.says(200, failed)
         assert vendor.poll(from_json(Watch, done["watch"]))["action"] == "PUBLISH"
         record = vendor.record(watch)
-        assert record.ending is not None
-        assert (record.ending.outcome, record.ending.reason) == (Outcome.FAILED, "Import rolled back")
-        assert record.answer is not None
-        answer = client("s3").get_object(Bucket="archive", Key=record.answer.removeprefix("s3://archive/"))
-        assert json.loads(answer["Body"].read()) == failed
+        assert record.result is not None
+        assert (record.result.outcome, record.result.reason) == (Outcome.FAILED, "Import rolled back")
+        assert record.response is not None
+        response = client("s3").get_object(Bucket="archive", Key=record.response.removeprefix("s3://archive/"))
+        assert json.loads(response["Body"].read()) == failed
 
     def test_an_import_that_runs_after_all_goes_on(self, vendor: Vendor) -> None:
         vendor.connect()
@@ -287,7 +287,7 @@ class TestStoredLog:
 
         def behave(exchange: Exchange) -> None:
             token = exchange.request_seen.path == "/token"
-            exchange.answer(200, {"access_token": "a-token", "expires_in": 3600} if token else body)
+            exchange.response(200, {"access_token": "a-token", "expires_in": 3600} if token else body)
 
         vendor.server.behave = behave
 
@@ -311,11 +311,11 @@ class TestStoredLog:
             state = from_json(Watch, done["watch"])
         record = vendor.record(watch)
         assert actions == ["WAIT"] * min(looks, 2) + ["PUBLISH"]
-        assert record.ending is not None
+        assert record.result is not None
         assert record.log is not None
-        assert (record.ending.outcome.value, record.log.source) == (outcome, self.SOURCE)
+        assert (record.result.outcome.value, record.log.source) == (outcome, self.SOURCE)
         assert record.log.status is (LogStatus.UNAVAILABLE if looks == 3 else LogStatus.ARCHIVED)
-        assert ("log is not available (" in record.ending.message) is (looks == 3)
+        assert ("log is not available (" in record.result.message) is (looks == 3)
 
     def test_a_log_that_may_not_be_read_is_not_waited_for(self, vendor: Vendor) -> None:
         vendor.connect()
@@ -368,7 +368,7 @@ class TestHandOver:
             "name": successor_name(record.watch),
             "input": {"resume": {"watchId": watch.watch_id, "generation": 2}},
         }
-        assert record.execution == named_like(EXECUTION, successor_name(record.watch))
+        assert record.execution == sibling_arn(EXECUTION, successor_name(record.watch))
 
     def test_an_attempt_whose_answer_was_lost_names_the_same(self, vendor: Vendor) -> None:
         vendor.connect()
@@ -385,7 +385,7 @@ class TestHandOver:
     def test_an_execution_that_lost_its_watch_meanwhile_hands_nothing_over(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register(execution_polls=2)
-        vendor.watches.pass_on(replace(watch, generation=2), OTHER_EXECUTION)
+        vendor.watches.transfer_ownership(replace(watch, generation=2), OTHER_EXECUTION)
         assert vendor.poll(watch, hand_over_polls=3)["action"] == "SUPERSEDED"
         assert vendor.record(watch).execution == OTHER_EXECUTION
 
@@ -449,7 +449,7 @@ class TestStalled:
 
     def test_a_standstill_is_said_once(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.services.polling.stands_still", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.services.polling.stalled_seconds", lambda *_: 2_000.0)
         watch = vendor.register(import_state=ImportState.RUNNING, progress=ReportedProgress(0.25, 0.01))
         first = vendor.poll(watch)
         assert first["action"] == "STALLED"
@@ -462,7 +462,7 @@ class TestStalled:
         self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.services.polling.stands_still", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.services.polling.stalled_seconds", lambda *_: 2_000.0)
         watch = vendor.register(execution_polls=2)
         assert vendor.poll(watch, hand_over_polls=3)["action"] == "HAND_OVER"
         assert vendor.record(watch).watch.stalled_at is None

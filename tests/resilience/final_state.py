@@ -28,7 +28,7 @@ class LastState:
 
 
 @dataclass(slots=True)
-class Aftermath:
+class FinalState:
     """What is seen when the storm is over.
 
     Parameters
@@ -71,7 +71,7 @@ class Aftermath:
     recovered: Counter[str]
     handed_over: int
     struck: Counter[str]
-    spells: Counter[str]
+    outages: Counter[str]
     vendor_faults: dict[str, int]
     kept: dict[str, str]
     seconds: float

@@ -32,23 +32,23 @@ from import_watch.scheduling.poll_delay import backoff
 from local.clock import Clock
 from local.simulators.script import Import, Step
 from tests.leaks import secrets_in
-from tests.resilience.aftermath import Aftermath, Stop
+from tests.resilience.final_state import FinalState, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of
-from tests.resilience.scripts import PATIENCE, Expected
+from tests.resilience.scripts import DEADLINE_SECONDS, Expected
 
 STOPPED = Expected("UNKNOWN", "WATCH_STOPPED")
 WAITING = "WaitForPoll"
 MINUTE = 60.0
 LATE_BY = 16.0
 """Seconds of the stack's clock by which a poll is counted later than it was asked: one of the machine's."""
-LONGEST_ROUND = 150.0
+MAX_CYCLE_SECONDS = 150.0
 """Seconds in which every watch of a connection has its turn, at most."""
 FAILED_POLLS = ("VENDOR_UNAVAILABLE", "UNREADABLE_ANSWER")
 """What failed polls on end come to, whichever they are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Findings:
     """What came of a storm: `wrong` is empty if it was come through; `table` holds rows of a name and a figure."""
 
     wrong: tuple[str, ...]
@@ -66,11 +66,11 @@ class Wave:
     """One wave of a storm: what was planned, what was seen afterwards, and the clock of its stack."""
 
     plan: Plan
-    after: Aftermath
+    after: FinalState
     clock: Clock
 
 
-def judge(waves: Sequence[Wave]) -> Verdict:
+def judge(waves: Sequence[Wave]) -> Findings:
     """Judge a storm."""
     judged = [(wave.after, one, list(_faults_of(one, wave.after))) for wave in waves for one in wave.plan.imports]
     wrong = [f"{one.watch_id} ({one.script.kind}): {fault}" for _, one, faults in judged for fault in faults]
@@ -78,7 +78,7 @@ def judge(waves: Sequence[Wave]) -> Verdict:
     after = [wave.after for wave in waves]
     told = [messages for one in after for messages in one.messages.values()]
     messages = sum(map(len, told))
-    recovered, struck, spells = (
+    recovered, struck, outages = (
         sum((getattr(one, name) for one in after), Counter[str]()) for name in ("recovered", "struck", "spells")
     )
     kinds = Counter(one.script.kind for _, one, _ in judged)
@@ -113,10 +113,10 @@ def judge(waves: Sequence[Wave]) -> Verdict:
         ),
         *_counted("faults on our side", struck),
         *_counted("polls that the vendor answered with a fault, by import", vendor_faults),
-        *_counted("spells", spells),
+        *_counted("spells", outages),
         *_counted("imports, by script", kinds),
     ]
-    return Verdict(tuple(wrong), tuple((name, str(figure)) for name, figure in rows))
+    return Findings(tuple(wrong), tuple((name, str(figure)) for name, figure in rows))
 
 
 def _counted(name: str, counts: Counter[str]) -> Iterator[tuple[str, object]]:
@@ -130,9 +130,9 @@ def _faults_of_wave(wave: Wave) -> Iterator[str]:
     if after.unsettled:
         yield after.unsettled
     yield from _faults_of_table(after)
-    for place, text in after.kept.items():
+    for arrival_index, text in after.kept.items():
         if secrets_in(text):
-            yield f"a secret is in {place}"
+            yield f"a secret is in {arrival_index}"
     if "poll failed" not in after.kept["the logs of the functions"]:
         yield "the functions' logs were not read"
     for name, most in _busiest_minutes(wave).items():
@@ -140,7 +140,7 @@ def _faults_of_wave(wave: Wave) -> Iterator[str]:
             yield f"connection {name} was asked {most} times in a minute: its limit is {limit_of(name)}"
 
 
-def _faults_of(one: PlannedImport, after: Aftermath) -> Iterator[str]:
+def _faults_of(one: PlannedImport, after: FinalState) -> Iterator[str]:
     stops = [stop for stop in after.stops if stop.import_id == one.import_id]
     messages = after.messages.get(one.watch_id, [])
     if not messages:
@@ -164,7 +164,7 @@ def _faults_of(one: PlannedImport, after: Aftermath) -> Iterator[str]:
         yield f"was published {len(after.published.get(one.import_id, []))} times and got {len(messages)} times"
 
 
-def _allowed(one: PlannedImport, after: Aftermath, stops: Sequence[Stop]) -> tuple[Expected, ...]:
+def _allowed(one: PlannedImport, after: FinalState, stops: Sequence[Stop]) -> tuple[Expected, ...]:
     """Give the outcomes that an import may have."""
     final = int(after.items[one.watch_id]["generation"])
     last = [after.last_states[stop.execution] for stop in stops if stop.generation == final]
@@ -176,11 +176,11 @@ def _allowed(one: PlannedImport, after: Aftermath, stops: Sequence[Stop]) -> tup
     return (*seen, STOPPED)
 
 
-def _seen(one: PlannedImport, after: Aftermath) -> tuple[Expected, ...]:
+def _seen(one: PlannedImport, after: FinalState) -> tuple[Expected, ...]:
     """Give what an import that nobody stopped may have come to: its script, unless patience ran out before."""
     script = one.script.expected
     played, times = Import(list(one.script.steps)), after.polled_at.get(one.import_id, [])
-    met = [_trouble(played.poll(time).step) for time in times]
+    met = [_shared_error(played.poll(time).step) for time in times]
     reasons = list(takewhile(bool, reversed(met)))
     if one.script.patient or not reasons or len({reason in FAILED_POLLS for reason in reasons}) > 1:
         return (script,)
@@ -189,18 +189,18 @@ def _seen(one: PlannedImport, after: Aftermath) -> tuple[Expected, ...]:
     if reasons[-1] == "NOT_FOUND":
         # It is borne from the start of the watch on.
         began = float(after.items[one.watch_id].get("registeredAt", began))
-    if times[-1] - began < PATIENCE - LATE_BY:
+    if times[-1] - began < DEADLINE_SECONDS - LATE_BY:
         return (script,)
     unlike = [reason for reason in reasons if reason != "UNREADABLE_ANSWER"]
     ran_out = Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
     if ran_out.reason not in FAILED_POLLS:
         return (ran_out,)
     waited = enumerate(map(sub, times[1:], times), 1)
-    borne = sum(min(gap, backoff(failures) + LONGEST_ROUND + ON_TIME_SECONDS) for failures, gap in waited)
-    return (script,) if borne < PATIENCE - LATE_BY else (ran_out, script)
+    borne = sum(min(gap, backoff(failures) + MAX_CYCLE_SECONDS + ON_TIME_SECONDS) for failures, gap in waited)
+    return (script,) if borne < DEADLINE_SECONDS - LATE_BY else (ran_out, script)
 
 
-def _trouble(step: Step) -> str | None:
+def _shared_error(step: Step) -> str | None:
     """Give the reason for which a watch ends if its vendor answers so for too long; None for a good answer."""
     if "fault" in step:
         # As scripts have them: an answer of 200 is one that cannot be read.
@@ -215,7 +215,7 @@ def _is_stopped(event: dict[str, object]) -> bool:
     return isinstance(data, dict) and data["reason"] == STOPPED.reason
 
 
-def _faults_of_table(after: Aftermath) -> Iterator[str]:
+def _faults_of_table(after: FinalState) -> Iterator[str]:
     for key, item in after.items.items():
         if item.get("active") == "ACTIVE":
             yield f"{key} is still active"

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from itertools import cycle
 from random import Random
 
-from tests.resilience.plan import CONNECTIONS, Spell
-from tests.resilience.weather import Weather
+from tests.resilience.fault_injector import FaultInjector
+from tests.resilience.plan import CONNECTIONS, Outage
 
 
-class Spells:
+class Outages:
     """Lets the spells of a plan come and go.
 
     Parameters
@@ -28,16 +28,16 @@ class Spells:
 
     def __init__(
         self,
-        spells: Sequence[Spell],
-        weather: Weather,
+        outages: Sequence[Outage],
+        fault_injector: FaultInjector,
         random: Random,
         connect: Callable[[str, str, str | None], None],
     ) -> None:
-        self._coming = cycle(spells)
-        self._weather = weather
+        self._coming = cycle(outages)
+        self._fault_injector = fault_injector
         self._random = random
         self._connect = connect
-        self._now: Spell | None = None
+        self._now: Outage | None = None
         self._next = next(self._coming)
         self._changes_at = time.time() + self._next.before
         self._refusal = ExitStack()
@@ -51,12 +51,12 @@ class Spells:
             return
         self._now = self._next
         self._changes_at = time.time() + self._now.seconds
-        self._weather.spells[self._now.name] += 1
+        self._fault_injector.outages[self._now.name] += 1
         if self._now.operations:
-            self._weather.change(self._now)
+            self._fault_injector.change(self._now)
         else:
-            troubled = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
-            vendor, name = self._random.choice(troubled)
+            failed = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
+            vendor, name = self._random.choice(failed)
             # Bound, so that nobody else can listen there, and not listening: Linux refuses connections to it.
             deaf = self._refusal.enter_context(socket.socket())
             deaf.bind(("127.0.0.1", 0))
@@ -65,7 +65,7 @@ class Spells:
 
     def end(self) -> None:
         """Have the present spell end."""
-        self._weather.change(None)
+        self._fault_injector.change(None)
         self._refusal.close()
         self._now, self._next = None, next(self._coming)
         self._changes_at = time.time() + self._next.before
