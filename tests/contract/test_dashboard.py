@@ -194,7 +194,7 @@ def test_the_sweeps_alarm_is_slower_than_the_slowest_sweeps() -> None:
 @pytest.mark.parametrize("name", QUERIES)
 class TestEverySavedQuery:
     def test_asks_for_fields_that_are_logged(self, name: str) -> None:
-        sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").glob("*.py")]
+        sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").rglob("*.py")]
         code = "\n".join(path.read_text() for path in sources)
         # What Powertools puts into every line, or every line about an exception.
         logged = {"message", "level", "exception_name"}
