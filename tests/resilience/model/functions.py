@@ -125,7 +125,7 @@ class Functions:
             DEFAULT_POLICY,
             hand_over_polls,
         )
-        patch.setattr(import_watch.services.recovery, "MOST_TAKEOVERS", max_takeovers)
+        patch.setattr(import_watch.services.recovery, "MAX_TAKEOVERS", max_takeovers)
         for module in (
             register_watch.handler,
             publish_outcome.handler,
@@ -146,7 +146,7 @@ class Functions:
             import_watch.services.publication,
             import_watch.services.registration,
         ):
-            patch.setattr(module, "measure", lambda *_of, **_more: None)
+            patch.setattr(module, "emit_metrics", lambda *_of, **_more: None)
         patch.setattr(logging.getLogger(logger.service), "disabled", True)
         self._handlers: dict[str, Any] = {
             "register_watch": register_watch.handler.handler,
