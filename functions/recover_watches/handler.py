@@ -1,4 +1,4 @@
-"""recover_watches: finds watches whose execution died and outcomes nobody was told of, and sees to them.
+"""recover_watches: recovers orphaned watches, and publishes pending outcomes.
 
 Invoked on a schedule, and by Step Functions' own events about executions that did not end by themselves.
 """
@@ -13,16 +13,16 @@ from import_watch.bootstrap import recovery
 from import_watch.model.serialization import JSON
 from import_watch.observability import bind_log_context, logger
 from import_watch.services.recovery import read_status_change
-from import_watch.services.registration import read_any_event
+from import_watch.services.registration import accept_any_event
 from import_watch.services.vendor_registry import VendorRegistry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-read_any_event()
+accept_any_event()
 VENDORS = VendorRegistry(Path(__file__).parents[1])
 RESERVE_SECONDS = 45
-"""Kept back of the function's time: one watch whose services are all slow takes no longer."""
+"""Reserve of the function's time: one watch whose services are all slow takes no longer."""
 
 
 def handler(event: dict[str, JSON], context: LambdaContext) -> dict[str, JSON]:

@@ -20,23 +20,22 @@ from urllib.parse import parse_qs
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import WatchStore
 from import_watch.http_client.client import Client
-from import_watch.lifecycle.start_event import InvalidStart, parse
-from import_watch.lifecycle.transitions import End, Wait, advance, start_watch
+from import_watch.lifecycle.start_event import StartEvent, parse
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
-from import_watch.model.serialization import from_json
+from import_watch.model.serialization import from_json, to_json
 from import_watch.model.watch import Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
-from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.services.archiving import Archiving
-from import_watch.services.polling import Poller
 from import_watch.vendors.adapter import Adapter, ApiKey
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.connection import Connection
 
 from tests.conformance.samples import Sample
 from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says
+from tests.support.lifecycle import End, Wait, advance, start_watch
+from tests.support.polling import a_poller
 from tests.unit.aws_fixtures import EXECUTION, NOW, TABLE, client, connection_store, stored_item
 
 BUCKET = "log-archive"
@@ -78,16 +77,14 @@ class Harness:
         hosts = Hosts(allowed=frozenset({NOWHERE}), loopback_http=True)
         self.connections = Connections(prefix=PREFIX, adapter=adapter, hosts=hosts, cache_seconds=3_600)
         self.client = Client(adapter, private_addresses=True, clock=lambda: NOW)
-        self.poller = Poller(
-            adapter=adapter,
-            connections=self.connections,
-            client=self.client,
-            watches=self.watches,
-            states=connection_store(),
-            archiving=Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log),
+        self.poller = a_poller(
+            adapter,
+            self.connections,
+            self.client,
+            self.watches,
+            connection_store(),
+            Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log),
             tolerance=TOLERANCE,
-            policy=DEFAULT_POLICY,
-            hand_over_polls=200,
         )
 
     def _sell(self, exchange: Exchange) -> None:
@@ -154,7 +151,7 @@ class Case:
         self.rotate(base_url)
         self.harness.connections.get(self.connection, force_refresh=True)
 
-    def read_start(self, text: str) -> Start | InvalidStart:
+    def read_start(self, text: str) -> StartEvent:
         """Read the detail of a start event, as JSON text, with this case's vendor and connection."""
         detail = {**json.loads(text), "vendor": self.adapter.vendor, "connection": self.connection}
         return parse({"detail": detail}, (self.adapter.vendor,), lambda _name: self.adapter)
@@ -188,7 +185,7 @@ class Case:
         if not self.results:
             self.harness.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.keeps_log)
         result: dict[str, Any] = json.loads(
-            json.dumps(self.harness.poller.poll(self.watch, EXECUTION), allow_nan=False)
+            json.dumps(to_json(self.harness.poller.poll(self.watch, EXECUTION)), allow_nan=False)
         )
         self.watch = from_json(Watch, result["watch"])
         self.results.append(result)

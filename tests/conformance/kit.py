@@ -15,12 +15,10 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from import_watch.lifecycle.start_event import InvalidStart
-from import_watch.lifecycle.transitions import End, Wait, advance
 from import_watch.model.observation import FailedPoll, ImportState, LogStatus, Observation, PollError
 from import_watch.model.outcome import Outcome, Reason
 from import_watch.model.serialization import to_json
-from import_watch.model.watch import Start, Watch
+from import_watch.model.watch import Watch
 from import_watch.notifications.notification import notification
 from import_watch.vendors.response import parse_response
 from import_watch.vendors.response_body import HttpResponse
@@ -29,6 +27,7 @@ from tests.conformance.faults import FAULTS, NOTHING_SENT
 from tests.conformance.harness import CANARY, TOLERANCE, Case, Harness, VendorUnderTest
 from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths
 from tests.loopback_server import Exchange, says
+from tests.support.lifecycle import End, Wait, advance
 from tests.unit.aws_fixtures import NOW, a_watch
 
 ENDS = {
@@ -394,10 +393,11 @@ class IdChecks:
 
     @pytest.mark.parametrize("raw", IDS, ids=lambda raw: repr(raw)[1:25])
     def test_an_odd_id_is_one_segment_of_the_path_or_refused(self, case: Case, raw: str) -> None:
-        start = case.read_start(json.dumps({"importId": raw.replace("{id}", case.sample.import_id)}))
-        if isinstance(start, InvalidStart):
-            assert [fault.split()[0] for fault in start.faults] == ["importId"]
+        event = case.read_start(json.dumps({"importId": raw.replace("{id}", case.sample.import_id)}))
+        if event.faults:
+            assert [fault.split()[0] for fault in event.faults] == ["importId"]
             return
+        start = event.start
         case.watch_instead(start)
         case.is_in(ImportState.RUNNING, **self.id_field(case, start.import_id))
         assert outcome(case.ask()) is None
@@ -412,11 +412,12 @@ class IdChecks:
         self, case: Case, written: str, answered_as: type[str | int]
     ) -> None:
         digits = written.strip('"')
-        start = case.read_start(f'{{"importId": {written}}}')
+        event = case.read_start(f'{{"importId": {written}}}')
         if case.adapter.import_id(digits) is None:
-            assert isinstance(start, InvalidStart)
+            assert event.faults
             return
-        assert isinstance(start, Start)
+        assert not event.faults
+        start = event.start
         case.watch_instead(start)
         case.is_in(ImportState.SUCCEEDED, **self.id_field(case, answered_as(digits)))
         assert case.poll()["action"] == "PUBLISH"

@@ -17,17 +17,16 @@ from import_watch.aws.watch_store import WatchStore
 from import_watch.http_client.client import Client
 from import_watch.model.observation import LogRecord, LogStatus, PollError
 from import_watch.model.outcome import Outcome, Reason, WatchResult
-from import_watch.model.watch import Tolerance, Watch
+from import_watch.model.watch import Watch
 from import_watch.observability import NAMESPACE, Metric
-from import_watch.scheduling.interval import DEFAULT_POLICY
 from import_watch.services.archiving import Archiving
-from import_watch.services.polling import Poller
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovered, Recovery
 from import_watch.vendors.allowed_hosts import Hosts
 
 from local.dashboard.data import Measurement, measurements_of
 from tests.loopback_server import Exchange, Server, servers
+from tests.support.polling import a_poller
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
@@ -80,16 +79,13 @@ class Account:
 
     def poll(self) -> None:
         voyado = adapter("voyado")
-        Poller(
-            adapter=voyado,
-            connections=Connections("stack", voyado, Hosts(loopback_http=True), cache_seconds=0),
-            client=Client(voyado, private_addresses=True),
-            watches=self.watches,
-            states=self.states,
-            archiving=Archiving("archive", self.watches, keeps_log=False),
-            tolerance=Tolerance(),
-            policy=DEFAULT_POLICY,
-            hand_over_polls=200,
+        a_poller(
+            voyado,
+            Connections("stack", voyado, Hosts(loopback_http=True), cache_seconds=0),
+            Client(voyado, private_addresses=True),
+            self.watches,
+            self.states,
+            Archiving("archive", self.watches, keeps_log=False),
         ).poll(self.watch(registered_at=FOREVER, deadline=FOREVER), EXECUTION)
 
     def end(self, result: WatchResult, log: LogRecord | None = None, *, keeps_log: bool = False) -> Watch:
@@ -111,7 +107,7 @@ class Account:
     def sweep(self, topic: str | None = None) -> None:
         Recovery(
             watches=self.watches,
-            states=self.states,
+            connections=self.states,
             executions=Executions(client("stepfunctions")),
             registrar=registrar(self.watches),
             publisher=self.publisher(topic),
@@ -145,7 +141,7 @@ def slow(account: Account) -> None:
 
 def started(account: Account) -> None:
     event = {"id": "event-1", "detail": {"vendor": "voyado", "importId": "5512340987651234567"}}
-    registrar(account.watches).register(event, EXECUTION, NOW)
+    registrar(account.watches).register(VENDORS.parse(event), EXECUTION, NOW)
 
 
 def throttled(account: Account) -> None:
@@ -285,7 +281,7 @@ def test_what_a_vendor_gives_as_a_reason_is_no_dimension(account: Account) -> No
 
 def test_what_a_start_event_gives_as_a_vendor_is_no_dimension(account: Account) -> None:
     event = {"id": "event-1", "detail": {"vendor": "made-up", "importId": "1"}}
-    done = registrar(account.watches).register(event, EXECUTION, NOW)
+    done = registrar(account.watches).register(VENDORS.parse(event), EXECUTION, NOW)
     account.publisher().publish_for(done.watch.watch_id, 1, None, NOW + 1)
     measured = account.measured()
     assert "made-up" not in str(measured)

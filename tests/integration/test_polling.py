@@ -16,14 +16,15 @@ from import_watch.lifecycle.execution_names import sibling_arn, successor_name
 from import_watch.model.observation import ImportState, LogStatus, ReportedProgress
 from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
-from import_watch.model.serialization import from_json
-from import_watch.model.watch import Tolerance, Watch
+from import_watch.model.serialization import from_json, to_json
+from import_watch.model.watch import Watch
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller
 from import_watch.vendors.allowed_hosts import Hosts
 
 from tests.loopback_server import Exchange, Server, servers
+from tests.support.polling import a_poller
 from tests.unit.aws_fixtures import (
     EXECUTION,
     OTHER_EXECUTION,
@@ -65,16 +66,15 @@ class Vendor:
 
     def poller(self, hand_over_polls: int = 200, policy: Policy = DEFAULT_POLICY, cache_seconds: int = 0) -> Poller:
         asked = adapter(self.name)
-        return Poller(
-            adapter=asked,
-            connections=Connections("stack", asked, Hosts(loopback_http=True), cache_seconds=cache_seconds),
-            client=Client(asked, private_addresses=True),
-            watches=self.watches,
-            states=self.states,
-            archiving=Archiving("archive", self.watches, keeps_log=asked.keeps_log),
-            tolerance=Tolerance(),
+        return a_poller(
+            asked,
+            Connections("stack", asked, Hosts(loopback_http=True), cache_seconds=cache_seconds),
+            Client(asked, private_addresses=True),
+            self.watches,
+            self.states,
+            Archiving("archive", self.watches, keeps_log=asked.keeps_log),
             policy=policy,
-            hand_over_polls=hand_over_polls,
+            max_polls=hand_over_polls,
         )
 
     def connect(self, **more: Any) -> None:
@@ -95,7 +95,8 @@ class Vendor:
         return watch
 
     def poll(self, watch: Watch, execution: str = EXECUTION, **settings: Any) -> dict[str, Any]:
-        return self.poller(**settings).poll(watch, execution)
+        step: dict[str, Any] = to_json(self.poller(**settings).poll(watch, execution))
+        return step
 
     def record(self, watch: Watch) -> StoredWatch:
         found = self.watches.get(watch.watch_id)
@@ -194,7 +195,7 @@ class TestPollThatIsNotWritten:
 
     def test_a_standstill_is_said_by_the_next(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.services.polling.stalled_seconds", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.lifecycle.transitions.stalled_seconds", lambda *_: 2_000.0)
         watch, said = vendor.register(), []
         self.refuse(vendor)
         for _ in range(3):
@@ -346,12 +347,12 @@ class TestRefusedCredentials:
         vendor.connect()
         poller = vendor.poller(cache_seconds=3_600)
         vendor.says(401, b"")
-        watch = from_json(Watch, poller.poll(vendor.register(), EXECUTION)["watch"])
+        watch = poller.poll(vendor.register(), EXECUTION).watch
         assert self.keys(vendor) == ["an-api-key"] * 2, "a secret that was rotated meanwhile is tried in the same poll"
         secret = json.dumps({"baseUrl": vendor.server.url, "apiKey": "a-new-key"})
         client("secretsmanager").put_secret_value(SecretId="stack/voyado/default", SecretString=secret)
         vendor.says(200, RUNNING)
-        assert poller.poll(watch, EXECUTION)["action"] == "WAIT"
+        assert poller.poll(watch, EXECUTION).action == "WAIT"
         assert self.keys(vendor)[2:] == ["a-new-key"]
 
 
@@ -449,7 +450,7 @@ class TestStalled:
 
     def test_a_standstill_is_said_once(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.services.polling.stalled_seconds", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.lifecycle.transitions.stalled_seconds", lambda *_: 2_000.0)
         watch = vendor.register(import_state=ImportState.RUNNING, progress=ReportedProgress(0.25, 0.01))
         first = vendor.poll(watch)
         assert first["action"] == "STALLED"
@@ -462,7 +463,7 @@ class TestStalled:
         self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         vendor.connect()
-        monkeypatch.setattr("import_watch.services.polling.stalled_seconds", lambda *_: 2_000.0)
+        monkeypatch.setattr("import_watch.lifecycle.transitions.stalled_seconds", lambda *_: 2_000.0)
         watch = vendor.register(execution_polls=2)
         assert vendor.poll(watch, hand_over_polls=3)["action"] == "HAND_OVER"
         assert vendor.record(watch).watch.stalled_at is None

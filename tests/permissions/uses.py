@@ -214,7 +214,7 @@ def tells_of_an_execution_that_was_stopped(harness: Harness) -> str:
 
 
 def asks_how_an_execution_was_started(harness: Harness) -> str:
-    return acted(died(harness, harness.execution(), "FAILED", None), "LEFT_ALONE")
+    return acted(died(harness, harness.execution(), "FAILED", None), "UNCHANGED")
 
 
 def polls(harness: Harness, vendor: str) -> str:

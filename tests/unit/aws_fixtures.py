@@ -134,7 +134,7 @@ def a_start(**changes: Any) -> Start:
 def a_result(**changes: Any) -> WatchResult:
     """Give the ending of an import that succeeded a minute after `NOW`."""
     return replace(
-        WatchResult(Outcome.SUCCEEDED, "Import 5512340987651234567 at voyado completed.", NOW + 60), **changes
+        WatchResult(Outcome.SUCCEEDED, NOW + 60, "Import 5512340987651234567 at voyado completed."), **changes
     )
 
 

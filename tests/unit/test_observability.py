@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from import_watch.lifecycle.start_event import correlation_of, event_id
+from import_watch.lifecycle.start_event import event_id
 from import_watch.model.observation import LogStatus, PollError
 from import_watch.model.outcome import Outcome
 from import_watch.observability import Metric, bind_log_context, bind_watch_log_context, emit_metrics, logger, vendor_of
 
-from tests.unit.aws_fixtures import EXECUTION, a_watch
+from tests.unit.aws_fixtures import EXECUTION, VENDORS, a_watch
 
 EVENT_ID = "11111111-2222-3333-4444-555555555555"
 
@@ -128,16 +128,16 @@ class TestCorrelation:
         return {"id": EVENT_ID, "detail": detail}
 
     def test_the_senders_own_id_comes_first(self) -> None:
-        assert correlation_of(self.event(correlationId="order-5")) == "order-5"
+        assert VENDORS.parse(self.event(correlationId="order-5")).correlation == "order-5"
 
     @pytest.mark.parametrize("refused", [None, "", "x" * 257, "two\nlines", 5, ["order-5"]])
     def test_one_that_is_refused_gives_way_to_the_events(self, refused: Any) -> None:
-        assert correlation_of(self.event(correlationId=refused)) == EVENT_ID
+        assert VENDORS.parse(self.event(correlationId=refused)).correlation == EVENT_ID
 
     @pytest.mark.parametrize("event", [None, "text", [], {}, {"id": 5}, {"id": "x" * 101}, {"id": "é"}, {"detail": []}])
     def test_an_event_may_have_neither(self, event: Any) -> None:
-        assert correlation_of(event) is None
+        assert VENDORS.parse(event).correlation is None
         assert event_id(event) is None
 
     def test_it_is_bounded_like_the_field_of_the_start_event(self) -> None:
-        assert correlation_of(self.event(correlationId="x" * 256)) == "x" * 256
+        assert VENDORS.parse(self.event(correlationId="x" * 256)).correlation == "x" * 256

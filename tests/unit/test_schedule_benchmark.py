@@ -10,7 +10,6 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-from import_watch.lifecycle.transitions import End, Wait, advance, start_watch
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, ReportedProgress
 from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.notifications.cost import price
@@ -35,6 +34,7 @@ from benchmarks.schedule.peers import PEERS, Peer
 from benchmarks.schedule.running_times import CHOSEN, LONGEST, POWER_LAWS, SAME_MEAN, SHORTEST, RunningTimes
 from benchmarks.schedule.runs import OURS, SCHEDULES, Results, run
 from benchmarks.schedule.targets import OF_FIXED_60, OF_OPTIMUM, SIXTY
+from tests.support.lifecycle import End, Wait, advance, start_watch
 
 COUNT = 80
 

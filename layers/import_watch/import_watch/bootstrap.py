@@ -1,4 +1,4 @@
-"""Puts the parts of a function together from its settings: each part once, when it is first asked for.
+"""Puts the parts of a function together from its settings: each part once, when it is first used.
 
 A part is imported where it is made, so that a function loads no more than it uses.
 """
@@ -8,47 +8,103 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from import_watch import settings, storage
-from import_watch.aws.executions import Executions
+from import_watch import settings
+from import_watch.aws.connection_store import ConnectionStore
+from import_watch.aws.dynamodb import table_client
+from import_watch.aws.watch_store import WatchStore
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from import_watch.services.polling import Poller
     from import_watch.services.publication import Publisher
     from import_watch.services.recovery import Recovery
     from import_watch.services.registration import Registrar
     from import_watch.services.vendor_registry import VendorRegistry
+    from import_watch.vendors.adapter import Adapter
+
+
+@cache
+def poller(adapter: Adapter) -> Poller:
+    """The poller of one vendor."""
+    from import_watch.aws.secrets import Connections
+    from import_watch.http_client.client import Client
+    from import_watch.services.archiving import Archiving
+    from import_watch.services.polling import Poller
+    from import_watch.services.status_request import StatusRequests
+
+    hosts = settings.hosts()
+    connections = Connections(
+        prefix=settings.get_str("SECRET_PREFIX"),
+        adapter=adapter,
+        hosts=hosts,
+        cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
+    )
+    archiving = Archiving(settings.get_str("ARCHIVE_BUCKET"), watch_store(), keeps_log=adapter.keeps_log)
+    return Poller(
+        connections=connections,
+        requests=StatusRequests(connections, Client(adapter, private_addresses=hosts.loopback_http), archiving),
+        watches=watch_store(),
+        connection_store=connection_store(),
+        archiving=archiving,
+        tolerance=settings.tolerance(),
+        policy=settings.policy(adapter.vendor),
+        requests_per_minute=adapter.requests_per_minute,
+        max_polls=settings.get_int("HAND_OVER_POLLS"),
+    )
 
 
 @cache
 def registrar(vendors: VendorRegistry) -> Registrar:
-    """Give what registers start events of the vendors there are."""
+    """The registrar of start events."""
+    from import_watch.aws.executions import Executions
     from import_watch.services.registration import Registrar
 
-    return Registrar(vendors, storage.watches(), storage.states(), Executions(), settings.tolerance(), settings.policy)
+    return Registrar(vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy)
 
 
 @cache
 def publisher(*, publishes_stalls: bool = False) -> Publisher:
-    """Give what tells outcomes, and of imports that do not get on where the function may."""
+    """The publisher of outcomes, and of stalled imports where the function may."""
     from import_watch.aws.sns import Topic
     from import_watch.services.publication import Publisher
 
     topic = Topic(settings.get_str("TOPIC_ARN"))
     stalled = Topic(settings.get_str("STALLED_TOPIC_ARN")) if publishes_stalls else None
-    return Publisher(storage.watches(), storage.states(), topic, settings.get_str("SOURCE"), stalled)
+    return Publisher(watch_store(), connection_store(), topic, settings.get_str("SOURCE"), stalled)
 
 
 @cache
 def recovery(vendors: VendorRegistry) -> Recovery:
-    """Give what recovers watches."""
+    """The recovery of orphaned watches and pending outcomes."""
+    from import_watch.aws.executions import Executions
+    from import_watch.aws.sweep_cursor_store import SweepCursorStore
     from import_watch.services.recovery import Recovery
 
     return Recovery(
-        watches=storage.watches(),
-        states=storage.states(),
+        watches=watch_store(),
+        connections=connection_store(),
         executions=Executions(),
         registrar=registrar(vendors),
         publisher=publisher(),
-        cursors=storage.cursors(),
+        cursors=SweepCursorStore(settings.get_str("TABLE_NAME"), _table_client()),
         state_machine=settings.get_str("STATE_MACHINE_ARN"),
         overdue_seconds=settings.get_int("OVERDUE_SECONDS"),
     )
+
+
+@cache
+def watch_store() -> WatchStore:
+    """The table of watches."""
+    return WatchStore(settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client())
+
+
+@cache
+def connection_store() -> ConnectionStore:
+    """What the watches of a connection share."""
+    return ConnectionStore(settings.get_str("TABLE_NAME"), _table_client())
+
+
+@cache
+def _table_client() -> DynamoDBClient:
+    return table_client()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -130,4 +131,15 @@ def bind_watch_log_context(watch: Watch, execution: str, *, poll: int | None = N
         watch_id=watch.watch_id,
         generation=watch.generation,
         poll=watch.polls if poll is None else poll,
+    )
+
+
+def bind_state_log_context(watch: Mapping[str, Any], execution: str) -> None:
+    """Put a watch on every log line from here on, as the state machine holds it; its id and generation suffice."""
+    bind_log_context(
+        execution,
+        correlation=watch.get("correlation"),
+        watch_id=watch["watchId"],
+        generation=watch["generation"],
+        poll=watch.get("polls"),
     )

@@ -7,11 +7,14 @@ import logging
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
+import import_watch.services.active_counts
 import import_watch.services.archiving
+import import_watch.services.poll_telemetry
 import import_watch.services.polling
 import import_watch.services.publication
 import import_watch.services.recovery
 import import_watch.services.registration
+import import_watch.services.status_request
 import publish_outcome.handler
 import pytest
 import recover_watches.handler
@@ -20,10 +23,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from import_watch.aws.secrets import Connections
 from import_watch.http_client.client import Client
 from import_watch.model.observation import FailedPoll, Observation
-from import_watch.model.watch import Tolerance
+from import_watch.model.serialization import from_json, to_json
+from import_watch.model.watch import Tolerance, Watch
 from import_watch.observability import logger
-from import_watch.scheduling.interval import DEFAULT_POLICY
-from import_watch.services.polling import Poller
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
 from import_watch.services.registration import Registrar
@@ -42,6 +44,7 @@ from tests.resilience.model.replay import (
     ReplayedTopic,
     ReplayedWatchStore,
 )
+from tests.support.polling import a_poller
 
 VENDOR = "voyado"
 STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:watch"
@@ -114,23 +117,28 @@ class Functions:
             STATE_MACHINE,
             overdue_seconds=0,
         )
-        poller = Poller(
+        archiving = ReplayedArchiving(replay, watches)
+        poller = a_poller(
             vendors.adapter(VENDOR),
             cast("Connections", _Connections()),
             cast("Client", self._client),
             watches,
             states,
-            ReplayedArchiving(replay, watches),
-            Tolerance(),
-            DEFAULT_POLICY,
-            hand_over_polls,
+            archiving,
+            max_polls=hand_over_polls,
         )
+
+        def poll(event: dict[str, Any], _context: LambdaContext) -> Any:
+            step = poller.poll(from_json(Watch, event["watch"]), event["execution"])
+            return to_json(step.in_supported_actions(event["actions"]))
+
         patch.setattr(import_watch.services.recovery, "MAX_TAKEOVERS", max_takeovers)
         for module in (
             register_watch.handler,
             publish_outcome.handler,
             recover_watches.handler,
             import_watch.services.polling,
+            import_watch.services.status_request,
         ):
             patch.setattr(module, "time", self._clock)
         patch.setattr(import_watch.services.archiving, "time", self._clock)
@@ -138,11 +146,12 @@ class Functions:
         patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "publisher", lambda **_: tells)
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
-        patch.setattr(import_watch.services.polling, "_poller", lambda: poller)
         # A million runs have nothing to say to anybody.
         for module in (
             import_watch.services.polling,
+            import_watch.services.poll_telemetry,
             import_watch.services.recovery,
+            import_watch.services.active_counts,
             import_watch.services.publication,
             import_watch.services.registration,
         ):
@@ -152,7 +161,7 @@ class Functions:
             "register_watch": register_watch.handler.handler,
             "publish_outcome": publish_outcome.handler.handler,
             "recover_watches": recover_watches.handler.handler,
-            f"poll_{VENDOR}": import_watch.services.polling.handler,
+            f"poll_{VENDOR}": poll,
         }
 
     def run(self, call: Call, results: tuple[Any, ...]) -> str:

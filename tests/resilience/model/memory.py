@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from import_watch.aws.connection_store import COMPLETED, MAX_JOB_TYPES, ConnectionState, ConnectionStore
+from import_watch.aws.connection_store import MAX_JOB_TYPES, ConnectionState, ConnectionStore
 from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
 from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
-from import_watch.model.watch import Start, Watch, connection_key, job_type_key, key_parts
+from import_watch.model.watch import Start, Watch, connection_key, key_parts
 from import_watch.scheduling.history import remembering
-from import_watch.scheduling.poll_delay import running_time
+from import_watch.scheduling.running_time import RunningTime
 
 
 @dataclass
@@ -128,17 +128,15 @@ class MemoryConnectionStates(ConnectionStore):
     def watch_withdrawn(self, vendor: str, connection: str) -> None:
         self._add(vendor, connection, -1)
 
-    def watch_ended(self, watch: Watch, result: WatchResult) -> None:
+    def watch_ended(self, watch: Watch, running_time: RunningTime | None) -> None:
         """End and running time are one step here: what the real one reads in between is checked as it writes."""
         self._add(watch.vendor, watch.connection, -1)
-        if result.outcome not in COMPLETED:
+        if running_time is None:
             return
         item = self._item(watch.vendor, watch.connection)
-        lag = (result.detection_lag_seconds or 0.0) * (0.5 if result.ended_at is None else 1.0)
-        time, kind = round(running_time(watch, result.detected_at - lag), 1), job_type_key(watch.job_type)
-        kinds = dict(item.running_times)
-        kinds[kind] = remembering(kinds.pop(kind, ()), time)
-        kept = dict(list(kinds.items())[-MAX_JOB_TYPES:])
+        times = dict(item.running_times)
+        times[running_time.job_type] = remembering(times.pop(running_time.job_type, ()), running_time.seconds)
+        kept = dict(list(times.items())[-MAX_JOB_TYPES:])
         self._put(watch.vendor, watch.connection, replace(item, running_times=kept, revision=item.revision + 1))
 
     def throttled(self, watch: Watch, until: float) -> None:

@@ -24,6 +24,7 @@ from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Start, Watch
+from import_watch.scheduling.running_time import RunningTime
 from import_watch.services.archiving import Archiving
 
 READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "ask"})
@@ -92,7 +93,7 @@ class ReplayedWatchStore(WatchStore):
             raise WriteUnconfirmed(str(error)) from None
 
     def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
-        self._replay.perform("watches", "pass_on", watch, execution, before)
+        self._replay.perform("watches", "transfer_ownership", watch, execution, before)
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
         self._replay.perform("watches", "end", watch, result, before)
@@ -128,9 +129,9 @@ class ReplayedConnectionStore(ConnectionStore):
     def watch_withdrawn(self, vendor: str, connection: str) -> None:
         self._replay.perform("states", "watch_withdrawn", vendor, connection)
 
-    def watch_ended(self, watch: Watch, result: WatchResult) -> None:
+    def watch_ended(self, watch: Watch, running_time: RunningTime | None) -> None:
         with suppress(Unavailable):
-            self._replay.perform("states", "watch_ended", watch, result)
+            self._replay.perform("states", "watch_ended", watch, running_time)
 
     def throttled(self, watch: Watch, until: float) -> None:
         with suppress(Unavailable):  # the real one raises nothing either
@@ -150,11 +151,11 @@ class ReplayedSweepCursorStore(SweepCursorStore):
         self._replay = replay
 
     def get(self) -> SweepCursor:
-        found: SweepCursor = self._replay.perform("positions", "get")
+        found: SweepCursor = self._replay.perform("cursors", "get")
         return found
 
     def keep(self, token: SweepCursor) -> None:
-        self._replay.perform("positions", "keep", token)
+        self._replay.perform("cursors", "keep", token)
 
 
 class ReplayedExecutions(Executions):

@@ -37,7 +37,7 @@ class Services:
         self._stores: dict[str, Any] = {
             "watches": scenario.watches(),
             "states": MemoryConnectionStates() if scenario.exact else Uncounted(),
-            "positions": MemorySweepPositions(),
+            "cursors": MemorySweepPositions(),
         }
         self._performed: dict[tuple[int, int], tuple[int, int]] = {}
         self._done = invocations.results.of(None)

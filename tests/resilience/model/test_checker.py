@@ -79,7 +79,7 @@ class BelievesWhatItReadFirst(Recovery):
 
 class TakesFromTheLiving(Recovery):
     def _look_after(self, seen: StoredWatch, now: float) -> Recovered:  # noqa: ARG002
-        return Recovered.LEFT_ALONE if seen.result is not None else self._taken_over(seen)
+        return Recovered.UNCHANGED if seen.result is not None else self._taken_over(seen)
 
 
 class Sleeps(Recovery):

@@ -15,6 +15,7 @@ from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.model.observation import LogRecord, LogStatus
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import Watch, watch_id
+from import_watch.scheduling.running_time import measured_running_time
 
 from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, MemoryWatches
 from tests.unit.aws_fixtures import (
@@ -103,7 +104,7 @@ def a_connection_act(choose: random.Random) -> Callable[[ConnectionStore], Any]:
     acts: list[Callable[[ConnectionStore], Any]] = [
         lambda states: states.watch_began("voyado", connection),
         lambda states: states.watch_withdrawn("voyado", connection),
-        lambda states: states.watch_ended(watch, result),
+        lambda states: states.watch_ended(watch, measured_running_time(watch, result)),
         lambda states: states.throttled(watch, NOW + counted),
         lambda states: states.limit_read(watch, limit),
         lambda states: states.repair("voyado", connection, counted, seen),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,6 +15,7 @@ from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome
 from import_watch.model.watch import Watch
 from import_watch.scheduling.history import REMEMBERED
+from import_watch.scheduling.running_time import measured_running_time
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import TEMPLATE
@@ -45,10 +47,12 @@ def ran(seconds: float, job_type: str | None = None) -> Watch:
 def end(
     states: ConnectionStore, seconds: float, job_type: str | None = None, outcome: Outcome = Outcome.SUCCEEDED
 ) -> None:
-    states.watch_ended(
-        ran(seconds, job_type),
-        a_result(outcome=outcome, detected_at=NOW + seconds, ended_at=NOW + seconds, detection_lag_seconds=0.0),
-    )
+    times = {"detected_at": NOW + seconds, "ended_at": NOW + seconds, "detection_lag_seconds": 0.0}
+    ended(states, ran(seconds, job_type), outcome=outcome, **times)
+
+
+def ended(states: ConnectionStore, watch: Watch, **changes: Any) -> None:
+    states.watch_ended(watch, measured_running_time(watch, a_result(**changes)))
 
 
 def test_nothing_is_shared_before_the_first_watch(states: ConnectionStore) -> None:
@@ -111,11 +115,11 @@ class TestHistory:
         assert (shared().running_times, shared().active_watches) == ({}, 0)
 
     def test_it_is_measured_to_the_end_that_the_vendor_tells(self, states: ConnectionStore) -> None:
-        states.watch_ended(ran(600), a_result(detected_at=NOW + 660, ended_at=NOW + 600, detection_lag_seconds=60.0))
+        ended(states, ran(600), detected_at=NOW + 660, ended_at=NOW + 600, detection_lag_seconds=60.0)
         assert shared().running_times == {"-": (600.0,)}
 
     def test_else_to_half_way_between_the_last_two_polls(self, states: ConnectionStore) -> None:
-        states.watch_ended(ran(600), a_result(detected_at=NOW + 660, detection_lag_seconds=60.0))
+        ended(states, ran(600), detected_at=NOW + 660, detection_lag_seconds=60.0)
         assert shared().running_times == {"-": (630.0,)}
 
     def test_the_latest_are_kept(self, states: ConnectionStore) -> None:

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_watch.lifecycle.transitions import End, Wait, advance, defer_poll, start_watch
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, ReportedProgress
 from import_watch.model.outcome import WatchResult
 from import_watch.model.watch import Start, Tolerance
 from import_watch.scheduling.interval import DEFAULT_POLICY
-from import_watch.scheduling.poll_delay import running_time
 from import_watch.scheduling.rate_limit import RateShare
+from import_watch.scheduling.running_time import running_time
 from import_watch.vendors.fields import time_of
+
+from tests.support.lifecycle import End, Wait, advance, defer_poll, start_watch
 
 T0 = 1_767_225_600.0
 HOUR = 3_600.0

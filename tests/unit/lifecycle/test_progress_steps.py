@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.lifecycle.transitions import Wait, advance, start_watch
 from import_watch.model.observation import ImportState, Observation, ReportedProgress
 from import_watch.model.watch import Start, Tolerance, Watch
 
+from tests.support.lifecycle import Wait, advance, start_watch
 from tests.unit.aws_fixtures import NOW
 
 

@@ -15,11 +15,9 @@ from import_watch.lifecycle.start_event import (
     KNOWN_FIELDS,
     MAX_METADATA_DEPTH,
     MAX_NUMERIC_ID,
-    InvalidStart,
-    correlation_of,
+    StartEvent,
     event_id,
     parse,
-    unknown_fields,
 )
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Start
@@ -48,20 +46,20 @@ def event(detail: JSON) -> JSON:
     return {"detail-type": "ImportStarted", "detail": detail}
 
 
-def parsed(detail: JSON) -> Start | InvalidStart:
+def parsed(detail: JSON) -> StartEvent:
     return parse(event(detail), VENDORS.names, VENDORS.adapter)
 
 
 def valid(detail: JSON) -> Start:
-    start = parsed(detail)
-    assert isinstance(start, Start), start.faults
-    return start
+    read = parsed(detail)
+    assert not read.faults
+    return read.start
 
 
-def invalid(detail: JSON) -> InvalidStart:
-    start = parsed(detail)
-    assert isinstance(start, InvalidStart), "was accepted"
-    return start
+def invalid(detail: JSON) -> StartEvent:
+    read = parsed(detail)
+    assert read.faults, "was accepted"
+    return read
 
 
 def fields_at_fault(detail: JSON) -> list[str]:
@@ -239,7 +237,7 @@ def test_a_detail_that_is_no_object_is_a_fault(detail: JSON) -> None:
 @pytest.mark.parametrize("whole", [None, [], "text", {}])
 def test_an_event_that_is_no_event_is_a_fault(whole: JSON) -> None:
     start = parse(whole, VENDORS.names, VENDORS.adapter)
-    assert isinstance(start, InvalidStart)
+    assert start.faults
     assert start.start == Start("", "")
 
 
@@ -272,16 +270,16 @@ def test_an_import_id_that_is_no_text_is_given_back_as_it_was_written_or_not_at_
 def test_fields_that_nobody_knows_are_passed_over_and_can_be_told() -> None:
     detail = MINIMAL | {"timeoutInSeconds": 60, "corelationId": "1"}
     assert valid(detail) == valid(MINIMAL)
-    assert unknown_fields(event(detail)) == ["corelationId", "timeoutInSeconds"]
+    assert parsed(detail).ignored_fields == ("corelationId", "timeoutInSeconds")
 
 
 @pytest.mark.parametrize("whole", [None, {}, {"detail": []}, {"detail": FULL}])
 def test_an_event_without_unknown_fields_has_none(whole: JSON) -> None:
-    assert unknown_fields(whole) == []
+    assert parse(whole, VENDORS.names, VENDORS.adapter).ignored_fields == ()
 
 
 def test_no_more_than_ten_unknown_fields_are_told() -> None:
-    assert len(unknown_fields(event({f"field{n}": n for n in range(30)}))) == 10
+    assert len(parsed({f"field{n}": n for n in range(30)}).ignored_fields) == 10
 
 
 def nested(levels: int, leaf: JSON = None, *, in_objects: bool = False) -> JSON:
@@ -317,8 +315,8 @@ def test_a_value_that_is_beyond_python_itself_is_a_fault_of_its_field(name: str,
     start = invalid(detail).start
     given_back = [start.vendor, start.import_id, start.connection, str(start.correlation_id)]
     assert all(text.isprintable() and len(text) <= 256 for text in given_back)
-    assert correlation_of({"id": "event-1", "detail": detail}) == "event-1"
-    assert unknown_fields(event(detail | {"\ud800" * 5_000: 1})) == ["?" * 256]
+    assert parse({"id": "event-1", "detail": detail}, VENDORS.names, VENDORS.adapter).correlation == "event-1"
+    assert parsed(detail | {"\ud800" * 5_000: 1}).ignored_fields == ("?" * 256,)
 
 
 @pytest.mark.parametrize("in_objects", [True, False])
@@ -429,34 +427,33 @@ def details(draw: st.DrawFn) -> Detail:
 @settings(max_examples=500)
 @given(details() | st.fixed_dictionaries(VALUES))
 def test_an_event_is_accepted_exactly_where_its_schema_accepts_it(detail: Detail) -> None:
-    assert isinstance(parsed(detail), Start) == SCHEMA.is_valid(event(detail))
+    assert (not parsed(detail).faults) == SCHEMA.is_valid(event(detail))
 
 
 @settings(max_examples=500)
 @given(details().filter(lambda detail: detail.get("vendor") in VENDORS.names and "importId" in detail))
 def test_the_fields_that_are_named_are_those_that_the_schema_names(detail: Detail) -> None:
-    start = parsed(detail)
-    named = [] if isinstance(start, Start) else [fault.split()[0] for fault in start.faults]
+    named = [fault.split()[0] for fault in parsed(detail).faults]
     assert sorted(named) == schema_faults(detail)
 
 
 @pytest.mark.parametrize("told", [*NO_TIMES, *(f"2026-01-31T09:30:00{zone}" for zone in ZONES), "2026-01-31t09:30,5z"])
 def test_a_start_is_a_time_exactly_where_the_schema_says_so(told: str) -> None:
     detail = MINIMAL | {"startedAt": told}
-    assert isinstance(parsed(detail), Start) == SCHEMA.is_valid(event(detail))
+    assert (not parsed(detail).faults) == SCHEMA.is_valid(event(detail))
 
 
 @pytest.mark.parametrize("vendor", VENDORS.names)
 @pytest.mark.parametrize("told", [*NO_IDS, 0, -7, 10**199, 10**200, 5.0, 1.5], ids=lambda told: str(told)[:20])
 def test_an_import_id_is_one_exactly_where_the_schema_says_so(vendor: str, told: str | float) -> None:
     detail: Detail = {"vendor": vendor, "importId": told}
-    assert isinstance(parsed(detail), Start) == SCHEMA.is_valid(event(detail))
+    assert (not parsed(detail).faults) == SCHEMA.is_valid(event(detail))
 
 
 @pytest.mark.parametrize("detail", [None, [], "text", {}])
 def test_the_schema_wants_a_detail_with_vendor_and_import_id(detail: JSON) -> None:
     assert not SCHEMA.is_valid(event(detail))
-    assert isinstance(parsed(detail), InvalidStart)
+    assert parsed(detail).faults
 
 
 def test_the_schema_itself_is_a_schema() -> None:

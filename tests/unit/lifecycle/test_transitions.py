@@ -13,16 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from import_watch.lifecycle.outcome_rules import broken, stopped
-from import_watch.lifecycle.transitions import (
-    End,
-    Wait,
-    advance,
-    defer_poll,
-    exclude_own_downtime,
-    hand_over,
-    resume_delay,
-    start_watch,
-)
+from import_watch.lifecycle.transitions import exclude_own_downtime, hand_over, resume_delay
 from import_watch.model.observation import (
     FailedPoll,
     ImportState,
@@ -42,6 +33,8 @@ from import_watch.model.serialization import from_json, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Tolerance, Watch
 from import_watch.scheduling.poll_delay import backoff
 from import_watch.scheduling.rate_limit import UNSHARED
+
+from tests.support.lifecycle import End, Wait, advance, defer_poll, start_watch
 
 Polled: TypeAlias = Observation | FailedPoll
 
@@ -188,6 +181,7 @@ def test_an_ending_says_what_the_vendor_said() -> None:
         started_at=T0 - 60,
         ended_at=T0 + 30,
         detection_lag_seconds=10,
+        has_log=False,
     )
 
 
@@ -709,7 +703,7 @@ def test_a_poll_forgets_the_takeovers_before_it() -> None:
 def test_a_watch_that_we_could_not_carry_on_is_unknown() -> None:
     result = broken(wait_after((5, RUNNING)).watch, T0 + 60, "States.Timeout")
     assert (result.outcome, result.reason, result.detected_at) == (Outcome.UNKNOWN, "WATCH_BROKEN", T0 + 60)
-    assert "States.Timeout" in result.message
+    assert result.detail == "States.Timeout"
 
 
 def test_an_outcome_that_was_seen_stands_also_where_we_could_not_carry_on() -> None:

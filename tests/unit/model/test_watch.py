@@ -187,7 +187,7 @@ def test_a_key_that_is_missing_is_named(key: str) -> None:
 def test_a_key_that_is_missing_inside_is_named_too() -> None:
     state = to_json(FULL_WATCH)
     del state["awaitingLog"]["outcome"]
-    with pytest.raises(ValueError, match=r"Ending\.outcome is missing"):
+    with pytest.raises(ValueError, match=r"WatchResult\.outcome is missing"):
         from_json(Watch, state)
 
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from import_watch.model.observation import (
-    FailedPoll,
     ImportState,
-    InlineLog,
-    LogRecord,
-    LogReference,
-    LogStatus,
-    MissingLog,
-    Observation,
-    PollError,
     Problem,
     ReportedProgress,
     Severity,
-    StoredLog,
 )
-from import_watch.model.outcome import Outcome, WatchResult
+from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Watch
 from import_watch.notifications import messages
+from import_watch.notifications.messages import sentence
 
 WATCH = Watch(
     watch_id="egain#sandbox#import-4711",
@@ -34,55 +26,63 @@ WATCH = Watch(
     deadline=86_400.0,
     vendor_status="Paused",
 )
-SUCCEEDED = Observation(ImportState.SUCCEEDED, log=InlineLog({}, ""))
-FAILED = Observation(ImportState.FAILED, reason="The file is not a ZIP archive.", log=StoredLog("s3://logs/4711.txt"))
-NOT_FOUND = Observation(ImportState.NOT_FOUND)
-RUNNING = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
-QUEUED = Observation(ImportState.QUEUED, "Scheduled", started_at=1_769_851_800.0)
-NO_RESPONSE = FailedPoll(PollError.UNAVAILABLE, "eGain answered HTTP 503")
+SUCCEEDED = WatchResult(Outcome.SUCCEEDED, 0.0, has_log=True)
+PARTIAL = WatchResult(Outcome.PARTIAL, 0.0, has_log=True, counts={"errors": 1})
+CANCELLED = WatchResult(Outcome.CANCELLED, 0.0, counts={"processed": 3})
+FAILED = WatchResult(Outcome.FAILED, 0.0, reason="The file is not a ZIP archive.", has_log=True)
 
 
-def a_result(outcome: Outcome, seen: Observation) -> WatchResult:
-    return WatchResult(outcome, messages.ended(WATCH, outcome, seen), 0.0)
+def unknown(reason: Reason, watch: Watch = WATCH, **facts: Any) -> str:
+    return sentence(watch, WatchResult(Outcome.UNKNOWN, 0.0, reason=reason.value, **facts))
 
 
-EVERY = {
+RUNNING = replace(
+    WATCH,
+    import_state=ImportState.RUNNING,
+    vendor_status="In Progress",
+    progress=ReportedProgress(0.4, 0.01),
+)
+QUEUED = replace(WATCH, import_state=ImportState.QUEUED, vendor_status="Scheduled", announced_start=1_769_851_800.0)
+UNSEEN = replace(WATCH, vendor_status=None)
+EVERY: dict[str, list[str]] = {
     "ended": [
-        messages.ended(WATCH, Outcome.SUCCEEDED, SUCCEEDED),
-        messages.ended(WATCH, Outcome.SUCCEEDED, replace(SUCCEEDED, counts={"warnings": 1_234})),
-        messages.ended(WATCH, Outcome.PARTIAL, replace(SUCCEEDED, counts={"errors": 1})),
-        messages.ended(WATCH, Outcome.CANCELLED, Observation(ImportState.CANCELLED, counts={"processed": 3})),
-        messages.ended(WATCH, Outcome.FAILED, FAILED),
-        messages.ended(WATCH, Outcome.FAILED, replace(FAILED, reason=None, retryable=True)),
-        messages.ended(WATCH, Outcome.FAILED, replace(FAILED, retryable=False)),
+        sentence(WATCH, SUCCEEDED),
+        sentence(WATCH, replace(SUCCEEDED, counts={"warnings": 1_234})),
+        sentence(WATCH, PARTIAL),
+        sentence(WATCH, CANCELLED),
+        sentence(WATCH, FAILED),
+        sentence(WATCH, replace(FAILED, reason=None, retryable=True)),
+        sentence(WATCH, replace(FAILED, retryable=False)),
     ],
-    "without_log": [
-        messages.without_log(WATCH, a_result(Outcome.SUCCEEDED, SUCCEEDED), None),
-        messages.without_log(WATCH, a_result(Outcome.SUCCEEDED, SUCCEEDED), "'ImportLog' not found."),
-        messages.without_log(WATCH, a_result(Outcome.FAILED, FAILED), "NoSuchKey"),
+    "without a log": [
+        sentence(WATCH, replace(SUCCEEDED, has_log=False, missing_log="")),
+        sentence(WATCH, replace(SUCCEEDED, has_log=False, missing_log="'ImportLog' not found.")),
+        sentence(WATCH, replace(FAILED, has_log=False, missing_log="NoSuchKey")),
     ],
-    "not_found": [
-        messages.not_found(WATCH, 120, NOT_FOUND),
-        messages.not_found(WATCH, 120, replace(NOT_FOUND, problems=(Problem(Severity.ERROR, "No tenant."),))),
+    Reason.NOT_FOUND: [
+        unknown(Reason.NOT_FOUND, grace_seconds=120),
+        unknown(Reason.NOT_FOUND, grace_seconds=120, problems=(Problem(Severity.ERROR, "No tenant."),)),
     ],
-    "unrecognised": [messages.unrecognised(WATCH, 600)],
-    "unauthorized": [messages.unauthorized(WATCH, "HTTP 401")],
-    "misconfigured": [messages.misconfigured(WATCH, "its secret has no clientId.")],
-    "vendor_unavailable": [messages.vendor_unavailable(WATCH, "HTTP 503", 3_600)],
-    "unreadable": [messages.unreadable(WATCH, "HTTP 200: the body is not a JSON object", 3_600)],
-    "timed_out": [messages.timed_out(WATCH, 86_400, polled) for polled in (RUNNING, QUEUED, None)],
-    "invalid_event": [messages.invalid_event(["importId must be import-4711", "vendor must be one of egain, voyado"])],
+    Reason.UNRECOGNISED_STATUS: [unknown(Reason.UNRECOGNISED_STATUS, grace_seconds=600)],
+    Reason.UNAUTHORIZED: [unknown(Reason.UNAUTHORIZED, detail="HTTP 401")],
+    Reason.MISCONFIGURED: [unknown(Reason.MISCONFIGURED, detail="its secret has no clientId.")],
+    Reason.VENDOR_UNAVAILABLE: [unknown(Reason.VENDOR_UNAVAILABLE, detail="HTTP 503", grace_seconds=3_600)],
+    Reason.UNREADABLE_ANSWER: [
+        unknown(Reason.UNREADABLE_ANSWER, detail="HTTP 200: the body is not a JSON object", grace_seconds=3_600)
+    ],
+    Reason.TIMED_OUT: [unknown(Reason.TIMED_OUT, watch) for watch in (RUNNING, QUEUED, UNSEEN)],
+    Reason.INVALID_EVENT: [
+        unknown(Reason.INVALID_EVENT, detail="importId must be import-4711; vendor must be one of egain, voyado")
+    ],
+    Reason.WATCH_STOPPED: [unknown(Reason.WATCH_STOPPED)],
+    Reason.WATCH_BROKEN: [unknown(Reason.WATCH_BROKEN, detail="States.Timeout")],
     "stalled": [messages.stalled(WATCH, 3_600)],
-    "watch_stopped": [messages.watch_stopped(WATCH)],
-    "watch_broken": [messages.watch_broken(WATCH, "States.Timeout")],
 }
 TEXTS = [pytest.param(text, id=f"{name}-{n}") for name, texts in EVERY.items() for n, text in enumerate(texts)]
 
 
-def test_every_message_is_looked_at_here() -> None:
-    functions = [value for _, value in inspect.getmembers(messages, inspect.isfunction)]
-    own = {function.__name__ for function in functions if function.__module__ == messages.__name__}
-    assert {name for name in own if not name.startswith("_")} == EVERY.keys() | {"duration"}
+def test_every_reason_has_its_sentence_here() -> None:
+    assert set(EVERY) >= set(Reason)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -105,33 +105,18 @@ def test_a_success_is_told_with_its_warnings() -> None:
     assert warned == "Import import-4711 at egain completed with 1,234 warnings; see its log."
 
 
-@pytest.mark.parametrize(
-    ("log", "has_log"),
-    [
-        (InlineLog({}, ""), True),
-        (StoredLog("s3://logs/4711.txt"), True),
-        (LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt"), True),
-        (LogRecord(LogStatus.VENDOR_ONLY, source="s3://logs/4711.txt"), True),
-        (LogRecord(LogStatus.UNAVAILABLE, reason="NoSuchKey"), False),
-        (MissingLog("not there", expected=True), False),
-        (None, False),
-    ],
-)
+@pytest.mark.parametrize("has_log", [True, False])
 @pytest.mark.parametrize(
     ("outcome", "counts"),
     [(Outcome.SUCCEEDED, {"warnings": 2}), (Outcome.PARTIAL, {"errors": 2}), (Outcome.FAILED, {})],
 )
-def test_only_a_log_that_is_there_is_pointed_to(
-    outcome: Outcome, counts: dict[str, int], log: LogReference, has_log: bool
-) -> None:
-    text = messages.ended(WATCH, outcome, Observation(ImportState.FAILED, counts=counts, log=log))
+def test_only_a_log_that_exists_is_referred_to(outcome: Outcome, counts: dict[str, int], has_log: bool) -> None:
+    text = sentence(WATCH, WatchResult(outcome, 0.0, counts=counts, has_log=has_log))
     assert ("see its log" in text) is has_log
 
 
 def test_a_validation_that_found_errors_left_nothing_out() -> None:
-    text = messages.ended(
-        replace(WATCH, job_type="Validation"), Outcome.PARTIAL, replace(SUCCEEDED, counts={"errors": 3})
-    )
+    text = sentence(replace(WATCH, job_type="Validation"), replace(PARTIAL, counts={"errors": 3}))
     assert text == ("Validation import-4711 at egain found 3 errors: see its log, and fix them before you import.")
 
 
@@ -144,7 +129,7 @@ def test_a_partial_success_is_told_with_its_errors() -> None:
     [(True, "worth starting it again"), (False, "fix the cause"), (None, "see its log before you start it again")],
 )
 def test_a_failure_is_told_with_its_reason_and_what_to_do(retryable: bool | None, advice: str) -> None:
-    text = messages.ended(WATCH, Outcome.FAILED, replace(FAILED, retryable=retryable))
+    text = sentence(WATCH, replace(FAILED, retryable=retryable))
     assert "The file is not a ZIP archive;" in text
     assert advice in text
 
@@ -158,37 +143,32 @@ def test_a_failure_is_told_with_its_reason_and_what_to_do(retryable: bool | None
     ],
 )
 def test_a_message_says_what_kind_of_job_it_was(job_type: str, start: str) -> None:
-    assert messages.ended(replace(WATCH, job_type=job_type), Outcome.SUCCEEDED, SUCCEEDED).startswith(start)
+    assert sentence(replace(WATCH, job_type=job_type), SUCCEEDED).startswith(start)
 
 
 @pytest.mark.parametrize(
-    ("polled", "seen"),
+    ("watch", "seen"),
     [
         (RUNNING, "last status 'In Progress', 40% done"),
         (QUEUED, "scheduled for 2026-01-31T09:30:00.000Z"),
-        (Observation(ImportState.NOT_FOUND), "no status"),
+        (UNSEEN, "no status"),
+        (replace(RUNNING, last_trouble="eGain: HTTP 503"), "the last poll failed: eGain: HTTP 503"),
     ],
-    ids=["running", "scheduled", "no status"],
+    ids=["running", "scheduled", "no status", "failed polls"],
 )
-def test_a_time_out_says_how_long_it_was_and_what_was_seen_last(polled: Observation | FailedPoll, seen: str) -> None:
-    text = messages.timed_out(WATCH, 86_400, polled)
+def test_a_timeout_names_its_duration_and_what_was_seen_last(watch: Watch, seen: str) -> None:
+    text = unknown(Reason.TIMED_OUT, watch)
     assert "after 1 day," in text
     assert seen in text
 
 
-@pytest.mark.parametrize("polled", [NO_RESPONSE, None], ids=["at the last poll", "without another poll"])
-def test_a_time_out_after_failed_polls_says_why_they_failed(polled: FailedPoll | None) -> None:
-    text = messages.timed_out(replace(WATCH, last_trouble="eGain answered HTTP 503"), 86_400, polled)
-    assert "the last poll failed: eGain answered HTTP 503" in text
+def test_an_unmapped_status_is_quoted() -> None:
+    assert "'Paused' for 10 minutes" in EVERY[Reason.UNRECOGNISED_STATUS][0]
 
 
-def test_a_status_that_nobody_has_mapped_is_quoted() -> None:
-    assert "'Paused' for 10 minutes" in messages.unrecognised(WATCH, 600)
-
-
-def test_an_invalid_event_is_told_with_every_fault() -> None:
-    text = messages.invalid_event(["vendor is one fault", "importId is another"])
-    assert "vendor is one fault; importId is another" in text
+def test_an_invalid_event_names_every_fault() -> None:
+    text = EVERY[Reason.INVALID_EVENT][0]
+    assert "importId must be import-4711; vendor must be one of egain, voyado" in text
 
 
 @pytest.mark.parametrize(

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from import_watch.aws.secrets import Connections
 from import_watch.lifecycle.outcome_rules import broken
-from import_watch.lifecycle.start_event import InvalidStart, parse
-from import_watch.lifecycle.transitions import End, advance, start_watch
 from import_watch.model.observation import FailedPoll, Observation, PollError
-from import_watch.model.outcome import WatchResult
+from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Start, Tolerance
-from import_watch.notifications import messages
+from import_watch.notifications.messages import sentence
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.response import parse_response
 from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import ROOT
+from tests.support.lifecycle import End, advance, start_watch
 from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client
 
 PAGE = ROOT / "docs" / "what-people-read.md"
@@ -80,14 +80,16 @@ def voyado(status: str, **fields: Any) -> Observation | FailedPoll:
 
 
 def invalid(detail: Any) -> str:
-    parsed = parse({"detail": detail}, VENDORS.names, VENDORS.adapter)
-    assert isinstance(parsed, InvalidStart)
-    return f"UNKNOWN INVALID_EVENT | {messages.invalid_event(parsed.faults)}"
+    event = VENDORS.parse({"detail": detail})
+    facts = WatchResult(Outcome.UNKNOWN, NOW, reason=Reason.INVALID_EVENT.value, detail="; ".join(event.faults))
+    watch = start_watch(event.start, NOW, Tolerance()).watch
+    return f"UNKNOWN INVALID_EVENT | {sentence(watch, facts)}"
 
 
 def of_a_broken_watch() -> str:
     watch = start_watch(Start("voyado", IDS["voyado"], vendor_title="Voyado Elevate"), NOW, Tolerance()).watch
-    return told(broken(watch, NOW, "States.Timeout"))
+    result = broken(watch, NOW, "States.Timeout")
+    return told(replace(result, message=sentence(watch, result)))
 
 
 RUNNING = {"progress": {"processed": 1250, "total": 5000, "percentage": 25}, "startTime": "2026-01-01T00:00:00Z"}

@@ -11,13 +11,13 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from import_watch.lifecycle.transitions import End, Wait, advance, defer_poll, start_watch
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
 from import_watch.model.watch import History, Start, Tolerance, Watch, job_type_key
 from import_watch.scheduling.interval import DEFAULT_POLICY, next_wait
-from import_watch.scheduling.poll_delay import backoff, rate_limit_delay, throttled_until, wait_after_failure
+from import_watch.scheduling.poll_delay import backoff, next_interval, rate_limit_delay, throttled_until
 from import_watch.scheduling.rate_limit import SHARE, RateShare, align_to_slot, initial_offset, slot_seconds
 
+from tests.support.lifecycle import End, Wait, advance, defer_poll, start_watch
 from tests.unit.aws_fixtures import NOW, a_watch
 
 MINUTE = 60.0
@@ -108,7 +108,7 @@ class Connection:
             if throttled and throttled[0] <= now < throttled[1]:
                 failed = FailedPoll(PollError.THROTTLED, "slow down", retry_after=throttled[1] - now)
                 until = throttled_until(failed, watch, now)
-                wait = wait_after_failure(replace(watch, failures=1), failed, now, DEFAULT_POLICY, self.share)
+                wait = next_interval(replace(watch, failures=1), failed, now, DEFAULT_POLICY, self.share)
             elif now >= ends:
                 self.active -= 1
                 continue

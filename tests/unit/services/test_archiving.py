@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -25,10 +25,11 @@ from import_watch.model.observation import (
 )
 from import_watch.model.watch import Watch
 from import_watch.services.archiving import ARCHIVE_FAILED, LOG_SECONDS, MIN_LOG_SECONDS, Archiving
+from import_watch.services.reply import Reply
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
-from tests.unit.aws_fixtures import EXECUTION, REGION, a_result, a_start, a_watch, aws_account, client, watch_table
+from tests.unit.aws_fixtures import EXECUTION, NOW, REGION, a_result, a_start, a_watch, aws_account, client, watch_table
 
 ARCHIVE = "archive"
 RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
@@ -60,7 +61,8 @@ class Harness:
         result = a_result(detected_at=time.time() - ago)
         self.watches.register(watch, EXECUTION, a_start(), keeps_log=True)
         self.watches.end(watch, result)
-        self.archiving().archive(watch, result, response, polled, None)
+        reply = Reply(polled, response, None, NOW, None, 0) if polled is not None else None
+        self.archiving().archive(watch, result, reply)
         record = self.watches.get(watch.watch_id)
         assert record is not None
         assert record.result is not None
@@ -165,7 +167,9 @@ def test_an_archive_that_cannot_be_made_changes_no_outcome(harness: Harness, mon
     reason = ARCHIVE_FAILED
     log, response = harness.archive(SEEN)
     assert (log, response) == (LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
-    assert harness.archiving().keep(a_watch(), RESPONSE) is None
+    awaited = a_watch(awaiting_log=a_result())
+    after = replace(awaited, poll_milliseconds=3)
+    assert harness.archiving().keep_response(a_watch(), awaited, Reply(SEEN, RESPONSE, None, NOW, None, 3)) == after
     fetched = harness.archiving().fetch(a_watch(), StoredLog("https://b.example/l?sig=c4n4ry-"), None, 1.0)
     assert fetched == LogRecord(LogStatus.UNAVAILABLE, source="https://b.example/l", reason=reason)
 

@@ -149,12 +149,12 @@ class TestBrokenWatch:
         [
             ({"Error": "States.Timeout", "Cause": "x"}, "States.Timeout"),
             ({"Error": "Runtime.HandlerError", "Cause": f'{{"errorMessage": "{CANARY}"}}'}, "Runtime.HandlerError"),
-            ({"Cause": CANARY}, "the execution lost its way"),
-            ({"Error": ""}, "the execution lost its way"),
-            ({"Error": f"{CANARY}\n"}, "the execution lost its way"),
-            ({"Error": 5}, "the execution lost its way"),
-            ("text", "the execution lost its way"),
-            (None, "the execution lost its way"),
+            ({"Cause": CANARY}, "the execution failed without an error"),
+            ({"Error": ""}, "the execution failed without an error"),
+            ({"Error": f"{CANARY}\n"}, "the execution failed without an error"),
+            ({"Error": 5}, "the execution failed without an error"),
+            ("text", "the execution failed without an error"),
+            (None, "the execution failed without an error"),
         ],
     )
     def test_it_ends_as_unknown_naming_the_kind_of_error_only(self, account: Account, error: Any, why: str) -> None:

@@ -85,7 +85,7 @@ class Account:
         executions = Executions(client("stepfunctions"))
         return Recovery(
             watches=self.watches,
-            states=self.states,
+            connections=self.states,
             executions=executions,
             registrar=registrar(self.watches),
             publisher=Publisher(self.watches, self.states, Topic(topic, client("sns")), "/import-watch/stack"),
@@ -157,7 +157,7 @@ class TestWatchOfADeadExecution:
     def test_a_second_sweep_leaves_the_new_execution_alone(self, account: Account) -> None:
         watch = account.register(a_watch(), DEAD)
         account.sweep()
-        assert account.sweep(LATER + 600) == {"LEFT_ALONE": 1}
+        assert account.sweep(LATER + 600) == {"UNCHANGED": 1}
         assert account.record(watch).watch.generation == 2
 
     def test_one_that_was_named_and_never_started_is_started(self, account: Account) -> None:
@@ -172,7 +172,7 @@ class TestWatchOfADeadExecution:
         assert account.sweep() == {"BROKEN": 1}
         (event,) = account.told()
         assert event["data"]["reason"] == "WATCH_BROKEN"
-        assert "3 executions on end died without a poll" in event["data"]["message"]
+        assert "3 consecutive executions died without a poll" in event["data"]["message"]
         assert account.record(watch).published_at == LATER
         assert shared().active_watches == 0
 
@@ -198,7 +198,7 @@ class TestWatchOfADeadExecution:
 
 def test_a_watch_whose_execution_lives_is_left_alone_however_late_it_is(account: Account) -> None:
     watch = account.register(a_watch())
-    assert account.sweep(NOW + 100_000) == {"LEFT_ALONE": 1}
+    assert account.sweep(NOW + 100_000) == {"UNCHANGED": 1}
     assert account.record(watch).watch == watch
 
 
@@ -214,7 +214,7 @@ class TestUnpublishedOutcome:
     def test_it_is_left_to_an_execution_that_lives(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, a_result())
-        assert account.sweep(NOW + 9_000)["LEFT_ALONE"] == 1
+        assert account.sweep(NOW + 9_000)["UNCHANGED"] == 1
         assert account.told() == []
 
     def test_one_that_an_execution_tells_just_before_it_ends_is_told_once(
@@ -228,7 +228,7 @@ class TestUnpublishedOutcome:
             return ExecutionStatus.SUCCEEDED
 
         monkeypatch.setattr(account.recovery._executions, "status", publishes_and_ends)
-        assert account.sweep(NOW + 9_000)["LEFT_ALONE"] == 1
+        assert account.sweep(NOW + 9_000)["UNCHANGED"] == 1
         assert len(account.told()) == 1
 
     def test_one_whose_execution_is_forgotten_is_published(self, account: Account) -> None:
@@ -320,7 +320,7 @@ class TestTime:
     def test_no_more_counts_are_checked_at_once_than_are_soon_read(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("import_watch.services.recovery.MAX_CONNECTIONS", 3)
+        monkeypatch.setattr("import_watch.services.active_counts.MAX_CONNECTIONS", 3)
         for number in range(7):
             account.states.watch_began("voyado", f"typo-{number}")
         assert [account.sweep(NOW).get("COUNTS_REPAIRED") for _ in range(4)] == [3, 3, 1, None]
@@ -360,7 +360,7 @@ class TestTime:
             account.recovery._executions, "status", clock.costing(10.0, account.recovery._executions.status)
         )
         monkeypatch.setattr(account.states, "get", clock.costing(1.0, account.states.get))
-        assert account.sweep(LATER, clock.left) == {"LEFT_ALONE": 9, "COUNTS_REPAIRED": 1}
+        assert account.sweep(LATER, clock.left) == {"UNCHANGED": 9, "COUNTS_REPAIRED": 1}
         assert shared().active_watches == 20
 
     @pytest.mark.usefixtures("account")
@@ -382,7 +382,7 @@ class TestTime:
             account.watches.register(
                 a_watch(watch_id=f"voyado#{'c' * 64}#{number:0180}"), EXECUTION, a_start(), keeps_log=False
             )
-        assert account.sweep() == {"LEFT_ALONE": 130, "COUNTS_REPAIRED": 1}
+        assert account.sweep() == {"UNCHANGED": 130, "COUNTS_REPAIRED": 1}
         assert shared("voyado", "c" * 64).active_watches == 130
 
 
@@ -390,7 +390,7 @@ def test_two_sweeps_at_once_take_a_watch_over_once(account: Account) -> None:
     watch = account.register(a_watch(), DEAD)
     stale = account.record(watch)
     account.sweep()
-    assert account.recovery._recover(stale, ExecutionStatus.MISSING, LATER) is Recovered.LEFT_ALONE
+    assert account.recovery._recover(stale, ExecutionStatus.MISSING, LATER) is Recovered.UNCHANGED
     assert account.record(watch).watch.generation == 2
 
 
@@ -452,7 +452,7 @@ class TestExecutionThatEnded:
         account.register(a_watch())
         assert self.ended(account, "ABORTED") is Recovered.STOPPED
         assert account.told()[0]["data"]["reason"] == "WATCH_STOPPED"
-        assert self.ended(account, "ABORTED") is Recovered.LEFT_ALONE
+        assert self.ended(account, "ABORTED") is Recovered.UNCHANGED
         assert account.told() == []
 
     def test_one_that_named_its_successor_and_could_not_start_it_has_it_started(self, account: Account) -> None:
@@ -460,11 +460,11 @@ class TestExecutionThatEnded:
         account.register(successor_arn, account.successor(successor_arn))
         assert self.ended(account, "FAILED") is Recovered.STARTED
         assert account.started() == {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
-        assert self.ended(account, "FAILED") is Recovered.LEFT_ALONE
+        assert self.ended(account, "FAILED") is Recovered.UNCHANGED
 
     def test_one_that_does_not_own_the_watch_changes_nothing(self, account: Account) -> None:
         watch = account.register(a_watch())
-        assert self.ended(account, "ABORTED", execution=DEAD) is Recovered.LEFT_ALONE
+        assert self.ended(account, "ABORTED", execution=DEAD) is Recovered.UNCHANGED
         assert account.record(watch).watch == watch
 
     @pytest.mark.parametrize(("status", "done"), [("FAILED", "TAKEN_OVER"), ("ABORTED", "STOPPED")])
@@ -489,7 +489,7 @@ class TestExecutionThatEnded:
         assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.TAKEN_OVER
         assert account.record(watch).watch.executions == 2
         gone = EXECUTION.replace(":first", ":gone")
-        assert account.recovery.execution_ended(gone, ExecutionStatus.FAILED, None, NOW) is Recovered.LEFT_ALONE
+        assert account.recovery.execution_ended(gone, ExecutionStatus.FAILED, None, NOW) is Recovered.UNCHANGED
 
     @pytest.mark.parametrize(
         "given",
@@ -510,7 +510,7 @@ class TestExecutionThatEnded:
         event["detail"]["input"] = given
         assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.PUBLISHED
         assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
-        assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.LEFT_ALONE
+        assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.UNCHANGED
         assert account.told() == []
 
     @pytest.mark.parametrize("event", [{}, {"detail": None}, {"detail": {"executionArn": "x", "status": "ODD"}}, []])

@@ -14,8 +14,10 @@ from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
+from import_watch.model.step import Step
 from import_watch.model.watch import Tolerance, watch_id
-from import_watch.services.registration import Registrar, Registration
+from import_watch.scheduling.running_time import measured_running_time
+from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
 
 from local.paths import FUNCTIONS
@@ -54,11 +56,11 @@ def event(event_id: str | None = "11111111-2222-3333-4444-555555555555", **chang
     return given if event_id is None else {**given, "id": event_id}
 
 
-def started(watches: WatchStore, given: Any, execution: str = EXECUTION, now: float = NOW) -> Registration:
-    return registrar(watches).register(given, execution, now)
+def started(watches: WatchStore, given: Any, execution: str = EXECUTION, now: float = NOW) -> Step:
+    return registrar(watches).register(VENDORS.parse(given), execution, now)
 
 
-def recorded(watches: WatchStore, done: Registration) -> StoredWatch:
+def recorded(watches: WatchStore, done: Step) -> StoredWatch:
     record = watches.get(done.watch.watch_id)
     assert record is not None
     return record
@@ -73,7 +75,7 @@ class TestNewWatch:
     def test_a_new_watch_waits_for_its_first_poll(self, watches: WatchStore) -> None:
         done = started(watches, event())
         assert (done.action, done.watch.watch_id) == ("WAIT", "voyado#default#5512340987651234567")
-        assert done.seconds > 0
+        assert done.seconds
         assert done.watch.next_poll_at == NOW + done.seconds
 
     def test_it_is_recorded_with_what_is_to_be_given_back(self, watches: WatchStore) -> None:
@@ -127,8 +129,9 @@ class TestDuplicate:
 
     def test_the_same_execution_gets_the_same_again(self, watches: WatchStore) -> None:
         first = started(watches, event())
+        assert first.seconds == 5
         again = started(watches, event(), EXECUTION, NOW + 3)
-        assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, first.seconds - 3)
+        assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, 2)
 
     def test_an_ended_watch_of_the_same_execution_is_still_to_be_told(self, watches: WatchStore) -> None:
         """An attempt may have written the end and died before it told anybody."""
@@ -198,7 +201,7 @@ class TestWatchWhoseExecutionDied:
         watches.end(first.watch, a_result())
         self.stop()
         late = Registrar(VENDORS, watches, connection_store(), EndsMeanwhile(client("stepfunctions")), Tolerance())
-        assert late.register(event(), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
+        assert late.register(VENDORS.parse(event()), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
 
     def test_one_that_its_owner_passed_on_while_we_asked_after_it_is_the_successors(self, watches: WatchStore) -> None:
         class HandsOverMeanwhile(Executions):
@@ -210,7 +213,7 @@ class TestWatchWhoseExecutionDied:
         self.stop()
         asking = HandsOverMeanwhile(client("stepfunctions"))
         late = Registrar(VENDORS, watches, connection_store(), asking, Tolerance())
-        assert late.register(event(), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
+        assert late.register(VENDORS.parse(event()), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
         assert recorded(watches, first).execution == f"{EXECUTION}-successor"
 
 
@@ -254,9 +257,8 @@ class TestSharedWithTheConnection:
         for number in range(5):
             watch = started(watches, event(importId=str(number))).watch
             ran = replace(watch, import_state=ImportState.SUCCEEDED, running_since=NOW, job_type="PRODUCTS")
-            connection_store().watch_ended(
-                ran, a_result(detected_at=NOW + 600, ended_at=NOW + 600, detection_lag_seconds=0.0)
-            )
+            result = a_result(detected_at=NOW + 600, ended_at=NOW + 600, detection_lag_seconds=0.0)
+            connection_store().watch_ended(ran, measured_running_time(ran, result))
         history = started(watches, event()).watch.histories["PRODUCTS"]
         assert (history.count, round(math.exp(history.log_median))) == (5, 600)
 
@@ -397,16 +399,14 @@ class TestInvalidEvent:
     def test_it_ends_whatever_it_holds(self, watches: WatchStore, number: int) -> None:
         bad = {"id": "event-1", "detail": ODD_DETAILS[number]}
         done = started(watches, bad)
-        assert (done.action, done.watch.watch_id) == ("PUBLISH", registrar(watches).key_of(bad))
+        assert (done.action, done.watch.watch_id) == ("PUBLISH", VENDORS.parse(bad).watch_id)
         result = recorded(watches, done).result
         assert result is not None
         assert result.reason == "INVALID_EVENT"
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
     @pytest.mark.parametrize("envelope", [{"id": "event-1"}, {"id": "e" * 100}, {}], ids=["id", "longest id", "no id"])
-    def test_different_events_never_share_a_watch_whatever_id_they_bear(
-        self, watches: WatchStore, envelope: dict[str, Any]
-    ) -> None:
+    def test_different_events_never_share_a_watch_whatever_id_they_bear(self, envelope: dict[str, Any]) -> None:
         """Who starts an execution, or forges the mark of an event that is put back, chooses the id."""
         different = [{**envelope, "detail": detail} for detail in ODD_DETAILS]
         different += [
@@ -417,12 +417,12 @@ class TestInvalidEvent:
             {**envelope, "detail": None, "error": "mine"},
             {**envelope, "detail": None, "error": {"Error": "E", "mine": 1}},
         ]
-        keys = [registrar(watches).key_of(one) for one in different]
+        keys = [VENDORS.parse(one).watch_id for one in different]
         assert len(set(keys)) == len(keys)
         assert all(key.startswith(f"invalid#{envelope.get('id', '')}") and len(key.encode()) <= 150 for key in keys)
 
     @pytest.mark.parametrize("detail", ODD_DETAILS, ids=range(len(ODD_DETAILS)))
-    def test_one_that_is_put_back_or_comes_with_an_error_is_the_same(self, watches: WatchStore, detail: Any) -> None:
+    def test_one_that_is_put_back_or_comes_with_an_error_is_the_same(self, detail: Any) -> None:
         first = {
             "version": "0",
             "id": "event-1",
@@ -440,7 +440,10 @@ class TestInvalidEvent:
             "time": "2026-01-02T00:00:00Z",
             "resources": ["theirs", "import-watch/event/event-1"],
         }
-        key = registrar(watches).key_of
+
+        def key(event: dict[str, Any]) -> str:
+            return VENDORS.parse(event).watch_id
+
         assert key(again) == key(first)
         assert key({**first, "error": {"Error": "Lambda.Unknown", "Cause": "{}"}}) == key(first)
         assert key({**first, "id": "event-2"}) != key(first)

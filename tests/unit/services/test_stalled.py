@@ -133,7 +133,7 @@ class TestTelling:
         assert told["attributes"]["eventType"]["StringValue"] == "ImportStalled"
         data = told["event"]["data"]
         assert (data["correlationId"], data["metadata"], data["fractionDone"]) == ("c", {"a": 1}, 0.25)
-        assert "has not got on for 33 minutes 20 seconds (25% done, last status 'In Progress')" in data["message"]
+        assert "has made no progress for 33 minutes 20 seconds (25% done, last status 'In Progress')" in data["message"]
 
     def test_a_repeat_has_the_same_id_and_not_that_of_the_outcome(self, account: Account) -> None:
         watch = still(stalled_at=NOW + 2_000)
@@ -150,7 +150,7 @@ class TestTelling:
         watch = still(stalled_at=NOW)
         account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
         account.watches.end(watch, a_result())
-        assert not account.publisher.publish_stalled(watch.watch_id, NOW)
+        assert account.publisher.publish_stalled(watch.watch_id, NOW) == "NOT_PUBLISHED"
         assert account.told("stalled") == []
 
 

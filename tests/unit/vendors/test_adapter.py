@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from import_watch.model.observation import MAX_PROBLEM_TEXT, FailedPoll, ImportState, Observation, PollError
+from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.text import clean
 from import_watch.model.watch import Watch
-from import_watch.notifications.messages import vendor_unavailable
+from import_watch.notifications.messages import sentence
 from import_watch.vendors.adapter import MAX_BYTES, MAX_BYTES_WITH_LOG, StatusMap
 from import_watch.vendors.fields import (
     MAX_ID_LENGTH,
@@ -448,7 +449,8 @@ class TestSharedStatuses:
         assert (polled.error, polled.after_grace) == (PollError.UNAVAILABLE, False)
         assert f"HTTP {status}: The header X-Tenant is missing" in polled.detail
         watch = Watch("a#b#5", vendor, "default", "5", 0.0, 1.0)
-        assert "base URL" not in vendor_unavailable(watch, polled.detail, 3_600)
+        reason = Reason.VENDOR_UNAVAILABLE.value
+        assert "base URL" not in sentence(watch, WatchResult(Outcome.UNKNOWN, 0.0, reason=reason, detail=polled.detail))
 
     def test_a_410_is_an_import_that_is_not_found(self, vendor: str) -> None:
         for body in b"", b"gone", b'{"status":"SUCCESS"}':

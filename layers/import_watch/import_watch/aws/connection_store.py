@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, query_index, serialize, table_client
-from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.serialization import JSON
-from import_watch.model.watch import Watch, connection_key, job_type_key, key_parts
+from import_watch.model.watch import Watch, connection_key, key_parts
 from import_watch.observability import logger
-from import_watch.scheduling.poll_delay import running_time
+from import_watch.scheduling.running_time import RunningTime
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +33,6 @@ KEPT = "active = :connection, nextPollAt = :never, expiresAt = :expires"
 """What every write sets besides: the keys of the index, which stay the same, and when the item expires."""
 MAX_JOB_TYPES = 10
 """Job types of a connection whose running times are kept: vendors have two or three."""
-COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 ATTEMPTS = 5
 """Tries to add a running time while others add theirs, before it is let go: the count is what matters."""
 
@@ -109,39 +107,40 @@ class ConnectionStore:
         """Take back a watch that was counted and did not begin."""
         self._count(vendor, connection, -1)
 
-    def watch_ended(self, watch: Watch, result: WatchResult) -> None:
-        """Count one active watch less; the running time of an import that completed joins those of its kind.
+    def watch_ended(self, watch: Watch, running_time: RunningTime | None) -> None:
+        """Count one active watch less; the running time of its import joins those of its job type.
 
-        Nothing that goes wrong here is raised: the outcome stands, only how often others poll hangs on the count, and
-        `recover_watches` sets it right.
+        Nothing that fails here is raised: the outcome stands, only the poll intervals of other watches depend on the
+        count, and `recover_watches` repairs it.
+
+        Parameters
+        ----------
+        watch : Watch
+        running_time : RunningTime or None
+            None where nothing is learned from this import.
         """
         try:
-            learns = result.outcome in COMPLETED and not result.implausible
-            if not learns or not self._remember(watch, result):
+            if running_time is None or not self._remember(watch, running_time):
                 self._count(watch.vendor, watch.connection, -1)
         except Exception:  # noqa: BLE001
-            logger.exception("the watch was not taken out of its connection's count")
+            logger.exception("the watch was not removed from the count of its connection")
 
-    def _remember(self, watch: Watch, result: WatchResult) -> bool:
-        """Count one active watch less and add a running time in one write; False where none was added."""
-        # Only who ends a watch loads what remembers.
+    def _remember(self, watch: Watch, running_time: RunningTime) -> bool:
+        """Count one active watch less and add a running time in one write; False where others kept writing."""
+        # Only the end of a watch loads this.
         from import_watch.scheduling.history import remembering
 
-        # Without the vendor's word an end lies, on average, half-way between the last two polls.
-        lag = (result.detection_lag_seconds or 0.0) * (0.5 if result.ended_at is None else 1.0)
-        time, kind = round(running_time(watch, result.detected_at - lag), 1), job_type_key(watch.job_type)
-        if result.ended_at is not None and time <= 0:
-            return False  # it ended before anything that is known of its start
+        job_type, seconds = running_time
         for _ in range(ATTEMPTS):
             state = self.get(watch.vendor, watch.connection, consistent=True)
-            kinds = dict(state.running_times)
-            kinds[kind] = remembering(kinds.pop(kind, ()), time)
+            times = dict(state.running_times)
+            times[job_type] = remembering(times.pop(job_type, ()), seconds)
             values: dict[str, JSON] = {":more": -1, ":next": state.revision + 1, ":seen": state.revision}
-            values[":kinds"] = {name: list(times) for name, times in list(kinds.items())[-MAX_JOB_TYPES:]}
+            values[":times"] = {name: list(kept) for name, kept in list(times.items())[-MAX_JOB_TYPES:]}
             if self._update(
                 watch.vendor,
                 watch.connection,
-                "runningTimes = :kinds, revision = :next ADD activeWatches :more",
+                "runningTimes = :times, revision = :next ADD activeWatches :more",
                 values,
                 "revision = :seen" if state.revision else "attribute_not_exists(revision) OR revision = :seen",
             ):

@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, query_index, serialize, table_client
 from import_watch.model.observation import LogRecord
-from import_watch.model.outcome import WatchResult
+from import_watch.model.outcome import UNSTORED_FACTS, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, camel, from_json, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Watch
@@ -56,6 +56,23 @@ class Conflict(Exception):
 
 class WriteUnconfirmed(Exception):
     """A write that the table did not take, or whose answer did not come: whether it was done is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The table's state of a watch after a poll was written.
+
+    Parameters
+    ----------
+    watch : Watch
+    result : WatchResult or None
+    by_lost_attempt : bool
+        Whether an earlier attempt of the same execution, whose response was lost, had written it.
+    """
+
+    watch: Watch
+    result: WatchResult | None = None
+    by_lost_attempt: bool = False
 
 
 class WatchStore:
@@ -176,6 +193,48 @@ class WatchStore:
         """
         with _unconfirmed(KNOWN_TO_PASS):
             self._update(watch, result, before, owner=watch.generation)
+
+    def commit(
+        self, watch: Watch, before: Watch, *, result: WatchResult | None = None, successor: str | None = None
+    ) -> Committed | None:
+        """Write a poll of an active watch: its state, its end, or its transfer to a successor.
+
+        Parameters
+        ----------
+        watch : Watch
+        before : Watch
+            As in `save`.
+        result : WatchResult, optional
+            Where the watch ends.
+        successor : str, optional
+            ARN of the execution that owns the watch from now on.
+
+        Returns
+        -------
+        Committed or None
+            What the table has, which may be what an earlier attempt of the same execution wrote; None where another
+            execution owns the watch.
+
+        Raises
+        ------
+        WriteUnconfirmed
+            As in `save`.
+        """
+        try:
+            if result is not None:
+                self.end(watch, result, before)
+            elif successor is not None:
+                self.transfer_ownership(watch, successor, before)
+            else:
+                self.save(watch, before)
+        except Conflict as conflict:
+            record = conflict.record
+            if record is None:
+                return None
+            if record.watch.generation == before.generation:
+                return Committed(record.watch, record.result, by_lost_attempt=True)
+            return Committed(watch, by_lost_attempt=True) if record.execution == successor else None
+        return Committed(watch, result)
 
     def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
         """Write where the log and the last answer of an ended watch are; the first record stands.
@@ -313,7 +372,7 @@ def _standing(result: WatchResult | None) -> dict[str, JSON]:
     if result is None:
         return {"active": ACTIVE}
     return {
-        "ending": to_json(result),
+        "ending": to_json(result, UNSTORED_FACTS),
         "outcome": result.outcome.value,
         "detectedAt": result.detected_at,
         "unpublished": UNPUBLISHED,

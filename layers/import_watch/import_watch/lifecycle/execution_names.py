@@ -1,20 +1,42 @@
-"""Names the executions that carry a watch on: the same name whoever names it, so that none is started twice. Pure."""
+"""Names of the executions that resume a watch: the same name from every caller, so that none is started twice. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from import_watch.model.serialization import JSON
 from import_watch.model.timestamps import iso
 from import_watch.model.watch import Watch
 
 RESUME: Final = "resume"
-"""Key of an execution's input that carries a watch on, in place of a start event."""
+"""Key of an execution's input that resumes a watch, in place of a start event."""
+
+
+class Successor(NamedTuple):
+    """The execution that owns a watch in its present generation."""
+
+    name: str
+    arn: str
+    input: dict[str, JSON]
+
+
+def successor_of(watch: Watch, execution: str) -> Successor:
+    """Successor of an execution, by the watch as it is handed over.
+
+    Parameters
+    ----------
+    watch : Watch
+        With the generation of the successor.
+    execution : str
+        ARN of the execution that hands it over, or of any other one of the same state machine.
+    """
+    name = successor_name(watch)
+    return Successor(name, sibling_arn(execution, name), resume_input(watch))
 
 
 def successor_name(watch: Watch) -> str:
-    """Give the name of the execution that owns a watch in its present generation.
+    """Name of the execution that owns a watch in its present generation.
 
     The time of registration is in it: a watch may be registered anew once it has expired, and AWS gives a name to one
     execution only, for 90 days.
@@ -24,15 +46,24 @@ def successor_name(watch: Watch) -> str:
 
 
 def sibling_arn(execution: str, name: str) -> str:
-    """Give the ARN of an execution of the same state machine by its name."""
+    """ARN of another execution of the same state machine."""
     return f"{execution.rpartition(':')[0]}:{name}"
 
 
 def executions_of(state_machine: str) -> str:
-    """Give what `sibling_arn` takes, by the ARN of the state machine."""
+    """Prefix of the ARNs of a state machine's executions."""
     return state_machine.replace(":stateMachine:", ":execution:", 1) + ":"
 
 
 def resume_input(watch: Watch) -> dict[str, JSON]:
-    """Give the input of the execution that owns a watch in its present generation."""
+    """Input of the execution that owns a watch in its present generation."""
     return {RESUME: {"watchId": watch.watch_id, "generation": watch.generation}}
+
+
+def resumed_watch(given: JSON) -> tuple[str, int] | None:
+    """Watch id and generation that an execution's input resumes; None where it is a start event."""
+    resumed = given.get(RESUME) if isinstance(given, dict) else None
+    if not isinstance(resumed, dict):
+        return None
+    watch_id, generation = resumed.get("watchId"), resumed.get("generation")
+    return (watch_id, generation) if isinstance(watch_id, str) and watch_id and isinstance(generation, int) else None

@@ -1,18 +1,30 @@
-"""How a watch ends: which outcome an observation, a failed poll, a deadline or trouble of our own makes. Pure."""
+"""Rules that end a watch: the result of an observation, a failed poll, a deadline or an internal failure. Pure.
+
+A result states codes and facts. Its sentence is written in `notifications`.
+"""
 
 from __future__ import annotations
 
-from import_watch.model.observation import MAX_PROBLEMS, FailedPoll, ImportState, Observation, PollError
+from import_watch.model.observation import (
+    MAX_PROBLEMS,
+    FailedPoll,
+    ImportState,
+    InlineLog,
+    LogRecord,
+    LogReference,
+    LogStatus,
+    Observation,
+    PollError,
+    StoredLog,
+)
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Tolerance, Watch
-from import_watch.notifications import messages
-from import_watch.scheduling.poll_delay import may_be_misconfigured
 
 MIN_POLLS = 5
-"""Like polls on end that an UNKNOWN outcome needs besides its time: few polls may be alike by chance.
+"""Consecutive polls of one kind that an UNKNOWN outcome needs besides its time: a few may be alike by chance.
 
-A readable response that says otherwise ends such a run. A poll that fails in another way has its polls counted anew,
-and its time goes on."""
+A readable response that differs ends such a run. A poll that fails in another way restarts the count of polls, not the
+time."""
 CLOCK_SKEW_SECONDS = 300.0
 """How far a vendor's clock may be ahead of ours."""
 ROUNDING_SECONDS = 1.0
@@ -21,32 +33,61 @@ FIRST_UNAUTHORIZED_SECONDS = 60.0
 """Grace period of refused credentials that never worked in this watch: a wrong key should be reported soon."""
 
 
-def of_observation(
-    watch: Watch, seen: Observation, now: float, last_seen_running: float, tolerance: Tolerance
+def of_poll(
+    watch: Watch, polled: Observation | FailedPoll, now: float, last_seen_running: float, tolerance: Tolerance
 ) -> WatchResult | None:
-    """Give the ending that an observation makes, or None where the watch goes on.
+    """Result of a watch by one poll; None where the watch goes on.
 
     Parameters
     ----------
     watch : Watch
-        With the observation in it.
+        With the poll in it.
+    polled : Observation or FailedPoll
     now : float
         Epoch seconds.
     last_seen_running : float
-        Epoch seconds at which the import cannot have ended yet, for all that was known before.
+        Epoch seconds at which the import cannot have ended yet, as far as was known before.
+    tolerance : Tolerance
+        The grace periods.
     """
+    if isinstance(polled, FailedPoll):
+        found = _of_failure(watch, polled, now, tolerance)
+    else:
+        found = _of_observation(watch, polled, now, last_seen_running, tolerance)
+    if found is None and now >= watch.deadline and watch.awaiting_log is None:
+        return timed_out(watch, now, polled)
+    return found
+
+
+def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None = None) -> WatchResult:
+    """Result of a watch whose time is over; `polled` is its last poll, None where none could be made."""
+    return _unknown(watch, Reason.TIMED_OUT, now, polled)
+
+
+def broken(watch: Watch, now: float, why: str) -> WatchResult:
+    """Result of a watch that failed internally; an outcome seen before still stands."""
+    return watch.awaiting_log or _unknown(watch, Reason.WATCH_BROKEN, now, detail=why)
+
+
+def stopped(watch: Watch, now: float) -> WatchResult:
+    """Result of a watch whose execution was stopped by a person; an outcome seen before still stands."""
+    return watch.awaiting_log or _unknown(watch, Reason.WATCH_STOPPED, now)
+
+
+def _of_observation(
+    watch: Watch, seen: Observation, now: float, last_seen_running: float, tolerance: Tolerance
+) -> WatchResult | None:
     match seen.state:
         case ImportState.QUEUED | ImportState.RUNNING:
             return None
         case ImportState.NOT_FOUND:
             if not _is_over(watch.not_found_since, watch.not_found_polls, now, tolerance.not_found):
                 return None
-            return _unknown(watch, Reason.NOT_FOUND, messages.not_found(watch, tolerance.not_found, seen), now, seen)
+            return _unknown(watch, Reason.NOT_FOUND, now, seen, grace_seconds=tolerance.not_found)
         case ImportState.UNRECOGNISED:
             if not _is_over(watch.unrecognised_since, watch.unrecognised_polls, now, tolerance.unrecognised):
                 return None
-            message = messages.unrecognised(watch, tolerance.unrecognised)
-            return _unknown(watch, Reason.UNRECOGNISED_STATUS, message, now, seen)
+            return _unknown(watch, Reason.UNRECOGNISED_STATUS, now, seen, grace_seconds=tolerance.unrecognised)
         case ImportState.SUCCEEDED:
             outcome = Outcome.PARTIAL if seen.counts.get("errors", 0) > 0 else Outcome.SUCCEEDED
         case ImportState.FAILED:
@@ -56,7 +97,6 @@ def of_observation(
     ended = _plausible_end(watch, seen, now)
     return WatchResult(
         outcome=outcome,
-        message=messages.ended(watch, outcome, seen),
         detected_at=now,
         reason=seen.reason if outcome is Outcome.FAILED else None,
         retryable=seen.retryable,
@@ -68,65 +108,49 @@ def of_observation(
         ended_at=ended,
         detection_lag_seconds=round(max(0.0, now - (last_seen_running if ended is None else ended)), 3),
         implausible=True if ended != seen.ended_at else None,
+        has_log=_has_log(seen.log),
     )
 
 
-def of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Tolerance) -> WatchResult | None:
-    """Give the ending that a failed poll makes, or None while it is tolerated."""
+def _of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Tolerance) -> WatchResult | None:
+    worked_before = watch.seen_at is not None
     if failed.error is PollError.UNAUTHORIZED:
-        never_worked = watch.seen_at is None
-        grace = min(FIRST_UNAUTHORIZED_SECONDS, tolerance.unauthorized) if never_worked else tolerance.unauthorized
+        grace = tolerance.unauthorized if worked_before else min(FIRST_UNAUTHORIZED_SECONDS, tolerance.unauthorized)
         if _is_over(watch.unauthorized_since, watch.unauthorized_polls, now, grace):
-            return _unknown(watch, Reason.UNAUTHORIZED, messages.unauthorized(watch, failed.detail), now, failed)
+            return _unknown(watch, Reason.UNAUTHORIZED, now, failed, detail=failed.detail)
     at_once = failed.error is PollError.MISCONFIGURED and not failed.after_grace
-    later = may_be_misconfigured(watch, failed)
+    later = failed.is_misconfiguration_after_grace(worked_before=worked_before)
     if at_once or (later and _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)):
-        return _unknown(watch, Reason.MISCONFIGURED, messages.misconfigured(watch, failed.detail), now, failed)
+        return _unknown(watch, Reason.MISCONFIGURED, now, failed, detail=failed.detail)
     if watch.failures in (watch.unauthorized_polls, watch.misconfigured_polls):
         return None  # nothing else failed, so its own grace period counts, however short that for all failures is
     if not _is_over(watch.failing_since, watch.failures, now, tolerance.failing):
         return None
-    if watch.only_unreadable:
-        message = messages.unreadable(watch, failed.detail, tolerance.failing)
-        return _unknown(watch, Reason.UNREADABLE_ANSWER, message, now, failed)
-    message = messages.vendor_unavailable(watch, failed.detail, tolerance.failing)
-    return _unknown(watch, Reason.VENDOR_UNAVAILABLE, message, now, failed)
-
-
-def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None = None) -> WatchResult:
-    """Give the ending of a watch whose time is over, with what the last poll brought or was seen before."""
-    message = messages.timed_out(watch, watch.deadline - watch.registered_at, polled)
-    return _unknown(watch, Reason.TIMED_OUT, message, now, polled)
-
-
-def broken(watch: Watch, now: float, why: str) -> WatchResult:
-    """Give the ending of a watch that our own machinery could not carry on: an outcome seen before still stands."""
-    if watch.awaiting_log is not None:
-        return watch.awaiting_log
-    return _unknown(watch, Reason.WATCH_BROKEN, messages.watch_broken(watch, why), now)
-
-
-def stopped(watch: Watch, now: float) -> WatchResult:
-    """Give the ending of a watch whose execution a person stopped: an outcome seen before still stands."""
-    if watch.awaiting_log is not None:
-        return watch.awaiting_log
-    return _unknown(watch, Reason.WATCH_STOPPED, messages.watch_stopped(watch), now)
+    reason = Reason.UNREADABLE_ANSWER if watch.only_unreadable else Reason.VENDOR_UNAVAILABLE
+    return _unknown(watch, reason, now, failed, detail=failed.detail, grace_seconds=tolerance.failing)
 
 
 def _unknown(
-    watch: Watch, reason: Reason, message: str, now: float, polled: Observation | FailedPoll | None = None
+    watch: Watch,
+    reason: Reason,
+    now: float,
+    polled: Observation | FailedPoll | None = None,
+    *,
+    detail: str | None = None,
+    grace_seconds: float | None = None,
 ) -> WatchResult:
     seen = polled if isinstance(polled, Observation) else None
     return WatchResult(
         outcome=Outcome.UNKNOWN,
         reason=reason.value,
-        message=message,
         detected_at=now,
         vendor_status=watch.vendor_status,
         job_type=watch.job_type,
         counts=dict(seen.counts) if seen else {},
         problems=polled.problems[:MAX_PROBLEMS] if polled else (),
         started_at=_started_at(watch),
+        detail=detail,
+        grace_seconds=grace_seconds,
     )
 
 
@@ -135,8 +159,15 @@ def _is_over(since: float | None, polls: int | None, now: float, grace: float) -
     return since is not None and now - since >= grace and (polls or 0) >= MIN_POLLS
 
 
+def _has_log(log: LogReference) -> bool:
+    """Whether a person finds a log: in the archive, or at the vendor's location."""
+    if isinstance(log, LogRecord):
+        return log.status in (LogStatus.ARCHIVED, LogStatus.VENDOR_ONLY)
+    return isinstance(log, InlineLog | StoredLog)
+
+
 def _plausible_end(watch: Watch, seen: Observation, now: float) -> float | None:
-    """Give the vendor's end of an import; None where it names none, or one that cannot be right."""
+    """Vendor's end of an import; None where it names none, or one that cannot be right."""
     ended = seen.ended_at
     if ended is None or ended > now + CLOCK_SKEW_SECONDS:
         return None

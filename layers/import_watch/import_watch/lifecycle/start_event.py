@@ -6,6 +6,7 @@ because a schema validator would cost every cold start more than the rest of the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from typing import Any
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.model.timestamps import parse_iso
-from import_watch.model.watch import Start
+from import_watch.model.watch import Start, watch_id
 from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.fields import printable_id
 
@@ -34,48 +35,84 @@ SAFE_INTEGER = 2.0**53
 DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
+MAX_IGNORED_FIELDS = 10
 REDRIVEN = "import-watch/event/"
 """Begins a resource of an event that was put back on the bus: the rest is the id that it had first."""
 CONNECTION_RULE = "must be 1 to 64 letters, digits, '-', '_' or '.', and neither . nor .."
 METADATA_RULE = f"must be an object of at most {MAX_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
+ENVELOPE = frozenset({"version", "id", "account", "time", "region", "resources"})
+"""What EventBridge sets anew in an event that is put back on the bus."""
 KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
 
 
 @dataclass(frozen=True, slots=True)
-class InvalidStart:
-    """A start event that cannot be watched.
+class StartEvent:
+    """An `ImportStarted` event, as it was read once.
 
     Parameters
     ----------
-    faults : tuple of str
-        One for each field at fault, beginning with its name.
     start : Start
-        What could be read, to be given back; empty texts where there was nothing to read.
+        What could be read; empty texts where there was nothing to read.
+    watch_id : str
+        Key of the watch that it starts; one of its own where the event is invalid.
+    correlation : str or None
+        What all log lines of the import are found by: its `correlationId`, else the id of the event.
+    faults : tuple of str
+        One for each field at fault, beginning with its name; empty where the event is valid.
+    ignored_fields : tuple of str
+        Names of unknown fields.
     """
 
-    faults: tuple[str, ...]
     start: Start
+    watch_id: str
+    correlation: str | None = None
+    faults: tuple[str, ...] = ()
+    ignored_fields: tuple[str, ...] = ()
 
 
-def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> Start | InvalidStart:
+def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> StartEvent:
     """Read a start event.
 
     Parameters
     ----------
     event : JSON
-        The whole EventBridge event.
+        The whole EventBridge event, untrusted.
     vendors : tuple of str
-        Names of the vendors that there are.
+        Names of the known vendors.
     adapter_of : callable
-        Gives the adapter of one of them.
-
-    Returns
-    -------
-    Start or InvalidStart
+        The adapter of one of them.
     """
     detail = event.get("detail") if isinstance(event, Mapping) else None
     if not isinstance(detail, Mapping):
-        return InvalidStart(("detail must be a JSON object",), Start("", ""))
+        no_detail = ("detail must be a JSON object",)
+        return StartEvent(Start("", ""), _invalid_id(event), event_id(event), no_detail)
+    start, faults = _start(detail, vendors, adapter_of)
+    key = _invalid_id(event) if faults else watch_id(start.vendor, start.connection, start.key_id or start.import_id)
+    ignored = sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:MAX_IGNORED_FIELDS]
+    return StartEvent(start, key, start.correlation_id or event_id(event), faults, tuple(ignored))
+
+
+def event_id(event: JSON) -> str | None:
+    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used.
+
+    Of one that was put back on the bus, which gave it another, it is the first.
+    """
+    if not isinstance(event, Mapping):
+        return None
+    resources = event.get("resources")
+    marks = [mark for mark in resources if isinstance(mark, str)] if isinstance(resources, list) else []
+    first = next((mark.removeprefix(REDRIVEN) for mark in marks if mark.startswith(REDRIVEN)), None)
+    told = event.get("id") if first is None else first
+    usable = isinstance(told, str) and 1 <= len(told) <= MAX_EVENT_ID_LENGTH and told.isascii() and told.isprintable()
+    return told if usable else None
+
+
+REQUIRED = object()
+
+
+def _start(
+    detail: Mapping[str, JSON], vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]
+) -> tuple[Start, tuple[str, ...]]:
     faults: list[str] = []
 
     def read(name: str, check: Callable[[Any], Any], fix: str, default: Any = None) -> Any:
@@ -102,42 +139,7 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
         vendor_title=adapter.title if adapter else None,
         timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {MAX_TIMEOUT_SECONDS}"),
     )
-    return InvalidStart(tuple(faults), start) if faults else start
-
-
-def unknown_fields(event: JSON) -> list[str]:
-    """Give the names of fields that are passed over, for the log: a misspelt one should be found there."""
-    detail = event.get("detail") if isinstance(event, Mapping) else None
-    if not isinstance(detail, Mapping):
-        return []
-    return sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:10]
-
-
-def event_id(event: JSON) -> str | None:
-    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used.
-
-    Of one that was put back on the bus, which gave it another, it is the first.
-    """
-    if not isinstance(event, Mapping):
-        return None
-    resources = event.get("resources")
-    marks = [mark for mark in resources if isinstance(mark, str)] if isinstance(resources, list) else []
-    first = next((mark.removeprefix(REDRIVEN) for mark in marks if mark.startswith(REDRIVEN)), None)
-    told = event.get("id") if first is None else first
-    usable = isinstance(told, str) and 1 <= len(told) <= MAX_EVENT_ID_LENGTH and told.isascii() and told.isprintable()
-    return told if usable else None
-
-
-def correlation_of(event: JSON) -> str | None:
-    """Give what all log lines of an import are found by: its `correlationId`, else the id of its start event."""
-    detail = event.get("detail") if isinstance(event, Mapping) else None
-    try:
-        return _text(detail.get("correlationId") if isinstance(detail, Mapping) else None)
-    except ValueError:
-        return event_id(event)
-
-
-REQUIRED = object()
+    return start, tuple(faults)
 
 
 def _one_of(value: JSON, names: tuple[str, ...]) -> str:
@@ -224,3 +226,58 @@ def _excerpt(value: JSON) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)[:MAX_TEXT_LENGTH] if value.bit_length() <= MAX_EXCERPT_BITS else ""
     return str(value) if isinstance(value, float) and math.isfinite(value) else ""
+
+
+def _invalid_id(event: JSON) -> str:
+    """Give the id of the watch of an event that cannot be watched: by its own id, and by its content.
+
+    Its id alone is not enough: whoever puts an event on the bus may name another one as the event that is put back,
+    and whoever starts an execution chooses what id stands in its input. An event that is put back has the content that
+    it had first.
+    """
+    told = event_id(event)
+    content = _without_error(event)
+    if told is None:
+        return f"invalid#{_digest(content)}"
+    resources = content.get("resources")
+    named = [one for one in resources if not _is_mark(one)] if isinstance(resources, list) else resources
+    content = {name: value for name, value in content.items() if name not in ENVELOPE} | {"resources": named or None}
+    return f"invalid#{told}#{_digest(content)}"
+
+
+def _without_error(event: JSON) -> JSON:
+    """Give an event as it came, without the error that the state machine adds when register_watch fails with it."""
+    error = event.get("error") if isinstance(event, Mapping) else None
+    if not isinstance(error, Mapping) or not error.keys() <= {"Error", "Cause"}:
+        return event
+    return {name: value for name, value in event.items() if name != "error"}
+
+
+def _is_mark(resource: JSON) -> bool:
+    return isinstance(resource, str) and resource.startswith(REDRIVEN)
+
+
+def _digest(value: JSON) -> str:
+    """Give 32 hexadecimal digits of the hash of a JSON value.
+
+    It is not written as JSON for that: a deep value, a long number and half of a surrogate pair cannot be.
+    """
+    digest = hashlib.sha256()
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, Mapping):
+            written = f"object {len(part)}"
+            for name, member in sorted(part.items(), key=lambda item: str(item[0])):
+                rest += (member, name)
+        elif isinstance(part, list):
+            written = f"list {len(part)}"
+            rest += part
+        elif isinstance(part, str):
+            written = f"text {len(part)} {part}"
+        elif isinstance(part, int) and not isinstance(part, bool):
+            written = f"{part:x}"
+        else:
+            written = repr(part)
+        digest.update(f"{written}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]

@@ -1,8 +1,7 @@
-"""What a poll means for a watch: go on and when, or the end and which. Pure: time comes in as an argument.
+"""The states of a watch: its start, each poll, the time of its next poll, and the transfer to another owner. Pure.
 
-A watch is a value; `advance` gives the next one, and `defer_poll` the next one where no poll may be made now. How long
-an error is tolerated (see `Tolerance`) is decided by runs of like polls: since when, and how many. One good response
-starts them anew.
+A watch is a value; each function returns the next one. How long an error is tolerated (see `Tolerance`) is decided by
+runs of consecutive polls of one kind: since when, and how many. One good response ends such a run.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from import_watch.lifecycle import outcome_rules
-from import_watch.lifecycle.outcome_rules import CLOCK_SKEW_SECONDS
+from import_watch.lifecycle.outcome_rules import CLOCK_SKEW_SECONDS, of_poll, timed_out
 from import_watch.model.observation import (
     MAX_RETRY_AFTER,
     FailedPoll,
@@ -24,42 +22,35 @@ from import_watch.model.observation import (
 )
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import History, Start, Tolerance, Watch, watch_id
-from import_watch.notifications import messages
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy, first_wait, jitter_of
-from import_watch.scheduling.poll_delay import (
-    may_be_misconfigured,
-    rate_limit_delay,
-    scheduled_wait,
-    wait_after_failure,
-)
+from import_watch.scheduling.poll_delay import LOG_POLL_SECONDS, stalled_seconds
 from import_watch.scheduling.rate_limit import UNSHARED, RateShare, initial_offset
 
 MAX_LOG_POLLS = 2
 """Further polls for the log of a finished import that is not there yet."""
-LOG_POLL_SECONDS = 20
-"""Longest wait before such a poll, so that a log never delays an outcome by more than a minute."""
-MIN_LOG_POLL_SECONDS = 15
-"""Shortest wait before such a poll, so that two of them cover half a minute also where an import is young."""
 MAX_LOG_WAIT = (MAX_LOG_POLLS + 1) * LOG_POLL_SECONDS
-"""Seconds from the poll that saw the end to the last one that may look for the log."""
+"""Seconds from the poll that saw the end to the last one that may fetch the log."""
 ON_TIME_SECONDS = 60
-"""Seconds after its time at which a poll is still in time: a function may have to start, or to be tried again."""
+"""Seconds after its time at which a poll is still on time: a function may have to start, or to be retried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """The watch goes on: poll again in `seconds`."""
+class Transition:
+    """A watch after a step, and its result once it has ended.
+
+    Parameters
+    ----------
+    watch : Watch
+        As it is to be stored.
+    result : WatchResult or None
+        None while the watch goes on. It is final: nothing that is seen later changes it.
+    stalled : bool
+        Whether the import has just been found to make no progress.
+    """
 
     watch: Watch
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The watch ends."""
-
-    watch: Watch
-    result: WatchResult
+    result: WatchResult | None = None
+    stalled: bool = False
 
 
 def start_watch(
@@ -69,8 +60,8 @@ def start_watch(
     policy: Policy = DEFAULT_POLICY,
     share: RateShare = UNSHARED,
     histories: Mapping[str, History] | None = None,
-) -> Wait:
-    """Give a new watch and the wait before its first poll.
+) -> Watch:
+    """New watch, with the time of its first poll.
 
     Parameters
     ----------
@@ -78,94 +69,38 @@ def start_watch(
         A valid start event. A `started_at` in the future (a clock ahead of ours) is taken as now.
     now : float
         Epoch seconds.
-    share : Share
-        The connection, this watch counted: the number of active watches is its place in the order of arrival.
+    tolerance : Tolerance
+    policy : Policy
+    share : RateShare
+        The connection, this watch counted: the number of active watches is its position in the order of arrival.
     histories : mapping of str to History, optional
-        What the connection's past imports say, by job type.
+        Running times of the connection's past imports, by job type.
     """
     began = now if start.started_at is None else min(start.started_at, now)
-    turn = math.ceil(initial_offset(share.active, share.per_minute))
-    seconds = max(min(first_wait(now - began, policy), start.timeout_seconds or tolerance.timeout), turn)
-    return Wait(
-        Watch(
-            watch_id=watch_id(start.vendor, start.connection, start.key_id or start.import_id),
-            vendor=start.vendor,
-            connection=start.connection,
-            import_id=start.import_id,
-            registered_at=now,
-            deadline=now + (start.timeout_seconds or tolerance.timeout),
-            started_at=start.started_at,
-            vendor_title=start.vendor_title,
-            next_poll_at=now + seconds,
-            arrival_index=share.active,
-            initial_rate=share.per_minute,
-            histories=dict(histories or {}),
-        ),
-        seconds,
+    timeout = start.timeout_seconds or tolerance.timeout
+    offset = math.ceil(initial_offset(share.active, share.per_minute))
+    return Watch(
+        watch_id=watch_id(start.vendor, start.connection, start.key_id or start.import_id),
+        vendor=start.vendor,
+        connection=start.connection,
+        import_id=start.import_id,
+        registered_at=now,
+        deadline=now + timeout,
+        started_at=start.started_at,
+        vendor_title=start.vendor_title,
+        next_poll_at=now + max(min(first_wait(now - began, policy), timeout), offset),
+        arrival_index=share.active,
+        initial_rate=share.per_minute,
+        histories=dict(histories or {}),
     )
-
-
-def advance(
-    watch: Watch,
-    polled: Observation | FailedPoll,
-    now: float,
-    tolerance: Tolerance,
-    policy: Policy = DEFAULT_POLICY,
-    share: RateShare = UNSHARED,
-) -> Wait | End:
-    """Give what a watch becomes by one poll.
-
-    Parameters
-    ----------
-    watch : Watch
-        As it was before the poll.
-    polled : Observation or FailedPoll
-        What the poll brought.
-    now : float
-        Epoch seconds at which the answer was there.
-    share : Share
-        The watch's share of its connection's rate limit.
-
-    Returns
-    -------
-    Wait or End
-        With the watch as it is to be stored. An `End` is final: nothing that is seen later changes it.
-    """
-    before = watch
-    watch = replace(
-        watch, polls=watch.polls + 1, execution_polls=watch.execution_polls + 1, takeovers=0, last_poll_at=now
-    )
-    if isinstance(polled, FailedPoll):
-        watch = _after_failure(watch, polled, now)
-        result = outcome_rules.of_failure(watch, polled, now, tolerance)
-        seconds = wait_after_failure(watch, polled, now, policy, share)
-    else:
-        watch = _after_observation(watch, polled, now)
-        result = outcome_rules.of_observation(watch, polled, now, _last_seen_running(before), tolerance)
-        seconds = scheduled_wait(watch, now, policy, share, polled.retry_after)
-    known = result if result is not None and result.outcome is not Outcome.UNKNOWN else None
-    if known is not None and not _log_may_follow(polled):
-        return _end(_without_awaited(watch), _detected_once(watch.awaiting_log, known))
-    awaited = watch.awaiting_log if known is None else _detected_once(watch.awaiting_log, known)
-    if awaited is not None:
-        if not polled.retry_after:
-            seconds = max(min(seconds, LOG_POLL_SECONDS), MIN_LOG_POLL_SECONDS, math.ceil(share.cycle_seconds))
-        if known is not None and isinstance(polled, Observation) and isinstance(polled.log, MissingLog):
-            watch = replace(watch, log_missing=polled.log.reason, log_source=polled.log.source)
-        return _await_log(watch, awaited, now, seconds)
-    if result is not None:
-        return _end(watch, result)
-    if now >= watch.deadline:
-        return _end(watch, outcome_rules.timed_out(watch, now, polled))
-    return _wait(watch, now, min(seconds, _until_deadline(watch, now, policy, share)))
 
 
 def exclude_own_downtime(watch: Watch, now: float) -> Watch:
-    """Give a watch that is about to be polled, with the time that was ours taken out of what its vendor failed for.
+    """Watch that is about to be polled, without the time in which we could not poll it.
 
-    Where a poll is late, an execution had died, or a function could not run or was killed with its answer: none is kept
-    of that time, so it says nothing of the vendor. Two polls that fail by chance, before and after it, would else end
-    a watch whose import is well.
+    Where a poll is late, an execution had died, or a function could not run or was killed with its response. That time
+    says nothing of the vendor, so it is not part of any grace period. Two polls that fail by chance, before and after
+    it, would else end a watch whose import is well.
     """
     if watch.failing_since is None or watch.next_poll_at is None or now - watch.next_poll_at <= ON_TIME_SECONDS:
         return watch
@@ -178,64 +113,102 @@ def exclude_own_downtime(watch: Watch, now: float) -> Watch:
     )
 
 
-def defer_poll(watch: Watch, now: float, share: RateShare, throttled_until: float | None = None) -> Wait | End | None:
-    """Give what becomes of a watch that is to poll now, where it must not: None where it may.
+def defer_poll(watch: Watch, now: float, share: RateShare) -> Transition:
+    """Watch whose poll may not be made now; TIMED_OUT at its deadline, which is kept also where no poll can be made.
+
+    An outcome that was seen and only awaits its log is not replaced.
+    """
+    watch = replace(watch, execution_polls=watch.execution_polls + 1, initial_rate=share.per_minute)
+    if now >= watch.deadline and watch.awaiting_log is None:
+        return _ended(watch, timed_out(watch, now))
+    return Transition(watch)
+
+
+def advance(watch: Watch, polled: Observation | FailedPoll, now: float, tolerance: Tolerance) -> Transition:
+    """Watch after one poll.
 
     Parameters
     ----------
-    throttled_until : float or None
-        Epoch seconds until which the vendor wants none of the connection's watches.
+    watch : Watch
+        As it was before the poll.
+    polled : Observation or FailedPoll
+    now : float
+        Epoch seconds at which the response was received.
+    tolerance : Tolerance
+        The grace periods.
 
     Returns
     -------
-    Wait, End or None
-        No poll is made of either. The end is TIMED_OUT: a deadline is kept also where nobody may be asked, but
-        never in place of an outcome that was seen and only awaits its log.
+    Transition
+        Without a result the watch goes on; where `awaiting_log` is set, only to fetch the log of a finished import.
     """
-    until = max((time for time in (throttled_until, watch.not_before) if time is not None), default=None)
-    seconds = rate_limit_delay(watch, now, share, until)
-    if not seconds:
-        return None
-    watch = replace(watch, execution_polls=watch.execution_polls + 1, initial_rate=share.per_minute)
+    last_seen_running = _last_seen_running(watch)
+    watch = replace(
+        watch, polls=watch.polls + 1, execution_polls=watch.execution_polls + 1, takeovers=0, last_poll_at=now
+    )
+    if isinstance(polled, FailedPoll):
+        watch = _after_failure(watch, polled, now)
+    else:
+        watch = _after_observation(watch, polled, now)
+    result = of_poll(watch, polled, now, last_seen_running, tolerance)
+    known = result is not None and result.outcome is not Outcome.UNKNOWN
+    if result is None or (watch.awaiting_log is not None and not known):
+        awaited = watch.awaiting_log
+    elif known and isinstance(polled, Observation) and isinstance(polled.log, MissingLog) and polled.log.expected:
+        awaited = _detected_once(watch.awaiting_log, result)
+        watch = replace(watch, log_missing=polled.log.reason, log_source=polled.log.source)
+    else:
+        # The vendor's last readable status counts, with the time at which this outcome was first seen.
+        return (
+            _ended(_without_awaited(watch), _detected_once(watch.awaiting_log, result))
+            if known
+            else _ended(watch, result)
+        )
+    if awaited is None:
+        return Transition(watch)
+    if watch.log_polls >= MAX_LOG_POLLS:
+        return _ended_without_log(watch, awaited)
+    return Transition(replace(watch, awaiting_log=awaited, log_polls=watch.log_polls + 1))
+
+
+def schedule(transition: Transition, now: float, seconds: int) -> Transition:
+    """Watch with the time of its next poll; ended where that is too late for the log of a finished import.
+
+    Parameters
+    ----------
+    transition : Transition
+        One that has a result is returned unchanged.
+    now : float
+        Epoch seconds.
+    seconds : int
+        Seconds until the next poll.
+    """
+    if transition.result is not None:
+        return transition
+    watch = replace(transition.watch, next_poll_at=now + seconds)
     if watch.awaiting_log is not None and now + seconds - watch.awaiting_log.detected_at > MAX_LOG_WAIT:
-        return _end(replace(watch, awaiting_log=None), _without_log(watch, watch.awaiting_log))
-    if watch.awaiting_log is not None:
-        return _wait(watch, now, seconds)
-    if now >= watch.deadline:
-        return _end(watch, outcome_rules.timed_out(watch, now))
-    return _wait(watch, now, max(1, min(seconds, math.ceil(watch.deadline - now))))
-
-
-def _until_deadline(watch: Watch, now: float, policy: Policy, share: RateShare) -> int:
-    """Give the seconds to the last poll, which falls on the deadline: an import that had just ended is not missed.
-
-    Watches that share a limit may have one deadline, too: each makes its last poll in its own first turn after it.
-    """
-    exactly = max(1, math.ceil(watch.deadline - now))
-    if watch.not_before is not None and watch.not_before > now + exactly:
-        return exactly  # the watch ends there without a poll, so neither the floor nor the others matter
-    seconds = max(watch.deadline - now, policy.floor)
-    if share.active > 1 and share.cycle_seconds:
-        seconds = math.ceil(seconds / share.cycle_seconds) * share.cycle_seconds
-    return math.ceil(seconds)
+        return _ended_without_log(watch, watch.awaiting_log)
+    if watch.stalled_at is None and stalled_seconds(watch, now) is not None:
+        return Transition(replace(watch, stalled_at=now), stalled=True)
+    return Transition(watch)
 
 
 def hand_over(watch: Watch) -> Watch:
-    """Give an active watch as the next execution owns it: nothing that was seen starts from zero."""
+    """Active watch as the next execution owns it: nothing that was seen starts from zero."""
     return replace(watch, generation=watch.generation + 1, executions=watch.executions + 1, execution_polls=0)
 
 
 def resume_delay(watch: Watch, now: float, share: RateShare = UNSHARED, policy: Policy = DEFAULT_POLICY) -> int:
-    """Give the seconds to the next poll of a watch that an execution carries on.
+    """Seconds until the next poll of a watch that another execution resumes.
 
-    A poll that is overdue is made at once; where the connection has a limit, somewhere in the round, for others may
-    be carried on at the same time.
+    A poll that is overdue is made at once; where the connection has a limit, at some time within a cycle, for other
+    watches may be resumed at the same time.
     """
     if watch.next_poll_at is not None and watch.next_poll_at > now:
         return math.ceil(watch.next_poll_at - now)
     floor = 0.0 if watch.last_poll_at is None else watch.last_poll_at + policy.floor - now
-    somewhere = jitter_of(watch.watch_id, watch.polls) * share.cycle_seconds if share.active > 1 else 0.0
-    return math.ceil(max(0.0, floor, somewhere))
+    offset = jitter_of(watch.watch_id, watch.polls) * share.cycle_seconds if share.active > 1 else 0.0
+    return math.ceil(max(0.0, floor, offset))
 
 
 def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
@@ -256,7 +229,9 @@ def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
         not_before=_not_before(failed, now),
     )
     unauthorized = failed.error is PollError.UNAUTHORIZED
-    misconfigured = failed.error is PollError.MISCONFIGURED or may_be_misconfigured(watch, failed)
+    misconfigured = failed.error is PollError.MISCONFIGURED or failed.is_misconfiguration_after_grace(
+        worked_before=watch.seen_at is not None
+    )
     if unauthorized:
         since = now if watch.unauthorized_since is None else watch.unauthorized_since
         watch = replace(watch, unauthorized_since=since)
@@ -370,24 +345,12 @@ def _last_seen_running(watch: Watch) -> float:
     return watch.registered_at if watch.started_at is None else min(watch.started_at, watch.registered_at)
 
 
-def _wait(watch: Watch, now: float, seconds: int) -> Wait:
-    return Wait(replace(watch, next_poll_at=now + seconds), seconds)
+def _ended(watch: Watch, result: WatchResult) -> Transition:
+    return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)
 
 
-def _end(watch: Watch, result: WatchResult) -> End:
-    return End(replace(watch, next_poll_at=None), result)
-
-
-def _log_may_follow(polled: Observation | FailedPoll) -> bool:
-    return isinstance(polled, Observation) and isinstance(polled.log, MissingLog) and polled.log.expected
-
-
-def _await_log(watch: Watch, result: WatchResult, now: float, seconds: int) -> Wait | End:
-    """Look again for the log of an import that has ended by its vendor's last readable status, or give the log up."""
-    in_time = now + seconds - result.detected_at <= MAX_LOG_WAIT
-    if watch.log_polls < MAX_LOG_POLLS and in_time:
-        return _wait(replace(watch, awaiting_log=result, log_polls=watch.log_polls + 1), now, seconds)
-    return _end(replace(watch, awaiting_log=None), _without_log(watch, result))
+def _ended_without_log(watch: Watch, result: WatchResult) -> Transition:
+    return _ended(watch, replace(result, missing_log=watch.log_missing or ""))
 
 
 def _without_awaited(watch: Watch) -> Watch:
@@ -400,7 +363,3 @@ def _detected_once(before: WatchResult | None, latest: WatchResult) -> WatchResu
     if before is None or (latest.outcome is not before.outcome and not {latest.outcome, before.outcome} <= completed):
         return latest
     return replace(latest, detected_at=before.detected_at, detection_lag_seconds=before.detection_lag_seconds)
-
-
-def _without_log(watch: Watch, result: WatchResult) -> WatchResult:
-    return replace(result, message=messages.without_log(watch, result, watch.log_missing))

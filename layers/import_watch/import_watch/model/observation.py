@@ -167,3 +167,13 @@ class FailedPoll:
     retry_after: float | None = None
     problems: tuple[Problem, ...] = ()
     after_grace: bool = False
+
+    def is_misconfiguration_after_grace(self, *, worked_before: bool) -> bool:
+        """Whether this is a misconfiguration once it has lasted for the grace period of an unknown import.
+
+        Parameters
+        ----------
+        worked_before : bool
+            Whether the watch has had a readable response.
+        """
+        return self.after_grace and (self.error is PollError.MISCONFIGURED or not worked_before)

@@ -37,12 +37,28 @@ class Reason(StrEnum):
 class WatchResult:
     """How a watch ended and what is known of it: the part of the notification that is decided once.
 
-    `implausible` is True where the vendor's end cannot be right: nothing is learned from such a running time.
+    Parameters
+    ----------
+    outcome : Outcome
+    detected_at : float
+        Epoch seconds at which the outcome was first seen.
+    message : str
+        The sentence for a person. The rules state facts only; it is written from them when the result is stored.
+    implausible : bool or None
+        True where the vendor's end cannot be right: nothing is learned from such a running time.
+    detail : str or None
+        The cause of an UNKNOWN outcome, for a person.
+    grace_seconds : float or None
+        The grace period that was used up.
+    has_log : bool or None
+        Whether a person finds a log.
+    missing_log : str or None
+        Why the log of a finished import is not available; empty where no reason is known.
     """
 
     outcome: Outcome
-    message: str
     detected_at: float
+    message: str = ""
     reason: str | None = None
     retryable: bool | None = None
     vendor_status: str | None = None
@@ -53,3 +69,11 @@ class WatchResult:
     ended_at: float | None = None
     detection_lag_seconds: float | None = None
     implausible: bool | None = None
+    detail: str | None = None
+    grace_seconds: float | None = None
+    has_log: bool | None = None
+    missing_log: str | None = None
+
+
+UNSTORED_FACTS = ("detail", "grace_seconds", "has_log", "missing_log")
+"""Fields of a `WatchResult` that are needed for its sentence alone: a stored result has the sentence."""

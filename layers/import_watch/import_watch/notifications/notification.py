@@ -107,7 +107,7 @@ def stall_notification(record: StoredWatch, source: str, now: float) -> dict[str
             "vendorStatus": watch.vendor_status,
             "jobType": watch.job_type,
             "fractionDone": watch.progress.fraction if watch.progress else None,
-            "standsStillSince": iso(since),
+            "stalledSince": iso(since),
             "startedAt": iso(watch.running_since if watch.running_since is not None else watch.started_at),
             "polls": watch.polls,
         },

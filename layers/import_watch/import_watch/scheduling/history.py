@@ -1,4 +1,4 @@
-"""Running times of past imports of one kind, and what they say of the next. Pure."""
+"""Statistics of the running times of past imports of one job type. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from statistics import median, quantiles
 from import_watch.model.watch import History
 
 REMEMBERED = 20
-"""Running times that are kept of a kind, the latest."""
+"""Running times that are kept for one job type, the latest."""
 NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 MIN_SIGMA = 0.25
-"""Spread below which few running times are not believed."""
+"""Minimum spread: that of a few running times may be small by chance."""
 SHORTEST = 1.0
 """Seconds: shorter running times count as this, so that their logarithm says something."""
 
 
 def history_of(running_times: Sequence[float]) -> History:
-    """Give what running times say, robustly: one import that hung for a day does not count for more than another.
+    """Median and spread of running times, robust: one import that hung for a day has no more weight than another.
 
     Parameters
     ----------
@@ -35,5 +35,5 @@ def history_of(running_times: Sequence[float]) -> History:
 
 
 def remembering(running_times: Sequence[float], another: float) -> tuple[float, ...]:
-    """Add a running time to those of a kind; the oldest are forgotten."""
+    """Running times of a job type with another one; the oldest are dropped."""
     return (*running_times, another)[-REMEMBERED:]

@@ -1,99 +1,105 @@
-"""What the schedule is told of a watch, and how failed polls slow it down. Pure."""
+"""How long a watch waits before its next poll: its schedule, back-off, rate limit, log and deadline. Pure."""
 
 from __future__ import annotations
 
 import math
 
-from import_watch.model.observation import MAX_RETRY_AFTER, FailedPoll, ImportState, PollError
+from import_watch.model.observation import MAX_RETRY_AFTER, FailedPoll, ImportState, Observation, PollError
 from import_watch.model.watch import Watch, job_type_key
-from import_watch.scheduling.interval import HISTORY_NEEDED, Policy, Progress, jitter_of, next_wait
+from import_watch.scheduling.interval import DEFAULT_POLICY, HISTORY_NEEDED, Policy, Progress, jitter_of, next_wait
 from import_watch.scheduling.rate_limit import UNSHARED, RateShare, align_to_slot, initial_offset
+from import_watch.scheduling.running_time import import_age
 
-OLDEST_IMPORT = 30 * 86_400
-"""Seconds ago beyond which a start that is told is not believed: the wait that follows from it would be hours."""
 STALLED_SECONDS, STALLED_TIMES = 1_800.0, 3.0
-"""Standstill that people are told of: in seconds, and in typical running times."""
+"""Without progress for longer than this, an import is stalled: in seconds, and in typical running times."""
 PERCENT = 0.01
-"""Step of a percentage of which nothing else is known."""
+"""Resolution of a percentage of which nothing else is known."""
 FIRST_BACKOFF, MAX_BACKOFF = 30, 300
 """Seconds between failed polls: from the first, doubling, to the most."""
 UNAUTHORIZED_INTERVAL, FIRST_UNAUTHORIZED_INTERVAL = 60, 15
 """Seconds between polls with refused credentials; the second where they never worked in this watch."""
+LOG_POLL_SECONDS = 20
+"""Longest interval before a poll for the log of a finished import: a log delays an outcome by a minute at most."""
+MIN_LOG_POLL_SECONDS = 15
+"""Shortest interval before such a poll, so that two of them cover half a minute also where an import is young."""
 
 
-def scheduled_wait(
-    watch: Watch, now: float, policy: Policy, share: RateShare = UNSHARED, retry_after: float | None = None
+def next_interval(
+    watch: Watch,
+    polled: Observation | FailedPoll,
+    now: float,
+    policy: Policy = DEFAULT_POLICY,
+    share: RateShare = UNSHARED,
 ) -> int:
-    """Give what the schedule says, by what was last seen of the import, in the watch's turn.
+    """Seconds until the next poll of a watch, whole slots of its connection's rate limit.
 
-    A vendor that says when to come back, as it may with an import that is not found, is asked no sooner.
+    The interval of the schedule is the minimum, whatever the poll. A failed poll backs off, or follows the vendor's
+    Retry-After for 900 seconds at most; refused credentials have intervals of their own. While the log of a finished
+    import is awaited, the interval is short. The last poll falls on the watch's deadline.
+
+    Parameters
+    ----------
+    watch : Watch
+        With the poll in it.
+    polled : Observation or FailedPoll
+        The poll.
+    now : float
+        Epoch seconds.
+    policy : Policy
+    share : RateShare
+        The watch's share of its connection's rate limit.
     """
-    if not retry_after:
-        return align_to_slot(_alone(watch, now, policy), share)
-    asked = _alone(watch, now, policy, retry_after)
-    return align_to_slot(max(_alone(watch, now, policy), min(asked, MAX_RETRY_AFTER)), share, at_least=True)
-
-
-def wait_after_failure(
-    watch: Watch, failed: FailedPoll, now: float, policy: Policy, share: RateShare = UNSHARED
-) -> int:
-    """Give the seconds to the next poll after a failed one: by the vendor's word, else by backing off.
-
-    Neither asks sooner than the schedule; a vendor's word keeps us away for 900 seconds at most. Refused credentials
-    have intervals of their own, and what may be a gateway's mistake is asked again as an import that is not found.
-    """
-    if failed.error is PollError.UNAUTHORIZED:
-        interval = FIRST_UNAUTHORIZED_INTERVAL if watch.seen_at is None else UNAUTHORIZED_INTERVAL
-        hint = math.ceil(min(failed.retry_after or 0, MAX_RETRY_AFTER))
-        return align_to_slot(max(interval, hint, math.ceil(policy.floor)), share, at_least=True)
-    if failed.retry_after:
-        return scheduled_wait(watch, now, policy, share, failed.retry_after)
-    if may_be_misconfigured(watch, failed):
-        return scheduled_wait(watch, now, policy, share)
-    return align_to_slot(max(_alone(watch, now, policy), backoff(watch.failures)), share, at_least=True)
-
-
-def may_be_misconfigured(watch: Watch, failed: FailedPoll) -> bool:
-    """Whether a failed poll is a misconfiguration once it has been so for the grace period of an unknown import."""
-    return failed.after_grace and (failed.error is PollError.MISCONFIGURED or watch.seen_at is None)
+    if isinstance(polled, FailedPoll):
+        seconds, is_minimum = _after_failure(watch, polled, now, policy)
+    else:
+        seconds, is_minimum = _by_schedule(watch, now, policy, polled.retry_after)
+    seconds = align_to_slot(seconds, share, at_least=is_minimum)
+    if watch.awaiting_log is None:
+        return min(seconds, _until_deadline(watch, now, policy, share))
+    if polled.retry_after:
+        return seconds
+    return max(min(seconds, LOG_POLL_SECONDS), MIN_LOG_POLL_SECONDS, math.ceil(share.cycle_seconds))
 
 
 def rate_limit_delay(watch: Watch, now: float, share: RateShare, throttled_until: float | None) -> int:
-    """Give the seconds for which a poll that is due is to be put off; 0 where it may be made.
+    """Seconds by which a poll that is due is deferred; 0 where it may be made.
 
     Parameters
     ----------
     watch : Watch
     now : float
         Epoch seconds.
-    share : Share
-        With the limit as the connection's secret has it: the first wait was made without having read it.
+    share : RateShare
+        With the limit of the connection's secret: the first interval was made without having read it.
     throttled_until : float or None
-        Until when the vendor wants none of the connection's watches.
+        Epoch seconds until which the vendor accepts no request of the connection's watches.
     """
-    if throttled_until is not None and throttled_until > now:
-        away = math.ceil(min(throttled_until - now, MAX_RETRY_AFTER))
-        return align_to_slot(away, share, at_least=True)
-    if watch.polls == 0 and watch.executions == 1 and share.per_minute != watch.initial_rate:
+    until = max((time for time in (throttled_until, watch.not_before) if time is not None), default=now)
+    seconds = 0
+    if until > now:
+        seconds = align_to_slot(math.ceil(min(until - now, MAX_RETRY_AFTER)), share, at_least=True)
+    elif watch.polls == 0 and watch.executions == 1 and share.per_minute != watch.initial_rate:
         waited = initial_offset(watch.arrival_index, watch.initial_rate)
-        return max(0, math.ceil(initial_offset(watch.arrival_index, share.per_minute) - waited))
-    return 0
+        seconds = max(0, math.ceil(initial_offset(watch.arrival_index, share.per_minute) - waited))
+    if seconds and watch.awaiting_log is None:
+        return max(1, min(seconds, math.ceil(watch.deadline - now)))
+    return seconds
 
 
 def throttled_until(failed: FailedPoll, watch: Watch, now: float) -> float:
-    """Give until when no watch of a connection should poll, by one that was told to slow down."""
+    """Epoch seconds until which no watch of a connection should poll, after one of them was throttled."""
     return now + min(failed.retry_after or backoff(watch.failures + 1), MAX_RETRY_AFTER)
 
 
 def backoff(failures: int) -> int:
-    """Give the least seconds to the next poll after so many failed ones in a row (1 or more)."""
+    """Minimum seconds until the next poll after so many consecutive failed ones (1 or more)."""
     return int(min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10)))
 
 
 def stalled_seconds(watch: Watch, now: float) -> float | None:
-    """Give for how many seconds the progress of an import has not moved, where that is too long; else None.
+    """Seconds for which an import has made no progress, where it is stalled; else None.
 
-    Too long is more than half an hour, and more than three times what past imports of its kind took.
+    Stalled means more than half an hour, and more than three times what past imports of its job type took.
     """
     if watch.import_state is not ImportState.RUNNING or watch.progress is None or watch.progress_changed_at is None:
         return None
@@ -103,15 +109,46 @@ def stalled_seconds(watch: Watch, now: float) -> float | None:
     return stood if stood > max(STALLED_SECONDS, STALLED_TIMES * typical) else None
 
 
-def running_time(watch: Watch, ended_at: float) -> float:
-    """Give how long an import took, in seconds, from the same beginning as its age."""
-    return max(0.0, _age(watch, ended_at))
+def _by_schedule(watch: Watch, now: float, policy: Policy, retry_after: float | None) -> tuple[int, bool]:
+    """Seconds by what was last seen of the import, and whether they may only be lengthened.
+
+    A vendor may send Retry-After with an import that is not found, too.
+    """
+    seconds = _alone(watch, now, policy)
+    if not retry_after:
+        return seconds, False
+    return max(seconds, min(_alone(watch, now, policy, retry_after), MAX_RETRY_AFTER)), True
+
+
+def _after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy) -> tuple[int, bool]:
+    worked_before = watch.seen_at is not None
+    if failed.error is PollError.UNAUTHORIZED:
+        interval = UNAUTHORIZED_INTERVAL if worked_before else FIRST_UNAUTHORIZED_INTERVAL
+        return max(interval, math.ceil(min(failed.retry_after or 0, MAX_RETRY_AFTER)), math.ceil(policy.floor)), True
+    # What may be a gateway's mistake is polled as an import that is not found.
+    if failed.retry_after or failed.is_misconfiguration_after_grace(worked_before=worked_before):
+        return _by_schedule(watch, now, policy, failed.retry_after)
+    return max(_alone(watch, now, policy), backoff(watch.failures)), True
+
+
+def _until_deadline(watch: Watch, now: float, policy: Policy, share: RateShare) -> int:
+    """Seconds until the last poll, which falls on the deadline: an import that had just ended is not missed.
+
+    Watches that share a limit may have one deadline, too: each makes its last poll in its own first slot after it.
+    """
+    exactly = max(1, math.ceil(watch.deadline - now))
+    if watch.not_before is not None and watch.not_before > now + exactly:
+        return exactly  # the watch ends there without a poll, so neither the floor nor the other watches matter
+    seconds = max(watch.deadline - now, policy.floor)
+    if share.active > 1 and share.cycle_seconds:
+        seconds = math.ceil(seconds / share.cycle_seconds) * share.cycle_seconds
+    return math.ceil(seconds)
 
 
 def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
-    """Give what the schedule says of a watch that has its connection for itself."""
+    """Interval by the schedule of a watch that has its connection for itself."""
     running = watch.import_state is ImportState.RUNNING
-    age = _age(watch, now)
+    age = import_age(watch, now)
     return next_wait(
         age,
         queued=not running,
@@ -122,22 +159,6 @@ def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None =
         jitter=jitter_of(watch.watch_id, watch.polls),
         policy=policy,
     )
-
-
-def _age(watch: Watch, now: float) -> float:
-    """Give the seconds since the import is known to run; while it waits, since the watch began.
-
-    A start in the future is a clock ahead of ours, and one months ago a mistake: neither says anything of age.
-    """
-    if watch.import_state in (None, ImportState.QUEUED, ImportState.NOT_FOUND):
-        return now - watch.registered_at
-    if watch.running_since is not None and 0 <= now - watch.running_since <= OLDEST_IMPORT:
-        return now - watch.running_since
-    if watch.not_running_at is not None:
-        return now - watch.not_running_at
-    if watch.started_at is not None and now - OLDEST_IMPORT <= watch.started_at <= watch.registered_at:
-        return now - watch.started_at
-    return now - watch.registered_at
 
 
 def _progress(watch: Watch, now: float, age: float) -> Progress | None:

@@ -44,7 +44,7 @@ class RateShare:
 UNSHARED = RateShare()
 
 
-def share_of(active: int, per_minute: float | None, throttled_until: float | None, now: float) -> RateShare:
+def rate_share(active: int, per_minute: float | None, throttled_until: float | None, now: float) -> RateShare:
     """Give a watch's share of a connection by what is known of it.
 
     Parameters

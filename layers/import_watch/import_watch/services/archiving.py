@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_store import Conflict, WatchStore
@@ -22,8 +23,8 @@ from import_watch.observability import logger
 
 if TYPE_CHECKING:
     from import_watch.aws.log_archive import LogArchive
+    from import_watch.services.reply import Reply
     from import_watch.vendors.connection import Connection
-    from import_watch.vendors.response_body import HttpResponse
 
 LOG_SECONDS = 40.0
 """Time from the detection of an outcome that archiving may take."""
@@ -48,14 +49,28 @@ class Archiving:
         self._watches = watches
         self._keeps_log = keeps_log
 
-    def keep(self, watch: Watch, response: HttpResponse) -> str | None:
-        """Archive the answer that decided an outcome, while its log is still looked for, and give where."""
+    def keep_response(self, read: Watch, watch: Watch, reply: Reply) -> Watch:
+        """Watch after its poll, with its running cost and the location of the response that decided its outcome.
+
+        Only that response is archived before the write, while the log is awaited: the polls for the log may bring none.
+
+        Parameters
+        ----------
+        read : Watch
+            As it was before the poll.
+        watch : Watch
+            As it is after it.
+        reply : Reply
+        """
+        watch = replace(watch, poll_milliseconds=watch.poll_milliseconds + reply.milliseconds)
+        if watch.awaiting_log is None or watch.awaiting_log == read.awaiting_log or reply.response is None:
+            return watch
         try:
-            return self._logs().keep(watch, response)
+            return replace(watch, kept_answer=self._logs().keep(watch, reply.response))
         except Exception:  # noqa: BLE001
-            # The outcome is known and not written yet: nothing that happens to an answer may stand in its way.
+            # The outcome is known and not written yet: no failure of the archive may prevent that.
             logger.exception("the archive failed")
-            return None
+            return watch
 
     def fetch(
         self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float
@@ -87,28 +102,24 @@ class Archiving:
 
             return LogRecord(LogStatus.UNAVAILABLE, source=source_of(log.location), reason=ARCHIVE_FAILED)
 
-    def archive(
-        self,
-        watch: Watch,
-        result: WatchResult,
-        response: HttpResponse | None,
-        polled: Observation | FailedPoll | None,
-        connection: Connection | None,
-    ) -> None:
-        """Archive what the last poll of a watch brought, and record where.
+    def archive(self, watch: Watch, result: WatchResult, reply: Reply | None) -> None:
+        """Archive the log and the last response of a watch that has ended, and record their locations.
 
         Parameters
         ----------
         watch : Watch
             As it ended.
-        answer, polled, connection
-            The last answer, what it means, and whom it came from; None where there was none.
+        result : WatchResult
+        reply : Reply or None
+            Of its last poll; None where that was deferred.
         """
         from import_watch.aws.log_archive import Archived
 
+        polled, response = (reply.polled, reply.response) if reply else (None, None)
+        connection = reply.connection if reply else None
         decides = isinstance(polled, Observation) and polled.state in FINISHED
         if watch.kept_answer is not None and not decides:
-            response = None  # the one that decided the outcome is kept already
+            response = None  # the one that decided the outcome is archived already
         spent = max(0.0, time.time() - result.detected_at)
         left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:

@@ -1,57 +1,39 @@
-"""The one body that every poll function runs: one vendor call, one conditional write, and what comes next.
+"""One poll of one watch, a straight line: context, request, transition, interval, one write, effects, next step.
 
-Where the table does not take the write, the state machine carries the state, and the next poll writes it.
-
-The vendor is the adapter that lies beside it in the function's own folder (`adapter.py`).
+Where the table does not confirm the write, the state machine carries the state, and the next poll writes it.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 import time
-from collections.abc import Collection
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING
 
-from import_watch import settings, storage
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
-from import_watch.http_client.client import Client
+from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
+from import_watch.lifecycle.execution_names import successor_of
 from import_watch.lifecycle.transitions import (
-    MAX_LOG_WAIT,
-    End,
-    Wait,
+    Transition,
     advance,
     defer_poll,
     exclude_own_downtime,
     hand_over,
+    schedule,
 )
-from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Observation, PollError, StoredLog
-from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
-from import_watch.model.serialization import JSON, from_json, to_json
+from import_watch.model.observation import FailedPoll, PollError
+from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
-from import_watch.observability import Metric, bind_watch_log_context, emit_metrics, logger
+from import_watch.notifications.messages import sentence
+from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.interval import Policy
-from import_watch.scheduling.poll_delay import stalled_seconds, throttled_until
-from import_watch.scheduling.rate_limit import RateShare, share_of
-from import_watch.services.archiving import LOG_SECONDS, Archiving
-from import_watch.vendors.adapter import Adapter
-from import_watch.vendors.connection import Connection
-from import_watch.vendors.response_body import HttpResponse
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-LEGACY_ACTIONS = {"STALLED": "WAIT", "HAND_OVER": "SUPERSEDED"}
-"""What is said in place of an action to a definition that does not know it yet."""
-
-
-VENDOR_SIDE_ERRORS = (PollError.UNAVAILABLE, PollError.UNREADABLE, PollError.THROTTLED)
-"""Trouble that other connections are likely to have as well."""
+from import_watch.scheduling.poll_delay import next_interval, rate_limit_delay, throttled_until
+from import_watch.scheduling.rate_limit import rate_share
+from import_watch.scheduling.running_time import measured_running_time
+from import_watch.services.archiving import Archiving
+from import_watch.services.poll_telemetry import emit_deferral_metrics, emit_poll_metrics
+from import_watch.services.reply import Reply
+from import_watch.services.status_request import StatusRequests
 
 
 class Poller:
@@ -59,43 +41,42 @@ class Poller:
 
     Parameters
     ----------
-    adapter : Adapter
-    connections : Connections
-    client : Client
-    watches : Watches
-    states : ConnectionStates
-    archiving : Archiving
+    connections, requests, watches, connection_store, archiving
+        The parts that it uses.
     tolerance : Tolerance
+        The grace periods.
     policy : Policy
+    requests_per_minute : float or None
         The vendor's, unless a connection's secret has its own.
-    hand_over_polls : int
-        Polls after which an execution hands its watch over to a fresh one.
+    max_polls : int
+        Polls after which an execution hands its watch over to its successor.
     """
 
     def __init__(
         self,
-        adapter: Adapter,
+        *,
         connections: Connections,
-        client: Client,
+        requests: StatusRequests,
         watches: WatchStore,
-        states: ConnectionStore,
+        connection_store: ConnectionStore,
         archiving: Archiving,
         tolerance: Tolerance,
         policy: Policy,
-        hand_over_polls: int,
+        requests_per_minute: float | None,
+        max_polls: int,
     ) -> None:
-        self._adapter = adapter
         self._connections = connections
-        self._client = client
+        self._requests = requests
         self._watches = watches
-        self._states = states
+        self._connection_store = connection_store
         self._archiving = archiving
         self._tolerance = tolerance
         self._policy = policy
-        self._hand_over_polls = hand_over_polls
+        self._requests_per_minute = requests_per_minute
+        self._max_polls = max_polls
 
-    def poll(self, watch: Watch, execution: str) -> dict[str, JSON]:
-        """Poll once, if it is the watch's turn.
+    def poll(self, watch: Watch, execution: str) -> Step:
+        """Poll once, unless the connection's rate limit defers the poll.
 
         Parameters
         ----------
@@ -103,244 +84,76 @@ class Poller:
             As the state machine carries it.
         execution : str
             ARN of the execution that polls.
-
-        Returns
-        -------
-        dict
-            `action` WAIT or STALLED (with `seconds`), HAND_OVER (with the `successor` to start), PUBLISH or
-            SUPERSEDED, and the `watch` as it is now.
         """
-        before = watch
-        watch = exclude_own_downtime(watch, time.time())
+        read, reply, now = watch, None, time.time()
         # Credentials that were refused may have been replaced since.
         connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
-        shared = self._states.get(watch.vendor, watch.connection)
-        share = self._share(connection, shared, time.time())
-        step = defer_poll(watch, time.time(), share, shared.throttled_until)
-        if step is not None:
-            logger.info("put off: it is not this watch's turn", active=share.active)
-            emit_metrics({Metric.RATE_LIMIT_WAITS: 1}, vendor=watch.vendor)
-            return self._keep(before, step, execution)
-        began = time.monotonic()
-        response, polled, connection = self._ask(watch, connection)
-        asked = (time.monotonic() - began) * 1000
-        now = time.time()
-        polled = self._with_log(watch, polled, connection, now)
-        policy = connection.policy if isinstance(connection, Connection) and connection.policy else self._policy
-        step = advance(watch, polled, now, self._tolerance, policy, share)
-        spent = round((time.monotonic() - began) * 1000)
-        after = replace(step.watch, poll_milliseconds=watch.poll_milliseconds + spent)
-        _tell(after, polled, asked if isinstance(connection, Connection) else None)
-        self._update_connection(watch, polled, connection, shared, now)
-        if after.awaiting_log is not None and after.awaiting_log != watch.awaiting_log and response is not None:
-            # This answer decided the outcome; the polls that look for the log may bring none.
-            after = replace(after, kept_answer=self._archiving.keep(after, response))
-        return self._keep(before, replace(step, watch=after), execution, (response, polled, connection))
+        shared = self._connection_store.get(watch.vendor, watch.connection)
+        own = None if isinstance(connection, FailedPoll) else connection
+        limit = (own and own.requests_per_minute) or self._requests_per_minute
+        share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
+        watch = exclude_own_downtime(watch, now)
+        seconds = rate_limit_delay(watch, now, share, shared.throttled_until)
+        if seconds:
+            transition = defer_poll(watch, now, share)
+        else:
+            reply = self._requests.send(watch, connection)
+            now, policy = reply.received_at, (reply.connection and reply.connection.policy) or self._policy
+            transition = advance(watch, reply.polled, now, self._tolerance)
+            seconds = next_interval(transition.watch, reply.polled, now, policy, share)
+        transition = schedule(transition, now, seconds)
+        if reply is not None:
+            transition = replace(transition, watch=self._archiving.keep_response(read, transition.watch, reply))
+        step = self._write(read, transition, execution, reply, seconds)
+        if reply is None:
+            emit_deferral_metrics(watch, share)
+        else:
+            emit_poll_metrics(transition.watch, reply)
+            self._update_connection(watch, reply, shared)
+        return step
 
-    def _with_log(
-        self, watch: Watch, polled: Observation | FailedPoll, connection: Connection | FailedPoll, now: float
-    ) -> Observation | FailedPoll:
-        """Fetch the stored log of an import that has ended before its ending is written: it may come a moment later."""
-        if not isinstance(polled, Observation) or polled.state not in FINISHED or not isinstance(polled.log, StoredLog):
-            return polled
-        detected_at = now if watch.awaiting_log is None else watch.awaiting_log.detected_at
-        seconds = min(LOG_SECONDS, detected_at + MAX_LOG_WAIT - now)
-        reader = connection if isinstance(connection, Connection) else None
-        return replace(polled, log=self._archiving.fetch(watch, polled.log, reader, seconds))
-
-    def _keep(
-        self,
-        before: Watch,
-        step: Wait | End,
-        execution: str,
-        asked: tuple[HttpResponse | None, Observation | FailedPoll, Connection | FailedPoll] | None = None,
-    ) -> dict[str, JSON]:
-        """Write what became of a watch, and say what comes next."""
+    def _write(self, read: Watch, transition: Transition, execution: str, reply: Reply | None, seconds: int) -> Step:
+        """Write a transition in one conditional write, and archive what belongs to an outcome."""
+        watch, result, successor = transition.watch, transition.result, None
+        if result is not None:
+            result = replace(result, message=sentence(watch, result))
+        elif watch.execution_polls >= self._max_polls:
+            # Long before the execution's history is full. The successor publishes that an import is stalled.
+            watch = replace(hand_over(watch), stalled_at=read.stalled_at)
+            successor = successor_of(watch, execution)
         try:
-            if isinstance(step, End):
-                self._watches.end(step.watch, step.result, before)
-                after, result = step.watch, step.result
-                self._states.watch_ended(after, result)
-            elif step.watch.execution_polls < self._hand_over_polls:
-                return self._go_on(step, before)
-            else:
-                return self._hand_over(step.watch, execution, before)
-        except Conflict as conflict:
-            decided = _result_of_lost_attempt(before, conflict.record)
-            if decided is None and (further := _poll_of_lost_attempt(before, conflict.record)) is not None:
-                logger.info("an attempt whose answer was lost has polled: the watch goes on from there")
-                return further
-            if decided is None:
-                logger.info("superseded: another execution owns this watch")
-                return {"action": "SUPERSEDED", "watch": to_json(before)}
-            after, result = decided
-        response, polled, connection = asked or (None, None, None)
-        self._archiving.archive(
-            after, result, response, polled, connection if isinstance(connection, Connection) else None
-        )
-        return {"action": "PUBLISH", "watch": to_json(after)}
-
-    def _go_on(self, step: Wait, before: Watch) -> dict[str, JSON]:
-        watch, now = step.watch, time.time()
-        stalled = watch.stalled_at is None and stalled_seconds(watch, now) is not None
-        if stalled:
-            watch = replace(watch, stalled_at=now)
-        try:
-            self._watches.save(watch, before)
+            committed = self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
         except WriteUnconfirmed:
-            if watch.awaiting_log is not None or before.awaiting_log is not None:
-                raise  # An outcome that is known must not stand in the state machine alone.
-            # Raised, it would have the vendor asked again, and what it said just now forgotten: that may have been the
-            # one good answer in an hour.
-            logger.exception("the poll could not be written: the state machine carries it to the next")
+            if result or successor or watch.awaiting_log or read.awaiting_log:
+                raise  # An outcome that is known must not be in the state machine's state alone.
+            # Raised, the poll would be repeated and this response lost, which may be the only good one in an hour.
+            logger.exception("the poll could not be written: the state machine carries it to the next poll")
             emit_metrics({Metric.POLLS_UNWRITTEN: 1})
-            stalled, watch = False, step.watch
-        seconds = step.seconds
-        if watch.awaiting_log is not None and watch.next_poll_at is not None:
-            # Fetching the log took a part of it.
-            seconds = max(1, min(seconds, math.ceil(watch.next_poll_at - now)))
-        return {"action": "STALLED" if stalled else "WAIT", "seconds": seconds, "watch": to_json(watch)}
+            committed = Committed(replace(watch, stalled_at=read.stalled_at))
+        if committed is None:
+            logger.info("superseded: another execution owns this watch")
+            return Step(NextAction.SUPERSEDED, read)
+        watch = committed.watch
+        if committed.result is not None:
+            if not committed.by_lost_attempt:
+                self._connection_store.watch_ended(watch, measured_running_time(watch, committed.result))
+            self._archiving.archive(watch, committed.result, reply)
+            return Step(NextAction.PUBLISH, watch)
+        if successor is not None and watch.generation != read.generation:
+            logger.info("handed over", successor=successor.name)
+            return Step(NextAction.HAND_OVER, watch, successor={"name": successor.name, "input": successor.input})
+        if committed.by_lost_attempt:
+            logger.info("an earlier attempt, whose response was lost, has polled: the watch continues from there")
+        left = max(1, math.ceil((watch.next_poll_at or 0.0) - time.time()))
+        if committed.by_lost_attempt or watch.awaiting_log is not None:
+            seconds = left if committed.by_lost_attempt else min(seconds, left)  # copying a log has taken some time
+        stalled = transition.stalled and watch.stalled_at is not None and not committed.by_lost_attempt
+        return Step(NextAction.STALLED if stalled else NextAction.WAIT, watch, seconds)
 
-    def _hand_over(self, watch: Watch, execution: str, before: Watch) -> dict[str, JSON]:
-        """Pass the watch on to an execution with an empty history, long before this one's is full."""
-        after = hand_over(watch)
-        # One poll in thousands hands over.
-        from import_watch.lifecycle.execution_names import resume_input, sibling_arn, successor_name
-
-        name = successor_name(after)
-        successor_arn = sibling_arn(execution, name)
-        try:
-            self._watches.transfer_ownership(after, successor_arn, before)
-        except Conflict as conflict:
-            # This very hand-over may have been written by an attempt whose answer was lost.
-            if conflict.record is None or conflict.record.execution != successor_arn:
-                raise
-        logger.info("handed over", successor=name)
-        return {
-            "action": "HAND_OVER",
-            "watch": to_json(after),
-            "successor": {"name": name, "input": resume_input(after)},
-        }
-
-    def _share(self, connection: Connection | FailedPoll, shared: ConnectionState, now: float) -> RateShare:
-        """Give the watch's share of its connection: by its secret, else by what the vendor documents."""
-        limit = connection.requests_per_minute if isinstance(connection, Connection) else None
-        limit = limit or self._adapter.requests_per_minute
-        return share_of(shared.active_watches, limit, shared.throttled_until, now)
-
-    def _update_connection(
-        self,
-        watch: Watch,
-        polled: Observation | FailedPoll,
-        connection: Connection | FailedPoll,
-        shared: ConnectionState,
-        now: float,
-    ) -> None:
-        """Let the connection's other watches know what concerns them all."""
+    def _update_connection(self, watch: Watch, reply: Reply, shared: ConnectionState) -> None:
+        """Share with the connection's other watches what concerns them all: throttling, and its rate limit."""
+        polled, connection = reply.polled, reply.connection
         if isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED:
-            self._states.throttled(watch, throttled_until(polled, watch, now))
-        if isinstance(connection, Connection) and connection.requests_per_minute != shared.requests_per_minute:
-            self._states.limit_read(watch, connection.requests_per_minute)
-
-    def _ask(
-        self, watch: Watch, connection: Connection | FailedPoll
-    ) -> tuple[HttpResponse | None, Observation | FailedPoll, Connection | FailedPoll]:
-        """Ask once; and where the credentials are refused, once more with those that may have replaced them."""
-        refused_before = watch.unauthorized_polls is not None
-        response, polled = self._ask_once(watch, connection, force_refresh=refused_before)
-        if isinstance(polled, FailedPoll) and polled.error is PollError.UNAUTHORIZED and not refused_before:
-            if polled.retry_after:
-                return response, polled, connection  # the next poll reads the secret afresh
-            connection = self._connections.get(watch.connection, force_refresh=True)
-            response, polled = self._ask_once(watch, connection, force_refresh=True)
-        return response, polled, connection
-
-    def _ask_once(
-        self, watch: Watch, connection: Connection | FailedPoll, *, force_refresh: bool
-    ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
-        if isinstance(connection, FailedPoll):
-            return None, connection
-        return self._client.ask(connection, watch.import_id, force_refresh=force_refresh)
-
-
-def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
-    """Handle one invocation by the state machine: `{"watch": …, "execution": …, "actions": …}`."""
-    watch = from_json(Watch, event["watch"])
-    bind_watch_log_context(watch, event["execution"], poll=watch.polls + 1)
-    return to_supported_action(event.get("actions", ()), _poller().poll(watch, event["execution"]))
-
-
-def to_supported_action(actions: Collection[str], done: dict[str, JSON]) -> dict[str, JSON]:
-    """Say what happened in actions that the execution's definition knows: it may be that of the first release.
-
-    One that knows no hand-over ends quietly, and `recover_watches` finds the successor that was named and not started.
-    """
-    action = done["action"]
-    return done if action in actions else {**done, "action": LEGACY_ACTIONS.get(action, action)}
-
-
-@cache
-def _poller() -> Poller:
-    adapter: Adapter = importlib.import_module("adapter").ADAPTER
-    hosts = settings.hosts()
-    return Poller(
-        adapter=adapter,
-        connections=Connections(
-            prefix=settings.get_str("SECRET_PREFIX"),
-            adapter=adapter,
-            hosts=hosts,
-            cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
-        ),
-        client=Client(adapter, private_addresses=hosts.loopback_http),
-        watches=storage.watches(),
-        states=storage.states(),
-        archiving=Archiving(settings.get_str("ARCHIVE_BUCKET"), storage.watches(), keeps_log=adapter.keeps_log),
-        tolerance=settings.tolerance(),
-        policy=settings.policy(adapter.vendor),
-        hand_over_polls=settings.get_int("HAND_OVER_POLLS"),
-    )
-
-
-def _result_of_lost_attempt(watch: Watch, record: StoredWatch | None) -> tuple[Watch, WatchResult] | None:
-    """Give the end that this very execution wrote in an attempt whose answer was lost; None if it did not."""
-    if record is None or record.result is None or record.watch.generation != watch.generation:
-        return None
-    return record.watch, record.result
-
-
-def _poll_of_lost_attempt(watch: Watch, record: StoredWatch | None) -> dict[str, JSON] | None:
-    """Give how to go on from a later poll that this very execution wrote in such an attempt; None if it did not."""
-    if record is None or record.result is not None or record.watch.generation != watch.generation:
-        return None
-    seconds = math.ceil((record.watch.next_poll_at or 0.0) - time.time())
-    return {"action": "WAIT", "seconds": max(1, seconds), "watch": to_json(record.watch)}
-
-
-def _tell(watch: Watch, polled: Observation | FailedPoll, milliseconds: float | None) -> None:
-    """Log and measure a poll; `milliseconds` is how long the vendor took, None where it was not asked."""
-    # With every poll, also where it is 0: an alarm compares the two.
-    failed = isinstance(polled, FailedPoll) and polled.error in VENDOR_SIDE_ERRORS
-    values = {Metric.POLLS: 1.0, Metric.POLLS_FAILED: float(failed)}
-    if milliseconds is not None:
-        values[Metric.VENDOR_LATENCY] = milliseconds = round(milliseconds, 1)
-    if isinstance(polled, FailedPoll):
-        logger.warning(
-            "poll failed",
-            error=polled.error.value,
-            detail=polled.detail,
-            failures=watch.failures,
-            milliseconds=milliseconds,
-        )
-        emit_metrics({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, error=polled.error)
-    elif polled.state is ImportState.UNRECOGNISED:
-        logger.warning(
-            "the vendor gives a status that nobody has mapped",
-            vendorStatus=polled.vendor_status,
-            milliseconds=milliseconds,
-        )
-        values[Metric.UNRECOGNISED_STATUS] = 1
-    else:
-        logger.info(
-            "polled", importState=polled.state.value, vendorStatus=polled.vendor_status, milliseconds=milliseconds
-        )
-    emit_metrics(values, vendor=watch.vendor)
+            self._connection_store.throttled(watch, throttled_until(polled, watch, reply.received_at))
+        if connection is not None and connection.requests_per_minute != shared.requests_per_minute:
+            self._connection_store.limit_read(watch, connection.requests_per_minute)

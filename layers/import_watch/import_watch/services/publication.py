@@ -1,9 +1,9 @@
-"""Publishes the outcome of a watch: once, unless it dies between telling and noting that it told."""
+"""Publishes the outcome of a watch: once, unless the function dies between publishing it and recording that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import replace
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.sns import Topic
@@ -13,46 +13,47 @@ from import_watch.model.observation import LogStatus
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
+from import_watch.model.step import NextAction
 from import_watch.model.watch import Watch
 from import_watch.notifications.cost import estimated_cost
+from import_watch.notifications.messages import sentence
 from import_watch.notifications.notification import notification, stall_notification
 from import_watch.observability import Metric, emit_metrics, logger, vendor_of
-from import_watch.scheduling.poll_delay import running_time
+from import_watch.scheduling.running_time import measured_running_time, running_time
 
 MAX_END_ATTEMPTS = 5
-"""Tries to end a watch whose last polls are still being written: there are at most as many looks for a log."""
-Action = Literal["PUBLISHED", "ALREADY_PUBLISHED", "SUPERSEDED"]
+"""Attempts to end a watch whose last polls are still being written: at most as many as there are polls for a log."""
 
 
 class Publisher:
-    """Ends watches that nobody else can end, and tells outcomes.
+    """Publishes outcomes, and ends watches whose execution has failed.
 
     Parameters
     ----------
-    watches : Watches
-    states : ConnectionStates
+    watches : WatchStore
+    connections : ConnectionStore
     topic : Topic
     source : str
         CloudEvents source.
     stalled_topic : Topic, optional
-        Where it is told that an import does not get on.
+        For imports that make no progress.
     """
 
     def __init__(
         self,
         watches: WatchStore,
-        states: ConnectionStore,
+        connections: ConnectionStore,
         topic: Topic,
         source: str,
         stalled_topic: Topic | None = None,
     ) -> None:
         self._watches = watches
-        self._states = states
+        self._connections = connections
         self._topic = topic
         self._source = source
         self._stalled_topic = stalled_topic
 
-    def publish_for(self, watch_id: str, generation: int, error: JSON, now: float) -> Action:
+    def publish_for(self, watch_id: str, generation: int, error: JSON, now: float) -> NextAction:
         """Publish the outcome of a watch for the execution that owns it.
 
         Parameters
@@ -67,8 +68,8 @@ class Publisher:
 
         Returns
         -------
-        Action
-            SUPERSEDED where another execution owns the watch, so that the outcome is not ours to tell.
+        NextAction
+            PUBLISHED or ALREADY_PUBLISHED; SUPERSEDED where another execution owns the watch and publishes its outcome.
 
         Raises
         ------
@@ -79,44 +80,45 @@ class Publisher:
         if record is None:
             raise LookupError(f"there is no watch {watch_id}")
         if record.watch.generation != generation:
-            return "SUPERSEDED"
+            return NextAction.SUPERSEDED
         if record.result is None:
             # Only an execution that failed comes here with a watch that has not ended.
-            why = _why(error)
+            why = _error_name(error)
             logger.error("the execution failed; the watch ends as broken", why=why)
             ended = self.end(record, lambda watch: broken(watch, now, why))
             if ended is None:
-                return "SUPERSEDED"
+                return NextAction.SUPERSEDED
             record = ended
         return self.publish(record, now)
 
-    def publish_stalled(self, watch_id: str, now: float) -> bool:
-        """Tell that an import does not get on, unless it has ended by now; give whether that was told.
+    def publish_stalled(self, watch_id: str, now: float) -> NextAction:
+        """Publish that an import makes no progress; NOT_PUBLISHED where it has ended by now.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            If SNS does not take it.
+            If SNS does not accept it.
         """
         record = self._watches.get(watch_id)
         if record is None or record.result is not None or self._stalled_topic is None:
-            return False
+            return NextAction.NOT_PUBLISHED
         self._stalled_topic.publish_stalled(stall_notification(record, self._source, now))
         emit_metrics({Metric.IMPORTS_STALLED: 1}, vendor=record.watch.vendor)
-        return True
+        return NextAction.PUBLISHED
 
     def end(self, record: StoredWatch, result_of: Callable[[Watch], WatchResult]) -> StoredWatch | None:
-        """End a watch that has not ended; give it as it has ended, or None where another generation owns it.
+        """End a watch that has not ended, and return it as it has ended; None where another generation owns it.
 
         Parameters
         ----------
-        record : Record
-        ending_of : callable
-            Gives the ending of the watch as it stands: a poll may have seen an outcome since the record was read.
+        record : StoredWatch
+        result_of : callable
+            The result of the watch as it is: a poll may have seen an outcome since the record was read.
         """
         generation = record.watch.generation
         for _ in range(MAX_END_ATTEMPTS):
             watch, result = record.watch, result_of(record.watch)
+            result = replace(result, message=sentence(watch, result))
             try:
                 self._watches.end(watch, result)
             except Conflict as conflict:
@@ -126,34 +128,35 @@ class Publisher:
                 if record.result is not None:
                     return record
             else:
-                self._states.watch_ended(watch, result)
+                self._connections.watch_ended(watch, measured_running_time(watch, result))
                 return self._watches.get(watch.watch_id)
         return None
 
-    def publish(self, record: StoredWatch, now: float) -> Action:
-        """Tell the outcome of a watch that has ended, whoever owns it, unless it was told.
+    def publish(self, record: StoredWatch, now: float) -> NextAction:
+        """Publish the outcome of a watch that has ended, whichever execution owns it, unless that was done.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            If SNS does not take it; nothing is lost then.
+            If SNS does not accept it; nothing is lost then.
         """
         if record.published_at is not None:
-            return "ALREADY_PUBLISHED"
+            return NextAction.ALREADY_PUBLISHED
         event = notification(record, self._source)
         self._topic.publish(event)
-        logger.info("told", outcome=event["data"]["outcome"], reason=event["data"]["reason"], notification=event["id"])
+        data = event["data"]
+        logger.info("published", outcome=data["outcome"], reason=data["reason"], notification=event["id"])
         try:
             self._watches.record_published(record.watch.watch_id, now)
         except Conflict:
-            logger.warning("the outcome was told twice, under the same id")
+            logger.warning("the outcome was published twice, under the same id")
         else:
             _emit_metrics(record, now)
-        return "PUBLISHED"
+        return NextAction.PUBLISHED
 
 
 def _emit_metrics(record: StoredWatch, now: float) -> None:
-    """Count a watch whose outcome is told; here, because every watch comes by here, and once."""
+    """Measure a watch whose outcome is published: every watch is, and once."""
     watch, result = record.watch, record.result
     if result is None:
         return
@@ -175,7 +178,9 @@ def _emit_metrics(record: StoredWatch, now: float) -> None:
     emit_metrics(values, vendor=vendor)
 
 
-def _why(error: JSON) -> str:
-    """Name the kind of error only: its cause may quote what a vendor sent, or a secret."""
+def _error_name(error: JSON) -> str:
+    """Name of an error, without its cause, which may quote what a vendor sent, or a secret."""
     name = error.get("Error") if isinstance(error, dict) else None
-    return name[:100] if isinstance(name, str) and name.isprintable() and name else "the execution lost its way"
+    return (
+        name[:100] if isinstance(name, str) and name.isprintable() and name else "the execution failed without an error"
+    )

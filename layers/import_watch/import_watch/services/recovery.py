@@ -1,14 +1,14 @@
-"""Finds watches that nobody carries on and outcomes that nobody was told, and sees to them.
+"""Recovers orphaned watches, and publishes pending outcomes.
 
-What it does is safe at any time and in any number: a watch is taken over by a conditional write, an execution is
-started under a name that stands for watch and generation, and an outcome is published under the id that is the
-watch's. A watch whose execution lives is left alone, however late its poll is.
+Every action is safe at any time and any number of times: a watch is taken over by a conditional write, an execution is
+started under a name made of watch and generation, and an outcome is published under the id of its watch. A watch whose
+execution is alive is not changed, however late its poll is.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 
@@ -17,34 +17,31 @@ from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.executions import Executions, ExecutionStatus, parse_input
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
 from import_watch.aws.watch_store import Conflict, WatchStore
-from import_watch.lifecycle.execution_names import RESUME, executions_of, sibling_arn, successor_name
+from import_watch.lifecycle.execution_names import executions_of, resumed_watch, sibling_arn, successor_name
 from import_watch.lifecycle.outcome_rules import broken, stopped
 from import_watch.lifecycle.transitions import hand_over
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
-from import_watch.model.watch import Watch, key_parts
+from import_watch.model.watch import Watch
 from import_watch.observability import Metric, bind_log_context, bind_watch_log_context, emit_metrics, logger
+from import_watch.services.active_counts import ActiveCounts
 from import_watch.services.publication import Publisher
 from import_watch.services.registration import Registrar
 
 MAX_TAKEOVERS = 3
-"""Executions on end that may die without a single poll before a watch ends as broken."""
+"""Consecutive executions that may die without a single poll before a watch ends as broken."""
 MAX_PUBLISHING_SHARE = 0.5
 """Share of a sweep's time after which it publishes no more: outcomes that cannot be published, because the topic is
 gone, must not keep watches from being recovered."""
 MIN_COUNTING_SHARE = 0.1
 """Share of a sweep's time that is kept for the counts of active watches, however many watches are to be recovered."""
 
-MAX_CONNECTIONS = 1_000
-"""Connections whose counts one sweep checks: the longer ago a count was read, the likelier it is that as many watches
-have begun as have ended since."""
-
 
 class Recovered(StrEnum):
     """What was done for a watch."""
 
-    LEFT_ALONE = "LEFT_ALONE"
+    UNCHANGED = "UNCHANGED"
     STARTED = "STARTED"
     TAKEN_OVER = "TAKEN_OVER"
     BROKEN = "BROKEN"
@@ -54,7 +51,7 @@ class Recovered(StrEnum):
 
 
 ENDED = (Recovered.BROKEN, Recovered.STOPPED, Recovered.PUBLISHED)
-"""After these a watch is active no more."""
+"""After these a watch is no longer active."""
 
 
 class Recovery:
@@ -63,21 +60,21 @@ class Recovery:
     Parameters
     ----------
     watches : Watches
-    states : ConnectionStates
+    connections : ConnectionStore
     executions : Executions
     registrar : Registrar
     publisher : Publisher
-    positions : SweepPositions
+    cursors : SweepCursorStore
     state_machine : str
         ARN of the state machine.
     overdue_seconds : float
-        How late a poll, or a publishing, must be before somebody looks after it.
+        How late a poll, or a publication, must be before it is recovered.
     """
 
     def __init__(
         self,
         watches: WatchStore,
-        states: ConnectionStore,
+        connections: ConnectionStore,
         executions: Executions,
         registrar: Registrar,
         publisher: Publisher,
@@ -86,30 +83,31 @@ class Recovery:
         overdue_seconds: float,
     ) -> None:
         self._watches = watches
-        self._states = states
+        self._connections = connections
         self._executions = executions
         self._registrar = registrar
         self._publisher = publisher
         self._cursors = cursors
+        self._counts = ActiveCounts(watches, connections, registrar.vendors.names)
         self._state_machine = state_machine
         self._overdue_seconds = overdue_seconds
 
     def sweep(self, now: float, time_left: Callable[[], float]) -> dict[str, int]:
-        """Look after everything that is overdue, and set the counts of active watches right.
+        """Recover everything that is overdue, and repair the counts of active watches.
 
-        What there is no time for is left to the next sweep, which goes on from there.
+        The next sweep continues where this one runs out of time.
 
         Parameters
         ----------
         now : float
             Epoch seconds.
         time_left : callable
-            Gives the seconds that this sweep may still take.
+            Seconds that this sweep may still take.
 
         Returns
         -------
         dict of str to int
-            How often each thing was done.
+            Number of times that each thing was done.
         """
         done: Counter[str] = Counter()
         before = self._cursors.get()
@@ -122,18 +120,18 @@ class Recovery:
         )
         bind_log_context(None)
         after = SweepCursor(unpublished_from, active, before.connection)
-        # Written before the counts are looked at: what goes wrong there takes nothing of this back.
+        # Written before the counts are checked, so that no failure there undoes it.
         self._cursors.keep(after)
-        connection = self._check_counts(before.connection, ended, time_left, done)
+        connection = self._counts.check(before.connection, ended, time_left, done)
         if connection != after.connection:
             self._cursors.keep(replace(after, connection=connection))
         emit_metrics({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: unpublished})
         return dict(done)
 
     def _publish_overdue(
-        self, now: float, goes_on: Callable[[], bool], start: PageToken | None, done: Counter[str]
+        self, now: float, has_time: Callable[[], bool], start: PageToken | None, done: Counter[str]
     ) -> tuple[PageToken | None, int]:
-        """Publish what is overdue; give where to go on the next time, and how many outcomes are still not told."""
+        """Publish what is overdue; where the next sweep continues, and how many outcomes are still unpublished."""
         unpublished = 0
         for watch_id, detected_at, token in self._watches.unpublished(start):
             if detected_at > now - self._overdue_seconds:
@@ -141,14 +139,14 @@ class Recovery:
             recovered = self._attempt(watch_id, now)
             done[recovered] += 1
             unpublished += recovered not in ENDED
-            if not goes_on():
+            if not has_time():
                 return token, unpublished
         return None, unpublished
 
     def _recover_overdue(
-        self, now: float, goes_on: Callable[[], bool], start: PageToken | None, done: Counter[str]
+        self, now: float, has_time: Callable[[], bool], start: PageToken | None, done: Counter[str]
     ) -> tuple[PageToken | None, set[str]]:
-        """Recover the watches whose poll is overdue; give where to go on the next time, and which have ended."""
+        """Recover the watches whose poll is overdue; where the next sweep continues, and which have ended."""
         ended: set[str] = set()
         for watch_id, due, token in self._watches.active(start):
             if due > now - self._overdue_seconds:
@@ -157,69 +155,14 @@ class Recovery:
             done[recovered] += 1
             if recovered in ENDED:
                 ended.add(watch_id)
-            if not goes_on():
+            if not has_time():
                 bind_log_context(None)
-                logger.warning("the sweep ran out of time, and goes on next time", done=dict(done))
+                logger.warning("the sweep ran out of time; the next one continues", done=dict(done))
                 return token, ended
         return None, ended
 
-    def _check_counts(
-        self,
-        start: tuple[str, str] | None,
-        ended: Collection[str],
-        time_left: Callable[[], float],
-        done: Counter[str],
-    ) -> tuple[str, str] | None:
-        """Set the counts of active watches right, of as many connections as there is time for.
-
-        Parameters
-        ----------
-        start : tuple of str or None
-            The last connection that was checked; None to begin with the first.
-        ended : collection of str
-            Watches that this sweep has ended: the index may still list them.
-        time_left : callable
-        done : Counter of str
-
-        Returns
-        -------
-        tuple of str or None
-            The last connection that was checked; None where that was the last of all.
-        """
-        budget = time_left()
-        if budget <= 0:
-            return start
-        # Read before the watches are counted: a watch that begins meanwhile changes it, and nothing is set then.
-        # Half of the time is kept for the count, without which nothing that was read is of use.
-        stored: dict[tuple[str, str], int] = {}
-        complete = True
-        for key in self._states.known() if start is None else self._states.known(start):
-            if len(stored) >= MAX_CONNECTIONS or (stored and time_left() <= budget / 2):
-                complete = False
-                break
-            stored[key] = self._states.get(*key, consistent=True).active_watches
-        # One pass, and a whole one: between two a watch polls, and moves past the other.
-        active: set[str] = set()
-        for watch_id, _due, _position in self._watches.active():
-            if time_left() <= 0:
-                logger.warning("the sweep had no time to count the active watches")
-                return start
-            active.add(watch_id)  # once, though one that polls meanwhile comes again
-        counted = Counter(_connection_of(watch_id) for watch_id in active.difference(ended))
-        self._measure_active(counted)
-        if start is None and complete:
-            # A connection that is not known has no item, unless a watch has begun since: then nothing is set.
-            stored = dict.fromkeys(counted, 0) | stored
-        checked = start
-        for key, seen in stored.items():
-            if time_left() <= 0:
-                return checked
-            done["COUNTS_REPAIRED"] += self._repair(key, seen, counted[key])
-            checked = key
-        return None if complete else checked
-
     def execution_ended(self, execution: str, status: ExecutionStatus, given: JSON, now: float) -> Recovered:
-        """Look after the watch of an execution that did not end by itself.
+        """Recover the watch of an execution that did not end by itself.
 
         Parameters
         ----------
@@ -234,41 +177,45 @@ class Recovery:
         """
         given = self._executions.input(execution) if given is None else given
         if given is None:
-            return Recovered.LEFT_ALONE
-        resumed = _resumed(given)
-        watch_id = resumed or self._registrar.key_of(given)
-        if resumed is None and self._watches.get(watch_id) is None:
-            # It died before it could register: what it was started for is not lost.
-            self._registrar.register(given, execution, now)
+            return Recovered.UNCHANGED
+        resumed = resumed_watch(given)
+        if resumed is not None:
+            watch_id, _ = resumed
+        else:
+            event = self._registrar.vendors.parse(given)
+            watch_id = event.watch_id
+            if self._watches.get(watch_id) is None:
+                # It died before it could register its start event.
+                self._registrar.register(event, execution, now)
         record = self._watches.get(watch_id)
         if record is not None and record.execution != execution:
-            # A duplicate's, or one that named its successor and could not start it.
-            return self._look_after(record, now)
-        return Recovered.LEFT_ALONE if record is None else self._recover(record, status, now)
+            # It was a duplicate, or it named its successor and could not start it.
+            return self._recover_unless_alive(record, now)
+        return Recovered.UNCHANGED if record is None else self._recover(record, status, now)
 
     def _attempt(self, watch_id: str, now: float) -> Recovered:
-        """Recover one watch; what goes wrong with it is seen, and does not keep the others waiting."""
+        """Recover one watch; a failure is logged and measured, and does not delay the others."""
         bind_log_context(None, watch_id=watch_id)
         try:
             record = self._watches.get(watch_id)
-            return Recovered.LEFT_ALONE if record is None else self._look_after(record, now)
+            return Recovered.UNCHANGED if record is None else self._recover_unless_alive(record, now)
         except Exception:  # noqa: BLE001
             logger.exception("a watch could not be recovered")
             emit_metrics({Metric.RECOVERIES: 1}, done=Recovered.FAILED)
             return Recovered.FAILED
 
-    def _look_after(self, seen: StoredWatch, now: float) -> Recovered:
-        """Recover a watch, unless its execution lives or it has changed hands."""
+    def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:
+        """Recover a watch, unless its execution is alive or its owner has changed."""
         status = self._executions.status(seen.execution)
         record = self._watches.reload_if_same_owner(seen, owner_is_over=status.is_over)
-        return Recovered.LEFT_ALONE if record is None else self._recover(record, status, now)
+        return Recovered.UNCHANGED if record is None else self._recover(record, status, now)
 
     def _recover(self, record: StoredWatch, status: ExecutionStatus, now: float) -> Recovered:
         if status.is_alive or record.published_at is not None:
-            return Recovered.LEFT_ALONE
+            return Recovered.UNCHANGED
         watch = record.watch
         bind_watch_log_context(watch, record.execution)
-        logger.warning("nobody carries this watch on", executionStatus=status.value)
+        logger.warning("orphaned watch", executionStatus=status.value)
         if record.result is not None:
             done = self._published(record, now, Recovered.PUBLISHED)
         elif status is ExecutionStatus.ABORTED:
@@ -277,11 +224,11 @@ class Recovery:
             self._executions.start(watch, self._state_machine)
             done = Recovered.STARTED
         elif watch.takeovers >= MAX_TAKEOVERS:
-            why = f"{MAX_TAKEOVERS} executions on end died without a poll"
+            why = f"{MAX_TAKEOVERS} consecutive executions died without a poll"
             done = self._ended(record, lambda watch: broken(watch, now, why), now, Recovered.BROKEN)
         else:
             done = self._taken_over(record)
-        if done is not Recovered.LEFT_ALONE:
+        if done is not Recovered.UNCHANGED:
             emit_metrics({Metric.RECOVERIES: 1}, done=done)
         return done
 
@@ -290,7 +237,7 @@ class Recovery:
         try:
             self._watches.transfer_ownership(watch, self._named(successor_name(watch)))
         except Conflict:
-            return Recovered.LEFT_ALONE
+            return Recovered.UNCHANGED
         self._executions.start(watch, self._state_machine)
         return Recovered.TAKEN_OVER
 
@@ -298,7 +245,7 @@ class Recovery:
         self, record: StoredWatch, result_of: Callable[[Watch], WatchResult], now: float, done: Recovered
     ) -> Recovered:
         ended = self._publisher.end(record, result_of)
-        return Recovered.LEFT_ALONE if ended is None else self._published(ended, now, done)
+        return Recovered.UNCHANGED if ended is None else self._published(ended, now, done)
 
     def _published(self, record: StoredWatch, now: float, done: Recovered) -> Recovered:
         action = self._publisher.publish(record, now)
@@ -307,33 +254,6 @@ class Recovery:
 
     def _named(self, name: str) -> str:
         return sibling_arn(executions_of(self._state_machine), name)
-
-    def _measure_active(self, counted: Counter[tuple[str, str]]) -> None:
-        active = Counter(dict.fromkeys(self._registrar.vendors, 0))
-        for (vendor, _connection), watches in counted.items():
-            active[vendor] += watches
-        for vendor, watches in active.items():
-            emit_metrics({Metric.ACTIVE_WATCHES: watches}, vendor=vendor)
-
-    def _repair(self, key: tuple[str, str], seen: int, counted: int) -> bool:
-        """Set the count of a connection's active watches right; give whether it was wrong and is set."""
-        vendor, connection = key
-        if seen == counted or not self._states.repair(vendor, connection, counted, seen):
-            return False
-        logger.warning("a count of active watches was wrong", connection=connection, counted=counted, was=seen)
-        return True
-
-
-def _connection_of(watch_id: str) -> tuple[str, str]:
-    vendor, connection, *_ = key_parts(watch_id)
-    return vendor, connection
-
-
-def _resumed(given: JSON) -> str | None:
-    """Give the watch that an execution was started to carry on; None where it was started for a start event."""
-    resumed = given.get(RESUME) if isinstance(given, dict) else None
-    watch_id = resumed.get("watchId") if isinstance(resumed, dict) else None
-    return watch_id if isinstance(watch_id, str) and watch_id else None
 
 
 def read_status_change(event: JSON) -> tuple[str, ExecutionStatus, JSON]:

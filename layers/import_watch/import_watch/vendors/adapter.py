@@ -104,7 +104,7 @@ class ConnectionSpec:
     optional: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
     """All that is particular to one vendor.
 

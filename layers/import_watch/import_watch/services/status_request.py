@@ -1,0 +1,77 @@
+"""Requests the status of an import: with credentials that are read again where refused, and with its stored log."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from import_watch.aws.secrets import Connections
+from import_watch.http_client.client import Client
+from import_watch.lifecycle.transitions import MAX_LOG_WAIT
+from import_watch.model.observation import FINISHED, FailedPoll, Observation, PollError, StoredLog
+from import_watch.model.watch import Watch
+from import_watch.services.archiving import LOG_SECONDS, Archiving
+from import_watch.services.reply import Reply
+from import_watch.vendors.connection import Connection
+from import_watch.vendors.response_body import HttpResponse
+
+
+class StatusRequests:
+    """Sends the status requests of one vendor.
+
+    Parameters
+    ----------
+    connections : Connections
+    client : Client
+    archiving : Archiving
+    """
+
+    def __init__(self, connections: Connections, client: Client, archiving: Archiving) -> None:
+        self._connections = connections
+        self._client = client
+        self._archiving = archiving
+
+    def send(self, watch: Watch, connection: Connection | FailedPoll) -> Reply:
+        """Request the status of a watch's import once; once more where its credentials may have been replaced.
+
+        Parameters
+        ----------
+        watch : Watch
+        connection : Connection or FailedPoll
+            The latter is the reply where the connection could not be read.
+        """
+        began = time.monotonic()
+        refused_before = watch.unauthorized_polls is not None
+        response, polled = self._ask(watch, connection, force_refresh=refused_before)
+        # With a Retry-After, the next poll reads the secret again.
+        refused = isinstance(polled, FailedPoll) and polled.error is PollError.UNAUTHORIZED and not polled.retry_after
+        if refused and not refused_before:
+            connection = self._connections.get(watch.connection, force_refresh=True)
+            response, polled = self._ask(watch, connection, force_refresh=True)
+        spent, received_at = time.monotonic() - began, time.time()
+        used = connection if isinstance(connection, Connection) else None
+        return Reply(
+            polled=self._with_log(watch, polled, used, received_at),
+            response=response,
+            connection=used,
+            received_at=received_at,
+            request_milliseconds=round(spent * 1000, 1) if used else None,
+            milliseconds=round((time.monotonic() - began) * 1000),
+        )
+
+    def _ask(
+        self, watch: Watch, connection: Connection | FailedPoll, *, force_refresh: bool
+    ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
+        if isinstance(connection, FailedPoll):
+            return None, connection
+        return self._client.ask(connection, watch.import_id, force_refresh=force_refresh)
+
+    def _with_log(
+        self, watch: Watch, polled: Observation | FailedPoll, connection: Connection | None, now: float
+    ) -> Observation | FailedPoll:
+        """Copy the stored log of a finished import before its result is written: it may become available later."""
+        if not isinstance(polled, Observation) or polled.state not in FINISHED or not isinstance(polled.log, StoredLog):
+            return polled
+        detected_at = now if watch.awaiting_log is None else watch.awaiting_log.detected_at
+        seconds = min(LOG_SECONDS, detected_at + MAX_LOG_WAIT - now)
+        return replace(polled, log=self._archiving.fetch(watch, polled.log, connection, seconds))
