@@ -18,7 +18,7 @@ from local.paths import EVENTS, FUNCTIONS, ROOT
 NOTIFICATION: dict[str, Any] = json.loads((EVENTS / "schemas" / "notification.schema.json").read_text())
 START: dict[str, Any] = json.loads((EVENTS / "schemas" / "import-started.schema.json").read_text())
 DATA: dict[str, Any] = NOTIFICATION["properties"]["data"]["properties"]
-README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 
 
 def values(kind: type[StrEnum]) -> set[str]:
@@ -39,8 +39,8 @@ def test_the_schema_lists_every_word(kind: type[StrEnum], listed: list[str]) -> 
 
 
 @pytest.mark.parametrize("word", sorted(values(Outcome) | values(Reason) | values(LogStatus)))
-def test_the_readme_explains_every_word(word: str) -> None:
-    assert f"`{word}`" in README
+def test_the_reference_explains_every_value(word: str) -> None:
+    assert f"| `{word}` |" in REFERENCE
 
 
 def test_every_outcome_has_a_type_and_a_colour() -> None:
