@@ -1,4 +1,4 @@
-"""The sentence that people read in each of the likely situations, as `docs/what-people-read.md` lists them."""
+"""The message of a notification in each of the likely situations, as `docs/notification-messages.md` lists them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from local.paths import ROOT
 from tests.support.lifecycle import End, advance, start_watch
 from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client
 
-PAGE = ROOT / "docs" / "what-people-read.md"
+PAGE = ROOT / "docs" / "notification-messages.md"
 IDS = {"document360": "6f1c2a", "egain": "7a84b875-6f75-4c7b-b137-0632b62db0bd", "voyado": "5300580843122327405"}
 HOUR = 3_600
 
@@ -98,7 +98,7 @@ REFUSED_TOKEN = FailedPoll(PollError.UNAUTHORIZED, "no token from tokenUrl: HTTP
 AWAY = (503, "The service is down for maintenance")
 
 SITUATIONS: dict[str, Callable[[], str]] = {
-    "everything went well": lambda: said("egain", egain("Successful")),
+    "completed without errors": lambda: said("egain", egain("Successful")),
     "completed with warnings": lambda: said("document360", document360("Completed", log=LOG)),
     "completed with errors": lambda: said(
         "egain", egain("Successful", results={"successful": 4985, "errors": 5}, logFileLocation="s3://logs/1.txt")
@@ -115,10 +115,10 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     "failed, not worth another try": lambda: said(
         "egain", egain("Failed", error="The manifest is not valid", retryable=False)
     ),
-    "failed, and the vendor does not say whether to try again": lambda: said(
+    "failed, and it is unknown whether to try again": lambda: said(
         "document360", document360("Error", "The archive holds no project file.", log={})
     ),
-    "failed, and its log never came": lambda: said("document360", document360("Error", "The quota is exceeded.")),
+    "failed, and the log is missing": lambda: said("document360", document360("Error", "The quota is exceeded.")),
     "failed without a reason": lambda: said("voyado", voyado("FAILURE")),
     "cancelled by a colleague": lambda: said("egain", egain("Cancelled", **RUNNING)),
     "wrong or expired key": lambda: said("document360", answered("document360", 401, {"message": "Invalid token"})),
@@ -134,10 +134,10 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     "wrong cluster": lambda: said("voyado", answered("voyado", 404, "")),
     "import id mistyped": lambda: said("voyado", voyado("NOT_FOUND")),
     "import id of another vendor": lambda: invalid({"vendor": "egain", "importId": IDS["voyado"]}),
-    "a start event with several faults": lambda: invalid({"vendor": "voyado", "timeoutSeconds": "a day"}),
+    "a start event with several invalid fields": lambda: invalid({"vendor": "voyado", "timeoutSeconds": "a day"}),
     "the secret does not exist": lambda: said("voyado", connected("voyado", None)),
     "the secret lacks a field": lambda: said("egain", connected("egain", {"apiDomain": "api.egain.cloud"})),
-    "the secret leads to another host": lambda: said(
+    "the secret names a host that is not allowed": lambda: said(
         "voyado", connected("voyado", {"baseUrl": "https://example.org", "apiKey": "unseen"})
     ),
     "the vendor is down for an hour": lambda: said("voyado", answered("voyado", *AWAY)),
@@ -146,9 +146,9 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     ),
     "the vendor throttles for an hour": lambda: said("document360", answered("document360", 429, "")),
     "a sign-in page instead of the API": lambda: said("voyado", answered("voyado", 200, "<html>Sign in</html>")),
-    "a status that nobody has mapped": lambda: said("document360", document360("Paused")),
-    "still running after its time": lambda: said("egain", egain("In Progress", **RUNNING), timeout=2 * HOUR),
-    "scheduled for later than its time": lambda: said(
+    "an unmapped status": lambda: said("document360", document360("Paused")),
+    "still running at the timeout": lambda: said("egain", egain("In Progress", **RUNNING), timeout=2 * HOUR),
+    "scheduled for later than the timeout": lambda: said(
         "egain", egain("Scheduled", startTime="2026-01-04T06:00:00Z"), timeout=HOUR
     ),
     "Import Watch itself failed": of_a_broken_watch,
