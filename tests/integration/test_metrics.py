@@ -24,8 +24,8 @@ from import_watch.schedule import DEFAULT_POLICY
 from import_watch.sweep_position import SweepPositions
 from import_watch.watches import Watches
 
-from local.dashboard.data import Measurement, measurements_of
 from tests.loopback_server import Exchange, Server, servers
+from tests.support.measurements import Measurement, measurements_of
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
