@@ -16,9 +16,9 @@ from typing import IO, Any
 import boto3
 import psutil
 import requests
+import trustme
 from botocore.config import Config
 
-from local.certificate import write_self_signed
 from local.waiting import wait_until
 
 REGION = "eu-west-1"
@@ -82,7 +82,13 @@ class Emulator:
         enforcing: dict[str, str] = {}
         if enforces_policies:
             # Left to itself it would ask a command for one that not every machine has.
-            self.certificate, key = write_self_signed(self._scratch / "tls")
+            authority = trustme.CA()
+            server = authority.issue_cert("127.0.0.1", "localhost")
+            self.certificate, key = self._scratch / "certificate.pem", self._scratch / "key.pem"
+            # It has its functions trust the file that it serves, so the authority's own certificate is there too.
+            for certificate in (*server.cert_chain_pems, authority.cert_pem):
+                certificate.write_to_path(self.certificate, append=True)
+            server.private_key_pem.write_to_path(key)
             enforcing = {
                 "AUTH": "true",
                 "USE_SSL": "1",

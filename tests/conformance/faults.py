@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import pytest
 from import_watch import exchange as exchanging
 from import_watch.model import ImportState, Reason
 
-from local.certificate import write_self_signed
 from tests.conformance.stage import NOWHERE, Case
-from tests.loopback_server import Exchange, says
+from tests.loopback_server import Exchange, says, self_signed
 
 Cause: TypeAlias = Callable[[Case, pytest.MonkeyPatch], None]
 
@@ -140,15 +135,6 @@ def _untrusted(case: Case, _patch: pytest.MonkeyPatch) -> None:
 def _not_tls(case: Case, _patch: pytest.MonkeyPatch) -> None:
     case.says(200, success(case))
     case.move(case.stage.api.url.replace("http:", "https:"))
-
-
-@cache
-def self_signed() -> ssl.SSLContext:
-    """Give a server's side of TLS with a certificate that nobody has signed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with TemporaryDirectory() as folder:
-        context.load_cert_chain(*write_self_signed(Path(folder)))
-    return context
 
 
 def _unavailable(cause: Cause) -> Fault:
