@@ -114,6 +114,14 @@ def servers() -> Iterator[Serve]:
         server.server_close()
 
 
+@contextmanager
+def refusing() -> Iterator[str]:
+    """Base URL of a port that refuses connections: bound, so that nobody else listens there, and not listening."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
 def self_signed() -> ssl.SSLContext:
     """Server side of TLS with a certificate that is signed by nobody else: an authority's own."""
     authority = trustme.CA()

@@ -21,10 +21,10 @@ def watches() -> Iterator[Watches]:
 
 
 @pytest.fixture(scope="class")
-def stage(vendor: VendorUnderTest, watches: Watches) -> Iterator[Stage]:
+def stage(vendor: VendorUnderTest, watches: Watches, refused_url: str) -> Iterator[Stage]:
     """The vendor's poller and servers, for all cases of a class."""
     with servers() as serve:
-        built = Stage(vendor, serve, watches)
+        built = Stage(vendor, serve, watches, refused_url)
         with listening(built):
             yield built
 

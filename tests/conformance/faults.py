@@ -111,9 +111,7 @@ def _reset(sent: bytes = b"") -> Cause:
 
 
 def _refused(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        case.move(f"http://127.0.0.1:{unused.getsockname()[1]}")
+    case.move(case.stage.refused_url)
 
 
 def _no_address(case: Case, patch: pytest.MonkeyPatch) -> None:

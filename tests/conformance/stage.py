@@ -62,6 +62,7 @@ class Stage:
     vendor: VendorUnderTest
     serve: Serve
     watches: Watches
+    refused_url: str
     api: Server = field(init=False)
     seller: Server = field(init=False)
     sold: dict[str, str] = field(default_factory=dict)

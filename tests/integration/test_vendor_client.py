@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import socket
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -228,13 +227,10 @@ class TestNetwork:
         assert isinstance(polled, FailedPoll)
         assert (polled.trouble, server.requests) == (Trouble.MISCONFIGURED, [])
 
-    def test_a_refused_connection_is_a_failed_poll(self) -> None:
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        answer, polled = ask(url)
+    def test_a_refused_connection_is_a_failed_poll(self, refused_url: str) -> None:
+        answer, polled = ask(refused_url)
         assert answer is None
-        cause = f"Voyado Elevate could not be reached: connection refused ({url.removeprefix('http://')})"
+        cause = f"Voyado Elevate could not be reached: connection refused ({refused_url.removeprefix('http://')})"
         assert polled == FailedPoll(Trouble.UNAVAILABLE, cause)
 
     def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
@@ -533,13 +529,10 @@ class TestToken:
         assert failed(server.url, "egain").trouble is Trouble.UNAVAILABLE
         assert len(server.requests) == 1
 
-    def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve) -> None:
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            token_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve, refused_url: str) -> None:
         server = serve(says(200, GOOD["egain"]))
         polled = Client(VENDORS.adapter("egain"), private_addresses=True).ask(
-            connection("egain", server.url, token_url), JOB
+            connection("egain", server.url, refused_url), JOB
         )[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.trouble, server.requests) == (Trouble.UNAVAILABLE, [])
