@@ -238,21 +238,6 @@ def client(
     )
 
 
-def end_process_tree(pid: int, patience: float = 5.0) -> None:
-    """End a process and all it started: asked first, then killed."""
-    try:
-        parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        _signal(process, "terminate")
-    _, alive = psutil.wait_procs(family, timeout=patience)
-    for process in alive:
-        _signal(process, "kill")
-    psutil.wait_procs(alive, timeout=patience)
-
-
 def kill_process_tree(pid: int) -> None:
     """Kill a process and all it started, without asking."""
     try:
