@@ -77,6 +77,7 @@ replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]
 	@touch $@
 
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
+	$(BIN)/pytest -n 2 benchmarks
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
 .venv/checks/installed: requirements-checks.txt | .venv/installed

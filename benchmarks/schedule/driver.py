@@ -30,7 +30,7 @@ class Watching:
     """What Import Watch keeps of an import between two polls, and what follows for the next wait.
 
     It keeps what `import_watch.lifecycle` and `pacing` keep of a watch, at a tenth of the time: a benchmark makes
-    millions of polls. `tests/unit/test_schedule_benchmark.py` holds the two to the same waits, poll by poll.
+    millions of polls. `test_schedule.py` holds the two to the same waits, poll by poll.
 
     Parameters
     ----------
