@@ -6,7 +6,6 @@ import gzip
 import json
 import math
 import tracemalloc
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from import_watch.registration import Vendors
 from import_watch.vendor import Answer
 
 from local.paths import FUNCTIONS
-from tests.loopback_server import Exchange, Serve, says, servers
+from tests.loopback_server import Exchange, Serve, says
 
 ID = "5512340987651234567"
 JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
@@ -35,12 +34,6 @@ GOOD = {
     "voyado": {"status": "IN_PROGRESS"},
 }
 VENDORS = Vendors(FUNCTIONS)
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with servers() as start:
-        yield start
 
 
 def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Connection:
