@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench dashboard audit build deploy lock format
+.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench audit build deploy lock format
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,11 +77,8 @@ replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]
 	@touch $@
 
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
+	$(BIN)/pytest -n 2 benchmarks
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
-
-dashboard: .venv/bench-installed ## draw docs/images/dashboard.png from what a storm of 100 imports measures
-	@$(MAKE) --no-print-directory storm N=100 SEED=1 KEEP=.local/storm
-	@$(LOCAL).dashboard .local/storm/wave-1/measurements.json
 
 .venv/checks/installed: requirements-checks.txt | .venv/installed
 	@echo "Installing checkov and pip-audit into .venv/checks (once) …"

@@ -16,9 +16,9 @@ from typing import IO, Any
 import boto3
 import psutil
 import requests
+import trustme
 from botocore.config import Config
 
-from local.certificate import write_self_signed
 from local.waiting import wait_until
 
 REGION = "eu-west-1"
@@ -82,7 +82,13 @@ class Emulator:
         enforcing: dict[str, str] = {}
         if enforces_policies:
             # Left to itself it would ask a command for one that not every machine has.
-            self.certificate, key = write_self_signed(self._scratch / "tls")
+            authority = trustme.CA()
+            server = authority.issue_cert("127.0.0.1", "localhost")
+            self.certificate, key = self._scratch / "certificate.pem", self._scratch / "key.pem"
+            # It has its functions trust the file that it serves, so the authority's own certificate is there too.
+            for certificate in (*server.cert_chain_pems, authority.cert_pem):
+                certificate.write_to_path(self.certificate, append=True)
+            server.private_key_pem.write_to_path(key)
             enforcing = {
                 "AUTH": "true",
                 "USE_SSL": "1",
@@ -230,21 +236,6 @@ def client(
         verify=str(certificate) if certificate else None,
         config=Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=60, proxies={}),
     )
-
-
-def end_process_tree(pid: int, deadline_seconds: float = 5.0) -> None:
-    """End a process and all it started: asked first, then killed."""
-    try:
-        parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        _signal(process, "terminate")
-    _, alive = psutil.wait_procs(family, timeout=deadline_seconds)
-    for process in alive:
-        _signal(process, "kill")
-    psutil.wait_procs(alive, timeout=deadline_seconds)
 
 
 def kill_process_tree(pid: int) -> None:

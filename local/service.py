@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from local.emulator import end_process_tree
+from local.emulator import kill_process_tree
 from local.paths import ROOT, STACK_FILE, STATE
 from local.scenarios import SCENARIOS
 from local.stack import LocalStack
@@ -50,7 +50,7 @@ def down(console: Console) -> None:
         try:
             process.wait(timeout=END_SECONDS)
         except psutil.TimeoutExpired:
-            end_process_tree(running["pid"])
+            kill_process_tree(running["pid"])
         console.print("The local stack has ended.")
     STACK_FILE.unlink(missing_ok=True)
 
@@ -90,7 +90,7 @@ def _start() -> dict[str, Any]:
     try:
         return wait_until(ready, READY_SECONDS, "the local stack is ready")
     except TimeoutError:
-        end_process_tree(process.pid)
+        kill_process_tree(process.pid)
         raise
 
 

@@ -6,11 +6,13 @@ It stands here, and not beside the tests it counts, because the coordinator of s
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from tests.leaks import leaks
+from tests.loopback_server import refusing
 
 # A busy machine makes no test slow: how long one may take is pytest-timeout's to say.
 settings.register_profile("busy", deadline=None)
@@ -21,6 +23,13 @@ TOLD: dict[str, list[str]] = {}
 
 # These hold assertions and are not test modules themselves.
 pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.stage")
+
+
+@pytest.fixture(scope="session")
+def refused_url() -> Iterator[str]:
+    """Base URL at which connections are refused for as long as the tests run."""
+    with refusing() as url:
+        yield url
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeAlias
 
+import trustme
+
 
 @dataclass
 class Request:
@@ -110,6 +112,23 @@ def servers() -> Iterator[Serve]:
         server.ended.set()
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """Base URL of a port that refuses connections: bound, so that nobody else listens there, and not listening."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+def self_signed() -> ssl.SSLContext:
+    """Server side of TLS with a certificate that is signed by nobody else: an authority's own."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with authority.cert_pem.tempfile() as certificate, authority.private_key_pem.tempfile() as key:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 def says(status: int, body: Any = b"", **headers: str) -> Behaviour:

@@ -7,7 +7,6 @@ Ends with exit status 1 if something is not reached that is to be.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
@@ -17,8 +16,9 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -77,25 +77,24 @@ ROWS = (
 )
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start")
-    parser.add_argument("--runs", type=int, default=15, help="processes for each contender")
-    parser.add_argument("--polls", type=int, default=40, help="warm polls in each process")
-    options = parser.parse_args()
+def main(
+    runs: Annotated[int, typer.Option(help="Processes for each contender.")] = 15,
+    polls: Annotated[int, typer.Option(help="Warm polls in each process.")] = 40,
+) -> None:
+    """Measure the poll function beside a straightforward handler, and print."""
     with tempfile.TemporaryDirectory(prefix="import-watch-") as folder, surroundings() as around:
         measured = contenders(Path(folder), around.registered, EXECUTION)
-        runs: dict[str, list[Run]] = {contender.title: [] for contender in measured}
+        done: dict[str, list[Run]] = {contender.title: [] for contender in measured}
         # The first turn is not counted: it writes the bytecode of the runtime's packages.
-        for turn in range(options.runs + 1):
+        for turn in range(runs + 1):
             for contender in measured:
-                run = _run(contender, around, options.polls, write_bytecode=turn == 0)
+                run = _run(contender, around, polls, write_bytecode=turn == 0)
                 if turn:
-                    runs[contender.title].append(run)
+                    done[contender.title].append(run)
         if not _traced(around):
             raise RuntimeError("the peer sent no segment, so its Tracer was not at work")
-        missed = _print([(contender, runs[contender.title]) for contender in measured])
-    return 1 if missed else 0
+        missed = _print([(contender, done[contender.title]) for contender in measured])
+    raise typer.Exit(1 if missed else 0)
 
 
 def _run(contender: Contender, around: Surroundings, polls: int, *, write_bytecode: bool) -> Run:
@@ -190,4 +189,4 @@ def _goal(row: Row, figures: list[float]) -> tuple[str, bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

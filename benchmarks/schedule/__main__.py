@@ -5,15 +5,17 @@ It ends with status 1 where the pages have other figures than those measured; `-
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from dataclasses import replace
+from typing import Annotated
 
+import typer
 from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
 from rich.console import Console
 
-from benchmarks.schedule import pages, record
+from benchmarks.schedule import pages
+from benchmarks.schedule.measured import Measured, OtherTimes
 from benchmarks.schedule.optimum import Optimum, ours, poll_times
 from benchmarks.schedule.plot import draw
 from benchmarks.schedule.running_times import POWER_LAWS, SAME_MEAN, RunningTimes
@@ -25,41 +27,35 @@ OTHER_SEEDS = (3, 4)
 WIDTH = 150
 
 
-def main() -> int:
-    """Run the benchmark; see the module."""
-    parser = argparse.ArgumentParser(prog="benchmarks.schedule", description=__doc__)
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the simulated imports; {SEED} if not given")
-    parser.add_argument("--imports", type=int, default=IMPORTS, help=f"of each scenario; {IMPORTS:,} if not given")
-    parser.add_argument("--write", action="store_true", help="write the record, the pages' figures and the picture")
-    told = parser.parse_args()
+def main(
+    seed: Annotated[int, typer.Option(help="Seed of the simulated imports.")] = SEED,
+    imports: Annotated[int, typer.Option(help="Imports of each scenario.")] = IMPORTS,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Write the pages' figures and the picture.")] = False,
+) -> None:
+    """Measure, print, and check what the pages in docs/ tell; with status 1 where they have other figures."""
     began = time.monotonic()
-    results = run(told.seed, told.imports)
-    others = {seed: run(seed, told.imports) for seed in OTHER_SEEDS if seed != told.seed}
+    results = run(seed, imports)
+    others = {other: run(other, imports) for other in OTHER_SEEDS if other != seed}
     against = _against_optimum()
     of_optimum = _of_optimum(SAME_MEAN)
-    same_mean = {
-        seed: record.OtherTimes(_pooled(run(seed, told.imports, times=SAME_MEAN)), of_optimum)
-        for seed in (told.seed, *others)
-    }
+    same_mean = {each: OtherTimes(_pooled(run(each, imports, times=SAME_MEAN)), of_optimum) for each in (seed, *others)}
     by_running_times = {
-        times.name: record.OtherTimes(
-            _pooled(run(told.seed, told.imports, (OURS, SIXTY), times=times)), _of_optimum(times)
-        )
+        times.name: OtherTimes(_pooled(run(seed, imports, (OURS, SIXTY), times=times)), _of_optimum(times))
         for times in POWER_LAWS
     }
-    measured = record.StoredWatch(
-        record.shortened(results),
+    measured = Measured(
+        results,
         {name: {"polls": one.polls, "lag": one.lag, "best": best.polls} for name, one, best in against},
-        {str(seed): _pooled(other) for seed, other in others.items()},
-        {str(seed): each for seed, each in same_mean.items()},
+        {str(other): _pooled(found) for other, found in others.items()},
+        {str(each): found for each, found in same_mean.items()},
         by_running_times,
     )
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    show(console, results, against, measured)
+    show(console, against, measured)
     console.print(f"{time.monotonic() - began:.0f} s", highlight=False)
-    if told.seed != SEED or told.imports != IMPORTS:
-        return 0
-    return _compare(console, measured, write=told.write)
+    if seed == SEED and imports == IMPORTS:
+        raise typer.Exit(_compare(console, measured, write=write))
 
 
 def _against_optimum() -> list[Against]:
@@ -80,25 +76,21 @@ def _pooled(results: Results) -> Results:
     return replace(results, scenarios={})
 
 
-def _compare(console: Console, measured: record.StoredWatch, *, write: bool) -> int:
+def _compare(console: Console, measured: Measured, *, write: bool) -> int:
     if write:
-        record.write(measured)
-        kept = record.read()
         for page in pages.PAGES:
-            page.write_text(pages.refreshed(page.read_text(), kept))
-        draw(kept.results.pooled, pages.PICTURE)
-        console.print(f"Wrote {record.RECORD.name}, {pages.PICTURE.name} and the figures of the pages.")
+            page.write_text(pages.refreshed(page.read_text(), measured))
+        draw(measured.results.pooled, pages.PICTURE)
+        console.print(f"Wrote {pages.PICTURE.name} and the figures of the pages.")
         return 0
-    kept = record.read()
-    faults = record.differences(kept, measured)
-    faults += [page.name for page in pages.PAGES if pages.refreshed(page.read_text(), kept) != page.read_text()]
-    if faults:
-        console.print("Other figures than recorded; python -m benchmarks.schedule --write puts these in:", style="red")
-        console.print("\n".join(faults[:20]), highlight=False)
+    found = [line for page in pages.PAGES for line in pages.differences(page.read_text(), measured)]
+    if found:
+        console.print("Other figures than in docs/; python -m benchmarks.schedule --write puts these in:", style="red")
+        console.print("\n".join(found[:20]), highlight=False, markup=False)
         return 1
     console.print(f"The figures are those of docs/schedule.md and docs/cost.md ({OURS} as it is).")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

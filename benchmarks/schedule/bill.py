@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from import_watch.notifications.cost import (
-    DURABLE_GIGABYTE,
-    DURABLE_OPERATION,
     EVENT,
     GIGABYTE_SECOND,
     INVOCATION,
@@ -24,6 +22,11 @@ MONTHLY = (100, 10_000, 1_000_000)
 """Imports a month that the page has prices for."""
 HTTP_TASK_TRANSITIONS = 3
 """Besides its polls (Wait, the HTTP task, Choice): a start that is set up, the task that publishes, the end."""
+# Source: aws.amazon.com/lambda/pricing, "Durable functions", as of 2026-11.
+DURABLE_OPERATION = 8.00 / 1e6
+"""Lambda durable functions, one operation: a start, a step that completes, a wait."""
+DURABLE_GIGABYTE = 0.25
+"""Lambda durable functions, data written, per GB."""
 CHECKPOINT_GIGABYTES = 1e-6
 """Written per durable operation: a state of 1 KB."""
 

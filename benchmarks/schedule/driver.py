@@ -31,8 +31,7 @@ class Watching:
     """What Import Watch keeps of an import between two polls, and what follows for the next wait.
 
     It keeps what `lifecycle.transitions` and `scheduling.poll_delay` keep of a watch, at a tenth of the time: a
-    benchmark makes millions of polls. `tests/unit/test_schedule_benchmark.py` holds the two to the same
-    waits, poll by poll.
+    benchmark makes millions of polls. `test_schedule.py` holds the two to the same waits, poll by poll.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Puts the recorded figures into the pages of `docs/`, between marks, and tells whether a page has others. Pure."""
+"""Puts the measured figures into the pages of `docs/`, between marks, and names those that a page has otherwise."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 from benchmarks.schedule.bill import MONTHLY, quotas, ways
 from benchmarks.schedule.figures import COLUMNS, ratios
-from benchmarks.schedule.record import StoredWatch, reached, reached_by_exponent
+from benchmarks.schedule.measured import Measured, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
 from benchmarks.schedule.targets import SIXTY, Target, dominated_by
@@ -22,11 +23,14 @@ OPEN_AT_ONCE = (1_000, 10_000, 100_000)
 """Open watches for which the page says what to ask for."""
 SPARE = 1.5
 """What is asked for over what is taken on average: polls do not come evenly."""
+CLOSE = 0.01
+"""Share by which a figure may differ where it was measured with another mathematics library."""
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _MARKED = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def refreshed(page: str, record: StoredWatch) -> str:
-    """Give a page with the recorded figures between its marks.
+def refreshed(page: str, measured: Measured) -> str:
+    """Give a page with the measured figures between its marks.
 
     Raises
     ------
@@ -37,9 +41,26 @@ def refreshed(page: str, record: StoredWatch) -> str:
     def fill(mark: re.Match[str]) -> str:
         if mark[2] not in BLOCKS:
             raise ValueError(f"no figures are called {mark[2]!r}; known are {', '.join(BLOCKS)}")
-        return f"{mark[1]}{BLOCKS[mark[2]](record)}\n{mark[3]}"
+        return f"{mark[1]}{BLOCKS[mark[2]](measured)}\n{mark[3]}"
 
     return _MARKED.sub(fill, page)
+
+
+def differences(page: str, measured: Measured) -> list[str]:
+    """Lines of a page that differ from what was measured by more than rounding, each with what it is to be."""
+    lines = zip_longest(page.splitlines(), refreshed(page, measured).splitlines(), fillvalue="")
+    return [f"{line}\n    is to be {force_refresh}" for line, force_refresh in lines if not _alike(line, force_refresh)]
+
+
+def _alike(line: str, force_refresh: str) -> bool:
+    figures, others = _NUMBER.findall(line), _NUMBER.findall(force_refresh)
+    return _NUMBER.sub("#", line) == _NUMBER.sub("#", force_refresh) and all(map(_close, figures, others))
+
+
+def _close(figure: str, other: str) -> bool:
+    last_digit = 10.0 ** -len(figure.partition(".")[2])
+    one, two = (float(text.replace(",", "")) for text in (figure, other))
+    return math.isclose(one, two, rel_tol=CLOSE, abs_tol=1.01 * last_digit)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -47,27 +68,27 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _pooled(record: StoredWatch) -> str:
-    pooled = record.results.pooled
+def _pooled(measured: Measured) -> str:
+    pooled = measured.results.pooled
     rows = []
     for name, figures in pooled.items():
         values, compared = asdict(figures), ratios(figures, pooled[OURS])
         cells = [f"{number(column, values[column])} ({compared[column]:.2f})" for column in COLUMNS]
         rows.append([f"**{name}**" if name == OURS else name, *cells])
-    count = record.results.imports * len(record.results.scenarios)
-    told = f"{count:,} imports, seed {record.results.seed}; in brackets the ratio to {OURS}'s default.\n\n"
+    count = measured.results.imports * len(measured.results.scenarios)
+    told = f"{count:,} imports, seed {measured.results.seed}; in brackets the ratio to {OURS}'s default.\n\n"
     return told + _table(["schedule", *COLUMNS.values()], rows)
 
 
-def _scenarios(record: StoredWatch) -> str:
+def _scenarios(measured: Measured) -> str:
     rows = []
-    for scenario, each in record.results.scenarios.items():
+    for scenario, each in measured.results.scenarios.items():
         values, compared = asdict(each[OURS]), ratios(each[OURS], each[SIXTY])
         rows.append([scenario, *(f"{number(column, values[column])} ({compared[column]:.2f})" for column in COLUMNS)])
     return _table(["scenario", *COLUMNS.values()], rows)
 
 
-def _optimum(record: StoredWatch) -> str:
+def _optimum(measured: Measured) -> str:
     rows = [
         [
             name,
@@ -76,13 +97,13 @@ def _optimum(record: StoredWatch) -> str:
             f"{each['best']:.1f}",
             f"{each['polls'] / each['best']:.3f}",
         ]
-        for name, each in record.optimum.items()
+        for name, each in measured.optimum.items()
     ]
     return _table(["schedule", "polls", "mean lag s", "optimum's polls", "ratio"], rows)
 
 
-def _targets(record: StoredWatch) -> str:
-    return _compared(reached(record))
+def _targets(measured: Measured) -> str:
+    return _compared(reached(measured))
 
 
 def _compared(by_imports: Mapping[str, Sequence[Target]]) -> str:
@@ -97,17 +118,17 @@ def _reached(target: Target) -> str:
     return f"{exactly(target.reached)}{'' if target.met else ' (missed)'}"
 
 
-def _by_exponent(record: StoredWatch) -> str:
-    return _compared(reached_by_exponent(record))
+def _by_exponent(measured: Measured) -> str:
+    return _compared(reached_by_exponent(measured))
 
 
-def _dominated(record: StoredWatch) -> str:
-    found = dominated_by(record.results.pooled)
+def _dominated(measured: Measured) -> str:
+    found = dominated_by(measured.results.pooled)
     return _table(["peer", "dominated by"], [[peer, ", ".join(by) or "none"] for peer, by in found.items()])
 
 
-def _cost(record: StoredWatch) -> str:
-    pooled = record.results.pooled
+def _cost(measured: Measured) -> str:
+    pooled = measured.results.pooled
     rows = []
     for way in ways(pooled):
         figures = pooled[way.schedule]
@@ -116,27 +137,27 @@ def _cost(record: StoredWatch) -> str:
     return _table(["", "polls", "mean lag s", "p95 lag s", *(f"{count:,} a month" for count in MONTHLY)], rows)
 
 
-def _presets(record: StoredWatch) -> str:
-    sixty, rows = record.results.pooled[SIXTY], []
-    for name, figures in record.results.pooled.items():
+def _presets(measured: Measured) -> str:
+    sixty, rows = measured.results.pooled[SIXTY], []
+    for name, figures in measured.results.pooled.items():
         if name.startswith(OURS):
             told = [f"${figures.dollars / 1_000 * count:,.2f}" for count in MONTHLY]
             rows.append([name, f"{figures.lag:.0f}", *told, f"{figures.dollars / sixty.dollars:.2f}"])
     return _table(["", "mean lag s", *(f"{count:,} a month" for count in MONTHLY), "of fixed 60 s"], rows)
 
 
-def _perpoll(record: StoredWatch) -> str:
+def _perpoll(measured: Measured) -> str:
     rows = [
         [way.name, f"${way.per_poll * 1_000:.4f}"]
-        for way in ways(record.results.pooled)
+        for way in ways(measured.results.pooled)
         if way.schedule == OURS or way.name.startswith(("Step", "Lambda"))
     ]
     return _table(["", "1,000 further polls"], rows)
 
 
-def _quotas(record: StoredWatch) -> str:
+def _quotas(measured: Measured) -> str:
     rows = []
-    for quota in quotas(record.results.pooled[OURS]):
+    for quota in quotas(measured.results.pooled[OURS]):
         asked = []
         for count in OPEN_AT_ONCE:
             needed = SPARE * quota.each * count
@@ -161,7 +182,7 @@ def _round_down(count: int) -> int:
     return count // unit * unit
 
 
-BLOCKS: Mapping[str, Callable[[StoredWatch], str]] = {
+BLOCKS: Mapping[str, Callable[[Measured], str]] = {
     "pooled": _pooled,
     "scenarios": _scenarios,
     "optimum": _optimum,

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.schedule.figures import COLUMNS, Figures, ratios
+from benchmarks.schedule.measured import Measured, reached, reached_by_exponent
 from benchmarks.schedule.optimum import Checks
-from benchmarks.schedule.record import StoredWatch, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS, Results
 from benchmarks.schedule.targets import SIXTY, Target, dominated_by
 
@@ -21,21 +21,19 @@ Against = tuple[str, Checks, Checks]
 
 def show(
     console: Console,
-    results: Results,
     against: Sequence[Against],
-    recorded: StoredWatch,
+    measured: Measured,
 ) -> None:
     """Print everything, the ratios last.
 
     Parameters
     ----------
     console : Console
-    results : Results
     against : sequence of Against
         The default policy first.
-    recorded : Record
-        The same and what else was measured, as it is to be recorded.
+    measured : Measured
     """
+    results = measured.results
     for scenario, figures in results.scenarios.items():
         console.print(_figures(f"{scenario}: {results.imports:,} imports", figures))
     count = results.imports * len(results.scenarios)
@@ -45,10 +43,10 @@ def show(
     console.print(_optimum(against))
     console.print(
         _compared(
-            f"What was set out for {OURS}, pooled, and what was reached, by running times and seed", reached(recorded)
+            f"What was set out for {OURS}, pooled, and what was reached, by running times and seed", reached(measured)
         )
     )
-    console.print(_compared("The same of the default, by the exponent of a power law", reached_by_exponent(recorded)))
+    console.print(_compared("The same of the default, by the exponent of a power law", reached_by_exponent(measured)))
     console.print(_dominated(results))
     console.print(_ratios(results))
 

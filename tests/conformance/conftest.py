@@ -21,10 +21,10 @@ def watches() -> Iterator[WatchStore]:
 
 
 @pytest.fixture(scope="class")
-def harness(vendor: VendorUnderTest, watches: WatchStore) -> Iterator[Harness]:
+def harness(vendor: VendorUnderTest, watches: WatchStore, refused_url: str) -> Iterator[Harness]:
     """The vendor's poller and servers, for all cases of a class."""
     with servers() as serve:
-        built = Harness(vendor, serve, watches)
+        built = Harness(vendor, serve, watches, refused_url)
         with listening(built):
             yield built
 

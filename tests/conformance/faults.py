@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import pytest
@@ -18,9 +14,8 @@ from import_watch.http_client import transport as exchanging
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Reason
 
-from local.certificate import write_self_signed
 from tests.conformance.harness import NOWHERE, Case
-from tests.loopback_server import Exchange, says
+from tests.loopback_server import Exchange, says, self_signed
 
 Cause: TypeAlias = Callable[[Case, pytest.MonkeyPatch], None]
 
@@ -117,9 +112,7 @@ def _reset(sent: bytes = b"") -> Cause:
 
 
 def _refused(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        case.move(f"http://127.0.0.1:{unused.getsockname()[1]}")
+    case.move(case.harness.refused_url)
 
 
 def _no_address(case: Case, patch: pytest.MonkeyPatch) -> None:
@@ -141,15 +134,6 @@ def _untrusted(case: Case, _patch: pytest.MonkeyPatch) -> None:
 def _not_tls(case: Case, _patch: pytest.MonkeyPatch) -> None:
     case.says(200, success(case))
     case.move(case.harness.api.url.replace("http:", "https:"))
-
-
-@cache
-def self_signed() -> ssl.SSLContext:
-    """Give a server's side of TLS with a certificate that nobody has signed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with TemporaryDirectory() as folder:
-        context.load_cert_chain(*write_self_signed(Path(folder)))
-    return context
 
 
 def _unavailable(cause: Cause) -> Fault:

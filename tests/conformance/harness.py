@@ -65,6 +65,7 @@ class Harness:
     vendor: VendorUnderTest
     serve: Serve
     watches: WatchStore
+    refused_url: str
     api: Server = field(init=False)
     seller: Server = field(init=False)
     sold: dict[str, str] = field(default_factory=dict)

@@ -17,15 +17,15 @@ from import_watch.services.recovery import Recovered
 from import_watch.services.vendor_registry import VendorRegistry
 from samtranslator.yaml_helper import yaml_parse
 
-from local.dashboard.body import dashboard
-from local.dashboard.expressions import searches
 from local.paths import FUNCTIONS, ROOT, TEMPLATE
 
 STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
 ALARMS = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
 QUERIES = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::Logs::QueryDefinition"}
-BODY = dashboard({})
+BODY = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].replace("${!", "${"))
+SEARCH = re.compile(r"SEARCH\('\{([^}]+)\} ([^']+)', '(\w+)'\)")
+"""A search of CloudWatch: namespace and dimensions, then terms, then the statistic."""
 VENDORS = VendorRegistry(FUNCTIONS).names
 BY_LABEL = {metric.label: metric for metric in Metric}
 BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "error": PollError, "done": Recovered}
@@ -57,17 +57,15 @@ def in_widgets() -> Iterator[Shown]:
                 namespace, name, *pairs = [part for part in entry if isinstance(part, str)]
                 dimensions = dict(zip(pairs[::2], pairs[1::2], strict=True))
                 yield Shown(properties["title"], namespace, name, dimensions, options.get("stat", properties["stat"]))
-            for search in searches(options.get("expression", "0")):
-                terms = {**search.exact, **search.partial}
+            expression = options.get("expression", "")
+            searches = SEARCH.findall(expression)
+            assert len(searches) == expression.count("SEARCH(")
+            for schema, searched, stat in searches:
+                namespace, *names = schema.split(",")
+                terms = {key: value.strip('"') for key, value in re.findall(r'(\w+)=("[^"]*"|\S+)', searched)}
                 name = terms.pop("MetricName")
-                yield Shown(
-                    properties["title"],
-                    search.namespace,
-                    name,
-                    {dimension: terms.get(dimension) for dimension in search.dimensions},
-                    search.stat,
-                )
-                assert terms.keys() <= search.dimensions
+                assert terms.keys() <= set(names)
+                yield Shown(properties["title"], namespace, name, {key: terms.get(key) for key in names}, stat)
 
 
 def in_alarms() -> Iterator[Shown]:
@@ -134,6 +132,12 @@ def test_widgets_fill_the_screen_and_do_not_overlap() -> None:
         for y in range(one["y"], one["y"] + one["height"])
     ]
     assert len(set(cells)) == len(cells) == 24 * 21
+
+
+def test_the_page_has_every_widget_in_its_order() -> None:
+    page = (ROOT / "docs" / "observability.md").read_text()
+    titles = [widget["properties"]["title"] for widget in BODY["widgets"]]
+    assert re.findall(r"^\| \*\*(.+)\*\* \|", page, re.MULTILINE) == titles
 
 
 def test_names_within_a_widget_are_used_once() -> None:

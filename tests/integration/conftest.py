@@ -9,6 +9,7 @@ import pytest
 from local.scenarios import LOG_BUCKET
 from local.stack import LocalStack
 from tests.integration.observer import Observer
+from tests.loopback_server import Serve, servers
 
 WAIT_SCALE = 0.05
 SHORT_DEADLINE_SECONDS = {
@@ -17,6 +18,13 @@ SHORT_DEADLINE_SECONDS = {
     "FailingSeconds": "5",
     "UnauthorizedSeconds": "3",
 }
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """What starts servers on this machine that play a vendor or a service."""
+    with servers() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

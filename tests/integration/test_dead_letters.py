@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -15,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from operations import redrive as redriving
 from operations.redrive import MAX_ENTRY_BYTES, NotAnEvent, Redriven, Stack, read_event, redrive
-from tests.loopback_server import Exchange, Serve, servers
+from tests.loopback_server import Exchange, Serve
 from tests.unit.aws_fixtures import REGION, VENDORS
 
 STACK = Stack("http://127.0.0.1/queue", "imports", "recover")
@@ -95,12 +94,6 @@ class Aws:
             return {"FailedEntryCount": 1, "Entries": [refused]}
         self.events.append(entry)
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with servers() as started:
-        yield started
 
 
 def run(serve: Serve, aws: Aws) -> Redriven:

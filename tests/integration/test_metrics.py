@@ -24,8 +24,8 @@ from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovered, Recovery
 from import_watch.vendors.allowed_hosts import Hosts
 
-from local.dashboard.data import Measurement, measurements_of
 from tests.loopback_server import Exchange, Server, servers
+from tests.support.measurements import Measurement, measurements_of
 from tests.support.polling import a_poller
 from tests.unit.aws_fixtures import (
     EXECUTION,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from local.dashboard.data import measurements_of
 from local.deployment import STACK_NAME
 from local.stack import LocalStack
 from local.waiting import wait_until
 from tests.integration.observer import Observer
+from tests.support.measurements import measurements_of
 
 pytestmark = pytest.mark.xdist_group("stack")
 FUNCTIONS = ("register-watch", "poll-voyado", "publish-outcome")

@@ -13,10 +13,12 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.http_client import sockets
@@ -26,8 +28,7 @@ from import_watch.http_client.transport import CHUNK_BYTES, HttpTransport, Reque
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.vendors.response_body import HttpResponse
 
-from local.certificate import write_self_signed
-from tests.loopback_server import RawExchange, RawServer, raw_servers
+from tests.loopback_server import RawExchange, RawServer, raw_servers, self_signed
 
 ServeRaw: TypeAlias = Callable[..., RawServer]
 BODY = json.dumps({"status": "SUCCESS"}).encode()
@@ -519,12 +520,14 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> Non
 def trusted(
     serve: ServeRaw, folder: Path, behave: Callable[[RawExchange], Any], *, expired: bool = False
 ) -> tuple[HttpTransport, RawServer]:
-    """Serve with a certificate, and give an exchanger that trusts it."""
-    certificate, key = write_self_signed(folder, expired=expired)
+    """Serve with a certificate for 127.0.0.1, and give an exchanger that trusts its authority."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    ends = datetime.now(UTC) + timedelta(days=-1 if expired else 1)
+    authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
     transport = HttpTransport("Vendor", private_addresses=True)
-    transport._session.verify = str(certificate)
+    transport._session.verify = str(folder / "authority.pem")
     return transport, serve(behave, context)
 
 
@@ -719,9 +722,15 @@ class TestCause:
         # A name that does not exist is a misconfiguration in the end, one that could not be looked up is not.
         assert polled == FailedPoll(PollError.UNAVAILABLE, detail, after_grace=cause == "name not found")
 
-    def test_a_certificate_that_nobody_has_signed(self, serve: ServeRaw, tmp_path: Path) -> None:
-        server = trusted(serve, tmp_path, closes(whole()))[1]
+    def test_a_self_signed_certificate(self, serve: ServeRaw) -> None:
+        server = serve(closes(whole()), self_signed())
         assert "its certificate is not trusted: it is self-signed (127.0.0.1:" in failed(server)
+        assert server.connections == 0
+
+    def test_a_certificate_of_an_unknown_authority(self, serve: ServeRaw, tmp_path: Path) -> None:
+        server = trusted(serve, tmp_path, closes(whole()))[1]
+        cause = "its certificate is not trusted: it is issued by an authority that is not known (127.0.0.1:"
+        assert cause in failed(server)
         assert server.connections == 0
 
     def test_a_certificate_that_has_expired(self, serve: ServeRaw, tmp_path: Path) -> None:

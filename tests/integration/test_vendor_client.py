@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import socket
 import tracemalloc
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
-from tests.loopback_server import Exchange, Serve, says, servers
+from tests.loopback_server import Exchange, Serve, says
 
 ID = "5512340987651234567"
 JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
@@ -36,12 +34,6 @@ GOOD = {
     "voyado": {"status": "IN_PROGRESS"},
 }
 VENDORS = VendorRegistry(FUNCTIONS)
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with servers() as start:
-        yield start
 
 
 def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Connection:
@@ -228,13 +220,10 @@ class TestNetwork:
         assert isinstance(polled, FailedPoll)
         assert (polled.error, server.requests) == (PollError.MISCONFIGURED, [])
 
-    def test_a_refused_connection_is_a_failed_poll(self) -> None:
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        response, polled = ask(url)
+    def test_a_refused_connection_is_a_failed_poll(self, refused_url: str) -> None:
+        response, polled = ask(refused_url)
         assert response is None
-        cause = f"Voyado Elevate could not be reached: connection refused ({url.removeprefix('http://')})"
+        cause = f"Voyado Elevate could not be reached: connection refused ({refused_url.removeprefix('http://')})"
         assert polled == FailedPoll(PollError.UNAVAILABLE, cause)
 
     def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
@@ -535,13 +524,10 @@ class TestToken:
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert len(server.requests) == 1
 
-    def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve) -> None:
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            token_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve, refused_url: str) -> None:
         server = serve(says(200, GOOD["egain"]))
         polled = Client(VENDORS.adapter("egain"), private_addresses=True).ask(
-            connection("egain", server.url, token_url), JOB
+            connection("egain", server.url, refused_url), JOB
         )[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.error, server.requests) == (PollError.UNAVAILABLE, [])

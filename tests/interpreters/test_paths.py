@@ -1,82 +1,151 @@
-"""Every path through the state machine, on two interpreters that know nothing of one another: alike on both."""
+"""Every path through the state machine, where errors have the names that AWS gives them."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
-from local.emulator import Emulator
-from tests.interpreters.paths import FUNCTIONS, PASSING, PATHS, Path, definition
-from tests.interpreters.runs import Run, mocks, node, run_emulated, run_second, transitions
+from tests.interpreters.second_interpreter import DEFINITION, Answer, Raises, Run, node, run
 
 pytestmark = pytest.mark.xdist_group("interpreters")
-ON_BOTH = [path for path in PATHS if not path.by_name]
+STATES = DEFINITION["States"]
+PASSING = (
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "NotWritten",
+)
+"""Errors that pass, as Lambda and boto3 name them."""
+BROKEN = Raises("LookupError")
+THROTTLED = Raises("Lambda.TooManyRequestsException")
+USUAL = {
+    "RegisterWatch": ["WAIT"],
+    "PollVendor": ["PUBLISH"],
+    "TellStalled": ["TOLD"],
+    "HandOver": ["STARTED"],
+    "PublishOutcome": ["PUBLISHED"],
+}
+
+
+@dataclass(frozen=True)
+class Path:
+    """States that an execution goes through where tasks answer other than usual.
+
+    Parameters
+    ----------
+    states : str
+        In order, separated by blanks.
+    answers : mapping of str to sequence of Answer
+        By state; the last one is given to all further attempts.
+    attempts : mapping of str to int
+        Attempts of a task, where there are more than one.
+    error : str, optional
+        Error of an execution that fails.
+    """
+
+    states: str
+    answers: Mapping[str, Sequence[Answer]]
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+POLLED = "RegisterWatch NextAction WaitForPoll PollVendor"
+PUBLISHED = "PublishOutcome OutcomePublished"
+STALLED = f"{POLLED} NextAction TellStalled WaitForPoll PollVendor NextAction {PUBLISHED}"
+PATHS = {
+    "waits": Path(
+        f"{POLLED} NextAction WaitForPoll PollVendor NextAction {PUBLISHED}", {"PollVendor": ["WAIT", "PUBLISH"]}
+    ),
+    "watched already": Path("RegisterWatch NextAction AlreadyWatched", {"RegisterWatch": ["ALREADY_WATCHED"]}),
+    "superseded": Path(f"{POLLED} NextAction Superseded", {"PollVendor": ["SUPERSEDED"]}),
+    "unknown action": Path(f"{POLLED} NextAction {PUBLISHED}", {"PollVendor": ["DANCE"]}),
+    "stalled": Path(STALLED, {"PollVendor": ["STALLED", "PUBLISH"]}),
+    "stalled, not published": Path(
+        STALLED, {"PollVendor": ["STALLED", "PUBLISH"], "TellStalled": [BROKEN]}, {"TellStalled": 5}
+    ),
+    "handed over": Path(f"{POLLED} NextAction HandOver HandedOver", {"PollVendor": ["HAND_OVER"]}),
+    **{
+        f"handed over before, {error}": Path(
+            f"{POLLED} NextAction HandOver HandedOver",
+            {"PollVendor": ["HAND_OVER"], "HandOver": [Raises(error)]},
+        )
+        # The first is what AWS raises, the second what the emulator does.
+        for error in ("StepFunctions.ExecutionAlreadyExistsException", "ExecutionAlreadyExists")
+    },
+    "not handed over": Path(
+        f"{POLLED} NextAction HandOver NotHandedOver",
+        {"PollVendor": ["HAND_OVER"], "HandOver": [Raises("StepFunctions.ExecutionLimitExceededException")]},
+        {"HandOver": 7},
+        error="NotHandedOver",
+    ),
+    "registration broken": Path(f"RegisterWatch {PUBLISHED}", {"RegisterWatch": [BROKEN]}, {"RegisterWatch": 7}),
+    "polls broken": Path(f"{POLLED} {PUBLISHED}", {"PollVendor": [BROKEN]}, {"PollVendor": 7}),
+    "polls too slow": Path(f"{POLLED} {PUBLISHED}", {"PollVendor": [Raises("States.Timeout")]}, {"PollVendor": 7}),
+    "polls throttled for good": Path(f"{POLLED} {PUBLISHED}", {"PollVendor": [THROTTLED]}, {"PollVendor": 25}),
+    "publication throttled": Path(
+        f"{POLLED} NextAction {PUBLISHED}",
+        {"PublishOutcome": [Raises(THROTTLED.error, 10), "PUBLISHED"]},
+        {"PublishOutcome": 11},
+    ),
+    "publication broken": Path(
+        f"{POLLED} NextAction PublishOutcome OutcomeNotPublished",
+        {"PublishOutcome": [BROKEN]},
+        {"PublishOutcome": 11},
+        error="OutcomeNotPublished",
+    ),
+    **{
+        f"{error} passes": Path(
+            f"{POLLED} NextAction {PUBLISHED}",
+            {"RegisterWatch": [Raises(error, 24), "WAIT"], "PollVendor": [Raises(error, 24), "PUBLISH"]},
+            {"RegisterWatch": 25, "PollVendor": 25},
+        )
+        for error in PASSING
+    },
+}
 
 
 @pytest.fixture(scope="module")
-def second() -> dict[str, Run]:
-    """The runs on aws-local-stepfunctions."""
+def runs() -> dict[str, Run]:
+    """All executions."""
     if node() is None:
         pytest.skip("left out, because there is no Node 22 on this machine: the second interpreter")
-    return run_second(PATHS)
+    return run({name: {**USUAL, **path.answers} for name, path in PATHS.items()})
 
 
-@pytest.fixture(scope="module")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """The runs on the emulator."""
-    folder = tmp_path_factory.mktemp("asked")
-    config = folder / "mocks.json"
-    config.write_text(json.dumps(mocks(ON_BOTH)))
-    with Emulator(wait_scale=0, environment={"SFN_MOCK_CONFIG": str(config)}) as emulator:
-        return run_emulated(ON_BOTH, emulator, folder)
+@pytest.mark.parametrize("name", PATHS)
+def test_an_execution_goes_this_way(name: str, runs: dict[str, Run]) -> None:
+    path, found = PATHS[name], runs[name]
+    assert found.states == path.states.split()
+    assert (found.status, found.error) == ("FAILED" if path.error else "SUCCEEDED", path.error)
+    visits = {state: found.states.count(state) for state in found.asked}
+    assert {state: len(attempts) for state, attempts in found.asked.items()} == {**visits, **path.attempts}
 
 
-def check(path: Path, run: Run) -> None:
-    states = [name for name, _ in run.states]
-    assert states == path.states.split()
-    assert (run.status, run.error) == (path.status, path.error)
-    visits = Counter(state for state in states if definition()["States"][state]["Type"] == "Task")
-    assert run.attempts == {**visits, **path.attempts}
-
-
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
-def test_the_second_interpreter_goes_this_way(path: Path, second: dict[str, Run]) -> None:
-    check(path, second[path.name])
-
-
-@pytest.mark.parametrize("path", ON_BOTH, ids=lambda path: path.name)
-def test_the_emulator_goes_this_way(path: Path, emulated: dict[str, Run]) -> None:
-    check(path, emulated[path.name])
-
-
-@pytest.mark.parametrize("path", ON_BOTH, ids=lambda path: path.name)
-def test_both_hand_the_same_to_every_state_and_every_function(
-    path: Path, second: dict[str, Run], emulated: dict[str, Run]
-) -> None:
-    one, other = second[path.name], emulated[path.name]
-    assert plain(one.states) == plain(other.states)
-    # What fails for good is answered by the emulator itself, and a successor is started by it.
-    recorded = {state for state, _ in other.asked}
-    assert [plain(asked) for asked in one.asked if asked[0] in recorded] == [plain(asked) for asked in other.asked]
-
-
-def test_every_transition_is_taken_on_both(second: dict[str, Run], emulated: dict[str, Run]) -> None:
-    for runs in (second, emulated):
-        taken = {edge for run in runs.values() for edge in run.edges}
-        assert taken == set(transitions())
-
-
-def test_every_state_is_entered(emulated: dict[str, Run]) -> None:
-    assert {name for run in emulated.values() for name, _ in run.states} == definition()["States"].keys()
+def test_every_transition_has_a_path() -> None:
+    taken = {pair for path in PATHS.values() for pair in pairwise(path.states.split())}
+    assert taken == {
+        (name, way["Next"])
+        for name, state in STATES.items()
+        for way in (state, *state.get("Catch", []), *state.get("Choices", []), {"Next": state.get("Default")})
+        if way.get("Next")
+    }
 
 
 def test_every_error_that_passes_has_a_path() -> None:
     named = {
         error
-        for state in definition()["States"].values()
+        for state in STATES.values()
         for retry in state.get("Retry", [])
         for error in retry["ErrorEquals"]
         if retry["MaxAttempts"]  # 0 says that an error does not pass
@@ -84,21 +153,22 @@ def test_every_error_that_passes_has_a_path() -> None:
     assert named == {*PASSING, "States.TaskFailed", "States.Timeout"}
 
 
-def test_functions_are_asked_with_what_they_read(emulated: dict[str, Run]) -> None:
-    told = dict(emulated["stalled-and-told"].asked)
-    execution = "arn:aws:states:eu-west-1:000000000000:execution:watch-import:stalled-and-told"
-    assert told["PollVendor"]["FunctionName"] == f"{FUNCTIONS}poll-voyado"
-    assert told["PollVendor"]["Payload"].keys() == {"watch", "execution", "actions"}
-    assert {payload["Payload"]["execution"] for payload in told.values()} == {execution}
-    failed = dict(emulated["registering-fails"].asked)["PublishOutcome"]["Payload"]["input"]
+def test_functions_are_asked_with_what_they_read(runs: dict[str, Run]) -> None:
+    asked = {state: attempts[0] for state, attempts in runs["stalled"].asked.items()}
+    assert asked["PollVendor"]["FunctionName"] == "PollFunctionPrefixvoyado"
+    assert asked["PollVendor"]["Payload"].keys() == {"watch", "execution", "actions"}
+    execution = "arn:aws:states:eu-west-1:000000000000:execution:watch-import:stalled"
+    assert {parameters["Payload"]["execution"] for parameters in asked.values()} == {execution}
+    failed = runs["registration broken"].asked["PublishOutcome"][0]["Payload"]["input"]
     assert failed["error"]["Error"] == "LookupError"
     assert failed["detail"]["importId"] == "1"
 
 
-def plain(found: Any) -> Any:
-    """Give what both know: not when, nor in whose words; Lambda's envelope without its HTTP headers."""
-    if isinstance(found, dict):
-        if "Payload" in found and "StatusCode" in found:
-            return {"StatusCode": found["StatusCode"], "Payload": plain(found["Payload"])}
-        return {key: plain(value) for key, value in found.items() if key not in ("Cause", "StartDate")}
-    return [plain(one) for one in found] if isinstance(found, list | tuple) else found
+def test_a_successor_is_started_by_the_name_and_with_the_input_that_a_poll_gave(runs: dict[str, Run]) -> None:
+    assert runs["handed over"].asked["HandOver"] == [
+        {
+            "StateMachineArn": "arn:aws:states:eu-west-1:000000000000:stateMachine:watch-import",
+            "Name": "successor",
+            "Input": {"resume": {"generation": 2}},
+        }
+    ]

@@ -21,6 +21,8 @@ from local.paths import ROOT
 
 SAM = ROOT / ".venv" / "sam" / "bin" / "sam"
 SAM_SECONDS = 150
+LAMBDA_PYTHON = {"LAMBDA_PYTHON": sys.executable} if sys.version_info[:2] == (3, 13) else {}
+"""Has the interpreter of these tests write the bytecode where it is Lambda's version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,6 @@ class Sam:
     def _run(self, environment: Mapping[str, str], *arguments: str) -> str:
         if not SAM.exists():
             raise AssertionError("the SAM CLI is not installed: run `make .venv/sam/installed` (`make test` does)")
-        # The interpreter of these tests writes the bytecode where it is Lambda's version.
-        lambda_python = {"LAMBDA_PYTHON": sys.executable} if sys.version_info[:2] == (3, 13) else {}
         done = subprocess.run(
             [str(SAM), *arguments],
             cwd=ROOT,
@@ -81,7 +81,7 @@ class Sam:
                 **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
                 "SAM_CLI_TELEMETRY": "0",
                 "__SAM_CLI_APP_DIR": str(self.folder / "app"),
-                **lambda_python,
+                **LAMBDA_PYTHON,
                 **environment,
             },
             stdin=subprocess.DEVNULL,

@@ -5,66 +5,56 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from local.paths import ROOT
-from tests.packaging.sam import Sam
+from tests.packaging.sam import LAMBDA_PYTHON, Sam
 
 pytestmark = pytest.mark.xdist_group("packaging")
+LAYER = ROOT / "layers" / "import_watch"
 SECONDS = 150
 MAGIC_OF_3_13 = (3571).to_bytes(2, "little") + b"\r\n"
 BY_HASH_UNCHECKED = (1).to_bytes(4, "little")
 """Bit 0: by the source's hash; bit 1, to check it: not set. The times in a zip are not the source's."""
 
 
+@pytest.fixture(scope="module")
+def lambda_python() -> str:
+    """The interpreter of Lambda's version that the layer's Makefile finds; empty where there is none."""
+    command = ["make", "--silent", "lambda-python"]
+    environment = {**os.environ, **LAMBDA_PYTHON}
+    done = subprocess.run(
+        command, cwd=LAYER, env=environment, capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    return done.stdout.strip()
+
+
 @pytest.fixture(scope="module", params=["as built", "by Node"])
-def layer(request: pytest.FixtureRequest, sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def layer(
+    request: pytest.FixtureRequest, sam: Sam, lambda_python: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The layer with its bytecode."""
     built = sam.built / "ImportWatchLayer" / "python"
     if request.param == "as built":
-        if shutil.which("npm") is None and python_of_lambda() is None:
+        if shutil.which("npm") is None and not lambda_python:
             pytest.skip("this machine has neither Python 3.13 nor Node")
         return built
-    make, npm = shutil.which("make"), shutil.which("npm")
-    assert make is not None
-    if npm is None:
+    if shutil.which("npm") is None:
         pytest.skip("this machine has no Node")
     folder = tmp_path_factory.mktemp("by-node")
     shutil.copytree(built, folder / "python", ignore=shutil.ignore_patterns("__pycache__"))
-    source = ROOT / "layers" / "import_watch"
-    shutil.copytree(source, folder / "source", ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copytree(LAYER, folder / "source", ignore=shutil.ignore_patterns("node_modules"))
+    command = ["make", "bytecode", "PYTHONS="]
     subprocess.run(
-        [make, "bytecode", "PYTHONS="],
+        command,
         cwd=folder / "source",
         env={**os.environ, "ARTIFACTS_DIR": str(folder), "LAMBDA_PYTHON": ""},
         timeout=SECONDS,
         check=True,
     )
     return folder / "python"
-
-
-@pytest.fixture(scope="module")
-def python() -> str:
-    """An interpreter of Lambda's version."""
-    found = python_of_lambda()
-    if found is None:
-        pytest.skip("this machine has no Python 3.13")
-    return found
-
-
-def python_of_lambda() -> str | None:
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.13.*/bin/python3.13")
-    for one in (sys.executable, "python3.13", *map(str, pyenv)):
-        command = [one, "-c", "import sys; print(sys.version_info[:2] == (3, 13))"]
-        with suppress(FileNotFoundError):
-            asked = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-            if asked.stdout == "True\n":
-                return one
-    return None
 
 
 def test_every_source_has_the_bytecode_of_lambda_and_no_other(layer: Path) -> None:
@@ -80,10 +70,12 @@ def test_tracebacks_name_the_place_on_lambda(layer: Path) -> None:
     assert b"/opt/python/import_watch/poller.py" in path.read_bytes()
 
 
-def test_lambdas_python_takes_it_in_place_of_the_source(layer: Path, python: str, tmp_path: Path) -> None:
+def test_lambdas_python_takes_it_in_place_of_the_source(layer: Path, lambda_python: str, tmp_path: Path) -> None:
+    if not lambda_python:
+        pytest.skip("this machine has no Python 3.13")
     shutil.copytree(layer / "certifi", tmp_path / "certifi")
     (tmp_path / "certifi" / "core.py").write_text("raise SystemExit('compiled from its source')")
     program = "import sys; sys.path.insert(0, sys.argv[1]); import certifi; print(certifi.where())"
-    command = [python, "-I", "-c", program, str(tmp_path)]
+    command = [lambda_python, "-I", "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.stdout == f"{tmp_path / 'certifi' / 'cacert.pem'}\n", done.stderr

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tests.resilience.assertions import Findings, Wave, judge
 from tests.resilience.plan import make_waves
@@ -30,21 +32,19 @@ def fault_injector(count: int, seed: int, folder: Path | None = None) -> Finding
     return judge(waves)
 
 
-def main() -> int:
-    """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
-    parser.add_argument("count", type=int, help="imports")
-    parser.add_argument("seed", type=int)
-    parser.add_argument("--keep", type=Path, help="folder for logs, items and histories, to look into what went wrong")
-    asked = parser.parse_args()
-    assertions = fault_injector(asked.count, asked.seed, asked.keep)
+def main(
+    count: Annotated[int, typer.Argument(help="Imports.")],
+    seed: int,
+    keep: Annotated[Path | None, typer.Option(help="Folder for logs, items and histories of what went wrong.")] = None,
+) -> None:
+    """Run one storm and print its table."""
+    assertions = fault_injector(count, seed, keep)
     print(assertions.text)
-    if not assertions.wrong:
-        return 0
-    print(f"\n{len(assertions.wrong)} wrong:", *assertions.wrong, sep="\n  ")
-    print(f"\nIt is repeated by: make storm N={asked.count} SEED={asked.seed}")
-    return 1
+    if assertions.wrong:
+        print(f"\n{len(assertions.wrong)} wrong:", *assertions.wrong, sep="\n  ")
+        print(f"\nIt is repeated by: make storm N={count} SEED={seed}")
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import cycle
 from random import Random
 
+from tests.loopback_server import refusing
 from tests.resilience.fault_injector import FaultInjector
 from tests.resilience.plan import CONNECTIONS, Outage
 
@@ -57,11 +57,9 @@ class Outages:
         else:
             failed = [(vendor, name) for vendor, names in CONNECTIONS.items() for name in names[1:]]
             vendor, name = self._random.choice(failed)
-            # Bound, so that nobody else can listen there, and not listening: Linux refuses connections to it.
-            deaf = self._refusal.enter_context(socket.socket())
-            deaf.bind(("127.0.0.1", 0))
+            url = self._refusal.enter_context(refusing())
             self._refusal.callback(self._connect, vendor, name, None)
-            self._connect(vendor, name, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+            self._connect(vendor, name, url)
 
     def end(self) -> None:
         """Have the present spell end."""

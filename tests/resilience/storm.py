@@ -20,8 +20,6 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.clock import Clock
-from local.dashboard.collection import collected, names_of
-from local.dashboard.record import keep
 from local.outcomes import Message, receive
 from local.stack import VENDORS, LocalStack, connection_fields
 from local.waiting import wait_until
@@ -70,7 +68,7 @@ class Storm:
         Is told how far it is.
     folder : Path, optional
         Where the emulator's log, the functions' logs, the table and the histories are left, for whoever has to find
-        out what went wrong; and what was measured, for the dashboard to be drawn from.
+        out what went wrong.
     """
 
     def __init__(
@@ -121,11 +119,7 @@ class Storm:
                 except TimeoutError as error:
                     unsettled = str(error)
                 self._sweepers.shutdown()
-                after = self._final_state(time.time() - self._began, unsettled)
-                if self._folder is not None and not unsettled:
-                    measured = collected(self._stack, self.clock)
-                    keep(names_of(self._stack), measured, self._folder / "measurements.json")
-                return after
+                return self._final_state(time.time() - self._began, unsettled)
 
     def _say(self, what: str) -> None:
         self._tell(f"{time.time() - self._began:4.0f} s  {what}")

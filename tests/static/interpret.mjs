@@ -2,7 +2,7 @@
 //
 // In, as JSON on standard input: {definition, stateMachine, paths: [{name, input, answers: {state: [answer, …]}}]};
 // an answer is {"returns": …} or {"raises": "<error name>"}, and the last one is given to all further attempts.
-// Out, as JSON, for each path: the states it entered and was caught in, the tasks it asked, its status and its error.
+// Out, as JSON, for each path: the states it entered, the tasks it asked, its status and its error.
 import { readFileSync } from "node:fs";
 import { StateMachine } from "aws-local-stepfunctions";
 
@@ -35,8 +35,7 @@ async function run(path) {
   let error = null;
   const ended = running.result.catch(() => (status = "FAILED"));
   for await (const event of running.eventLogs) {
-    if (event.type === "StateEntered") states.push({ entered: event.state.name, input: event.state.input });
-    if (event.type === "StateCaught") states.push({ caught: event.state.name });
+    if (event.type === "StateEntered") states.push(event.state.name);
     if (event.type === "ExecutionFailed") error = event.Error;
   }
   await ended;

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -88,6 +89,38 @@ def state_machine() -> str:
 def registrar(watches: WatchStore) -> Registrar:
     """Give what registers start events in that table."""
     return Registrar(VENDORS, watches, connection_store(), Executions(client("stepfunctions")), Tolerance())
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """A queue that is subscribed to a topic."""
+
+    topic: str
+    queue: str
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Take the messages, as SQS has them, that came since this was last called."""
+        found = client("sqs").receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageAttributeNames=["All"]
+        )
+        return list(found.get("Messages", []))
+
+    def events(self) -> list[dict[str, Any]]:
+        """Take the notifications that came since this was last called."""
+        return [json.loads(message["Body"]) for message in self.messages()]
+
+
+def subscriber(name: str = "outcomes") -> Subscriber:
+    """Create a topic with one subscriber."""
+    topic: str = client("sns").create_topic(Name=name)["TopicArn"]
+    queue: str = client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    client("sns").subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:{REGION}:123456789012:{name}",
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    return Subscriber(topic, queue)
 
 
 def stored_item(watch_id: str) -> dict[str, Any]:

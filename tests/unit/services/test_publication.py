@@ -28,6 +28,7 @@ from tests.unit.aws_fixtures import (
     client,
     connection_store,
     indexed,
+    subscriber,
     watch_table,
 )
 
@@ -39,15 +40,8 @@ class Account:
 
     def __init__(self) -> None:
         self.watches: WatchStore = watch_table()
-        arn = client("sns").create_topic(Name="outcomes")["TopicArn"]
-        self.queue = client("sqs").create_queue(QueueName="outcomes")["QueueUrl"]
-        client("sns").subscribe(
-            TopicArn=arn,
-            Protocol="sqs",
-            Endpoint=f"arn:aws:sqs:{REGION}:123456789012:outcomes",
-            Attributes={"RawMessageDelivery": "true"},
-        )
-        self.topic = Topic(arn, client("sns"))
+        self.subscriber = subscriber()
+        self.topic = Topic(self.subscriber.topic, client("sns"))
 
     def register(self, watch: Watch, **more: Any) -> Watch:
         self.watches.register(watch, EXECUTION, a_start(), keeps_log=False, **more)
@@ -64,8 +58,7 @@ class Account:
 
     def told(self) -> list[dict[str, Any]]:
         """Take what the subscriber has got since it was last asked."""
-        found = client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
+        return self.subscriber.events()
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from tests.unit.aws_fixtures import (
     registrar,
     shared,
     state_machine,
+    subscriber,
     watch_table,
 )
 
@@ -71,15 +72,8 @@ class Account:
         self.watches: WatchStore = watch_table()
         self.states: ConnectionStore = connection_store()
         self.machine = state_machine()
-        arn = client("sns").create_topic(Name="outcomes")["TopicArn"]
-        self.queue = client("sqs").create_queue(QueueName="outcomes")["QueueUrl"]
-        client("sns").subscribe(
-            TopicArn=arn,
-            Protocol="sqs",
-            Endpoint=f"arn:aws:sqs:{REGION}:123456789012:outcomes",
-            Attributes={"RawMessageDelivery": "true"},
-        )
-        self.recovery = self.recovering(arn)
+        self.subscriber = subscriber()
+        self.recovery = self.recovering(self.subscriber.topic)
 
     def recovering(self, topic: str) -> Recovery:
         executions = Executions(client("stepfunctions"))
@@ -108,8 +102,7 @@ class Account:
         return found
 
     def told(self) -> list[dict[str, Any]]:
-        found = client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
+        return self.subscriber.events()
 
     def sweep(self, now: float = LATER, time_left: Callable[[], float] = plenty) -> dict[str, int]:
         return {name: times for name, times in self.recovery.sweep(now, time_left).items() if times}

@@ -29,6 +29,7 @@ from tests.unit.aws_fixtures import (
     aws_account,
     client,
     connection_store,
+    subscriber,
     watch_table,
 )
 
@@ -91,28 +92,14 @@ class Account:
 
     def __init__(self) -> None:
         self.watches: WatchStore = watch_table()
-        self.queues = {name: self._subscribed(name) for name in ("outcomes", "stalled")}
-        topics = (Topic(f"arn:aws:sns:eu-west-1:123456789012:{name}", client("sns")) for name in self.queues)
+        self.subscribers = {name: subscriber(name) for name in ("outcomes", "stalled")}
+        topics = (Topic(each.topic, client("sns")) for each in self.subscribers.values())
         self.publisher = Publisher(self.watches, connection_store(), next(topics), "/import-watch/stack", next(topics))
 
-    def _subscribed(self, name: str) -> str:
-        topic = client("sns").create_topic(Name=name)["TopicArn"]
-        url: str = client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        client("sns").subscribe(
-            TopicArn=topic,
-            Protocol="sqs",
-            Endpoint=f"arn:aws:sqs:eu-west-1:123456789012:{name}",
-            Attributes={"RawMessageDelivery": "true"},
-        )
-        return url
-
     def told(self, name: str) -> list[dict[str, Any]]:
-        found = client("sqs").receive_message(
-            QueueUrl=self.queues[name], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
         return [
             {"event": json.loads(message["Body"]), "attributes": message.get("MessageAttributes", {})}
-            for message in found.get("Messages", [])
+            for message in self.subscribers[name].messages()
         ]
 
 

@@ -21,11 +21,6 @@ PUBLISH = 0.50 / 1e6
 """SNS, one request."""
 PUT = 5.00 / 1e6
 """S3 Standard, one PUT."""
-# Of what Import Watch could have been built on, for comparison: aws.amazon.com/lambda/pricing, "Durable functions".
-DURABLE_OPERATION = 8.00 / 1e6
-"""Lambda durable functions, one operation: a start, a step that completes, a wait."""
-DURABLE_GIGABYTE = 0.25
-"""Lambda durable functions, data written, per GB."""
 
 MEMORY_GB = 0.5
 """Memory of every function in the template."""

@@ -1,4 +1,4 @@
-"""Reads measurements: lines of the embedded metric format, as CloudWatch reads them out of a log."""
+"""Measurements in a log: lines of the embedded metric format, read as CloudWatch reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Measurement:
 
 
 def measurements_of(line: str) -> Iterator[Measurement]:
-    """Give the measurements in a line of a log; none where it is another kind of line."""
+    """Measurements in a line of a log; none where it is another kind of line."""
     told = _object(line)
     marked = told.get("_aws")
     if not isinstance(marked, Mapping):

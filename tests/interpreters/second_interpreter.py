@@ -1,0 +1,101 @@
+"""Runs the state machine on aws-local-stepfunctions, which raises errors by their names, as AWS does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from local.paths import ROOT
+
+STATIC = ROOT / "tests" / "static"
+SECONDS = 120
+# A substitution is filled with its own name.
+DEFINITION: dict[str, Any] = json.loads(
+    re.sub(r"\$\{(\w+)\}", r"\1", (ROOT / "statemachine" / "watch_import.asl.json").read_text())
+)
+START: dict[str, Any] = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": "1"}}
+WATCH = {"watchId": "voyado#default#1", "vendor": "voyado", "generation": 1}
+SUCCESSOR = {"name": "successor", "input": {"resume": {"generation": 2}}}
+
+
+@dataclass(frozen=True)
+class Raises:
+    """A task that fails so many times with this error."""
+
+    error: str
+    times: int = 1
+
+
+Answer = str | Raises
+"""What a task does: a string is the action that it returns."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution: the states entered, the parameters of every attempt by state, and how it ended."""
+
+    states: list[str]
+    asked: dict[str, list[Any]]
+    status: str
+    error: str | None
+
+
+@cache
+def node() -> str | None:
+    """Node that the interpreter runs on, installing both first; None where there is none."""
+    if shutil.which("npm") is None:
+        return None
+    subprocess.run([str(STATIC / "install.sh")], check=True, timeout=SECONDS, capture_output=True)
+    pinned = STATIC / "node_modules" / ".bin" / "node"
+    found = str(pinned) if pinned.exists() else shutil.which("node")
+    if found is None:
+        return None
+    version = subprocess.run([found, "--version"], check=True, timeout=SECONDS, capture_output=True, text=True).stdout
+    return found if int(version.strip().removeprefix("v").partition(".")[0]) >= 22 else None
+
+
+def run(answers: Mapping[str, Mapping[str, Sequence[Answer]]]) -> dict[str, Run]:
+    """Run an execution for each name, with the answers of its tasks by state; the last one is given for good."""
+    given = {
+        "definition": DEFINITION,
+        "stateMachine": "arn:aws:states:eu-west-1:000000000000:stateMachine:watch-import",
+        "paths": [
+            {"name": name, "input": START, "answers": {state: _spelled(each) for state, each in by_state.items()}}
+            for name, by_state in answers.items()
+        ],
+    }
+    done = subprocess.run(
+        [str(node()), "interpret.mjs"],
+        cwd=STATIC,
+        input=json.dumps(given),
+        check=True,
+        timeout=SECONDS,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    runs = {}
+    for each in json.loads(done.stdout):
+        asked: dict[str, list[Any]] = {}
+        for attempt in each["asked"]:
+            asked.setdefault(attempt["state"], []).append(attempt["parameters"])
+        runs[each["name"]] = Run(each["states"], asked, each["status"], each["error"])
+    return runs
+
+
+def _spelled(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    spelled: list[dict[str, Any]] = []
+    for answer in answers:
+        if isinstance(answer, Raises):
+            spelled += [{"raises": answer.error}] * answer.times
+        else:
+            payload = {"action": answer, "seconds": 7, "watch": WATCH, "successor": SUCCESSOR}
+            spelled.append({"returns": {"StatusCode": 200, "Payload": payload}})
+    return spelled
