@@ -27,7 +27,7 @@ QUERIES = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::
 BODY = dashboard({})
 VENDORS = Vendors(FUNCTIONS).names
 BY_LABEL = {metric.label: metric for metric in Metric}
-BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "trouble": Trouble, "done": Recovered}
+BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "error": Trouble, "result": Recovered}
 AWS = {
     # Namespace and dimension: the metrics that AWS writes there.
     ("AWS/Lambda", "FunctionName"): {"Throttles", "Errors", "Duration"},
@@ -144,7 +144,7 @@ def test_names_within_a_widget_are_used_once() -> None:
 @pytest.mark.parametrize("name", ALARMS)
 class TestEveryAlarm:
     def test_notifies_of_alarm_and_recovery(self, name: str) -> None:
-        action = {"Fn::If": ["NotifiesOfAlarms", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
+        action = {"Fn::If": ["HasAlarmAction", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
         properties = ALARMS[name]["Properties"]
         assert (properties["AlarmActions"], properties["OKActions"]) == (action, action)
 
@@ -159,12 +159,12 @@ class TestEveryAlarm:
         assert (f"`Poll‹Vendor›{of_a_vendor[1]}Alarm`" if of_a_vendor else f"`{name}`") in page
 
     def test_is_left_out_on_an_emulator_only_if_it_does_math(self, name: str) -> None:
-        assert (ALARMS[name].get("Condition") == "OnAws") == ("Metrics" in ALARMS[name]["Properties"])
+        assert (ALARMS[name].get("Condition") == "IsAws") == ("Metrics" in ALARMS[name]["Properties"])
 
 
 def test_only_a_missing_sweep_is_an_alarm_by_itself() -> None:
     missing = {name: one["Properties"]["TreatMissingData"] for name, one in ALARMS.items()}
-    assert missing.pop("RecoveryStoppedAlarm") == "breaching"
+    assert missing.pop("RecoveryMissingAlarm") == "breaching"
     assert missing.pop("OutcomesUnpublishedAlarm") == "ignore"
     assert set(missing.values()) == {"notBreaching"}
 
@@ -186,7 +186,7 @@ def test_every_other_function_is_in_the_alarm_on_throttling() -> None:
 
 
 def test_the_sweeps_alarm_is_slower_than_the_slowest_sweeps() -> None:
-    alarm = RESOURCES["RecoveryStoppedAlarm"]["Properties"]
+    alarm = RESOURCES["RecoveryMissingAlarm"]["Properties"]
     assert STACK["Parameters"]["RecoveryMinutes"]["MaxValue"] * 60 <= alarm["Period"]
 
 
@@ -202,7 +202,7 @@ class TestEverySavedQuery:
         assert len(asked(name)) > 1
 
     def test_lists_no_log_groups(self, name: str) -> None:
-        assert QUERIES[name]["Condition"] == "OnAws"
+        assert QUERIES[name]["Condition"] == "IsAws"
         assert "LogGroupNames" not in QUERIES[name]["Properties"]
 
     def test_stands_in_the_page_about_it(self, name: str) -> None:

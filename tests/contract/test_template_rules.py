@@ -100,7 +100,7 @@ def test_every_log_group_forgets_and_takes_the_key(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_every_alarm_has_an_action(name: str) -> None:
-    wanted = {"Fn::If": ["NotifiesOfAlarms", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
+    wanted = {"Fn::If": ["HasAlarmAction", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
     assert ALARMS[name]["AlarmActions"] == wanted
     assert len(ALARMS[name]["AlarmDescription"]) > 40
 

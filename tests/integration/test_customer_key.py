@@ -14,7 +14,7 @@ from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("customer-key")
 VENDOR = "document360"
-CHAT = {"MakesChatTopic": "true"}
+CHAT = {"CreateChatTopic": "true"}
 """Whose queue and topic are encrypted too."""
 
 

@@ -137,21 +137,21 @@ PATHS = [
         {
             "RegisterWatch": [WAITS],
             "PollVendor": [says("STALLED"), ENDS],
-            "TellStalled": [Returns({"action": "TOLD"})],
+            "PublishStalled": [Returns({"action": "TOLD"})],
             "PublishOutcome": [PUBLISHED],
         },
-        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {ENDING}",
+        f"{BEGINNING} NextAction PublishStalled WaitForPoll PollVendor {ENDING}",
     ),
     Path(
         "stalled-and-not-told",
         {
             "RegisterWatch": [WAITS],
             "PollVendor": [says("STALLED"), ENDS],
-            "TellStalled": [Raises()],
+            "PublishStalled": [Raises()],
             "PublishOutcome": [PUBLISHED],
         },
-        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {ENDING}",
-        attempts={"TellStalled": 5},
+        f"{BEGINNING} NextAction PublishStalled WaitForPoll PollVendor {ENDING}",
+        attempts={"PublishStalled": 5},
     ),
     Path(
         "handed-over",
@@ -190,9 +190,9 @@ PATHS = [
             "PollVendor": [handing_over("successor")],
             "HandOver": [Raises("StepFunctions.ExecutionLimitExceededException")],
         },
-        f"{BEGINNING} NextAction HandOver NotHandedOver",
+        f"{BEGINNING} NextAction HandOver HandOverFailed",
         status="FAILED",
-        error="NotHandedOver",
+        error="HandOverFailed",
         attempts={"HandOver": 7},
     ),
     Path(
@@ -226,11 +226,11 @@ PATHS = [
         {
             "RegisterWatch": [Raises(times=1), WAITS],
             "PollVendor": [Raises(times=2), says("STALLED"), ENDS],
-            "TellStalled": [Raises(times=1), Returns({"action": "TOLD"})],
+            "PublishStalled": [Raises(times=1), Returns({"action": "TOLD"})],
             "PublishOutcome": [Raises(times=1), PUBLISHED],
         },
-        f"{BEGINNING} NextAction TellStalled WaitForPoll PollVendor {ENDING}",
-        attempts={"RegisterWatch": 2, "PollVendor": 4, "TellStalled": 2, "PublishOutcome": 2},
+        f"{BEGINNING} NextAction PublishStalled WaitForPoll PollVendor {ENDING}",
+        attempts={"RegisterWatch": 2, "PollVendor": 4, "PublishStalled": 2, "PublishOutcome": 2},
     ),
     *(
         Path(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ANSWERS = json.loads(Path(__file__).with_name("answers.json").read_text())
-STATES = {"event": "RegisterWatch", "watch": "PollVendor", "stalled": "TellStalled", "input": "PublishOutcome"}
+STATES = {"event": "RegisterWatch", "watch": "PollVendor", "stalled": "PublishStalled", "input": "PublishOutcome"}
 """The state that asks, by what only it sends."""
 
 

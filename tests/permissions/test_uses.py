@@ -20,10 +20,10 @@ USED = [grant for grant in grants() if (grant.role, grant.action, grant.resource
 PARAMETERS = {
     "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*",
     "LogReaderRoleArns": LOG_READER_ARN,
-    "OverdueSeconds": "0",
+    "RecoveryGraceSeconds": "0",
     # Nobody sweeps but the tests: they are through by then.
     "RecoveryMinutes": "15",
-    "MakesChatTopic": "true",
+    "CreateChatTopic": "true",
 }
 
 

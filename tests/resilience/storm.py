@@ -33,16 +33,16 @@ from tests.resilience.speed import bearable_speed
 from tests.resilience.spells import Spells
 from tests.resilience.weather import Weather
 
-HAND_OVER_POLLS = 3
-OVERDUE_SECONDS = 10
+MAX_POLLS_PER_EXECUTION = 3
+RECOVERY_GRACE_SECONDS = 10
 PARAMETERS = {
     "NotFoundSeconds": str(PATIENCE),
     "UnrecognisedSeconds": str(PATIENCE),
     "FailingSeconds": str(PATIENCE),
-    "HandOverPolls": str(HAND_OVER_POLLS),
-    "OverdueSeconds": str(OVERDUE_SECONDS),
+    "MaxPollsPerExecution": str(MAX_POLLS_PER_EXECUTION),
+    "RecoveryGraceSeconds": str(RECOVERY_GRACE_SECONDS),
     # Waits that grow with the age of an import would have the storm last, and show nothing more.
-    "Policies": "; ".join(f"{vendor}: ceiling=15" for vendor in VENDORS),
+    "PollingPolicies": "; ".join(f"{vendor}: ceiling=15" for vendor in VENDORS),
 }
 WORKERS = 200
 """Function workers at once: AWS throttles with an error that is retried for long, the emulator with one that is not."""

@@ -24,7 +24,7 @@ MEASUREMENTS = [
     measured("Polls", 1, 9, vendor="egain"),
     measured("Polls", 1, 12, vendor="egain"),
     measured("Polls", 1, 3, vendor="voyado"),
-    measured("VendorErrors", 1, 3, vendor="voyado", trouble="THROTTLED"),
+    measured("VendorErrors", 1, 3, vendor="voyado", error="THROTTLED"),
     Measurement("ImportWatch", "Polls", "Count", (("service", "another-stack"), ("vendor", "egain")), 7, 1),
     Measurement("AWS/Lambda", "Duration", "Milliseconds", (("FunctionName", "a-stack-poll-egain"),), 40, 1),
     Measurement("AWS/Lambda", "Duration", "Milliseconds", (("FunctionName", "other"),), 90, 1),

@@ -49,5 +49,5 @@ def recovery(vendors: Vendors) -> Recovery:
         publisher=publisher(),
         positions=storage.positions(),
         state_machine=settings.text("STATE_MACHINE_ARN"),
-        overdue_seconds=settings.whole("OVERDUE_SECONDS"),
+        overdue_seconds=settings.whole("RECOVERY_GRACE_SECONDS"),
     )

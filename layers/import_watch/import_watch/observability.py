@@ -31,9 +31,9 @@ class Metric(Enum):
     WATCHES_STARTED = ("WatchesStarted", "Count", ("vendor",))
     POLLS = ("Polls", "Count", ("vendor",))
     POLLS_FAILED = ("PollsFailed", "Count", ("vendor",))
-    POLLS_UNWRITTEN = ("PollsUnwritten", "Count", ())
+    POLL_WRITE_FAILURES = ("PollWriteFailures", "Count", ())
     VENDOR_LATENCY = ("VendorLatency", "Milliseconds", ("vendor",))
-    VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "trouble"))
+    VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "error"))
     UNRECOGNISED_STATUS = ("UnrecognisedStatus", "Count", ("vendor",))
     RATE_LIMIT_WAITS = ("RateLimitWaits", "Count", ("vendor",))
     IMPORTS_STALLED = ("ImportsStalled", "Count", ("vendor",))
@@ -47,7 +47,7 @@ class Metric(Enum):
     SWEEPS = ("Sweeps", "Count", ())
     OUTCOMES_UNPUBLISHED = ("OutcomesUnpublished", "Count", ())
     ACTIVE_WATCHES = ("ActiveWatches", "Count", ("vendor",))
-    RECOVERIES = ("Recoveries", "Count", ("done",))
+    RECOVERIES = ("Recoveries", "Count", ("result",))
 
     def __init__(self, label: str, unit: str, dimensions: tuple[str, ...]) -> None:
         self.label = label

@@ -191,7 +191,7 @@ class Poller:
             # Raised, it would have the vendor asked again, and what it said just now forgotten: that may have been the
             # one good answer in an hour.
             logger.exception("the poll could not be written: the state machine carries it to the next")
-            measure({Metric.POLLS_UNWRITTEN: 1})
+            measure({Metric.POLL_WRITE_FAILURES: 1})
             stalled, watch = False, step.watch
         seconds = step.seconds
         if watch.awaiting_log is not None and watch.next_poll_at is not None:
@@ -295,7 +295,7 @@ def _poller() -> Poller:
         archiving=Archiving(settings.text("ARCHIVE_BUCKET"), storage.watches(), keeps_log=adapter.keeps_log),
         tolerance=settings.tolerance(),
         policy=settings.policy(adapter.vendor),
-        hand_over_polls=settings.whole("HAND_OVER_POLLS"),
+        hand_over_polls=settings.whole("MAX_POLLS_PER_EXECUTION"),
     )
 
 
@@ -324,12 +324,12 @@ def _tell(watch: Watch, polled: Observation | FailedPoll, milliseconds: float | 
     if isinstance(polled, FailedPoll):
         logger.warning(
             "poll failed",
-            trouble=polled.trouble.value,
+            error=polled.trouble.value,
             detail=polled.detail,
             failures=watch.failures,
             milliseconds=milliseconds,
         )
-        measure({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, trouble=polled.trouble)
+        measure({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, error=polled.trouble)
     elif polled.state is ImportState.UNRECOGNISED:
         logger.warning(
             "the vendor gives a status that nobody has mapped",

@@ -251,7 +251,7 @@ class Recovery:
             return Recovered.LEFT_ALONE if record is None else self._look_after(record, now)
         except Exception:  # noqa: BLE001
             logger.exception("a watch could not be recovered")
-            measure({Metric.RECOVERIES: 1}, done=Recovered.FAILED)
+            measure({Metric.RECOVERIES: 1}, result=Recovered.FAILED)
             return Recovered.FAILED
 
     def _look_after(self, seen: Record, now: float) -> Recovered:
@@ -279,7 +279,7 @@ class Recovery:
         else:
             done = self._taken_over(record)
         if done is not Recovered.LEFT_ALONE:
-            measure({Metric.RECOVERIES: 1}, done=done)
+            measure({Metric.RECOVERIES: 1}, result=done)
         return done
 
     def _taken_over(self, record: Record) -> Recovered:
