@@ -13,6 +13,7 @@ from local.emulator import REGION
 from local.stack import LocalStack
 
 REPORT = re.compile(r"REPORT RequestId: \S+\s+Duration: ([0-9.]+) ms")
+VENDOR = re.compile(r'"vendor":\s*"([a-z0-9]+)"')
 FAILURES = {"FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut"}
 
 
@@ -39,14 +40,22 @@ def _of_functions(stack: LocalStack, clock: Clock) -> Iterator[Measurement]:
     logs = stack.client("logs")
     groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK_NAME}-")["logGroups"]
     for group in groups:
-        function = (("FunctionName", group["logGroupName"].rpartition("/")[2]),)
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
-            for event in page["events"]:
-                for one in measurements_of(event["message"]):
-                    yield replace(one, time=clock.at(one.time))
-                if report := REPORT.match(event["message"]):
-                    time = clock.at(event["timestamp"] / 1000)
-                    yield Measurement("AWS/Lambda", "Duration", "Milliseconds", function, float(report[1]), time)
+        name = group["logGroupName"].rpartition("/")[2]
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        events = [event for page in pages for event in page["events"]]
+        vendors: dict[str, str] = {}
+        if name == f"{STACK_NAME}-poll":
+            # The poll functions share it. The emulator's streams do not name the function, but their lines the vendor.
+            named = ((event["logStreamName"], VENDOR.search(event["message"])) for event in events)
+            vendors = {stream: vendor[1] for stream, vendor in named if vendor}
+        for event in events:
+            for one in measurements_of(event["message"]):
+                yield replace(one, time=clock.at(one.time))
+            if report := REPORT.match(event["message"]):
+                polled = vendors.get(event["logStreamName"])
+                function = (("FunctionName", f"{name}-{polled}" if polled else name),)
+                time = clock.at(event["timestamp"] / 1000)
+                yield Measurement("AWS/Lambda", "Duration", "Milliseconds", function, float(report[1]), time)
 
 
 def _of_executions(stack: LocalStack, clock: Clock) -> Iterator[Measurement]:

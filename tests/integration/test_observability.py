@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from local.clock import Clock
+from local.dashboard.collection import collected
 from local.dashboard.data import measurements_of
 from local.deployment import STACK_NAME
 from local.stack import LocalStack
@@ -15,13 +17,13 @@ from local.waiting import wait_until
 from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("stack")
-FUNCTIONS = ("register-watch", "poll-voyado", "publish-outcome")
+LOGS = ("register-watch", "poll", "publish-outcome")
 
 
-def lines(stack: LocalStack, function: str) -> list[dict[str, Any]]:
-    """Give the JSON lines of a function's log."""
+def lines(stack: LocalStack, log: str) -> list[dict[str, Any]]:
+    """Give the JSON lines of a log group, which the poll functions share."""
     logs = stack.client("logs")
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{function}")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{log}")
     messages = (event["message"] for page in pages for event in page["events"])
     return [json.loads(message) for message in messages if message.startswith("{")]
 
@@ -45,12 +47,12 @@ def test_all_lines_of_an_import_are_found_by_one_id(
         found = {
             # Before it is registered, a watch has no id.
             name: [line for line in lines(stack, name) if watch_id in line.values() or expected in line.values()]
-            for name in FUNCTIONS
+            for name in LOGS
         }
         return found if any(line.get("message") == "told" for line in found["publish-outcome"]) else None
 
     found = wait_until(told, 60, "the outcome is told", pause=0.5)
-    everything = [line for name in FUNCTIONS for line in found[name]]
+    everything = [line for name in LOGS for line in found[name]]
     assert {line["correlationId"] for line in everything} == {expected}
     assert {line["service"] for line in everything} == {STACK_NAME}
     said = [line for line in everything if "_aws" not in line]
@@ -62,6 +64,17 @@ def test_all_lines_of_an_import_are_found_by_one_id(
     assert [line["notification"] for line in said if line["message"] == "told"] == [notification["id"]]
     measured = {one.name for line in everything for one in measurements_of(json.dumps(line))}
     assert {"WatchesStarted", "Polls", "VendorLatency", "WatchesEnded", "DetectionLag", "ImportDuration"} <= measured
+
+
+def test_durations_of_poll_functions_are_distinguished_by_vendor(stack: LocalStack, observer: Observer) -> None:
+    """Poll functions share a log group, and Lambda measures each of them."""
+    import_id = str(uuid.uuid4().int % 10**18)
+    stack.simulators["voyado"].script(import_id, ({"status": "SUCCESS"},))
+    stack.start_import({"vendor": "voyado", "importId": import_id})
+    observer.outcome(f"voyado#default#{import_id}")
+    measured = {dict(one.dimensions)["FunctionName"] for one in collected(stack, Clock(1)) if one.name == "Duration"}
+    assert {f"{STACK_NAME}-poll-voyado", f"{STACK_NAME}-register-watch"} <= measured
+    assert f"{STACK_NAME}-poll" not in measured
 
 
 def test_the_dashboard_is_there_and_its_names_are_filled_in(stack: LocalStack) -> None:
