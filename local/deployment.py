@@ -23,7 +23,7 @@ LOCAL_PARAMETERS = {
     # A secret that was changed by hand is to be seen at the next poll.
     "SecretCacheSeconds": "1",
     # The emulator has no saved queries, and no alarms on more than one metric.
-    "Emulated": "true",
+    "IsLocalStack": "true",
 }
 ARTEFACT_PROPERTIES = {
     "AWS::Serverless::Function": "CodeUri",

@@ -41,7 +41,7 @@ def replay_notification(watch: str, stack: StackName = "import-watch") -> None:
     """Have the notification of a watch published again, by the next sweep and under the same id."""
     with _told(f"The notification of {watch} cannot be published again"):
         replay(_outputs(stack)["WatchTableName"], watch, boto3.client("dynamodb"))
-    console.print(f"The next sweep publishes the outcome of {watch} again, once it is OverdueSeconds old.")
+    console.print(f"The next sweep publishes the outcome of {watch} again, once it is RecoveryGraceSeconds old.")
 
 
 def _outputs(stack: str) -> dict[str, str]:

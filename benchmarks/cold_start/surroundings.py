@@ -76,7 +76,7 @@ def surroundings() -> Iterator[Surroundings]:
         environment = {
             **configured["Environment"]["Variables"],
             # All processes poll one watch, one after the other: handed over, it would be none of theirs.
-            "HAND_OVER_POLLS": "1000000",
+            "MAX_POLLS_PER_EXECUTION": "1000000",
             "AWS_ENDPOINT_URL": emulator.endpoint_url,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",

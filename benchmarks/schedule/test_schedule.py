@@ -289,7 +289,7 @@ def test_the_frontier_holds_those_that_nobody_beats_in_both() -> None:
 
 def test_an_execution_carries_as_many_polls_as_the_template_lets_it() -> None:
     template = (pages.DOCS.parent / "template.yaml").read_text()
-    assert f"HandOverPolls:\n    Type: Number\n    Default: {POLLS_PER_EXECUTION}\n" in template
+    assert f"MaxPollsPerExecution:\n    Type: Number\n    Default: {POLLS_PER_EXECUTION}\n" in template
 
 
 @pytest.fixture(scope="module")

@@ -6,21 +6,17 @@ Invoked on a schedule, and by Step Functions' own events about executions that d
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from import_watch.bootstrap import recovery
+from import_watch.bootstrap import recovery, vendor_registry
 from import_watch.model.serialization import JSON
 from import_watch.observability import bind_log_context, logger
 from import_watch.services.recovery import read_status_change
-from import_watch.services.registration import accept_any_event
-from import_watch.services.vendor_registry import VendorRegistry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-accept_any_event()
-VENDORS = VendorRegistry(Path(__file__).parents[1])
+VENDORS = vendor_registry(__file__)
 RESERVE_SECONDS = 45
 """Reserve of the function's time: one watch whose services are all slow takes no longer."""
 

@@ -1,28 +1,21 @@
-"""register_watch: registers a start event as a watch, once; or resumes a watch that exists.
-
-Its package is the whole `functions` folder, because the named vendor's adapter decides what an import id is.
-"""
+"""register_watch: registers a start event as a watch, once; or resumes a watch that exists."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch import settings
-from import_watch.bootstrap import registrar
+from import_watch.bootstrap import registrar, vendor_registry
 from import_watch.lifecycle.execution_names import resumed_watch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.observability import bind_log_context, bind_watch_log_context, logger
-from import_watch.services.registration import accept_any_event
-from import_watch.services.vendor_registry import VendorRegistry
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-accept_any_event()
-VENDORS = VendorRegistry(Path(__file__).parents[1])
+VENDORS = vendor_registry(__file__)  # the package has every vendor's adapter, which decides what an import id is
 settings.log_unknown_policies(VENDORS.names)
 
 
@@ -37,7 +30,7 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> JSON:
         start = VENDORS.parse(given)
         bind_log_context(execution, correlation=start.correlation)
         step = registrar(VENDORS).register(start, execution, now)
-        # A duplicate is found by the correlation id of its own event, and names the watch that it duplicates.
+        # A duplicate is found by the correlation id of its own event.
         bind_watch_log_context(replace(step.watch, correlation=start.correlation), execution)
         if start.ignored_fields:
             logger.warning("the start event has unknown fields, which are ignored", fields=list(start.ignored_fields))

@@ -13,7 +13,7 @@ from import_watch.model.observation import ImportState
 from import_watch.vendors.adapter import Adapter
 from samtranslator.yaml_helper import yaml_parse
 
-from local.paths import ROOT, TEMPLATE
+from local.paths import FUNCTIONS, ROOT, TEMPLATE
 from tests.conformance.harness import VendorUnderTest
 from tests.conformance.kit import Conformance
 from tests.conformance.samples import Sample
@@ -21,16 +21,17 @@ from tests.conformance.samples import Sample
 PAGE = (ROOT / "docs" / "adding-a-vendor.md").read_text()
 
 
-def block(language: str) -> str:
-    """Give the page's one block of code in a language."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    return str(found)
+def block(language: str, number: int = 0, blocks: int = 1) -> str:
+    """One of the page's blocks of code in a language."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(found) == blocks
+    return str(found[number])
 
 
 def built(folder: Path) -> Adapter:
     path = folder / "poll_papyrus" / "adapter.py"
     path.parent.mkdir()
-    path.write_text(block("python"))
+    path.write_text(block("python", 0, blocks=2))
     spec = importlib.util.spec_from_file_location("papyrus_adapter", path)
     assert spec is not None
     assert spec.loader is not None
@@ -57,6 +58,12 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> VendorUnderTest:
 
 class TestPapyrus(Conformance):
     pass
+
+
+def test_its_handler_is_that_of_the_others() -> None:
+    first, rest = block("python", 1, blocks=2).split("\n", 1)
+    assert first == '"""poll_papyrus: polls one import at Papyrus."""'
+    assert rest == (FUNCTIONS / "poll_egain" / "handler.py").read_text().partition("\n")[2]
 
 
 def test_its_block_of_the_template_has_the_shape_of_the_others() -> None:

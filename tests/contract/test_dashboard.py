@@ -15,12 +15,11 @@ from import_watch.model.outcome import Outcome, Reason
 from import_watch.observability import NAMESPACE, Metric
 from import_watch.services.recovery import Recovered
 from import_watch.services.vendor_registry import VendorRegistry
-from samtranslator.yaml_helper import yaml_parse
 
-from local.paths import FUNCTIONS, ROOT, TEMPLATE
+from local.paths import FUNCTIONS, ROOT
+from tests.sam_template import FUNCTIONS as TEMPLATE_FUNCTIONS
+from tests.sam_template import RESOURCES, STACK
 
-STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
-RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
 ALARMS = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
 QUERIES = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::Logs::QueryDefinition"}
 BODY = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].replace("${!", "${"))
@@ -28,7 +27,7 @@ SEARCH = re.compile(r"SEARCH\('\{([^}]+)\} ([^']+)', '(\w+)'\)")
 """A search of CloudWatch: namespace and dimensions, then terms, then the statistic."""
 VENDORS = VendorRegistry(FUNCTIONS).names
 BY_LABEL = {metric.label: metric for metric in Metric}
-BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "error": PollError, "done": Recovered}
+BOUNDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "reason": Reason, "error": PollError, "result": Recovered}
 AWS = {
     # Namespace and dimension: the metrics that AWS writes there.
     ("AWS/Lambda", "FunctionName"): {"Throttles", "Errors", "Duration"},
@@ -68,11 +67,33 @@ def in_widgets() -> Iterator[Shown]:
                 yield Shown(properties["title"], namespace, name, {key: terms.get(key) for key in names}, stat)
 
 
+QUERY = re.compile(
+    r"SELECT AVG\((?P<name>\w+)\) FROM SCHEMA\(\"(?P<namespace>\w+)\", (?P<dimensions>[^)]+)\) "
+    r"WHERE \"service\" = '(?P<service>[^']+)' GROUP BY \"(?P<group>\w+)\" ORDER BY AVG\(\) DESC"
+)
+"""A query of CloudWatch Metrics Insights, with every label in quotes: reserved words need them."""
+
+
+def in_queries(properties: dict[str, Any]) -> Iterator[re.Match[str]]:
+    for one in properties.get("Metrics", []):
+        text = one.get("Expression", {})
+        if isinstance(text, dict) and "Fn::Sub" in text:
+            found = QUERY.fullmatch(text["Fn::Sub"])
+            assert found, "not a query that this test reads"
+            yield found
+
+
 def in_alarms() -> Iterator[Shown]:
     for name, alarm in ALARMS.items():
         properties = alarm["Properties"]
+        for query in in_queries(properties):
+            dimensions: dict[str, Any] = dict.fromkeys(re.findall(r'"(\w+)"', query["dimensions"]))
+            dimensions["service"] = query["service"]
+            yield Shown(name, query["namespace"], query["name"], dimensions, "Average")
         stats = [one["MetricStat"] for one in properties.get("Metrics", []) if "MetricStat" in one]
-        for stat in stats or [{"Metric": properties, "Stat": properties["Statistic"]}]:
+        if "Statistic" in properties:
+            stats.append({"Metric": properties, "Stat": properties["Statistic"]})
+        for stat in stats:
             metric = stat["Metric"]
             dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
             yield Shown(name, metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"])
@@ -108,7 +129,8 @@ class TestEveryMetricThatIsShown:
             metric = BY_LABEL[shown.name]
             of_a_moment = metric in (Metric.ACTIVE_WATCHES, Metric.OUTCOMES_UNPUBLISHED)
             adds_up = metric.unit in ("Count", "None") and not of_a_moment
-            assert (shown.stat == "Sum") == adds_up
+            # The average of what is 0 or 1 at every poll is a share.
+            assert (shown.stat == "Sum") == (adds_up and shown.where != "VendorFailingAlarm")
 
 
 def polls() -> list[str]:
@@ -149,7 +171,7 @@ def test_names_within_a_widget_are_used_once() -> None:
 @pytest.mark.parametrize("name", ALARMS)
 class TestEveryAlarm:
     def test_notifies_of_alarm_and_recovery(self, name: str) -> None:
-        action = {"Fn::If": ["NotifiesOfAlarms", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
+        action = {"Fn::If": ["HasAlarmAction", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
         properties = ALARMS[name]["Properties"]
         assert (properties["AlarmActions"], properties["OKActions"]) == (action, action)
 
@@ -160,28 +182,37 @@ class TestEveryAlarm:
 
     def test_stands_in_the_page_about_it(self, name: str) -> None:
         page = (ROOT / "docs" / "observability.md").read_text()
-        of_a_vendor = re.fullmatch(r"Poll\w+?(Failing|Throttled)Alarm", name)
+        of_a_vendor = re.fullmatch(r"Poll\w+?(Throttled)Alarm", name)
         assert (f"`Poll‹Vendor›{of_a_vendor[1]}Alarm`" if of_a_vendor else f"`{name}`") in page
 
     def test_is_left_out_on_an_emulator_only_if_it_does_math(self, name: str) -> None:
-        assert (ALARMS[name].get("Condition") == "OnAws") == ("Metrics" in ALARMS[name]["Properties"])
+        assert (ALARMS[name].get("Condition") == "IsAws") == ("Metrics" in ALARMS[name]["Properties"])
 
 
 def test_only_a_missing_sweep_is_an_alarm_by_itself() -> None:
     missing = {name: one["Properties"]["TreatMissingData"] for name, one in ALARMS.items()}
-    assert missing.pop("RecoveryStoppedAlarm") == "breaching"
+    assert missing.pop("RecoveryMissingAlarm") == "breaching"
     assert missing.pop("OutcomesUnpublishedAlarm") == "ignore"
     assert set(missing.values()) == {"notBreaching"}
 
 
-def test_every_vendor_has_its_two_alarms() -> None:
+def test_every_vendor_has_an_alarm_on_throttling() -> None:
     assert {f"Poll{name}" for name in ("Document360", "Egain", "Voyado")} == set(polls())
     for name in polls():
-        vendor = name.removeprefix("Poll").lower()
-        dimensions = [shown.dimensions for shown in in_alarms() if shown.where == f"{name}FailingAlarm"]
-        assert {one["vendor"] for one in dimensions} == {vendor}
         throttled = RESOURCES[f"{name}ThrottledAlarm"]["Properties"]
         assert throttled["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": f"{name}Function"}}]
+
+
+def test_each_vendor_that_fails_is_a_time_series_of_one_alarm() -> None:
+    """More than 90 % failed in each of three periods, so in 15 minutes and with three polls at least."""
+    alarm = RESOURCES["VendorFailingAlarm"]["Properties"]
+    (query,) = in_queries(alarm)
+    (metric,) = alarm["Metrics"]
+    assert (query["name"], query["group"]) == (Metric.POLLS_FAILED.label, "vendor")
+    assert metric["Period"] * alarm["EvaluationPeriods"] == 15 * 60
+    assert "DatapointsToAlarm" not in alarm
+    assert alarm["EvaluationPeriods"] == 3
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0.9)
 
 
 def test_every_other_function_is_in_the_alarm_on_throttling() -> None:
@@ -191,7 +222,7 @@ def test_every_other_function_is_in_the_alarm_on_throttling() -> None:
 
 
 def test_the_sweeps_alarm_is_slower_than_the_slowest_sweeps() -> None:
-    alarm = RESOURCES["RecoveryStoppedAlarm"]["Properties"]
+    alarm = RESOURCES["RecoveryMissingAlarm"]["Properties"]
     assert STACK["Parameters"]["RecoveryMinutes"]["MaxValue"] * 60 <= alarm["Period"]
 
 
@@ -206,9 +237,13 @@ class TestEverySavedQuery:
         assert asked(name) - logged == set()
         assert len(asked(name)) > 1
 
-    def test_lists_no_log_groups(self, name: str) -> None:
-        assert QUERIES[name]["Condition"] == "OnAws"
-        assert "LogGroupNames" not in QUERIES[name]["Properties"]
+    def test_names_the_log_groups_of_the_functions(self, name: str) -> None:
+        """All of them, or the one of the polls: a new vendor adds none."""
+        assert QUERIES[name]["Condition"] == "IsAws"
+        groups = {group["Ref"] for group in QUERIES[name]["Properties"]["LogGroupNames"]}
+        written = {function["LoggingConfig"]["LogGroup"]["Ref"] for function in TEMPLATE_FUNCTIONS.values()}
+        assert groups in ({"PollLogGroup"}, written)
+        assert [group for group in groups for vendor in VENDORS if vendor in group.lower()] == []
 
     def test_stands_in_the_page_about_it(self, name: str) -> None:
         title = QUERIES[name]["Properties"]["Name"]["Fn::Sub"].partition("/")[2]
@@ -216,7 +251,7 @@ class TestEverySavedQuery:
 
 
 def asked(name: str) -> set[str]:
-    text = QUERIES[name]["Properties"]["QueryString"]["Fn::Sub"]
+    text = QUERIES[name]["Properties"]["QueryString"]
     told: set[str] = set()
     for line in text.splitlines():
         if line.startswith("#"):

@@ -75,11 +75,11 @@ def test_a_failed_task_leads_to_the_publishing_and_what_cannot_be_done_to_a_fail
     assert caught == {
         "RegisterWatch": "PublishOutcome",
         "PollVendor": "PublishOutcome",
-        "HandOver": "NotHandedOver",
-        "TellStalled": "WaitForPoll",
+        "HandOver": "HandOverFailed",
+        "PublishStalled": "WaitForPoll",
         "PublishOutcome": "OutcomeNotPublished",
     }
-    assert {STATES[name]["Type"] for name in ("OutcomeNotPublished", "NotHandedOver")} == {"Fail"}
+    assert {STATES[name]["Type"] for name in ("OutcomeNotPublished", "HandOverFailed")} == {"Fail"}
 
 
 def test_no_vendor_is_named() -> None:

@@ -20,6 +20,27 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 FUNCTION_RESOURCES = of_type("AWS::Serverless::Function")
 
 
+def lines_of(text: str, resource: str) -> tuple[int, int]:
+    """First and last line of a resource in the template's text, comments and blank lines after it left out."""
+    lines = text.splitlines()
+    first = lines.index(f"  {resource}:")
+    after = (at for at, line in enumerate(lines) if at > first and line.strip() and not line.startswith("    "))
+    last = next(after, len(lines)) - 1
+    while not lines[last].strip():
+        last -= 1
+    return first, last
+
+
+@pytest.mark.parametrize("vendor", sorted(path.parent.name[5:] for path in FUNCTIONS.glob("poll_*/adapter.py")))
+def test_a_vendors_block_is_at_most_45_lines(vendor: str) -> None:
+    """From the first line of its first resource to the last line of its last, with nothing else between them."""
+    text = TEMPLATE.read_text()
+    mine = sorted(lines_of(text, name) for name in RESOURCES if vendor in name.lower())
+    first, last = mine[0][0], mine[-1][1]
+    assert sum(end - start + 1 for start, end in mine) + len(mine) - 1 == last - first + 1
+    assert last - first + 1 <= 45
+
+
 def test_outputs_have_the_names_that_others_rely_on() -> None:
     names = {
         "ImportBusName",
@@ -131,12 +152,13 @@ def test_nothing_deployed_reads_a_variable_that_the_template_does_not_set() -> N
     given = set(STACK["Globals"]["Function"]["Environment"]["Variables"])
     for properties in FUNCTION_RESOURCES.values():
         given |= set(properties.get("Environment", {}).get("Variables", {}))
-    sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").glob("*.py")]
+    sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").rglob("*.py")]
     wanted = {
         line.split('"')[1]
         for source in sources
         for line in source.read_text().splitlines()
-        if ("settings.get_str(" in line or "whole(" in line or "environment.get(" in line) and '("' in line
+        if ("settings.get_str(" in line or "get_int(" in line or "get_str(" in line or "environment.get(" in line)
+        and '("' in line
     }
     assert {name for name in wanted if name.isupper()} <= given
     assert {"TABLE_NAME", "TOPIC_ARN", "FAILING_SECONDS", "ALLOWED_HOSTS"} <= wanted

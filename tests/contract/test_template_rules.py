@@ -6,21 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
-from local.paths import ROOT, TEMPLATE
+from local.paths import ROOT
+from tests.sam_template import FUNCTIONS, RESOURCES, STACK, of_type
 
-STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
-RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
 STATES: dict[str, dict[str, Any]] = json.loads((ROOT / "statemachine" / "watch_import.asl.json").read_text())["States"]
 INSECURE = {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def of_type(*kinds: str) -> dict[str, dict[str, Any]]:
-    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] in kinds}
-
-
-FUNCTIONS = of_type("AWS::Serverless::Function")
 LOG_GROUPS = of_type("AWS::Logs::LogGroup")
 ALARMS = of_type("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 QUEUES = of_type("AWS::SQS::Queue")
@@ -62,10 +55,12 @@ def refuses_what_is_not_tls(statements: list[dict[str, Any]], *actions: str) -> 
 @pytest.mark.parametrize("name", FUNCTIONS)
 class TestEveryFunction:
     def test_has_a_log_group_with_retention(self, name: str) -> None:
+        """Its own, or the one that all poll functions share."""
         group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
-        assert LOG_GROUPS[group]["LogGroupName"] == {
-            "Fn::Sub": f"/aws/lambda/{FUNCTIONS[name]['FunctionName']['Fn::Sub']}"
-        }
+        function = FUNCTIONS[name]["FunctionName"]["Fn::Sub"]
+        shared = "${AWS::StackName}-poll"
+        expected = shared if function.startswith(f"{shared}-") else function
+        assert LOG_GROUPS[group]["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{expected}"}
 
     def test_times_out_before_its_state_does(self, name: str) -> None:
         states = asking(name)
@@ -100,7 +95,7 @@ def test_every_log_group_forgets_and_takes_the_key(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_every_alarm_has_an_action(name: str) -> None:
-    wanted = {"Fn::If": ["NotifiesOfAlarms", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
+    wanted = {"Fn::If": ["HasAlarmAction", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
     assert ALARMS[name]["AlarmActions"] == wanted
     assert len(ALARMS[name]["AlarmDescription"]) > 40
 

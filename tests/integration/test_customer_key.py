@@ -14,7 +14,7 @@ from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("customer-key")
 VENDOR = "document360"
-CHAT = {"MakesChatTopic": "true"}
+CHAT = {"CreateChatTopic": "true"}
 """Whose queue and topic are encrypted too."""
 
 
@@ -51,7 +51,7 @@ def test_queues_and_logs_are_under_the_customers_key(stack: LocalStack) -> None:
     pages = stack.client("logs").get_paginator("describe_log_groups").paginate()
     groups = [group for page in pages for group in page["logGroups"]]
     keys |= {group["logGroupName"]: group.get("kmsKeyId") for group in groups if group["logGroupName"] in ours}
-    # The queues of dead letters and of chat, and a log group for each of six functions and for the state machine.
-    assert len(keys) == 2 + 7, keys
+    # The queues of dead letters and of chat; the log groups of three functions, of the polls and of the state machine.
+    assert len(keys) == 2 + 5, keys
     (key,) = stack.client("kms").list_keys()["Keys"]
     assert {name: told for name, told in keys.items() if told != key["KeyArn"]} == {}

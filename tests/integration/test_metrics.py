@@ -202,7 +202,7 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.WATCHES_STARTED: (started, VENDOR, 1),
     Metric.POLLS: (Account.poll, VENDOR, 1),
     Metric.POLLS_FAILED: (throttled, VENDOR, 1),
-    Metric.POLLS_UNWRITTEN: (unwritten, {}, 1),
+    Metric.POLL_WRITE_FAILURES: (unwritten, {}, 1),
     Metric.VENDOR_LATENCY: (slow, VENDOR, pytest.approx(2_550, abs=2_451)),
     Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "error": PollError.THROTTLED.value}, 1),
     Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),
@@ -218,7 +218,7 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.SWEEPS: (Account.sweep, {}, 1),
     Metric.OUTCOMES_UNPUBLISHED: (unpublished, {}, 1),
     Metric.ACTIVE_WATCHES: (active, VENDOR, 1),
-    Metric.RECOVERIES: (unpublished, {"done": Recovered.FAILED.value}, 1),
+    Metric.RECOVERIES: (unpublished, {"result": Recovered.FAILED.value}, 1),
 }
 
 

@@ -15,13 +15,13 @@ from tests.integration.observer import Observer
 from tests.support.measurements import measurements_of
 
 pytestmark = pytest.mark.xdist_group("stack")
-FUNCTIONS = ("register-watch", "poll-voyado", "publish-outcome")
+LOGS = ("register-watch", "poll", "publish-outcome")
 
 
-def lines(stack: LocalStack, function: str) -> list[dict[str, Any]]:
-    """Give the JSON lines of a function's log."""
+def lines(stack: LocalStack, log: str) -> list[dict[str, Any]]:
+    """Give the JSON lines of a log group, which the poll functions share."""
     logs = stack.client("logs")
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{function}")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{log}")
     messages = (event["message"] for page in pages for event in page["events"])
     return [json.loads(message) for message in messages if message.startswith("{")]
 
@@ -45,12 +45,12 @@ def test_all_lines_of_an_import_are_found_by_one_id(
         found = {
             # Before it is registered, a watch has no id.
             name: [line for line in lines(stack, name) if watch_id in line.values() or expected in line.values()]
-            for name in FUNCTIONS
+            for name in LOGS
         }
-        return found if any(line.get("message") == "told" for line in found["publish-outcome"]) else None
+        return found if any(line.get("message") == "published" for line in found["publish-outcome"]) else None
 
     found = wait_until(told, 60, "the outcome is told", pause=0.5)
-    everything = [line for name in FUNCTIONS for line in found[name]]
+    everything = [line for name in LOGS for line in found[name]]
     assert {line["correlationId"] for line in everything} == {expected}
     assert {line["service"] for line in everything} == {STACK_NAME}
     said = [line for line in everything if "_aws" not in line]
@@ -59,7 +59,7 @@ def test_all_lines_of_an_import_are_found_by_one_id(
     assert [line["poll"] for line in said if line["message"] == "polled"] == [1, 2]
     notification = observer.outcome(watch_id).event
     assert notification["data"]["correlationId"] == correlation
-    assert [line["notification"] for line in said if line["message"] == "told"] == [notification["id"]]
+    assert [line["notification"] for line in said if line["message"] == "published"] == [notification["id"]]
     measured = {one.name for line in everything for one in measurements_of(json.dumps(line))}
     assert {"WatchesStarted", "Polls", "VendorLatency", "WatchesEnded", "DetectionLag", "ImportDuration"} <= measured
 

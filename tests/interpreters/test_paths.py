@@ -24,7 +24,7 @@ PASSING = (
     "EndpointConnectionError",
     "ConnectTimeoutError",
     "ReadTimeoutError",
-    "NotWritten",
+    "WriteUnconfirmed",
 )
 """Errors that pass, as Lambda and boto3 name them."""
 BROKEN = Raises("LookupError")
@@ -32,7 +32,7 @@ THROTTLED = Raises("Lambda.TooManyRequestsException")
 USUAL = {
     "RegisterWatch": ["WAIT"],
     "PollVendor": ["PUBLISH"],
-    "TellStalled": ["TOLD"],
+    "PublishStalled": ["PUBLISHED"],
     "HandOver": ["STARTED"],
     "PublishOutcome": ["PUBLISHED"],
 }
@@ -62,7 +62,7 @@ class Path:
 
 POLLED = "RegisterWatch NextAction WaitForPoll PollVendor"
 PUBLISHED = "PublishOutcome OutcomePublished"
-STALLED = f"{POLLED} NextAction TellStalled WaitForPoll PollVendor NextAction {PUBLISHED}"
+STALLED = f"{POLLED} NextAction PublishStalled WaitForPoll PollVendor NextAction {PUBLISHED}"
 PATHS = {
     "waits": Path(
         f"{POLLED} NextAction WaitForPoll PollVendor NextAction {PUBLISHED}", {"PollVendor": ["WAIT", "PUBLISH"]}
@@ -72,7 +72,7 @@ PATHS = {
     "unknown action": Path(f"{POLLED} NextAction {PUBLISHED}", {"PollVendor": ["DANCE"]}),
     "stalled": Path(STALLED, {"PollVendor": ["STALLED", "PUBLISH"]}),
     "stalled, not published": Path(
-        STALLED, {"PollVendor": ["STALLED", "PUBLISH"], "TellStalled": [BROKEN]}, {"TellStalled": 5}
+        STALLED, {"PollVendor": ["STALLED", "PUBLISH"], "PublishStalled": [BROKEN]}, {"PublishStalled": 5}
     ),
     "handed over": Path(f"{POLLED} NextAction HandOver HandedOver", {"PollVendor": ["HAND_OVER"]}),
     **{
@@ -84,10 +84,10 @@ PATHS = {
         for error in ("StepFunctions.ExecutionAlreadyExistsException", "ExecutionAlreadyExists")
     },
     "not handed over": Path(
-        f"{POLLED} NextAction HandOver NotHandedOver",
+        f"{POLLED} NextAction HandOver HandOverFailed",
         {"PollVendor": ["HAND_OVER"], "HandOver": [Raises("StepFunctions.ExecutionLimitExceededException")]},
         {"HandOver": 7},
-        error="NotHandedOver",
+        error="HandOverFailed",
     ),
     "registration broken": Path(f"RegisterWatch {PUBLISHED}", {"RegisterWatch": [BROKEN]}, {"RegisterWatch": 7}),
     "polls broken": Path(f"{POLLED} {PUBLISHED}", {"PollVendor": [BROKEN]}, {"PollVendor": 7}),

@@ -162,7 +162,7 @@ def project(tmp_path: Path) -> Path:
     shutil.copytree(ROOT, copy, ignore=lambda _folder, names: LEFT_BEHIND & set(names))
     (copy / ".venv").symlink_to(ROOT / ".venv")
     # What is replayed here ended a moment ago.
-    parameters = {**LOCAL_PARAMETERS, "OverdueSeconds": "0"}
+    parameters = {**LOCAL_PARAMETERS, "RecoveryGraceSeconds": "0"}
     overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
     responses = (copy / "samconfig.toml").read_text().replace("confirm_changeset = true", "confirm_changeset = false")
     (copy / "samconfig.local.toml").write_text(f'{responses}parameter_overrides = "{overrides}"\n')

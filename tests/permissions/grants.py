@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
+from tests.sam_template import RESOURCES
 
-from local.paths import TEMPLATE
-
-RESOURCES: dict[str, dict[str, Any]] = yaml_parse(TEMPLATE.read_text())["Resources"]
 ROLES = {name: resource for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"}
 
 
@@ -26,6 +23,8 @@ class Statement:
         Resources as the template writes them.
     condition : str or None
         The template's condition under which the statement is there.
+    policy : str or None
+        Logical name of the managed policy that has the statement; None for the role's own.
     """
 
     role: str
@@ -33,6 +32,7 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     condition: str | None = None
+    policy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Grant:
     sid: str
     action: str
     resource: str
+    policy: str | None = None
 
     def __str__(self) -> str:
         return f"{self.role} {self.sid} {self.action} {self.resource}"
@@ -51,8 +52,11 @@ class Grant:
 def statements() -> Iterator[Statement]:
     """Give every statement of every role."""
     for role, resource in ROLES.items():
-        for policy in resource["Properties"]["Policies"]:
-            for found in policy["PolicyDocument"]["Statement"]:
+        managed = managed_by(resource)
+        documents = [(name, RESOURCES[name]["Properties"]["PolicyDocument"]) for name in managed]
+        own = [(None, policy["PolicyDocument"]) for policy in resource["Properties"]["Policies"]]
+        for policy, document in (*documents, *own):
+            for found in document["Statement"]:
                 condition, body = (found["Fn::If"][0], found["Fn::If"][1]) if "Fn::If" in found else (None, found)
                 yield Statement(
                     role,
@@ -60,7 +64,13 @@ def statements() -> Iterator[Statement]:
                     tuple(_list(body["Action"])),
                     tuple(written(one) for one in _list(body["Resource"])),
                     condition,
+                    policy,
                 )
+
+
+def managed_by(role: dict[str, Any]) -> list[str]:
+    """Logical names of the managed policies that a role has."""
+    return [arn["Ref"] for arn in role["Properties"].get("ManagedPolicyArns", [])]
 
 
 def grants() -> Iterator[Grant]:
@@ -68,7 +78,7 @@ def grants() -> Iterator[Grant]:
     for statement in statements():
         for action in statement.actions:
             for resource in statement.resources:
-                yield Grant(statement.role, statement.sid, action, resource)
+                yield Grant(statement.role, statement.sid, action, resource, statement.policy)
 
 
 def role_of(function: dict[str, Any]) -> str:

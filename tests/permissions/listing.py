@@ -11,12 +11,20 @@ from tests.permissions.services import EVERY_USE
 PAGE = ROOT / "docs" / "permissions.md"
 BEGIN, END = "<!-- made by tests/permissions/listing.py -->", "<!-- end -->"
 EXECUTION = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+LOG_STREAM = (
+    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+    "${PollLogGroup}:log-stream:*/${AWS::StackName}"
+)
 UNNAMED = {
     "*": "X-Ray and the delivery of logs have no resource that could be named",
     f"{EXECUTION}:execution:${{AWS::StackName}}-watch-import:*": "an execution gets its name when it starts",
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-poll-*": (
         "a new vendor's function is invoked without a change here"
     ),
+    **{
+        f"{LOG_STREAM}-poll-{vendor}[*": "Lambda names a log stream by its date, function and environment"
+        for vendor in ("document360", "egain", "voyado")
+    },
     **{
         f"${{LogArchiveBucket.Arn}}/{vendor}/*": "objects are named by the import they tell of"
         for vendor in ("document360", "egain", "voyado")
@@ -29,7 +37,8 @@ UNNAMED = {
 }
 """Resources with a wildcard, and why they cannot be named."""
 ON_THE_TEMPLATE = {
-    "WriteLogs": "test_a_function_writes_to_its_own_log_group_and_no_other",
+    "CreateLogStreams": "test_a_function_writes_its_own_log_and_no_other",
+    "WriteLogs": "test_a_function_writes_its_own_log_and_no_other",
     "WriteTraces": "test_whoever_is_traced_may_write_traces",
     "DeliverLogs": "test_the_state_machine_delivers_its_log",
 }
@@ -59,6 +68,7 @@ def listing() -> str:
         lines += ["", f"### {role}", "", "| statement | allows | on | needed by |", "|---|---|---|---|"]
         for one in found:
             sid = f"{one.sid}, if {one.condition}" if one.condition else one.sid
+            sid += f" ({one.policy})" if one.policy else ""
             cells = (sid, _code(one.actions), _code(one.resources), _code(needed_by(one)))
             lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "### Patterns", "", "| pattern | why it cannot be named |", "|---|---|"]

@@ -8,23 +8,20 @@ from typing import Any
 
 import pytest
 
+from local.paths import FUNCTIONS as FOLDERS
 from local.paths import ROOT
 from tests.permissions import test_uses
-from tests.permissions.grants import RESOURCES, ROLES, Statement, grants, role_of, statements, written
+from tests.permissions.grants import ROLES, Statement, grants, managed_by, role_of, statements, written
 from tests.permissions.listing import ON_THE_TEMPLATE, PAGE, UNNAMED, listing, needed_by, page_with
 from tests.permissions.services import EVERY_USE
+from tests.sam_template import FUNCTIONS, RESOURCES, of_type
 
 DEFINITION = (ROOT / "statemachine" / "watch_import.asl.json").read_text()
 STATES: dict[str, dict[str, Any]] = json.loads(DEFINITION)["States"]
 MACHINE: dict[str, Any] = RESOURCES["WatchStateMachine"]["Properties"]
-FUNCTIONS: dict[str, dict[str, Any]] = {
-    name: resource["Properties"]
-    for name, resource in RESOURCES.items()
-    if resource["Type"] == "AWS::Serverless::Function"
-}
-PIPES: dict[str, dict[str, Any]] = {
-    name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::Pipes::Pipe"
-}
+PIPES = of_type("AWS::Pipes::Pipe")
+MANAGED = of_type("AWS::IAM::ManagedPolicy")
+VENDORS = tuple(sorted(path.parent.name.removeprefix("poll_") for path in FOLDERS.glob("poll_*/adapter.py")))
 STATEMENTS = list(statements())
 
 
@@ -86,15 +83,36 @@ def test_every_role_is_held_by_one() -> None:
 
 
 def test_no_role_has_a_policy_that_is_not_written_here() -> None:
-    assert [name for name, role in ROLES.items() if "ManagedPolicyArns" in role["Properties"]] == []
+    held = {name: managed_by(role) for name, role in ROLES.items()}
+    assert {policy for policies in held.values() for policy in policies} == MANAGED.keys()
+    for properties in FUNCTIONS.values():
+        poll = "-poll-" in properties["FunctionName"]["Fn::Sub"]
+        assert held.pop(role_of(properties)) == ["PollPolicy" if poll else "ControlPolicy"]
+    assert [name for name, policies in held.items() if policies] == []
+
+
+def test_no_shared_policy_names_a_vendor() -> None:
+    text = json.dumps(MANAGED).lower()
+    assert [vendor for vendor in VENDORS if vendor in text] == []
+    reached = {action.partition(":")[0] for one in STATEMENTS if one.policy == "PollPolicy" for action in one.actions}
+    assert reached == {"logs", "xray", "dynamodb", "kms"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_writes_to_its_own_log_group_and_no_other(name: str) -> None:
+def test_a_function_writes_its_own_log_and_no_other(name: str) -> None:
+    """Poll functions share a log group; each writes only the streams that Lambda names after it."""
     group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
-    statement = allowed(role_of(FUNCTIONS[name]), "WriteLogs")
-    assert statement.resources == (f"{group}.Arn",)
-    assert statement.actions == ("logs:CreateLogStream", "logs:PutLogEvents")
+    function = FUNCTIONS[name]["FunctionName"]["Fn::Sub"]
+    mine = [one for one in STATEMENTS if one.role == role_of(FUNCTIONS[name])]
+    logs = {(action, one.resources) for one in mine for action in one.actions if action.startswith("logs:")}
+    assert allowed(role_of(FUNCTIONS[name]), "WriteLogs").policy is None
+    writes = {resources for action, resources in logs if action == "logs:PutLogEvents"}
+    assert logs - {("logs:PutLogEvents", one) for one in writes} == {("logs:CreateLogStream", (f"{group}.Arn",))}
+    if group == "PollLogGroup":
+        (((stream,)),) = writes
+        assert stream.endswith(f":log-group:${{{group}}}:log-stream:*/{function}[*")
+    else:
+        assert writes == {(f"{group}.Arn",)}
 
 
 def test_whoever_is_traced_may_write_traces() -> None:

@@ -20,10 +20,10 @@ USED = [grant for grant in grants() if (grant.role, grant.action, grant.resource
 PARAMETERS = {
     "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*",
     "LogReaderRoleArns": LOG_READER_ARN,
-    "OverdueSeconds": "0",
+    "RecoveryGraceSeconds": "0",
     # Nobody sweeps but the tests: they are through by then.
     "RecoveryMinutes": "15",
-    "MakesChatTopic": "true",
+    "CreateChatTopic": "true",
 }
 
 
@@ -39,6 +39,10 @@ def taken_away(harness: Harness, grant: Grant) -> Iterator[None]:
     """Have a role without a grant."""
     iam = harness.client("iam")
     role = harness.physical(grant.role)
+    if grant.policy is not None:
+        with _replaced(harness, role, grant):
+            yield
+        return
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     less = without(policy, grant)
@@ -50,6 +54,23 @@ def taken_away(harness: Harness, grant: Grant) -> Iterator[None]:
         yield
     finally:
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+@contextmanager
+def _replaced(harness: Harness, role: str, grant: Grant) -> Iterator[None]:
+    """Have a copy of a managed policy without a grant in its place, for this role alone."""
+    iam, name = harness.client("iam"), "managed-without-a-grant"
+    (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    arn = attached["PolicyArn"]
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(without(policy, grant)))
+    iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+    try:
+        yield
+    finally:
+        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
 
 
 @pytest.mark.parametrize("grant", USED, ids=str)

@@ -22,8 +22,8 @@ from tests.resilience.proxy import Fault, FaultProxy, Harm
 
 VENDOR = "voyado"
 SPEED = 40.0
-HAND_OVER_POLLS = 2
-OVERDUE_SECONDS = 10
+MAX_POLLS_PER_EXECUTION = 2
+RECOVERY_GRACE_SECONDS = 10
 SECONDS = 90.0
 """How long is waited for anything, on the machine's clock."""
 RUNNING: Step = {"status": "IN_PROGRESS"}
@@ -192,13 +192,13 @@ def harness() -> Iterator[Harness]:
             1 / SPEED,
             vendors=(VENDOR,),
             parameters={
-                "HandOverPolls": str(HAND_OVER_POLLS),
-                "OverdueSeconds": str(OVERDUE_SECONDS),
+                "MaxPollsPerExecution": str(MAX_POLLS_PER_EXECUTION),
+                "RecoveryGraceSeconds": str(RECOVERY_GRACE_SECONDS),
                 "NotFoundSeconds": "360000",
                 "UnrecognisedSeconds": "360000",
                 "FailingSeconds": "360000",
                 "TimeoutSeconds": "2592000",
-                "Policies": f"{VENDOR}: ceiling=10",
+                "PollingPolicies": f"{VENDOR}: ceiling=10",
             },
             environment={"AWS_ENDPOINT_URL": proxy.url},
             clock=clock,

@@ -31,16 +31,16 @@ from tests.resilience.proxy import FaultProxy
 from tests.resilience.scripts import DEADLINE_SECONDS, LATE
 from tests.resilience.speed import bearable_speed
 
-HAND_OVER_POLLS = 3
-OVERDUE_SECONDS = 10
+MAX_POLLS_PER_EXECUTION = 3
+RECOVERY_GRACE_SECONDS = 10
 PARAMETERS = {
     "NotFoundSeconds": str(DEADLINE_SECONDS),
     "UnrecognisedSeconds": str(DEADLINE_SECONDS),
     "FailingSeconds": str(DEADLINE_SECONDS),
-    "HandOverPolls": str(HAND_OVER_POLLS),
-    "OverdueSeconds": str(OVERDUE_SECONDS),
+    "MaxPollsPerExecution": str(MAX_POLLS_PER_EXECUTION),
+    "RecoveryGraceSeconds": str(RECOVERY_GRACE_SECONDS),
     # Waits that grow with the age of an import would have the storm last, and show nothing more.
-    "Policies": "; ".join(f"{vendor}: ceiling=15" for vendor in VENDORS),
+    "PollingPolicies": "; ".join(f"{vendor}: ceiling=15" for vendor in VENDORS),
 }
 WORKERS = 200
 """Function workers at once: AWS throttles with an error that is retried for long, the emulator with one that is not."""

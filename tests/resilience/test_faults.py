@@ -11,10 +11,10 @@ from recover_watches.handler import RESERVE_SECONDS
 from local.waiting import wait_until
 from tests.resilience.calls import Operation
 from tests.resilience.conftest import (
-    HAND_OVER_POLLS,
-    OVERDUE_SECONDS,
+    MAX_POLLS_PER_EXECUTION,
     PUBLISH,
     RECOVER,
+    RECOVERY_GRACE_SECONDS,
     RUNNING,
     SECONDS,
     SUCCESS,
@@ -41,7 +41,7 @@ def test_a_watch_is_handed_over_many_times_and_nobody_can_tell(harness: Harness)
     watch = harness.start_watch({"polls": 9, **RUNNING}, SUCCESS)
     data = harness.told(watch).event["data"]
     assert (data["outcome"], data["watch"]["polls"]) == ("SUCCEEDED", 10)
-    assert data["watch"]["executions"] == 10 // HAND_OVER_POLLS
+    assert data["watch"]["executions"] == 10 // MAX_POLLS_PER_EXECUTION
     assert harness.polls_seen(watch) == 10
     assert len(harness.observer.messages(watch)) == 1
     assert "active" not in harness.item(watch)
@@ -50,7 +50,7 @@ def test_a_watch_is_handed_over_many_times_and_nobody_can_tell(harness: Harness)
 def test_a_watch_whose_execution_failed_is_taken_over_where_it_was(harness: Harness) -> None:
     with harness.defined(dying_in(2)):
         watch = harness.start_watch(RUNNING, BUSY, {"polls": 3, **RUNNING}, SUCCESS, startedAt="2026-01-01T00:00:00Z")
-        before = harness.polled(watch, HAND_OVER_POLLS)
+        before = harness.polled(watch, MAX_POLLS_PER_EXECUTION)
         data = harness.told(watch).event["data"]
     item = harness.item(watch)
     assert (data["outcome"], data["watch"]["polls"], data["watch"]["vendorErrors"]) == ("SUCCEEDED", 6, 1)
@@ -82,7 +82,7 @@ def test_three_takeovers_without_a_poll_end_the_watch_as_broken(harness: Harness
     assert (data["outcome"], data["reason"]) == ("UNKNOWN", "WATCH_BROKEN")
     assert "3 executions on end died without a poll" in data["message"]
     # The one that polled, its successor, and three that took over.
-    assert (data["watch"]["polls"], data["watch"]["executions"]) == (HAND_OVER_POLLS, 5)
+    assert (data["watch"]["polls"], data["watch"]["executions"]) == (MAX_POLLS_PER_EXECUTION, 5)
 
 
 def test_a_start_event_whose_execution_died_before_it_registered_is_not_lost(harness: Harness) -> None:
@@ -177,7 +177,7 @@ def dead(harness: Harness, watches: list[str]) -> None:
     for watch in watches:
         item = harness.item_when(watch, lambda item: item["generation"] == 2, "is handed over")
         wait_until(lambda arn=item["execution"]: harness.status(arn) == "FAILED", SECONDS, "its successor fails")  # type: ignore[misc]
-        due = float(item["nextPollAt"]) + OVERDUE_SECONDS
+        due = float(item["nextPollAt"]) + RECOVERY_GRACE_SECONDS
         wait_until(lambda due=due: harness.now() > due, SECONDS, "its poll is overdue")  # type: ignore[misc]
 
 

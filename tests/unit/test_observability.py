@@ -91,7 +91,7 @@ class TestMetrics:
 
     def test_every_unit_is_one_of_cloudwatch_and_every_dimension_is_known_to_be_bounded(self) -> None:
         assert {metric.unit for metric in Metric} <= {"Count", "Seconds", "Milliseconds", "None"}
-        bounded = {"vendor", "outcome", "reason", "error", "done"}
+        bounded = {"vendor", "outcome", "reason", "error", "result"}
         assert {name for metric in Metric for name in metric.dimensions} == bounded
 
     @pytest.mark.parametrize("watch_id", ["invalid#event-1", "invalid#voyado"])

@@ -34,7 +34,7 @@ DONE: dict[str, Step] = {
     "egain": {"status": "Successful", "total": 100},
     "voyado": {"status": "SUCCESS"},
 }
-HANDED_OVER = {"HandOverPolls": "2", "OverdueSeconds": "0"}
+HANDED_OVER = {"MaxPollsPerExecution": "2", "RecoveryGraceSeconds": "0"}
 
 
 def import_id(vendor: str, number: int) -> str:

@@ -6,6 +6,7 @@ A part is imported where it is made, so that a function loads no more than it us
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from import_watch import settings
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from import_watch.services.registration import Registrar
     from import_watch.services.vendor_registry import VendorRegistry
     from import_watch.vendors.adapter import Adapter
+
+
+def vendor_registry(handler_file: str) -> VendorRegistry:
+    """Registry of the vendor folders beside a handler's folder, for a function that reads start events."""
+    from import_watch.services.vendor_registry import VendorRegistry, accept_any_event
+
+    accept_any_event()
+    return VendorRegistry(Path(handler_file).parents[1])
 
 
 @cache
@@ -50,7 +59,7 @@ def poller(adapter: Adapter) -> Poller:
         tolerance=settings.tolerance(),
         policy=settings.policy(adapter.vendor),
         requests_per_minute=adapter.requests_per_minute,
-        max_polls=settings.get_int("HAND_OVER_POLLS"),
+        max_polls=settings.get_int("MAX_POLLS_PER_EXECUTION"),
     )
 
 
@@ -89,7 +98,7 @@ def recovery(vendors: VendorRegistry) -> Recovery:
         publisher=publisher(),
         cursors=SweepCursorStore(settings.get_str("TABLE_NAME"), _table_client()),
         state_machine=settings.get_str("STATE_MACHINE_ARN"),
-        overdue_seconds=settings.get_int("OVERDUE_SECONDS"),
+        overdue_seconds=settings.get_int("RECOVERY_GRACE_SECONDS"),
     )
 
 

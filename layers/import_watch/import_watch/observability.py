@@ -32,7 +32,7 @@ class Metric(Enum):
     WATCHES_STARTED = ("WatchesStarted", "Count", ("vendor",))
     POLLS = ("Polls", "Count", ("vendor",))
     POLLS_FAILED = ("PollsFailed", "Count", ("vendor",))
-    POLLS_UNWRITTEN = ("PollsUnwritten", "Count", ())
+    POLL_WRITE_FAILURES = ("PollWriteFailures", "Count", ())
     VENDOR_LATENCY = ("VendorLatency", "Milliseconds", ("vendor",))
     VENDOR_ERRORS = ("VendorErrors", "Count", ("vendor", "error"))
     UNRECOGNISED_STATUS = ("UnrecognisedStatus", "Count", ("vendor",))
@@ -48,7 +48,7 @@ class Metric(Enum):
     SWEEPS = ("Sweeps", "Count", ())
     OUTCOMES_UNPUBLISHED = ("OutcomesUnpublished", "Count", ())
     ACTIVE_WATCHES = ("ActiveWatches", "Count", ("vendor",))
-    RECOVERIES = ("Recoveries", "Count", ("done",))
+    RECOVERIES = ("Recoveries", "Count", ("result",))
 
     def __init__(self, label: str, unit: str, dimensions: tuple[str, ...]) -> None:
         self.label = label

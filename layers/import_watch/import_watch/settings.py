@@ -63,21 +63,21 @@ def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
     A watch that polls by the default is better than none at all.
     """
     try:
-        return parse_policies(environment.get("POLICIES", "")).get(vendor, DEFAULT_POLICY)
+        return parse_policies(environment.get("POLLING_POLICIES", "")).get(vendor, DEFAULT_POLICY)
     except ValueError as error:
-        logger.error("the parameter Policies cannot be used; the default policy is", why=str(error))
+        logger.error("the parameter PollingPolicies cannot be used; the default policy is", why=str(error))
         return DEFAULT_POLICY
 
 
 def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str] = os.environ) -> None:
     """Write an error into the log where the setting names a vendor that there is not: nobody polls by that policy."""
     try:
-        unknown = sorted(parse_policies(environment.get("POLICIES", "")).keys() - set(vendors))
+        unknown = sorted(parse_policies(environment.get("POLLING_POLICIES", "")).keys() - set(vendors))
     except ValueError:
         return  # Said wherever a policy is asked for.
     if unknown:
         names = ", ".join(vendors)
-        logger.error(f"the parameter Policies names a vendor that is not one of {names}", unknown=unknown)
+        logger.error(f"the parameter PollingPolicies names a vendor that is not one of {names}", unknown=unknown)
 
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:

@@ -59,13 +59,13 @@ def check_write(
     demand(3, (after.metadata, after.correlation_id) == (before.metadata, before.correlation_id), "a duplicate's words")
     demand(2, before.result is None or (after.result, now) == (before.result, was), "an outcome was changed")
     demand(2, before.published_at in (None, after.published_at), "a publishing was forgotten")
-    hand_over = method == "pass_on"
+    hand_over = method == "transfer_ownership"
     demand(4, now.generation - was.generation == hand_over, f"from generation {was.generation} to {now.generation}")
     demand(4, hand_over or after.execution == before.execution, "the owner changed within a generation")
     owner_lives = alive.get(before.execution, False)
     if method in ("save", "end") and writer is not None:
         demand(4, writer == before.execution, f"{writer} wrote what {before.execution} owns")
-    elif method in ("pass_on", "end") and writer != before.execution and sure:
+    elif method in ("transfer_ownership", "end") and writer != before.execution and sure:
         # A successor may be started just after somebody asked for it in vain; then it has not polled yet.
         successor = was.generation > 1 and was.execution_polls == 0
         demand(3, not owner_lives or successor, f"the watch was taken from {before.execution}, which lives")

@@ -15,7 +15,7 @@ from tests.resilience.model.replay import READS, Operation, Unavailable
 from tests.resilience.model.services import LISTINGS, Services
 from tests.resilience.model.world import NOW, RUNNING, Run, Scenario, Step, World
 
-PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("positions", "get"), ("positions", "keep")})
+PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors", "keep")})
 """Operations that concern nobody else: as it does not matter what others do before or after, they are done at once."""
 PRIVATE = PRIVATE_IF_EXACT | {
     ("vendor", "ask"),

@@ -73,12 +73,12 @@ class TellsBeforeItWrites(Publisher):
 class BelievesWhatItReadFirst(Recovery):
     """An execution may tell the outcome and end after the table is read, and before its status is."""
 
-    def _look_after(self, seen: StoredWatch, now: float) -> Recovered:
+    def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:
         return self._recover(seen, self._executions.status(seen.execution), now)
 
 
 class TakesFromTheLiving(Recovery):
-    def _look_after(self, seen: StoredWatch, now: float) -> Recovered:  # noqa: ARG002
+    def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:  # noqa: ARG002
         return Recovered.UNCHANGED if seen.result is not None else self._taken_over(seen)
 
 

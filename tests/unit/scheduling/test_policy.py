@@ -110,7 +110,7 @@ def test_a_parameter_that_makes_no_sense_is_refused(text: str, fault: str) -> No
 
 
 def test_a_function_gets_the_policy_of_its_vendor() -> None:
-    environment = {"POLICIES": "voyado: floor=10"}
+    environment = {"POLLING_POLICIES": "voyado: floor=10"}
     assert settings.policy("voyado", environment) == Policy(floor=10)
     assert settings.policy("egain", environment) == DEFAULT_POLICY
     assert settings.policy("egain", {}) == DEFAULT_POLICY
@@ -119,7 +119,7 @@ def test_a_function_gets_the_policy_of_its_vendor() -> None:
 def test_one_that_makes_no_sense_is_said_in_the_log_and_keeps_nobody_from_polling(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    environment = {"POLICIES": "egain: frugle; voyado: floor=10"}
+    environment = {"POLLING_POLICIES": "egain: frugle; voyado: floor=10"}
     assert settings.policy("egain", environment) == settings.policy("voyado", environment) == DEFAULT_POLICY
     assert "egain: policy.preset must be one of" in str(caplog.records[0].__dict__)
 
@@ -130,5 +130,5 @@ def test_one_that_makes_no_sense_is_said_in_the_log_and_keeps_nobody_from_pollin
 def test_a_policy_of_a_vendor_that_there_is_not_is_said_in_the_log(
     text: str, unknown: list[str] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.log_unknown_policies(("egain", "voyado"), {"POLICIES": text})
+    settings.log_unknown_policies(("egain", "voyado"), {"POLLING_POLICIES": text})
     assert [record.__dict__["unknown"] for record in caplog.records] == ([unknown] if unknown else [])

@@ -145,7 +145,7 @@ class WatchStore:
         Conflict
             If the watch has ended, another generation owns it, or a later poll is written: a function that was given
             up for lost may still be running. Also if the table has another outcome that awaits its log, or none.
-        NotWritten
+        WriteUnconfirmed
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
         with _unconfirmed():
@@ -168,7 +168,7 @@ class WatchStore:
         Conflict
             If the watch has ended, a generation other than the one before owns it, or a later poll is written; or as
             in `save`.
-        NotWritten
+        WriteUnconfirmed
             As in `save`.
         """
         with _unconfirmed(KNOWN_TO_PASS):
@@ -188,7 +188,7 @@ class WatchStore:
         ------
         Conflict
             If the watch has ended already, or another generation owns it; or as in `save`.
-        NotWritten
+        WriteUnconfirmed
             As in `save`.
         """
         with _unconfirmed(KNOWN_TO_PASS):
@@ -356,7 +356,7 @@ class WatchStore:
 
 @contextmanager
 def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
-    """Raise NotWritten for what the table or the network does, but for errors of these names."""
+    """Raise WriteUnconfirmed for errors of the table or the network, but for errors of these names."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

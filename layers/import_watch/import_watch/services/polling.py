@@ -128,7 +128,7 @@ class Poller:
                 raise  # An outcome that is known must not be in the state machine's state alone.
             # Raised, the poll would be repeated and this response lost, which may be the only good one in an hour.
             logger.exception("the poll could not be written: the state machine carries it to the next poll")
-            emit_metrics({Metric.POLLS_UNWRITTEN: 1})
+            emit_metrics({Metric.POLL_WRITE_FAILURES: 1})
             committed = Committed(replace(watch, stalled_at=read.stalled_at))
         if committed is None:
             logger.info("superseded: another execution owns this watch")

@@ -201,7 +201,7 @@ class Recovery:
             return Recovered.UNCHANGED if record is None else self._recover_unless_alive(record, now)
         except Exception:  # noqa: BLE001
             logger.exception("a watch could not be recovered")
-            emit_metrics({Metric.RECOVERIES: 1}, done=Recovered.FAILED)
+            emit_metrics({Metric.RECOVERIES: 1}, result=Recovered.FAILED)
             return Recovered.FAILED
 
     def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:
@@ -229,7 +229,7 @@ class Recovery:
         else:
             done = self._taken_over(record)
         if done is not Recovered.UNCHANGED:
-            emit_metrics({Metric.RECOVERIES: 1}, done=done)
+            emit_metrics({Metric.RECOVERIES: 1}, result=done)
         return done
 
     def _taken_over(self, record: StoredWatch) -> Recovered:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,11 +20,6 @@ from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.scheduling.rate_limit import rate_share
 from import_watch.services.vendor_registry import VendorRegistry
-
-MAX_DIGITS = 262_144
-"""Digits of a number in an event: an execution's input has no more bytes, and reading them takes 0.2 s."""
-MAX_NESTING = 10_000
-"""Levels of an event that are read: the parser's own stack has room for twice as many."""
 
 
 class Registrar:
@@ -179,13 +173,3 @@ class Registrar:
             if conflict.record is None or conflict.record.execution != execution:
                 return Step(NextAction.ALREADY_WATCHED, watch)
         return Step(NextAction.PUBLISH, watch)
-
-
-def accept_any_event() -> None:
-    """Let this process read numbers and nesting of any start event, before its runtime reads the first one.
-
-    A function that cannot read its event fails before its handler is called, and so does every function that gets the
-    same event.
-    """
-    sys.set_int_max_str_digits(MAX_DIGITS)
-    sys.setrecursionlimit(max(MAX_NESTING, sys.getrecursionlimit()))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 from import_watch.lifecycle.start_event import StartEvent, parse
 from import_watch.model.serialization import JSON
 from import_watch.vendors.adapter import Adapter
+
+MAX_DIGITS = 262_144
+"""Digits of a number in an event: an execution's input has no more bytes, and reading them takes 0.2 s."""
+MAX_NESTING = 10_000
+"""Levels of an event that are read: the parser's own stack has room for twice as many."""
 
 
 class VendorRegistry:
@@ -33,3 +39,13 @@ class VendorRegistry:
     def parse(self, event: JSON) -> StartEvent:
         """Read a start event for one of these vendors."""
         return parse(event, self.names, self.adapter)
+
+
+def accept_any_event() -> None:
+    """Let this process read numbers and nesting of any start event, before its runtime reads the first one.
+
+    A function that cannot read its event fails before its handler is called, and so does every function that gets the
+    same event.
+    """
+    sys.set_int_max_str_digits(MAX_DIGITS)
+    sys.setrecursionlimit(max(MAX_NESTING, sys.getrecursionlimit()))
