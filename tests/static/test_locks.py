@@ -116,3 +116,11 @@ def test_the_source_is_kept_where_a_platform_may_have_no_wheel() -> None:
 def test_pins_are_read_with_their_markers_and_without_hashes() -> None:
     text = "# b==1\na==1.0 \\\n    --hash=sha256:0\nb.c==2 ; sys_platform == 'linux' \\\n    --hash=sha256:1\nd==3\n"
     assert locking.pinned(text) == ["a==1.0", "b.c==2 ; sys_platform == 'linux'", "d==3"]
+
+
+def test_hooks_before_a_commit_run_pinned_tools_alone() -> None:
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert re.findall(r"repo: (\S+)", text) == ["local"]
+    tools = re.findall(r"entry: \.venv/bin/(\S+)", text)
+    assert len(tools) == text.count("id: ") == text.count("language: system")
+    assert set(tools) <= names(locking.DEV)
