@@ -12,17 +12,27 @@ LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/installed: requirements-dev.txt
-	@echo "Installing what this needs into .venv (once) …"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=…")'
-	@$(PYTHON) -m venv .venv
-	@# uv is one of them, and installs the others in a tenth of the time.
-	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements-dev.txt > .venv/uv.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .venv/uv.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-dev.txt
+# A list of pinned packages and the virtual environment that it is installed into.
+INSTALL := $(PYTHON) locks/install.py
+
+.venv/demo-installed: locks/demo.txt locks/uv.txt
+	@$(INSTALL) .venv locks/demo.txt
 	@touch $@
 
-demo: .venv/installed ## the main job on the embedded default, start to end, for the three vendors
+.venv/installed: locks/dev.txt .venv/demo-installed
+	@$(INSTALL) .venv locks/dev.txt
+	@touch $@
+
+.venv/bench-installed: locks/bench.txt .venv/installed
+	@$(INSTALL) .venv locks/bench.txt
+	@touch $@
+
+# The SAM CLI, the AWS CLI and the scanners pin what the emulator needs in other versions: each has an environment of its own.
+.venv/%/installed: locks/%.txt | .venv/demo-installed
+	@$(INSTALL) .venv/$* locks/$*.txt
+	@touch $@
+
+demo: .venv/demo-installed ## the main job on the embedded default, start to end, for the three vendors
 	@$(LOCAL) demo
 
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
@@ -54,52 +64,30 @@ definition-checked: .venv/installed
 storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports through a storm of faults, ending with a table
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m tests.resilience $(or $(N),300) $(or $(SEED),1) $(if $(KEEP),--keep $(KEEP))
 
-up: .venv/installed ## the local stack, left running: writes .local/stack.json
+up: .venv/demo-installed ## the local stack, left running: writes .local/stack.json
 	@$(LOCAL) up
 
-down: .venv/installed ## ends the local stack
+down: .venv/demo-installed ## ends the local stack
 	@$(LOCAL) down
 
-watch: .venv/installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
+watch: .venv/demo-installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
 	@: $${VENDOR:?is missing: make watch VENDOR=egain IMPORT_ID=…} $${IMPORT_ID:?is missing: make watch VENDOR=egain IMPORT_ID=…}
 	@$(LOCAL) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
 
-redrive: .venv/installed ## [STACK=import-watch]: put dead letters back where they belong
+redrive: .venv/demo-installed ## [STACK=import-watch]: put dead letters back where they belong
 	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
 
-replay: .venv/installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
+replay: .venv/demo-installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
 	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
 	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
-
-.venv/bench-installed: requirements-bench.txt | .venv/installed
-	@echo "Installing what draws the benchmarks' pictures into .venv (once) …"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-bench.txt
-	@touch $@
 
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
 	$(BIN)/pytest -n 2 benchmarks
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
-.venv/checks/installed: requirements-checks.txt | .venv/installed
-	@echo "Installing checkov and pip-audit into .venv/checks (once) …"
-	@$(PYTHON) -m venv .venv/checks
-	@$(BIN)/uv pip install --quiet --python .venv/checks/bin/python --require-hashes --requirement requirements-checks.txt
-	@touch $@
 
 audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of what the lock files pin, as far as the registry tells
 	@$(BIN)/python tests/static/audit_locks.py $${CI:+--must-be-told}
-
-.venv/sam/installed: requirements-sam.txt | .venv/installed
-	@echo "Installing the SAM CLI into .venv/sam (once) …"
-	@$(PYTHON) -m venv .venv/sam
-	@$(BIN)/uv pip install --quiet --python .venv/sam/bin/python --require-hashes --requirement requirements-sam.txt
-	@touch $@
-
-.venv/aws/installed: requirements-aws.txt | .venv/installed
-	@echo "Installing the AWS CLI into .venv/aws (once) …"
-	@$(PYTHON) -m venv .venv/aws
-	@$(BIN)/uv pip install --quiet --python .venv/aws/bin/python --require-hashes --requirement requirements-aws.txt
-	@touch $@
 
 build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed
@@ -116,16 +104,8 @@ deploy: build ## sam deploy: guided the first time, then as you answered
 			|| { rm -f samconfig.local.toml; exit 1; }; \
 	fi
 
-lock: .venv/installed ## pin what requirements*.in name, with hashes
-	for name in dev sam bench aws checks; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-			--custom-compile-command "make lock" requirements-$$name.in --output-file requirements-$$name.txt; \
-	done
-	cd benchmarks/cold_start/peer && ../../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-		--generate-hashes --custom-compile-command "make lock" requirements.in --output-file requirements.txt
-	cd layers/import_watch && ../../$(BIN)/uv pip compile --quiet --python-version 3.13 \
-		--python-platform aarch64-manylinux2014 --generate-hashes --custom-compile-command "make lock" \
-		requirements.in --output-file requirements.txt
+lock: .venv/demo-installed ## [UPGRADE=1]: pin what locks/*.in name, with hashes
+	@$(BIN)/python -m locks.compile $(if $(UPGRADE),--upgrade)
 
 format: .venv/installed ## lay the code out
 	$(BIN)/ruff format .

@@ -24,9 +24,8 @@ def main(*, must_be_told: bool) -> int:
     must_be_told : bool
         Whether a lock file that nothing could be learned of is a fault.
     """
-    verdicts = {
-        lock: of_python(_asked_python(lock)) for lock in sorted(ROOT.glob("**/requirements*.txt")) if _ours(lock)
-    }
+    locks = [*ROOT.glob("locks/*.txt"), *filter(_ours, ROOT.glob("*/**/requirements.txt"))]
+    verdicts = {lock: of_python(_asked_python(lock)) for lock in sorted(locks)}
     for lock in sorted(ROOT.glob("**/package-lock.json")):
         if _ours(lock):
             verdicts[lock] = of_node(_asked_node(lock))
