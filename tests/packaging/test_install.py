@@ -104,11 +104,11 @@ class Index:
         path, headers = exchange.request_seen.path, exchange.request_seen.headers
         login = base64.b64encode(f"{USER}:p@ss-word".encode()).decode()
         if headers.get("authorization") != f"Basic {login}":
-            exchange.answer(401, b"", WWW_Authenticate='Basic realm="packages"')
+            exchange.response(401, b"", WWW_Authenticate='Basic realm="packages"')
         elif path not in self.files:
-            exchange.answer(404)
+            exchange.response(404)
         else:
-            exchange.answer(200, self.files[path], Content_Type="text/html" if path.endswith("/") else "binary/zip")
+            exchange.response(200, self.files[path], Content_Type="text/html" if path.endswith("/") else "binary/zip")
 
 
 @pytest.fixture(scope="module")
