@@ -1,4 +1,4 @@
-"""Waits for a condition, with a deadline; nothing here waits for time to pass."""
+"""Waits for a condition, with a deadline, instead of a fixed time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 def wait_until(condition: Callable[[], Found | None], seconds: float, what: str, pause: float = 0.05) -> Found:
-    """Call a condition until it gives something true, and give that.
+    """Call a condition until its result is true, and return the result.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
     seconds : float
         The deadline from now.
     what : str
-        For the error: what was waited for.
+        The condition in words, for the error.
     pause : float
         Seconds between two calls.
 

@@ -86,7 +86,7 @@ class Poller:
             ARN of the execution that polls.
         """
         read, reply, now = watch, None, time.time()
-        # Credentials that were refused may have been replaced since.
+        # Refused credentials may have been replaced since.
         connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
         shared = self._connection_store.get(watch.vendor, watch.connection)
         own = None if isinstance(connection, FailedPoll) else connection
@@ -126,7 +126,8 @@ class Poller:
         except WriteUnconfirmed:
             if result or successor or watch.awaiting_log or read.awaiting_log:
                 raise  # An outcome that is known must not be in the state machine's state alone.
-            # Raised, the poll would be repeated and this response lost, which may be the only good one in an hour.
+            # If it were raised, the poll would be repeated and this response lost, which may be the only good one in an
+            # hour.
             logger.exception("the poll could not be written: the state machine carries it to the next poll")
             emit_metrics({Metric.POLL_WRITE_FAILURES: 1})
             committed = Committed(replace(watch, stalled_at=read.stalled_at))
@@ -146,7 +147,7 @@ class Poller:
             logger.info("an earlier attempt, whose response was lost, has polled: the watch continues from there")
         left = max(1, math.ceil((watch.next_poll_at or 0.0) - time.time()))
         if committed.by_lost_attempt or watch.awaiting_log is not None:
-            seconds = left if committed.by_lost_attempt else min(seconds, left)  # copying a log has taken some time
+            seconds = left if committed.by_lost_attempt else min(seconds, left)  # copying a log took some time
         stalled = transition.stalled and watch.stalled_at is not None and not committed.by_lost_attempt
         return Step(NextAction.STALLED if stalled else NextAction.WAIT, watch, seconds)
 
