@@ -17,8 +17,6 @@ from import_watch.lifecycle.transitions import (
     Transition,
     advance,
     defer_poll,
-    exclude_own_downtime,
-    hand_over,
     schedule,
 )
 from import_watch.model.observation import FailedPoll, PollError
@@ -92,16 +90,15 @@ class Poller:
         own = None if isinstance(connection, FailedPoll) else connection
         limit = (own and own.requests_per_minute) or self._requests_per_minute
         share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
-        watch = exclude_own_downtime(watch, now)
         seconds = rate_limit_delay(watch, now, share, shared.throttled_until)
         if seconds:
             transition = defer_poll(watch, now, share)
         else:
-            reply = self._requests.send(watch, connection)
+            reply, began = self._requests.send(watch, connection), now
             now, policy = reply.received_at, (reply.connection and reply.connection.policy) or self._policy
-            transition = advance(watch, reply.polled, now, self._tolerance)
+            transition = advance(watch, reply.polled, now, self._tolerance, began)
             seconds = next_interval(transition.watch, reply.polled, now, policy, share)
-        transition = schedule(transition, now, seconds)
+        transition = schedule(transition, now, seconds, self._max_polls)
         if reply is not None:
             transition = replace(transition, watch=self._archiving.keep_response(read, transition.watch, reply))
         step = self._write(read, transition, execution, reply, seconds)
@@ -117,9 +114,7 @@ class Poller:
         watch, result, successor = transition.watch, transition.result, None
         if result is not None:
             result = replace(result, message=sentence(watch, result))
-        elif watch.execution_polls >= self._max_polls:
-            # Long before the execution's history is full. The successor publishes that an import is stalled.
-            watch = replace(hand_over(watch), stalled_at=read.stalled_at)
+        elif transition.handed_over:
             successor = successor_of(watch, execution)
         try:
             committed = self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
