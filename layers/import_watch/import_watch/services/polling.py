@@ -13,12 +13,7 @@ from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
 from import_watch.lifecycle.execution_names import successor_of
-from import_watch.lifecycle.transitions import (
-    Transition,
-    advance,
-    defer_poll,
-    schedule,
-)
+from import_watch.lifecycle.transitions import Transition, advance, defer_poll, schedule
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
@@ -42,9 +37,7 @@ class Poller:
     connections, requests, watches, connection_store, archiving
         The parts that it uses.
     tolerance : Tolerance
-        The grace periods.
-    policy : Policy
-    requests_per_minute : float or None
+    policy, requests_per_minute
         The vendor's, unless a connection's secret has its own.
     max_polls : int
         Polls after which an execution hands its watch over to its successor.
