@@ -57,14 +57,21 @@ def python() -> str:
 
 
 def python_of_lambda() -> str | None:
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.13.*/bin/python3.13")
-    for one in (sys.executable, "python3.13", *map(str, pyenv)):
+    for one in (sys.executable, "python3.13", *pythons_of_pyenv()):
         command = [one, "-c", "import sys; print(sys.version_info[:2] == (3, 13))"]
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, PermissionError):
             asked = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
             if asked.stdout == "True\n":
                 return one
     return None
+
+
+def pythons_of_pyenv() -> list[str]:
+    """Interpreters of Lambda's version; none where pyenv's folder may not be read."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    with suppress(PermissionError):
+        return [str(path) for path in root.glob("versions/3.13.*/bin/python3.13")]
+    return []
 
 
 def test_every_source_has_the_bytecode_of_lambda_and_no_other(layer: Path) -> None:
