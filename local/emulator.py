@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -159,16 +159,15 @@ class Emulator:
         """
         if self._process is None or not self._keeps_state:
             raise RuntimeError("the emulator does not run, or does not keep what it holds")
-        process, asked_at = self._process, time.time()
+        process, before = self._process, self._saved()
         # What changes while it is written down may be left out: functions stand still from here on.
         for worker in _children(process.pid):
             _signal(worker, "suspend")
         process.terminate()
 
         def has_saved() -> bool:
-            # A file that is whole takes the place of the one before.
-            files = (self._state_folder / f"{service}.json" for service in SERVICES_OF_A_STACK)
-            return all(file.exists() and file.stat().st_mtime >= asked_at for file in files)
+            after = self._saved()
+            return all(service in after and after[service] != before.get(service) for service in SERVICES_OF_A_STACK)
 
         wait_until(has_saved, READY_SECONDS, "the emulator writes down what it holds")
         # Left alone it would wait for its function workers.
@@ -205,6 +204,15 @@ class Emulator:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+    def _saved(self) -> dict[str, tuple[int, int]]:
+        """Give which file each service has written down: one that is whole takes the place of the one before."""
+        found = {}
+        for service in SERVICES_OF_A_STACK:
+            with suppress(FileNotFoundError):
+                file = (self._state_folder / f"{service}.json").stat()
+                found[service] = (file.st_ino, file.st_mtime_ns)
+        return found
 
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:

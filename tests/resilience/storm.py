@@ -80,7 +80,7 @@ class Storm:
         self.clock = Clock(bearable_speed())
         self._random = Random(seed)
         self._weather = Weather(seed)
-        self._began = time.time()
+        self._began = time.monotonic()
         self._tell = say
         self._folder = folder
         self._by_id = {one.import_id: one for one in self.plan.imports}
@@ -99,7 +99,7 @@ class Storm:
 
         An `unsettled` aftermath says what was waited for in vain.
         """
-        self._began = time.time()
+        self._began = time.monotonic()
         with FaultProxy(self._weather.decide, self._weather.tell) as proxy:
             environment = {"AWS_ENDPOINT_URL": proxy.url, "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS)}
             with LocalStack(
@@ -121,14 +121,14 @@ class Storm:
                 except TimeoutError as error:
                     unsettled = str(error)
                 self._sweepers.shutdown()
-                after = self._aftermath(time.time() - self._began, unsettled)
+                after = self._aftermath(time.monotonic() - self._began, unsettled)
                 if self._folder is not None and not unsettled:
                     measured = collected(self._stack, self.clock)
                     keep(names_of(self._stack), measured, self._folder / "measurements.json")
                 return after
 
     def _say(self, what: str) -> None:
-        self._tell(f"{time.time() - self._began:4.0f} s  {what}")
+        self._tell(f"{time.monotonic() - self._began:4.0f} s  {what}")
 
     # ------------------------------------------------------------------ the storm
 
@@ -144,9 +144,9 @@ class Storm:
         waiting = list(self.plan.imports)
         restarts = list(self.plan.restarts)
         kills = cycle(self.plan.worker_kills)
-        next_sweep = next_kill = last_told = time.time()
+        next_sweep = next_kill = last_told = time.monotonic()
         while len(self._told) < len(self._by_id):
-            now = time.time()
+            now = time.monotonic()
             if self._collect():
                 last_told = now
                 self._say(f"{len(self._told)} of {len(self._by_id)} told, {len(self._started)} started")
@@ -164,7 +164,7 @@ class Storm:
             if restarts and len(self._told) >= restarts[0]:
                 restarts.pop(0)
                 self._restart()
-                last_told = time.time()
+                last_told = time.monotonic()
             spells.go_on()
             time.sleep(0.03)
 
@@ -205,7 +205,7 @@ class Storm:
             # It ended by itself, or hands over to one that has not started: nobody was stopped.
             return
         self._weather.count("execution stopped (StopExecution)")
-        self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.time()))
+        self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.monotonic()))
 
     def _sweep(self) -> bool:
         """Have recover_watches sweep, unless so many sweeps are under way already."""
@@ -228,7 +228,7 @@ class Storm:
         wait(self._sweeps, SETTLE_SECONDS)
         running = list(self._executions("RUNNING"))
         under_way = [one.import_id for one in self._started if one.import_id not in self._weather.published]
-        began = time.time()
+        began = time.monotonic()
         try:
             self._stack.emulator.restart()
         except TimeoutError as error:
@@ -236,7 +236,7 @@ class Storm:
         self._restarts.append((began, under_way))
         self._weather.count("emulator restarted, state kept")
         self._weather.count("an execution died of the restart", len(running))
-        self._say(f"restarted in {time.time() - began:.1f} s")
+        self._say(f"restarted in {time.monotonic() - began:.1f} s")
         self._tell_of_unregistered(running)
 
     def _tell_of_unregistered(self, executions: Sequence[str]) -> None:

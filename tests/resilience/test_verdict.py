@@ -19,7 +19,7 @@ from tests.resilience.plan import Plan, PlannedImport, limit_of, make_plan, make
 from tests.resilience.scripts import AWAY, MAKERS, PATIENCE, Expected
 from tests.resilience.verdict import LONGEST_ROUND, Verdict, Wave, judge
 
-CLOCK = Clock(10.0, origin=1_000.0)
+CLOCK = Clock(10.0, origin=1_000.0, began=1_000.0)
 EXECUTION = "arn:execution"
 
 
