@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 import boto3
@@ -108,6 +109,8 @@ class Emulator:
             **(environment or {}),
         }
         self._keeps_state = keeps_state
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -182,13 +185,19 @@ class Emulator:
             # Asked to end, it would wait for its function workers; nothing that it holds is wanted any more.
             kill_process_tree(self._process.pid)
             self._process.wait(timeout=10)
+        for made in self._clients.values():
+            made.close()
+        self._clients.clear()
         self._close()
         self._listener.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def client(self, service: str) -> Any:
-        """Give a boto3 client of a service of the emulator."""
-        return client(self.endpoint_url, service, self.certificate)
+        """Give the boto3 client of a service of the emulator; any thread may use it."""
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = client(self.endpoint_url, service, self.certificate)
+            return self._clients[service]
 
     def __enter__(self) -> Emulator:
         self.start()

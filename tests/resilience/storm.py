@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from threading import Lock
 from typing import Any
 
 import psutil
@@ -49,6 +48,8 @@ WORKERS = 200
 IN_FLIGHT = 12
 """Imports under way at once, besides those that wait for our patience to run out."""
 PATIENT_IN_FLIGHT = 12
+LOOK_SECONDS = 0.1
+"""The machine's seconds from one look at what has happened to the next."""
 SWEEP_SECONDS = 2.0
 """The machine's seconds from one sweep to the next."""
 SWEEPS_AT_ONCE = 2
@@ -84,8 +85,6 @@ class Storm:
         self._tell = say
         self._folder = folder
         self._by_id = {one.import_id: one for one in self.plan.imports}
-        self._clients: dict[str, Any] = {}
-        self._making = Lock()
         self._messages: dict[str, list[Message]] = {}
         self._started: list[PlannedImport] = []
         self._told: set[str] = set()
@@ -166,7 +165,7 @@ class Storm:
                 self._restart()
                 last_told = time.monotonic()
             spells.go_on()
-            time.sleep(0.03)
+            time.sleep(LOOK_SECONDS)
 
     def _start_more(self, waiting: list[PlannedImport]) -> None:
         under_way = [one for one in self._started if one.watch_id not in self._told]
@@ -340,11 +339,7 @@ class Storm:
         return len(self._told) > before
 
     def _client(self, service: str) -> Any:
-        # Of the threads that sweep, too: a client may be used by many, and be made by one at a time only.
-        with self._making:
-            if service not in self._clients:
-                self._clients[service] = self._stack.client(service)
-            return self._clients[service]
+        return self._stack.client(service)
 
     def _item(self, watch_id: str) -> dict[str, Any]:
         found = self._client("dynamodb").get_item(
