@@ -352,7 +352,7 @@ MEASURED = """
 import boto3, pathlib, re, requests, resource, sys
 from import_watch.http_client import client as http
 from import_watch.http_client.redaction import redacted
-from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG as MOST
+from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG as MOST
 from import_watch.vendors.response import error_text
 from import_watch.vendors.response_body import Answer
 
