@@ -3,6 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+# Without it, every process that is started would compile all that it imports: the suite starts a thousand.
+unexport PYTHONDONTWRITEBYTECODE
+# Files of this project are in UTF-8, whatever the locale is.
+export PYTHONUTF8 := 1
+
 PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
@@ -39,11 +44,11 @@ demo: .venv/demo-installed ## the main job on the embedded default, start to end
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
 	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed
 	@# Three processes for two cores, because the stacks wait for much of their time.
-	$(BIN)/pytest -n 3 --dist loadgroup --durations 12
+	$(BIN)/pytest -n 3 --dist loadgroup --durations 10
 	@echo "Known vulnerabilities are not checked here, since they change without a commit; 'make audit' and CI check them."
 
 test-unit: .venv/installed ## the unit tests alone, in under a minute
-	$(BIN)/pytest -n 2 tests/unit
+	$(BIN)/pytest -n 2 --dist loadgroup tests/unit
 
 linted: .venv/installed
 	$(BIN)/ruff format --check .

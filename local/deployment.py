@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import py_compile
+import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,9 +114,25 @@ def _packaged(emulator: Emulator, project: Path) -> tuple[dict[str, Any], str]:
 
 
 def _zip(folder: Path, inside: str) -> bytes:
+    """Zip a folder with the bytecode of its sources, for the emulator unpacks it anew for every function worker."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                bundle.write(path, inside + path.relative_to(folder).as_posix())
+            if path.is_file() and path.suffix != ".pyc" and "node_modules" not in path.parts:
+                name = inside + path.relative_to(folder).as_posix()
+                bundle.write(path, name)
+                if path.suffix == ".py":
+                    # A fixed date: content that is the same is to have the same key.
+                    cached = f"{name.removesuffix(path.name)}__pycache__/{path.stem}.{sys.implementation.cache_tag}.pyc"
+                    bundle.writestr(zipfile.ZipInfo(cached), _bytecode(path), zipfile.ZIP_DEFLATED)
     return archive.getvalue()
+
+
+def _bytecode(source: Path) -> bytes:
+    """Bytecode of this interpreter, which is the functions' too; valid whatever the date of the unpacked source."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "bytecode"
+        py_compile.compile(
+            str(source), str(target), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        )
+        return target.read_bytes()

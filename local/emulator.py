@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 import boto3
@@ -115,6 +116,8 @@ class Emulator:
             **(environment or {}),
         }
         self._keeps_state = keeps_state
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -166,16 +169,15 @@ class Emulator:
         """
         if self._process is None or not self._keeps_state:
             raise RuntimeError("the emulator does not run, or does not keep its state")
-        process, requested_at = self._process, time.time()
+        process, before = self._process, self._saved()
         # Changes during the saving may be lost, so the functions are suspended from here on.
         for worker in _children(process.pid):
             _signal(worker, "suspend")
         process.terminate()
 
         def has_saved() -> bool:
-            # A complete file replaces the previous one.
-            files = (self._state_folder / f"{service}.json" for service in SERVICES_OF_A_STACK)
-            return all(file.exists() and file.stat().st_mtime >= requested_at for file in files)
+            after = self._saved()
+            return all(service in after and after[service] != before.get(service) for service in SERVICES_OF_A_STACK)
 
         wait_until(has_saved, READY_SECONDS, "the emulator saves its state")
         # Otherwise it would wait for its function workers.
@@ -190,13 +192,19 @@ class Emulator:
             # A normal end would wait for its function workers, and its state is no longer needed.
             kill_process_tree(self._process.pid)
             self._process.wait(timeout=10)
+        for made in self._clients.values():
+            made.close()
+        self._clients.clear()
         self._close()
         self._listener.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def client(self, service: str) -> Any:
-        """boto3 client of a service of the emulator."""
-        return client(self.endpoint_url, service, self.certificate)
+        """boto3 client of a service of the emulator; any thread may use it."""
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = client(self.endpoint_url, service, self.certificate)
+            return self._clients[service]
 
     def __enter__(self) -> Emulator:
         self.start()
@@ -212,6 +220,15 @@ class Emulator:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+    def _saved(self) -> dict[str, tuple[int, int]]:
+        """File that each service has saved: a complete one replaces the previous one."""
+        found = {}
+        for service in SERVICES_OF_A_STACK:
+            with suppress(FileNotFoundError):
+                file = (self._state_folder / f"{service}.json").stat()
+                found[service] = (file.st_ino, file.st_mtime_ns)
+        return found
 
     def _responds(self) -> bool:
         if self._process is not None and self._process.poll() is not None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
+GROWTH = 1.05
+MAX_PAUSE = 0.25
 
 
 def wait_until(condition: Callable[[], Found | None], seconds: float, what: str, pause: float = 0.05) -> Found:
@@ -20,7 +22,7 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
     what : str
         The condition in words, for the error.
     pause : float
-        Seconds between two calls.
+        Seconds between the first two calls; what takes long is looked at less often, down to once in `MAX_PAUSE`.
 
     Raises
     ------
@@ -32,4 +34,5 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
         if time.monotonic() > ends:
             raise TimeoutError(f"waited {seconds:g} s in vain: {what}")
         time.sleep(pause)
+        pause = max(pause, min(pause * GROWTH, MAX_PAUSE))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,8 @@ def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
         detail["timeoutSeconds"] = int(timeout)
     parameters = {"AllowedHosts": environment.get("ALLOWED_HOSTS", "")}
     saved: dict[str, Path] = {}
+    # A shell that starts this in the background has SIGINT ignored: it could then be ended only by killing it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with LocalStack(vendors=(), parameters=parameters) as stack:
             stack.put_connection(vendor, fields, connection)

@@ -5,14 +5,18 @@ It stands here, and not beside the tests it counts, because the coordinator of s
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from tests.leaks import leaks
 from tests.loopback_server import refusing
+from tests.scheduling import ByFileOrGroup, rank
 
 # A busy machine makes no test slow: how long one may take is pytest-timeout's to say.
 settings.register_profile("busy", deadline=None)
@@ -34,7 +38,9 @@ def refused_url() -> Iterator[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to run where pytest-xdist marks no groups: every worker would make each stack that tests share.
+    """Put what takes longest first, for several workers.
+
+    It refuses to run where pytest-xdist marks no groups: every worker would make each stack that tests share.
 
     Raises
     ------
@@ -46,6 +52,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
             raise RuntimeError(f"{item.nodeid} is not in its group: this pytest does not go with pytest-xdist")
+    items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """Have the ten thousand tests, and all that they import, no longer looked through for garbage while they run."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Give what hands the tests to the workers."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    # In the order in which they are collected, not by how many they are.
+    config.option.loadscopereorder = False
+    return ByFileOrGroup(config, log)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -103,7 +103,7 @@ def test_watch_knows_which_vendors_there_are(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "VENDOR must be one of document360, egain, voyado.\n")
 
 
-def test_watch_ends_clean_on_control_c(document360: SimulatorProcess, tmp_path: Path) -> None:
+def test_watch_ends_clean_on_sigint_even_where_it_was_ignored(document360: SimulatorProcess, tmp_path: Path) -> None:
     document360.script("endless", [{"status": "InProgress"}])
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "watch", "document360", "endless"],
@@ -112,8 +112,8 @@ def test_watch_ends_clean_on_control_c(document360: SimulatorProcess, tmp_path: 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A shell that starts the tests in the background has SIGINT ignored, which a child inherits.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        # As a shell starts what is to run in the background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
     )
     try:
         wait_until(lambda: document360.polled_at("endless"), 60, "the first poll")

@@ -1,4 +1,4 @@
-"""Two hundred watches on one connection: the vendor sees no more than half its limit in any minute."""
+"""A hundred watches on one connection: the vendor sees no more than half its limit in any minute."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("rate-limit-stack")
 VENDOR = "voyado"
-WATCHES = 200
+WATCHES = 100
 SCALE = 0.1
 """Real seconds to one of the schedule's: a minute is six seconds."""
-PER_MINUTE = 125
-"""Of the schedule's minutes: a round of 200 watches takes four of them."""
+PER_MINUTE = 100
+"""Of the schedule's minutes: a round of 100 watches takes two of them."""
 SECONDS = 200
 BATCH = 20
 """Start events at a time: the emulator has 40 workers, and a function that finds none free is a fault here."""

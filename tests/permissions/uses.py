@@ -42,7 +42,7 @@ class Harness:
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
-        self.client = cache(stack.client)
+        self.client = stack.client
         self.physical = cache(self._physical)
         self._count = itertools.count(1)
 

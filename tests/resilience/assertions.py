@@ -250,7 +250,7 @@ def _after_restarts(wave: Wave) -> Iterator[tuple[float, float]]:
 
 def _to_next_sign(import_id: str, at: float, wave: Wave) -> Iterator[tuple[float, float]]:
     """Give the seconds from a moment to the next poll or publish of a watch: the machine's, and the stack's."""
-    polls = [wave.clock.machine_time(time) for time in wave.after.polled_at[import_id]]
+    polls = [wave.clock.machine_seconds(time) for time in wave.after.polled_at[import_id]]
     later = [sign for sign in polls + wave.after.published.get(import_id, []) if sign > at]
     if later:
         yield min(later) - at, (min(later) - at) * wave.clock.speed

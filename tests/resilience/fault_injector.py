@@ -35,7 +35,7 @@ class FaultInjector:
         self.outages: Counter[str] = Counter()
         """Whiles in which a service failed, by name."""
         self.published: dict[str, list[float]] = defaultdict(list)
-        """The machine's times at which SNS took an outcome, by import."""
+        """The machine's monotonic seconds at which SNS took an outcome, by import."""
 
     def expect(self, one: PlannedImport) -> None:
         """Have the faults and signals of an import ready."""
@@ -66,7 +66,7 @@ class FaultInjector:
 
     def due_signals(self) -> list[tuple[str, Signal]]:
         """Take what is to be done from outside by now: imports, and what for each."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             due = [(import_id, signal) for at, import_id, signal in self._due if at <= now]
             self._due = [one for one in self._due if one[0] > now]
@@ -97,12 +97,12 @@ class FaultInjector:
             if call.import_id is None or not 200 <= status < 300:
                 return
             if call.operation is Operation.PUBLISH:
-                self.published[call.import_id].append(time.time())
+                self.published[call.import_id].append(time.monotonic())
             elif call.operation in (Operation.SAVE, Operation.TRANSFER_OWNERSHIP):
                 self._saved[call.import_id] += 1
                 nth = self._saved[call.import_id]
                 self._due += [
-                    (time.time() + signal.delay, call.import_id, signal)
+                    (time.monotonic() + signal.delay, call.import_id, signal)
                     for signal in self._signals.get(call.import_id, ())
                     if signal.nth == nth
                 ]

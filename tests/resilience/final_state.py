@@ -40,12 +40,12 @@ class FinalState:
     polled_at : dict of str to list of float
         When the vendor was asked, by import, on the stack's clock.
     published : dict of str to list of float
-        When SNS took an outcome, by import, on the machine's clock.
+        When SNS took an outcome, by import, in the machine's monotonic seconds.
     stops : list of Stop
     last_states : dict of str to LastState
         Where each stopped execution was, by its ARN.
     restarts : list of tuple of float and list of str
-        When the emulator was asked to end (machine's clock), and the imports that were under way.
+        When the emulator was asked to end (the machine's monotonic seconds), and the imports that were under way.
     recovered : Counter
         What `recover_watches` says it did.
     handed_over : int

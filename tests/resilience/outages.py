@@ -39,18 +39,18 @@ class Outages:
         self._connect = connect
         self._now: Outage | None = None
         self._next = next(self._coming)
-        self._changes_at = time.time() + self._next.before
+        self._changes_at = time.monotonic() + self._next.before
         self._refusal = ExitStack()
 
     def go_on(self) -> None:
         """Have the next spell begin, or the present one end, if it is time."""
-        if time.time() < self._changes_at:
+        if time.monotonic() < self._changes_at:
             return
         if self._now is not None:
             self.end()
             return
         self._now = self._next
-        self._changes_at = time.time() + self._now.seconds
+        self._changes_at = time.monotonic() + self._now.seconds
         self._fault_injector.outages[self._now.name] += 1
         if self._now.operations:
             self._fault_injector.change(self._now)
@@ -66,4 +66,4 @@ class Outages:
         self._fault_injector.change(None)
         self._refusal.close()
         self._now, self._next = None, next(self._coming)
-        self._changes_at = time.time() + self._next.before
+        self._changes_at = time.monotonic() + self._next.before

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from threading import Lock
 from typing import Any
 
 import psutil
@@ -47,6 +46,8 @@ WORKERS = 200
 IN_FLIGHT = 12
 """Imports under way at once, besides those that wait for our patience to run out."""
 PATIENT_IN_FLIGHT = 12
+LOOK_SECONDS = 0.1
+"""The machine's seconds from one look at what has happened to the next."""
 SWEEP_SECONDS = 2.0
 """The machine's seconds from one sweep to the next."""
 SWEEPS_AT_ONCE = 2
@@ -78,12 +79,10 @@ class Storm:
         self.clock = Clock(bearable_speed())
         self._random = Random(seed)
         self._fault_injector = FaultInjector(seed)
-        self._began = time.time()
+        self._began = time.monotonic()
         self._tell = say
         self._folder = folder
         self._by_id = {one.import_id: one for one in self.plan.imports}
-        self._clients: dict[str, Any] = {}
-        self._making = Lock()
         self._messages: dict[str, list[Message]] = {}
         self._started: list[PlannedImport] = []
         self._told: set[str] = set()
@@ -97,7 +96,7 @@ class Storm:
 
         An `unsettled` aftermath says what was waited for in vain.
         """
-        self._began = time.time()
+        self._began = time.monotonic()
         with FaultProxy(self._fault_injector.decide, self._fault_injector.tell) as proxy:
             environment = {"AWS_ENDPOINT_URL": proxy.url, "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS)}
             with LocalStack(
@@ -119,10 +118,10 @@ class Storm:
                 except TimeoutError as error:
                     unsettled = str(error)
                 self._sweepers.shutdown()
-                return self._final_state(time.time() - self._began, unsettled)
+                return self._final_state(time.monotonic() - self._began, unsettled)
 
     def _say(self, what: str) -> None:
-        self._tell(f"{time.time() - self._began:4.0f} s  {what}")
+        self._tell(f"{time.monotonic() - self._began:4.0f} s  {what}")
 
     # ------------------------------------------------------------------ the storm
 
@@ -138,9 +137,9 @@ class Storm:
         waiting = list(self.plan.imports)
         restarts = list(self.plan.restarts)
         kills = cycle(self.plan.worker_kills)
-        next_sweep = next_kill = last_told = time.time()
+        next_sweep = next_kill = last_told = time.monotonic()
         while len(self._told) < len(self._by_id):
-            now = time.time()
+            now = time.monotonic()
             if self._collect():
                 last_told = now
                 self._say(f"{len(self._told)} of {len(self._by_id)} told, {len(self._started)} started")
@@ -158,9 +157,9 @@ class Storm:
             if restarts and len(self._told) >= restarts[0]:
                 restarts.pop(0)
                 self._restart()
-                last_told = time.time()
+                last_told = time.monotonic()
             outages.go_on()
-            time.sleep(0.03)
+            time.sleep(LOOK_SECONDS)
 
     def _start_more(self, waiting: list[PlannedImport]) -> None:
         under_way = [one for one in self._started if one.watch_id not in self._told]
@@ -199,7 +198,7 @@ class Storm:
             # It ended by itself, or hands over to one that has not started: nobody was stopped.
             return
         self._fault_injector.count("execution stopped (StopExecution)")
-        self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.time()))
+        self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.monotonic()))
 
     def _sweep(self) -> bool:
         """Have recover_watches sweep, unless so many sweeps are under way already."""
@@ -222,7 +221,7 @@ class Storm:
         wait(self._sweeps, SETTLE_SECONDS)
         running = list(self._executions("RUNNING"))
         under_way = [one.import_id for one in self._started if one.import_id not in self._fault_injector.published]
-        began = time.time()
+        began = time.monotonic()
         try:
             self._stack.emulator.restart()
         except TimeoutError as error:
@@ -230,7 +229,7 @@ class Storm:
         self._restarts.append((began, under_way))
         self._fault_injector.count("emulator restarted, state kept")
         self._fault_injector.count("an execution died of the restart", len(running))
-        self._say(f"restarted in {time.time() - began:.1f} s")
+        self._say(f"restarted in {time.monotonic() - began:.1f} s")
         self._tell_of_unregistered(running)
 
     def _tell_of_unregistered(self, executions: Sequence[str]) -> None:
@@ -334,11 +333,7 @@ class Storm:
         return len(self._told) > before
 
     def _client(self, service: str) -> Any:
-        # Of the threads that sweep, too: a client may be used by many, and be made by one at a time only.
-        with self._making:
-            if service not in self._clients:
-                self._clients[service] = self._stack.client(service)
-            return self._clients[service]
+        return self._stack.client(service)
 
     def _item(self, watch_id: str) -> dict[str, Any]:
         found = self._client("dynamodb").get_item(

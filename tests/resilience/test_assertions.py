@@ -19,7 +19,7 @@ from tests.resilience.final_state import FinalState, LastState, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of, make_plan, make_waves
 from tests.resilience.scripts import AWAY, DEADLINE_SECONDS, MAKERS, Expected
 
-CLOCK = Clock(10.0, origin=1_000.0)
+CLOCK = Clock(10.0, origin=1_000.0, began=1_000.0)
 EXECUTION = "arn:execution"
 
 

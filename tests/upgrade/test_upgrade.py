@@ -63,7 +63,7 @@ def updated(stack: LocalStack, observer: Observer) -> dict[str, str]:
     stack.put_connection("egain", {**fields, "clientSecret": SECOND_CLIENT_SECRET})
     keys: dict[str, str] = {}
     for vendor in VENDORS:
-        for number in range(4):
+        for number in range(2):
             given = import_id(vendor, number)
             stack.simulators[vendor].script(given, [RUNNING[vendor]])
             stack.start_import({"vendor": vendor, "importId": given, "metadata": {"number": number}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,10 +57,14 @@ class Search:
             If a promise can be broken.
         """
         first = self.model.first()
+        # All moments are kept: to look through them for garbage, again and again, would take a quarter of the time.
+        gc.disable()
         try:
             self._search(first)
         except Broken:
             raise Counterexample(self._shortest(first)) from None
+        finally:
+            gc.enable()
         self.covered.points = len(self.model.invocations.points)
         return self.covered
 

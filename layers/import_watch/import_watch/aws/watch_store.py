@@ -299,7 +299,7 @@ class WatchStore:
         polls: int | None = None,
         **more: JSON,
     ) -> None:
-        values = {**to_json(watch, FIXED_FIELDS), **_standing(result), **more}
+        values = {**_standing(result), **to_json(watch, FIXED_FIELDS), **more}
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         conditions = ["attribute_not_exists(ending)", "generation = :owner"]
         numbers: dict[str, float] = {":owner": owner}

@@ -5,6 +5,8 @@ A result has codes and facts only. `notifications` writes its sentence.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from import_watch.model.observation import (
     MAX_PROBLEMS,
     FailedPoll,
@@ -20,6 +22,7 @@ from import_watch.model.observation import (
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Tolerance, Watch
 
+COMPLETED = frozenset({Outcome.SUCCEEDED, Outcome.PARTIAL})
 MIN_POLLS = 5
 """Consecutive polls of one kind that an UNKNOWN outcome needs besides its grace period: a few may fail by chance.
 
@@ -38,6 +41,8 @@ def of_poll(
 ) -> WatchResult | None:
     """Result of a watch by one poll; None where the watch continues.
 
+    The vendor's last readable status counts, with the time at which this outcome was first seen.
+
     Parameters
     ----------
     watch : Watch
@@ -54,9 +59,14 @@ def of_poll(
         found = _of_failure(watch, polled, now, tolerance)
     else:
         found = _of_observation(watch, polled, now, last_seen_running, tolerance)
-    if found is None and now >= watch.deadline and watch.awaiting_log is None:
-        return timed_out(watch, now, polled)
-    return found
+    seen_before = watch.awaiting_log
+    if seen_before is None:
+        return timed_out(watch, now, polled) if found is None and now >= watch.deadline else found
+    if found is None or found.outcome is Outcome.UNKNOWN:
+        return None  # an outcome that was seen is not replaced
+    if found.outcome is not seen_before.outcome and not {found.outcome, seen_before.outcome} <= COMPLETED:
+        return found
+    return replace(found, detected_at=seen_before.detected_at, detection_lag_seconds=seen_before.detection_lag_seconds)
 
 
 def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None = None) -> WatchResult:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from import_watch.lifecycle.outcome_rules import CLOCK_SKEW_SECONDS, of_poll, timed_out
 from import_watch.model.observation import (
@@ -32,6 +33,8 @@ MAX_LOG_WAIT = (MAX_LOG_POLLS + 1) * LOG_POLL_SECONDS
 """Seconds from the poll that saw the end to the last one that may fetch the log."""
 ON_TIME_SECONDS = 60
 """Seconds after its time at which a poll is still on time: a function may have to start, or to be retried."""
+NO_AWAITED_LOG: Mapping[str, Any] = {"awaiting_log": None, "log_polls": 0, "log_missing": None, "log_source": None}
+"""Fields of a watch that awaits no log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,14 @@ class Transition:
         None while the watch continues. A result is final: no later poll changes it.
     stalled : bool
         Whether this step found the import stalled.
+    handed_over : bool
+        Whether the watch is already owned by its successor.
     """
 
     watch: Watch
     result: WatchResult | None = None
     stalled: bool = False
+    handed_over: bool = False
 
 
 def start_watch(
@@ -119,13 +125,21 @@ def defer_poll(watch: Watch, now: float, share: RateShare) -> Transition:
 
     An outcome that was seen and only awaits its log is not replaced.
     """
-    watch = replace(watch, execution_polls=watch.execution_polls + 1, initial_rate=share.per_minute)
+    watch = replace(
+        exclude_own_downtime(watch, now), execution_polls=watch.execution_polls + 1, initial_rate=share.per_minute
+    )
     if now >= watch.deadline and watch.awaiting_log is None:
-        return _ended(watch, timed_out(watch, now))
+        return Transition(replace(watch, next_poll_at=None), timed_out(watch, now))
     return Transition(watch)
 
 
-def advance(watch: Watch, polled: Observation | FailedPoll, now: float, tolerance: Tolerance) -> Transition:
+def advance(
+    watch: Watch,
+    polled: Observation | FailedPoll,
+    now: float,
+    tolerance: Tolerance,
+    began: float | None = None,
+) -> Transition:
     """Watch after one poll.
 
     Parameters
@@ -137,6 +151,8 @@ def advance(watch: Watch, polled: Observation | FailedPoll, now: float, toleranc
         Epoch seconds at which the response was received.
     tolerance : Tolerance
         The grace periods.
+    began : float, optional
+        Epoch seconds at which the poll began, so that our own downtime before it is excluded.
 
     Returns
     -------
@@ -145,34 +161,26 @@ def advance(watch: Watch, polled: Observation | FailedPoll, now: float, toleranc
     """
     last_seen_running = _last_seen_running(watch)
     watch = replace(
-        watch, polls=watch.polls + 1, execution_polls=watch.execution_polls + 1, takeovers=0, last_poll_at=now
+        watch if began is None else exclude_own_downtime(watch, began),
+        polls=watch.polls + 1,
+        execution_polls=watch.execution_polls + 1,
+        takeovers=0,
+        last_poll_at=now,
     )
     if isinstance(polled, FailedPoll):
         watch = _after_failure(watch, polled, now)
     else:
         watch = _after_observation(watch, polled, now)
     result = of_poll(watch, polled, now, last_seen_running, tolerance)
-    known = result is not None and result.outcome is not Outcome.UNKNOWN
-    if result is None or (watch.awaiting_log is not None and not known):
-        awaited = watch.awaiting_log
-    elif known and isinstance(polled, Observation) and isinstance(polled.log, MissingLog) and polled.log.expected:
-        awaited = _detected_once(watch.awaiting_log, result)
-        watch = replace(watch, log_missing=polled.log.reason, log_source=polled.log.source)
-    else:
-        # The vendor's last readable status counts, with the time at which this outcome was first seen.
-        return (
-            _ended(_without_awaited(watch), _detected_once(watch.awaiting_log, result))
-            if known
-            else _ended(watch, result)
-        )
-    if awaited is None:
-        return Transition(watch)
-    if watch.log_polls >= MAX_LOG_POLLS:
-        return _ended_without_log(watch, awaited)
-    return Transition(replace(watch, awaiting_log=awaited, log_polls=watch.log_polls + 1))
+    log = None if isinstance(polled, FailedPoll) else polled.log
+    if result is not None and result.outcome is not Outcome.UNKNOWN and isinstance(log, MissingLog) and log.expected:
+        watch = replace(watch, awaiting_log=result, log_missing=log.reason, log_source=log.source)
+    elif result is not None:
+        return Transition(replace(watch, next_poll_at=None, **NO_AWAITED_LOG), result)
+    return Transition(watch if watch.awaiting_log is None else replace(watch, log_polls=watch.log_polls + 1))
 
 
-def schedule(transition: Transition, now: float, seconds: int) -> Transition:
+def schedule(transition: Transition, now: float, seconds: int, max_polls: int | None = None) -> Transition:
     """Watch with the time of its next poll; ended where that is too late for the log of a finished import.
 
     Parameters
@@ -183,12 +191,18 @@ def schedule(transition: Transition, now: float, seconds: int) -> Transition:
         Epoch seconds.
     seconds : int
         Seconds until the next poll.
+    max_polls : int, optional
+        Polls after which an execution hands its watch over, long before its history is full.
     """
     if transition.result is not None:
         return transition
     watch = replace(transition.watch, next_poll_at=now + seconds)
-    if watch.awaiting_log is not None and now + seconds - watch.awaiting_log.detected_at > MAX_LOG_WAIT:
-        return _ended_without_log(watch, watch.awaiting_log)
+    awaited = watch.awaiting_log
+    if awaited and (watch.log_polls > MAX_LOG_POLLS or now + seconds - awaited.detected_at > MAX_LOG_WAIT):
+        result = replace(awaited, missing_log=watch.log_missing or "")
+        return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)
+    if max_polls is not None and watch.execution_polls >= max_polls:
+        return Transition(hand_over(watch), handed_over=True)  # the successor finds out whether the import is stalled
     if watch.stalled_at is None and stalled_seconds(watch, now) is not None:
         return Transition(replace(watch, stalled_at=now), stalled=True)
     return Transition(watch)
@@ -260,7 +274,7 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
     unfinished = seen.state in (ImportState.QUEUED, ImportState.RUNNING)
     if unfinished:
         # The vendor's last readable status counts: the import had not ended.
-        watch = replace(_without_awaited(watch), kept_answer=None)
+        watch = replace(watch, kept_answer=None, **NO_AWAITED_LOG)
     not_found, unrecognised = seen.state is ImportState.NOT_FOUND, seen.state is ImportState.UNRECOGNISED
     return replace(
         watch,
@@ -344,23 +358,3 @@ def _last_seen_running(watch: Watch) -> float:
     if watch.seen_at is not None:
         return watch.seen_at
     return watch.registered_at if watch.started_at is None else min(watch.started_at, watch.registered_at)
-
-
-def _ended(watch: Watch, result: WatchResult) -> Transition:
-    return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)
-
-
-def _ended_without_log(watch: Watch, result: WatchResult) -> Transition:
-    return _ended(watch, replace(result, missing_log=watch.log_missing or ""))
-
-
-def _without_awaited(watch: Watch) -> Watch:
-    return replace(watch, awaiting_log=None, log_polls=0, log_missing=None, log_source=None)
-
-
-def _detected_once(before: WatchResult | None, latest: WatchResult) -> WatchResult:
-    """Later result; with the time at which its outcome was first seen, if the outcome is the same."""
-    completed = {Outcome.SUCCEEDED, Outcome.PARTIAL}
-    if before is None or (latest.outcome is not before.outcome and not {latest.outcome, before.outcome} <= completed):
-        return latest
-    return replace(latest, detected_at=before.detected_at, detection_lag_seconds=before.detection_lag_seconds)

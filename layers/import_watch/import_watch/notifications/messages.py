@@ -18,7 +18,7 @@ def sentence(watch: Watch, result: WatchResult) -> str:
     result : WatchResult
         With the facts that its sentence needs.
     """
-    text = _unknown(watch, result) if result.outcome is Outcome.UNKNOWN else _ended(watch, result)
+    text = _ended(watch, result) if result.outcome is not Outcome.UNKNOWN else _unknown(watch, result)
     if result.missing_log is None:
         return text
     because = f" ({result.missing_log.rstrip('.')})" if result.missing_log else ""

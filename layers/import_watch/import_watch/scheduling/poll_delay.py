@@ -49,13 +49,14 @@ def next_interval(
     share : RateShare
         The watch's share of its connection's rate limit.
     """
+    last = _until_deadline(watch, now, policy, share)
     if isinstance(polled, FailedPoll):
         seconds, is_minimum = _after_failure(watch, polled, now, policy)
     else:
         seconds, is_minimum = _by_schedule(watch, now, policy, polled.retry_after)
     seconds = align_to_slot(seconds, share, at_least=is_minimum)
     if watch.awaiting_log is None:
-        return min(seconds, _until_deadline(watch, now, policy, share))
+        return min(seconds, last)
     if polled.retry_after:
         return seconds
     return max(min(seconds, LOG_POLL_SECONDS), MIN_LOG_POLL_SECONDS, math.ceil(share.cycle_seconds))
@@ -148,21 +149,17 @@ def _until_deadline(watch: Watch, now: float, policy: Policy, share: RateShare) 
 def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
     """Interval by the schedule alone, as if the watch were the only one of its connection."""
     running = watch.import_state is ImportState.RUNNING
-    age = import_age(watch, now)
+    age, progress = import_age(watch, now), None
+    if running and watch.progress is not None and watch.progress_changed_at is not None:
+        unchanged = min(max(0.0, now - watch.progress_changed_at), max(0.0, age))
+        progress = Progress(watch.progress.fraction, watch.progress.resolution or PERCENT, unchanged)
     return next_wait(
         age,
         queued=not running,
         starts_in=None if watch.starts_at is None else watch.starts_at - now,
-        progress=_progress(watch, now, age) if running else None,
+        progress=progress,
         history=watch.histories.get(job_type_key(watch.job_type)) if running else None,
         retry_after=retry_after,
         jitter=jitter_of(watch.watch_id, watch.polls),
         policy=policy,
     )
-
-
-def _progress(watch: Watch, now: float, age: float) -> Progress | None:
-    if watch.progress is None or watch.progress_changed_at is None:
-        return None
-    stood_still = min(max(0.0, now - watch.progress_changed_at), max(0.0, age))
-    return Progress(watch.progress.fraction, watch.progress.resolution or PERCENT, stood_still)

@@ -13,14 +13,7 @@ from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
 from import_watch.lifecycle.execution_names import successor_of
-from import_watch.lifecycle.transitions import (
-    Transition,
-    advance,
-    defer_poll,
-    exclude_own_downtime,
-    hand_over,
-    schedule,
-)
+from import_watch.lifecycle.transitions import Transition, advance, defer_poll, schedule
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
@@ -44,9 +37,7 @@ class Poller:
     connections, requests, watches, connection_store, archiving
         The parts that it uses.
     tolerance : Tolerance
-        The grace periods.
-    policy : Policy
-    requests_per_minute : float or None
+    policy, requests_per_minute
         The vendor's, unless a connection's secret has its own.
     max_polls : int
         Polls after which an execution hands its watch over to its successor.
@@ -92,16 +83,15 @@ class Poller:
         own = None if isinstance(connection, FailedPoll) else connection
         limit = (own and own.requests_per_minute) or self._requests_per_minute
         share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
-        watch = exclude_own_downtime(watch, now)
         seconds = rate_limit_delay(watch, now, share, shared.throttled_until)
         if seconds:
             transition = defer_poll(watch, now, share)
         else:
-            reply = self._requests.send(watch, connection)
+            reply, began = self._requests.send(watch, connection), now
             now, policy = reply.received_at, (reply.connection and reply.connection.policy) or self._policy
-            transition = advance(watch, reply.polled, now, self._tolerance)
+            transition = advance(watch, reply.polled, now, self._tolerance, began)
             seconds = next_interval(transition.watch, reply.polled, now, policy, share)
-        transition = schedule(transition, now, seconds)
+        transition = schedule(transition, now, seconds, self._max_polls)
         if reply is not None:
             transition = replace(transition, watch=self._archiving.keep_response(read, transition.watch, reply))
         step = self._write(read, transition, execution, reply, seconds)
@@ -117,9 +107,7 @@ class Poller:
         watch, result, successor = transition.watch, transition.result, None
         if result is not None:
             result = replace(result, message=sentence(watch, result))
-        elif watch.execution_polls >= self._max_polls:
-            # Long before the execution's history is full. The successor publishes that an import is stalled.
-            watch = replace(hand_over(watch), stalled_at=read.stalled_at)
+        elif transition.handed_over:
             successor = successor_of(watch, execution)
         try:
             committed = self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
