@@ -18,7 +18,7 @@ FAST_CLOCK = Path(__file__).with_name("fast_clock")
 class Clock:
     """A clock that starts at the machine's time and runs at its own speed.
 
-    It goes by the machine's monotonic clock, which is the same for all processes: where the machine's time is set
+    It is based on the machine's monotonic clock, which is the same for all processes: if the machine's time were set
     meanwhile, a clock that is 16 times as fast would jump 16 times as far.
 
     Parameters

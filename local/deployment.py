@@ -114,7 +114,7 @@ def _packaged(emulator: Emulator, project: Path) -> tuple[dict[str, Any], str]:
 
 
 def _zip(folder: Path, inside: str) -> bytes:
-    """Zip a folder with the bytecode of its sources, for the emulator unpacks it anew for every function worker."""
+    """Zip a folder with the bytecode of its sources, because the emulator unpacks it for every function worker."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path in sorted(folder.rglob("*")):
@@ -122,14 +122,14 @@ def _zip(folder: Path, inside: str) -> bytes:
                 name = inside + path.relative_to(folder).as_posix()
                 bundle.write(path, name)
                 if path.suffix == ".py":
-                    # A fixed date: content that is the same is to have the same key.
+                    # A fixed date, so that the same content has the same key.
                     cached = f"{name.removesuffix(path.name)}__pycache__/{path.stem}.{sys.implementation.cache_tag}.pyc"
                     bundle.writestr(zipfile.ZipInfo(cached), _bytecode(path), zipfile.ZIP_DEFLATED)
     return archive.getvalue()
 
 
 def _bytecode(source: Path) -> bytes:
-    """Bytecode of this interpreter, which is the functions' too; valid whatever the date of the unpacked source."""
+    """Bytecode of this interpreter, which also runs the functions; valid for any date of the unpacked source."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "bytecode"
         py_compile.compile(

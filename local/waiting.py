@@ -22,7 +22,7 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
     what : str
         The condition in words, for the error.
     pause : float
-        Seconds between the first two calls; what takes long is looked at less often, down to once in `MAX_PAUSE`.
+        Seconds between the first two calls; the pause grows up to `MAX_PAUSE`.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
     ends = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > ends:
-            raise TimeoutError(f"waited {seconds:g} s in vain: {what}")
+            raise TimeoutError(f"timed out after {seconds:g} s: {what}")
         time.sleep(pause)
         pause = max(pause, min(pause * GROWTH, MAX_PAUSE))
     return found

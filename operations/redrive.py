@@ -211,14 +211,14 @@ class _Destinations:
         for_function = event.source == "aws.states"
         name = f"the function {self._stack.recover_function}" if for_function else f"the bus {self._stack.bus}"
         if name in self._closed:
-            return f"it was not tried: {name} did not take an earlier one: {self._closed[name]}"
+            return f"it was not tried: {name} did not accept an earlier one: {self._closed[name]}"
         try:
             return _put_back(event, self._stack, self._events, self._functions)
         except (ClientError, BotoCoreError, ValueError) as error:
             code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
             if code in CLOSED:
                 self._closed[name] = str(code)
-            return f"{name} did not take it: {error}"
+            return f"{name} did not accept it: {error}"
 
 
 def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> str | None:
@@ -255,7 +255,7 @@ def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: 
         return None
     refused, *_ = done["Entries"]
     why = " ".join(str(refused[name]) for name in ("ErrorCode", "ErrorMessage") if refused.get(name))
-    return f"the bus {stack.bus} did not take it: {why}"
+    return f"the bus {stack.bus} did not accept it: {why}"
 
 
 def read_event(body: str) -> Event:

@@ -232,7 +232,7 @@ class LogArchive:
             location = self._put(f"{folder}/log.json", content, "application/json", ends)
             del content
         except Exception as error:  # noqa: BLE001
-            return LogRecord(LogStatus.UNAVAILABLE, reason=f"the archive did not take it: {_kind(error)}")
+            return LogRecord(LogStatus.UNAVAILABLE, reason=f"the archive did not accept it: {_kind(error)}")
         try:
             text = log.text.encode("utf-8", "replace")
             self._put(f"{folder}/log.txt", text, "text/plain; charset=utf-8", ends)
@@ -256,7 +256,7 @@ class _Copy:
     It runs in one thread; another one, which has abandoned it, reads `step`.
     """
 
-    SOURCE, ROLE, ARCHIVE = "it could not be copied", "its role could not be assumed", "the archive did not take it"
+    SOURCE, ROLE, ARCHIVE = "it could not be copied", "its role could not be assumed", "the archive did not accept it"
 
     def __init__(
         self, own: S3Client, source: S3Object, target: str, archive: str, connection: Connection, ends: float
@@ -279,7 +279,7 @@ class _Copy:
         try:
             if (found.get("ContentLength") or 0) > MAX_LOG_BYTES:
                 raise _TooLarge
-            _read_as_it_comes(self._body, self._ends)
+            _limit_reads(self._body, self._ends)
             self._upload(_headers(found.get("ContentType"), found.get("ContentEncoding")))
         finally:
             # If the body was not read to its end, its connection would stay open; a raw body may have no `close`.
@@ -342,7 +342,7 @@ class _Copy:
         return reader
 
 
-class _AsItComes:
+class _AvailableBytes:
     """The raw body of a response, which returns the available bytes: filling a buffer could take forever."""
 
     def __init__(self, raw: Any, ends: float) -> None:
@@ -362,13 +362,13 @@ class _AsItComes:
         return piece
 
 
-def _read_as_it_comes(body: StreamingBody, ends: float) -> None:
+def _limit_reads(body: StreamingBody, ends: float) -> None:
     """Let reads of a body fail at a deadline, with the check of its length and its checksum unchanged."""
     # No public method returns fewer bytes than requested; without this attribute, a copy is still abandoned at its
     # deadline.
     raw = getattr(body, RAW, None)
     if hasattr(raw, "read1"):
-        setattr(body, RAW, _AsItComes(raw, ends))
+        setattr(body, RAW, _AvailableBytes(raw, ends))
 
 
 def _within(ends: float, step: Callable[[], object]) -> None:

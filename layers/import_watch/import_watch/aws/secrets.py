@@ -203,7 +203,7 @@ def _unread(secret_name: str, error: GetParameterError) -> FailedPoll:
         return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} does not exist: create it")
     if code in ("AccessDeniedException", "DecryptionFailure", "InvalidRequestException"):
         return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} cannot be read: {code}")
-    return FailedPoll(PollError.UNAVAILABLE, f"Secrets Manager did not give the secret {secret_name}: {code}")
+    return FailedPoll(PollError.UNAVAILABLE, f"Secrets Manager did not return the secret {secret_name}: {code}")
 
 
 def _why(cause: BaseException | None) -> str:

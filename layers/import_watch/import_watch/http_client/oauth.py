@@ -64,10 +64,10 @@ class Tokens:
         token, ends = self._kept.get(key, ("", 0.0))
         if token and not force_refresh and self._clock() < ends:
             return token
-        bought = self._fetch_token(*key, how)
-        if isinstance(bought, FailedPoll):
-            return bought
-        token, lifetime = bought
+        fetched = self._fetch_token(*key, how)
+        if isinstance(fetched, FailedPoll):
+            return fetched
+        token, lifetime = fetched
         self._kept[key] = (token, self._clock() + max(0.0, lifetime - min(TOKEN_MARGIN, lifetime / 2)))
         return token
 

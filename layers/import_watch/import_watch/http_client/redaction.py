@@ -135,7 +135,7 @@ def without_query(location: str) -> str:
     return scheme + location[len(scheme) + len(user) :] if scheme or ":" in user else location
 
 
-class _TooMuch(Exception):
+class _TooManyFindings(Exception):
     """A body with too many findings, or findings too expensive to trace, to remove them one by one."""
 
 
@@ -217,7 +217,7 @@ def _without(text: str, sought: _Sought) -> str:
             left = _spans(result, sought)
         if not left and (not is_json or _is_json(result)):
             return result
-    except _TooMuch:
+    except _TooManyFindings:
         is_json = _is_json(text)
     # The rest still contains a form of a secret, or is no longer JSON: the whole text is replaced.
     return f'"{MARK}"' if is_json else MARK
@@ -231,7 +231,7 @@ def _is_in(text: str, sought: _Sought) -> bool:
     """Whether a text, or its end, contains anything that is sought."""
     try:
         return bool(_spans(text, sought))
-    except _TooMuch:
+    except _TooManyFindings:
         return True
 
 
@@ -280,7 +280,7 @@ def _spans(text: str, sought: _Sought) -> list[Span]:
 
     Raises
     ------
-    _TooMuch
+    _TooManyFindings
         If there are too many findings, or too deeply nested escapes, for the time that tracing takes.
     """
     found: set[Span] = set()
@@ -289,11 +289,11 @@ def _spans(text: str, sought: _Sought) -> list[Span]:
         here = list(islice(chain(_secret_spans(view, sought), _credential_spans(view)), MAX_SPANS + 1))
         work += sum(map(view.count, _ESCAPE_SIGNS)) * (1 + passes * bool(here))
         if work > MAX_WORK:
-            raise _TooMuch
+            raise _TooManyFindings
         # A finding of one view is often in the next one, too.
         found.update(_back(here, text, passes))
         if len(found) > MAX_SPANS:
-            raise _TooMuch
+            raise _TooManyFindings
     if sought.truncated:
         found.update(_end_spans(text, sought))
     # A span must not begin or end within an escape.

@@ -29,7 +29,7 @@ MIN_POLLS = 5
 A readable response that differs ends such a run. A poll that fails in another way restarts the count of polls, not the
 time."""
 CLOCK_SKEW_SECONDS = 300.0
-"""How far a vendor's clock may be ahead of ours."""
+"""Maximum seconds by which a vendor's clock may be ahead of ours."""
 ROUNDING_SECONDS = 1.0
 """Tolerance in seconds, because vendors cut their times to whole seconds."""
 FIRST_UNAUTHORIZED_SECONDS = 60.0
@@ -63,7 +63,7 @@ def of_poll(
     if seen_before is None:
         return timed_out(watch, now, polled) if found is None and now >= watch.deadline else found
     if found is None or found.outcome is Outcome.UNKNOWN:
-        return None  # an outcome that was seen is not replaced
+        return None  # a known outcome is not replaced
     if found.outcome is not seen_before.outcome and not {found.outcome, seen_before.outcome} <= COMPLETED:
         return found
     return replace(found, detected_at=seen_before.detected_at, detection_lag_seconds=seen_before.detection_lag_seconds)
@@ -75,12 +75,12 @@ def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None 
 
 
 def broken(watch: Watch, now: float, why: str) -> WatchResult:
-    """Result of a watch that failed internally; an outcome seen before still stands."""
+    """Result of a watch that failed internally; a known outcome still counts."""
     return watch.awaiting_log or _unknown(watch, Reason.WATCH_BROKEN, now, detail=why)
 
 
 def stopped(watch: Watch, now: float) -> WatchResult:
-    """Result of a watch whose execution was stopped by a person; an outcome seen before still stands."""
+    """Result of a watch whose execution was stopped by a person; a known outcome still counts."""
     return watch.awaiting_log or _unknown(watch, Reason.WATCH_STOPPED, now)
 
 

@@ -28,11 +28,11 @@ from import_watch.scheduling.poll_delay import LOG_POLL_SECONDS, stalled_seconds
 from import_watch.scheduling.rate_limit import UNSHARED, RateShare, initial_offset
 
 MAX_LOG_POLLS = 2
-"""Further polls for the log of a finished import that is not there yet."""
+"""Maximum further polls for the log of a finished import that does not exist yet."""
 MAX_LOG_WAIT = (MAX_LOG_POLLS + 1) * LOG_POLL_SECONDS
-"""Seconds from the poll that saw the end to the last one that may fetch the log."""
+"""Maximum seconds from the poll that detected the end to the last one that may fetch the log."""
 ON_TIME_SECONDS = 60
-"""Seconds after its time at which a poll is still on time: a function may have to start, or to be retried."""
+"""Seconds after its planned time until which a poll is on time: a function may have to start, or to be retried."""
 NO_AWAITED_LOG: Mapping[str, Any] = {"awaiting_log": None, "log_polls": 0, "log_missing": None, "log_source": None}
 """Fields of a watch that awaits no log."""
 
@@ -72,7 +72,7 @@ def start_watch(
     Parameters
     ----------
     start : Start
-        A valid start event. A `started_at` in the future (a clock ahead of ours) is taken as now.
+        A valid start event. A `started_at` in the future (of a clock ahead of ours) counts as now.
     now : float
         Epoch seconds.
     tolerance : Tolerance
@@ -123,7 +123,7 @@ def exclude_own_downtime(watch: Watch, now: float) -> Watch:
 def defer_poll(watch: Watch, now: float, share: RateShare) -> Transition:
     """Watch whose poll may not be made now; TIMED_OUT at its deadline, which holds also where no poll can be made.
 
-    An outcome that was seen and only awaits its log is not replaced.
+    A known outcome that only awaits its log is not replaced.
     """
     watch = replace(
         exclude_own_downtime(watch, now), execution_polls=watch.execution_polls + 1, initial_rate=share.per_minute
@@ -152,7 +152,7 @@ def advance(
     tolerance : Tolerance
         The grace periods.
     began : float, optional
-        Epoch seconds at which the poll began, so that our own downtime before it is excluded.
+        Epoch seconds at which the poll began, so that own downtime before it is excluded.
 
     Returns
     -------
@@ -202,7 +202,7 @@ def schedule(transition: Transition, now: float, seconds: int, max_polls: int | 
         result = replace(awaited, missing_log=watch.log_missing or "")
         return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)
     if max_polls is not None and watch.execution_polls >= max_polls:
-        return Transition(hand_over(watch), handed_over=True)  # the successor finds out whether the import is stalled
+        return Transition(hand_over(watch), handed_over=True)  # the successor checks whether the import is stalled
     if watch.stalled_at is None and stalled_seconds(watch, now) is not None:
         return Transition(replace(watch, stalled_at=now), stalled=True)
     return Transition(watch)

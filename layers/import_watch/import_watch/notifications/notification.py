@@ -163,8 +163,8 @@ def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
 def json_text(value: JSON) -> str:
     """Write a value as JSON that every parser and every service accepts.
 
-    Half of a surrogate pair becomes U+FFFD, and a number that JSON does not have becomes null; all else comes back as
-    it is.
+    A lone surrogate becomes U+FFFD, and a number that JSON does not have becomes null; everything else is unchanged
+    after parsing.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)

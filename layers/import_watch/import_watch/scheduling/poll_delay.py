@@ -106,8 +106,8 @@ def stalled_seconds(watch: Watch, now: float) -> float | None:
         return None
     history = watch.histories.get(job_type_key(watch.job_type))
     typical = math.exp(history.log_median) if history is not None and history.count >= HISTORY_NEEDED else 0.0
-    stood = now - watch.progress_changed_at
-    return stood if stood > max(STALLED_SECONDS, STALLED_TIMES * typical) else None
+    seconds = now - watch.progress_changed_at
+    return seconds if seconds > max(STALLED_SECONDS, STALLED_TIMES * typical) else None
 
 
 def _by_schedule(watch: Watch, now: float, policy: Policy, retry_after: float | None) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""One poll of one watch, a straight line: context, request, transition, interval, one write, effects, next step.
+"""One poll of one watch, step by step: context, request, transition, interval, one write, effects, next step.
 
 Where the table does not confirm the write, the state machine carries the state, and the next poll writes it.
 """
@@ -113,7 +113,7 @@ class Poller:
             committed = self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
         except WriteUnconfirmed:
             if result or successor or watch.awaiting_log or read.awaiting_log:
-                raise  # An outcome that is known must not be in the state machine's state alone.
+                raise  # A known outcome must not be only in the state machine's state.
             # If it were raised, the poll would be repeated and this response lost, which may be the only good one in an
             # hour.
             logger.exception("the poll could not be written: the state machine carries it to the next poll")
@@ -140,7 +140,7 @@ class Poller:
         return Step(NextAction.STALLED if stalled else NextAction.WAIT, watch, seconds)
 
     def _update_connection(self, watch: Watch, reply: Reply, shared: ConnectionState) -> None:
-        """Share with the connection's other watches what concerns them all: throttling, and its rate limit."""
+        """Store what concerns all watches of the connection: throttling, and its rate limit."""
         polled, connection = reply.polled, reply.connection
         if isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED:
             self._connection_store.throttled(watch, throttled_until(polled, watch, reply.received_at))

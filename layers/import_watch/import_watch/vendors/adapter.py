@@ -80,7 +80,7 @@ class ClientCredentials:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSpec:
-    """Which fields a connection's secret has, and which hosts it may lead to.
+    """Fields of a connection's secret, and the hosts that its URLs may have.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
     for name, field in value.items():
         short = trimmed(name)
         if short in fields and fields[short] != field:
-            raise ValueError(_without_value(f"the key {short!r} stands twice with different values", known))
+            raise ValueError(_without_value(f"the key {short!r} occurs twice with different values", known))
         fields[short] = None if _is_empty(field) else field
     return fields
 
@@ -108,7 +108,7 @@ def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True)
         if what := _fault_of(char, ascii_only=ascii_only, blanks=blanks):
             raise ValueError(f"{name} has {what} at character {position}: it must be a text of {kind} characters")
     if ascii_only and len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
-        raise ValueError(f"{name} stands in quotation marks of its own: remove them")
+        raise ValueError(f"{name} is in quotation marks: remove them")
     return text
 
 

@@ -258,7 +258,7 @@ def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = {}
     for key, value in pairs:
         if key in found and not _same(found[key], value):
-            raise _TwoValuesError(f"the key {key[:MAX_KEY_SHOWN]!r} stands twice with different values")
+            raise _TwoValuesError(f"the key {key[:MAX_KEY_SHOWN]!r} occurs twice with different values")
         found[key] = value
     return found
 
