@@ -59,7 +59,7 @@ def test_a_stack_that_is_up_takes_an_event_put_by_hand_and_ends_without_a_trace(
         stack = json.loads(stack_file.read_text())
         family = [psutil.Process(stack["pid"]), *psutil.Process(stack["pid"]).children(recursive=True)]
         again = local("up", env=env)
-        assert "runs already" in again.stdout
+        assert "is running already" in again.stdout
         detail = {"vendor": "voyado", "importId": "5300580843122327405"}
         entry = {"Source": "by-hand", "DetailType": "ImportStarted", "Detail": json.dumps(detail)}
         events = client(stack["endpointUrl"], "events")
