@@ -279,7 +279,7 @@ class TestLetterThatComesAgain:
         assert len(aws.calls) < 15
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MOST_LETTERS", 10), ("MAX_SECONDS", 0)])
+@pytest.mark.parametrize(("bound", "value"), [("MAX_DEAD_LETTERS", 10), ("MAX_SECONDS", 0)])
 def test_a_run_is_bounded_and_says_so(serve: Serve, monkeypatch: pytest.MonkeyPatch, bound: str, value: int) -> None:
     monkeypatch.setattr(redriving, bound, value)
     done = run(serve, Aws([letter(number) for number in range(30)]))

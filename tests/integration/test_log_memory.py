@@ -22,11 +22,12 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from import_watch.services import polling as poller  # what a poll loads
-from import_watch.aws.secrets import Connection
+import import_watch.services.polling  # what a poll loads
+from import_watch.vendors.connection import Connection
 from import_watch.http_client.client import Client
 from import_watch.aws.log_archive import S3_CONFIG, LogArchive
-from import_watch.model.watch import Observation, Watch
+from import_watch.model.observation import Observation
+from import_watch.model.watch import Watch
 from poll_document360.adapter import ADAPTER
 
 url, kind = sys.argv[1:]

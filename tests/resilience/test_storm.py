@@ -11,7 +11,7 @@ COUNT, SEED = len(MAKERS), 1
 
 
 @pytest.mark.xdist_group("storm")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_import_is_told_once_and_as_what_it_is() -> None:
     assertions = fault_injector(COUNT, SEED)
     print(assertions.text)  # noqa: T201

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from threading import RLock
 from typing import Any
 
 import boto3
+import moto.core.models
 import pytest
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
@@ -21,6 +23,7 @@ from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.adapter import Adapter
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, TEMPLATE
@@ -34,6 +37,14 @@ NOW = 1_767_225_600.0
 EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:watch:first"
 OTHER_EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:watch:second"
 VENDORS = VendorRegistry(FUNCTIONS)
+_LOCK = RLock()
+_STUBBED = BotocoreStubber.__call__
+
+
+def _one_by_one(stubber: BotocoreStubber, *given: Any, **named: Any) -> Any:
+    """Answer a request when those before it are answered."""
+    with _LOCK:
+        return _STUBBED(stubber, *given, **named)
 
 
 @contextmanager
@@ -44,7 +55,12 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
+    # It stubs boto3 without them: the patterns of a thousand URLs, for whoever uses `requests`, take longer to make
+    # than most tests. A session is kept too, since each reads the services' models anew.
+    monkeypatch.setattr(moto.core.models, "RESPONSES_METHODS", [])
+    # A service takes one write after the other; the one in memory loses some of those that come at once.
+    monkeypatch.setattr(BotocoreStubber, "__call__", _one_by_one)
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield
 
 

@@ -352,9 +352,9 @@ MEASURED = """
 import boto3, pathlib, re, requests, resource, sys
 from import_watch.http_client import client as http
 from import_watch.http_client.redaction import redacted
-from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG as MOST
+from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG as MOST
 from import_watch.vendors.response import error_text
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 def peak_megabytes():
     status = pathlib.Path("/proc/self/status")
@@ -396,7 +396,7 @@ KINDS = {
 
 
 for kind, make in KINDS.items():
-    answer = redacted(Answer(200, {}, make()), SECRETS)
+    answer = redacted(HttpResponse(200, {}, make()), SECRETS)
     value, said = answer.json(), error_text(answer)
     read = "read" if value is not None else answer.fault
     del answer, value, said
