@@ -21,7 +21,7 @@ from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
-from tests.loopback_server import Exchange, Serve, says
+from tests.loopback_server import Exchange, Serve, respond_with
 
 ID = "5512340987651234567"
 JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
@@ -71,7 +71,7 @@ class TestRequest:
     def test_a_key_goes_into_its_header_and_nowhere_else(
         self, serve: Serve, vendor: str, header: str, path: str
     ) -> None:
-        server = serve(says(200, GOOD[vendor]))
+        server = serve(respond_with(200, GOOD[vendor]))
         response, polled = ask(server.url, vendor)
         assert isinstance(polled, Observation)
         assert polled.state is ImportState.RUNNING
@@ -83,13 +83,13 @@ class TestRequest:
         assert [name for name, value in request.headers.items() if CANARY in value] == [header]
 
     def test_json_is_asked_for_under_our_own_name(self, serve: Serve) -> None:
-        server = serve(says(200, GOOD["voyado"]))
+        server = serve(respond_with(200, GOOD["voyado"]))
         ask(server.url)
         headers = server.requests[0].headers
         assert (headers["accept"], headers["user-agent"]) == ("application/json", "import-watch/0.1.0")
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
-        server = serve(says(200, GOOD["document360"]))
+        server = serve(respond_with(200, GOOD["document360"]))
         Client(VENDORS.adapter("document360"), private_addresses=True).request_status(
             connection("document360", server.url), "../a/b?c#d%2e"
         )
@@ -99,7 +99,7 @@ class TestRequest:
     def test_no_proxy_is_taken_from_the_environment(
         self, serve: Serve, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        server, proxy = serve(says(200, GOOD["voyado"])), serve(says(200, {"status": "SUCCESS"}))
+        server, proxy = serve(respond_with(200, GOOD["voyado"])), serve(respond_with(200, {"status": "SUCCESS"}))
         monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -112,12 +112,12 @@ class TestRequest:
         netrc = tmp_path / "netrc"
         netrc.write_text("machine 127.0.0.1 login someone password something\n")
         monkeypatch.setenv("NETRC", str(netrc))
-        server = serve(says(200, GOOD["voyado"]))
+        server = serve(respond_with(200, GOOD["voyado"]))
         ask(server.url)
         assert "authorization" not in server.requests[0].headers
 
     def test_a_cookie_that_one_connection_was_given_is_not_sent_for_another(self, serve: Serve) -> None:
-        server = serve(says(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
+        server = serve(respond_with(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
         client.request_status(connection("voyado", server.url), ID)
         client.request_status(connection("voyado", server.url, apiKey="of-the-second"), ID)
@@ -128,9 +128,9 @@ class TestRedirect:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     @pytest.mark.parametrize("vendor", VENDORS.names)
     def test_a_redirect_is_not_followed(self, serve: Serve, vendor: str, status: int) -> None:
-        elsewhere = serve(says(200, {"status": "Completed"}))
-        token = serve(says(200, {"access_token": "bought"}))
-        server = serve(says(status, b"", Location=elsewhere.url))
+        elsewhere = serve(respond_with(200, {"status": "Completed"}))
+        token = serve(respond_with(200, {"access_token": "bought"}))
+        server = serve(respond_with(status, b"", Location=elsewhere.url))
         polled = Client(VENDORS.adapter(vendor), private_addresses=True).request_status(
             connection(vendor, server.url, token.url), ID
         )[1]
@@ -140,8 +140,8 @@ class TestRedirect:
 
     @pytest.mark.parametrize("status", [302, 307])
     def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
-        elsewhere = serve(says(200, {"access_token": "bought"}))
-        server = serve(says(status, b"", Location=elsewhere.url))
+        elsewhere = serve(respond_with(200, {"access_token": "bought"}))
+        server = serve(respond_with(status, b"", Location=elsewhere.url))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
@@ -154,13 +154,13 @@ class TestBody:
         return body + b" " * (size - len(body))
 
     def test_a_body_of_the_limit_is_read_whole(self, serve: Serve) -> None:
-        response, polled = ask(serve(says(200, self.padded(self.LIMIT))).url)
+        response, polled = ask(serve(respond_with(200, self.padded(self.LIMIT))).url)
         assert isinstance(polled, Observation)
         assert response is not None
         assert (len(response.body), response.truncated) == (self.LIMIT, False)
 
     def test_a_body_over_the_limit_is_cut_and_unreadable(self, serve: Serve) -> None:
-        response, polled = ask(serve(says(200, self.padded(self.LIMIT + 1))).url)
+        response, polled = ask(serve(respond_with(200, self.padded(self.LIMIT + 1))).url)
         assert isinstance(polled, FailedPoll)
         assert polled.error is PollError.UNREADABLE
         assert response is not None
@@ -179,14 +179,14 @@ class TestBody:
 
     def test_a_compressed_body_is_read(self, serve: Serve) -> None:
         packed = gzip.compress(json.dumps(GOOD["voyado"]).encode())
-        response, polled = ask(serve(says(200, packed, Content_Encoding="gzip")).url)
+        response, polled = ask(serve(respond_with(200, packed, Content_Encoding="gzip")).url)
         assert isinstance(polled, Observation)
         assert response is not None
         assert response.json() == GOOD["voyado"]
 
     def test_a_compressed_body_that_swells_is_cut_in_bounded_memory(self, serve: Serve) -> None:
         packed = gzip.compress(b" " * (200 * self.LIMIT))
-        server = serve(says(200, packed, Content_Encoding="gzip"))
+        server = serve(respond_with(200, packed, Content_Encoding="gzip"))
         tracemalloc.start()
         try:
             response = ask(server.url)[0]
@@ -199,10 +199,10 @@ class TestBody:
 
     @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}", mtime=0)[:5] + b"\xff" * 20])
     def test_a_body_that_is_not_compressed_as_it_says_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
-        assert failed(serve(says(200, body, Content_Encoding="gzip")).url).error is PollError.UNAVAILABLE
+        assert failed(serve(respond_with(200, body, Content_Encoding="gzip")).url).error is PollError.UNAVAILABLE
 
     def test_a_body_that_breaks_off_is_a_failed_poll_though_it_parses(self, serve: Serve) -> None:
-        cut = says(200, {"status": "SUCCESS"}, Content_Length="500")
+        cut = respond_with(200, {"status": "SUCCESS"}, Content_Length="500")
         assert failed(serve(cut).url).error is PollError.UNAVAILABLE
 
     @pytest.mark.parametrize("body", [b"5\r\n{", b"zz\r\n{}\r\n0\r\n\r\n"])
@@ -215,7 +215,7 @@ class TestBody:
 
 class TestNetwork:
     def test_an_address_that_is_not_public_is_refused_before_a_byte_is_sent(self, serve: Serve) -> None:
-        server = serve(says(200, {"status": "IN_PROGRESS"}))
+        server = serve(respond_with(200, {"status": "IN_PROGRESS"}))
         polled = Client(VENDORS.adapter("voyado")).request_status(connection("voyado", server.url), ID)[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.error, server.requests) == (PollError.MISCONFIGURED, [])
@@ -227,7 +227,7 @@ class TestNetwork:
         assert polled == FailedPoll(PollError.UNAVAILABLE, cause)
 
     def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
-        server = serve(says(200, {"status": "IN_PROGRESS"}, Connection="close"))
+        server = serve(respond_with(200, {"status": "IN_PROGRESS"}, Connection="close"))
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
         before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(20):
@@ -253,14 +253,14 @@ class TestRetryAfter:
     def test_a_vendor_says_when_to_come_back(
         self, serve: Serve, status: int, headers: dict[str, str], seconds: float | None
     ) -> None:
-        assert failed(serve(says(status, b"", **headers)).url).retry_after == seconds
+        assert failed(serve(respond_with(status, b"", **headers)).url).retry_after == seconds
 
     def test_it_does_not_matter_with_a_success(self, serve: Serve) -> None:
-        assert isinstance(ask(serve(says(200, GOOD["voyado"], Retry_After="17")).url)[1], Observation)
+        assert isinstance(ask(serve(respond_with(200, GOOD["voyado"], Retry_After="17")).url)[1], Observation)
 
     def test_no_header_of_a_vendor_raises(self, serve: Serve) -> None:
         hostile = "Thu, 01 Jan 2026 00:00:00 +" + "9" * 20
-        assert failed(serve(says(429, b"", Retry_After=hostile)).url).error is PollError.THROTTLED
+        assert failed(serve(respond_with(429, b"", Retry_After=hostile)).url).error is PollError.THROTTLED
 
 
 class TestSecrecy:
@@ -289,7 +289,7 @@ class TestSecrecy:
         assert response.json() == {**GOOD["voyado"], "token": "(redacted)", "url": "https://host/log"}
 
     def test_a_token_endpoint_that_says_our_secret_back_does_not_make_us_tell_it(self, serve: Serve) -> None:
-        server = serve(says(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
+        server = serve(respond_with(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
         assert failed(server.url, "egain").error is PollError.UNAUTHORIZED
 
 
@@ -444,7 +444,7 @@ class TestToken:
         ids=lambda value: repr(value)[:40],
     )
     def test_no_token_means_this(self, serve: Serve, status: int, body: Any, error: PollError, cause: str) -> None:
-        server = serve(says(status, body))
+        server = serve(respond_with(status, body))
         polled = failed(server.url, "egain")
         assert (polled.error, polled.after_grace) == (error, error is PollError.MISCONFIGURED)
         assert polled.detail.startswith(f"no token from tokenUrl: HTTP {status}")
@@ -466,7 +466,7 @@ class TestToken:
     def test_a_refused_scope_is_named_with_the_other_one(
         self, serve: Serve, scope: dict[str, str], sent: str, others: str
     ) -> None:
-        server = serve(says(400, {"error": "invalid_scope"}))
+        server = serve(respond_with(400, {"error": "invalid_scope"}))
         client = Client(VENDORS.adapter("egain"), private_addresses=True)
         polled = client.request_status(connection("egain", server.url, **scope), JOB)[1]
         assert isinstance(polled, FailedPoll)
@@ -488,13 +488,13 @@ class TestToken:
     def test_a_token_endpoint_says_when_to_come_back(
         self, serve: Serve, status: int, headers: dict[str, str], error: PollError, seconds: float | None
     ) -> None:
-        polled = failed(serve(says(status, b"", **headers)).url, "egain")
+        polled = failed(serve(respond_with(status, b"", **headers)).url, "egain")
         assert (polled.error, polled.retry_after) == (error, seconds)
 
     def test_a_long_description_is_cut_and_has_no_secret_in_it(self, serve: Serve) -> None:
         said = f"{'x' * 190} secret-{CANARY} {CANARY}-token and more"
         body = {"error": "invalid_client", "error_description": said, "access_token": f"{CANARY}-token"}
-        detail = failed(serve(says(400, body)).url, "egain").detail
+        detail = failed(serve(respond_with(400, body)).url, "egain").detail
         assert len(detail) < 280
 
     @pytest.mark.parametrize("kind", [{}, {"token_type": None}, {"token_type": ""}, {"token_type": " BEARER "}])
@@ -520,12 +520,12 @@ class TestToken:
         ids=lambda body: repr(body)[:30],
     )
     def test_an_answer_without_a_usable_token_is_a_poll_error(self, serve: Serve, body: Any) -> None:
-        server = serve(says(200, body))
+        server = serve(respond_with(200, body))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert len(server.requests) == 1
 
     def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve, refused_url: str) -> None:
-        server = serve(says(200, GOOD["egain"]))
+        server = serve(respond_with(200, GOOD["egain"]))
         polled = Client(VENDORS.adapter("egain"), private_addresses=True).request_status(
             connection("egain", server.url, refused_url), JOB
         )[1]

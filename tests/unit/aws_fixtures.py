@@ -1,4 +1,4 @@
-"""What the tests of the I/O modules share: an AWS account in memory, and watches to keep in it."""
+"""Fixtures of the tests with I/O: an AWS account in memory, and watches to store in it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @cache
 def client(service: str) -> Any:
-    """Give a boto3 client; clients are slow to make, and know nothing of the account behind them."""
+    """Cached boto3 client; clients are slow to make, and do not depend on the account."""
     return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
@@ -84,17 +84,17 @@ def watch_table() -> WatchStore:
 
 
 def connection_store() -> ConnectionStore:
-    """Give what connections share, in that table."""
+    """Store of connection state in that table."""
     return ConnectionStore(TABLE, client("dynamodb"))
 
 
 def shared(vendor: str = "voyado", connection: str = "default") -> ConnectionState:
-    """Give what the watches of a connection share."""
+    """State that the watches of a connection share."""
     return connection_store().get(vendor, connection, consistent=True)
 
 
 def state_machine() -> str:
-    """Create a state machine whose executions run until they are stopped, start the first, and give its ARN."""
+    """Create a state machine whose executions run until they are stopped; start the first, and return its ARN."""
     arn: str = client("stepfunctions").create_state_machine(
         name="watch", definition="{}", roleArn="arn:aws:iam::123456789012:role/watch"
     )["stateMachineArn"]
@@ -103,7 +103,7 @@ def state_machine() -> str:
 
 
 def registrar(watches: WatchStore) -> Registrar:
-    """Give what registers start events in that table."""
+    """Registrar of start events for that table."""
     return Registrar(VENDORS, watches, connection_store(), Executions(client("stepfunctions")), Tolerance())
 
 
@@ -146,7 +146,7 @@ def stored_item(watch_id: str) -> dict[str, Any]:
 
 
 def indexed() -> list[str]:
-    """Give the ids of the watches in the sparse index, the next poll first."""
+    """Ids of the watches in the sparse index, the next poll first."""
     found = client("dynamodb").query(
         TableName=TABLE,
         IndexName=INDEX,
@@ -157,12 +157,12 @@ def indexed() -> list[str]:
 
 
 def adapter(vendor: str) -> Adapter:
-    """Give a vendor's adapter."""
+    """Adapter of a vendor."""
     return VENDORS.adapter(vendor)
 
 
 def a_watch(**changes: Any) -> Watch:
-    """Give a watch of an import that was registered at `NOW`."""
+    """Watch of an import that was registered at `NOW`."""
     watch = Watch(
         watch_id="voyado#default#5512340987651234567",
         vendor="voyado",
@@ -176,17 +176,17 @@ def a_watch(**changes: Any) -> Watch:
 
 
 def a_start(**changes: Any) -> Start:
-    """Give the start event of that import."""
+    """Start of that import."""
     return replace(Start(vendor="voyado", import_id="5512340987651234567"), **changes)
 
 
 def a_result(**changes: Any) -> WatchResult:
-    """Give the ending of an import that succeeded a minute after `NOW`."""
+    """Result of an import that succeeded a minute after `NOW`."""
     return replace(
         WatchResult(Outcome.SUCCEEDED, NOW + 60, "Import 5512340987651234567 at voyado completed."), **changes
     )
 
 
 def a_stored_watch(**changes: Any) -> StoredWatch:
-    """Give the record of a watch that has ended."""
+    """Record of a watch that has ended."""
     return replace(StoredWatch(a_watch(), EXECUTION, keeps_log=False, result=a_result()), **changes)
