@@ -123,6 +123,6 @@ def test_watch_ends_clean_on_sigint_even_where_it_was_ignored(document360: Simul
     finally:
         process.kill()  # what a failed test leaves running would fail others
     assert process.returncode == 130
-    assert output.splitlines()[-1] == "Stopped watching; the import itself goes on at the vendor."
+    assert output.splitlines()[-1] == "The watch was stopped; the import itself continues at the vendor."
     assert "Traceback" not in output
     assert psutil.wait_procs(family, timeout=10)[1] == []

@@ -148,7 +148,7 @@ LEFT: list[tuple[str, str]] = [
     (letter(source="aws.shop"), "NotAuthorizedForSourceException not yours"),
     (letter(detail='{"a": "refused"}'), "ValidationException it is"),
     (letter(detail='{"a": "crashed"}'), "InternalFailure it is"),
-    (status_change('{"a": "refused"}'), "the function recover did not take it"),
+    (status_change('{"a": "refused"}'), "the function recover did not accept it"),
     ("[" * 200_000, "it is not an event"),
 ]
 
@@ -234,7 +234,9 @@ class TestDestinationThatRefusesEverything:
         told = list(reasons(done).values())
         assert "AccessDeniedException it is" in told[0]
         assert len(told) == 30
-        assert set(told[1:]) == {"it was not tried: the bus imports did not take an earlier one: AccessDeniedException"}
+        assert set(told[1:]) == {
+            "it was not tried: the bus imports did not accept an earlier one: AccessDeniedException"
+        }
 
     def test_a_queue_that_cannot_be_read_is_an_error(self, serve: Serve) -> None:
         with pytest.raises(ClientError, match="AccessDenied"):

@@ -116,10 +116,10 @@ LATE = "it took too long"
         # As slow the next time.
         ({"get": drips_its_body}, f"it could not be copied: {LATE}", False),
         ({"get": stalls_after_a_part}, f"it could not be copied: {LATE}", False),
-        ({"put": hangs}, f"the archive did not take it: {LATE}", True),
-        ({"put": drips_its_head}, f"the archive did not take it: {LATE}", True),
-        ({"get": stalls_after_a_part, "create": hangs}, f"the archive did not take it: {LATE}", True),
-        ({"get": stalls_after_a_part, "part": hangs}, f"the archive did not take it: {LATE}", True),
+        ({"put": hangs}, f"the archive did not accept it: {LATE}", True),
+        ({"put": drips_its_head}, f"the archive did not accept it: {LATE}", True),
+        ({"get": stalls_after_a_part, "create": hangs}, f"the archive did not accept it: {LATE}", True),
+        ({"get": stalls_after_a_part, "part": hangs}, f"the archive did not accept it: {LATE}", True),
         ({"get": stalls_after_a_part, "abort": hangs}, f"it could not be copied: {LATE}", False),
     ],
 )

@@ -34,7 +34,7 @@ url, kind = sys.argv[1:]
 s3 = boto3.client("s3", endpoint_url=url, config=S3_CONFIG.merge(Config(s3={"addressing_style": "path"})))
 connection = Connection("default", url, {"apiToken": "a token of the measurement"})
 began = time.monotonic()
-answer, polled = Client(ADAPTER, private_addresses=True).ask(connection, kind)
+answer, polled = Client(ADAPTER, private_addresses=True).request_status(connection, kind)
 assert isinstance(polled, Observation), polled
 watch = Watch("document360#default#1", "document360", "default", kind, 0.0, 1.0)
 done = LogArchive("archive", s3).archive(watch, answer, polled.log, connection, 40.0)

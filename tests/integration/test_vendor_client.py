@@ -50,7 +50,7 @@ def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Conne
 
 
 def ask(url: str, vendor: str = "voyado") -> tuple[HttpResponse | None, Observation | FailedPoll]:
-    return Client(VENDORS.adapter(vendor), private_addresses=True).ask(connection(vendor, url), ID)
+    return Client(VENDORS.adapter(vendor), private_addresses=True).request_status(connection(vendor, url), ID)
 
 
 def failed(url: str, vendor: str = "voyado") -> FailedPoll:
@@ -90,7 +90,7 @@ class TestRequest:
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["document360"]))
-        Client(VENDORS.adapter("document360"), private_addresses=True).ask(
+        Client(VENDORS.adapter("document360"), private_addresses=True).request_status(
             connection("document360", server.url), "../a/b?c#d%2e"
         )
         assert server.requests[0].path == "/v2/Project/Import/..%2Fa%2Fb%3Fc%23d%252e"
@@ -119,8 +119,8 @@ class TestRequest:
     def test_a_cookie_that_one_connection_was_given_is_not_sent_for_another(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
-        client.ask(connection("voyado", server.url), ID)
-        client.ask(connection("voyado", server.url, apiKey="of-the-second"), ID)
+        client.request_status(connection("voyado", server.url), ID)
+        client.request_status(connection("voyado", server.url, apiKey="of-the-second"), ID)
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
 
 
@@ -131,7 +131,7 @@ class TestRedirect:
         elsewhere = serve(respond_with(200, {"status": "Completed"}))
         token = serve(respond_with(200, {"access_token": "bought"}))
         server = serve(respond_with(status, b"", Location=elsewhere.url))
-        polled = Client(VENDORS.adapter(vendor), private_addresses=True).ask(
+        polled = Client(VENDORS.adapter(vendor), private_addresses=True).request_status(
             connection(vendor, server.url, token.url), ID
         )[1]
         assert isinstance(polled, FailedPoll)
@@ -216,7 +216,7 @@ class TestBody:
 class TestNetwork:
     def test_an_address_that_is_not_public_is_refused_before_a_byte_is_sent(self, serve: Serve) -> None:
         server = serve(respond_with(200, {"status": "IN_PROGRESS"}))
-        polled = Client(VENDORS.adapter("voyado")).ask(connection("voyado", server.url), ID)[1]
+        polled = Client(VENDORS.adapter("voyado")).request_status(connection("voyado", server.url), ID)[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.error, server.requests) == (PollError.MISCONFIGURED, [])
 
@@ -231,7 +231,7 @@ class TestNetwork:
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
         before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(20):
-            client.ask(connection("voyado", server.url), ID)
+            client.request_status(connection("voyado", server.url), ID)
         assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
 
 
@@ -315,7 +315,7 @@ class Tokens:
 
     def ask(self, fields: dict[str, str] | None = None, *, force_refresh: bool = False) -> str:
         """Ask for a job, and give the token that was used."""
-        polled = self.client.ask(
+        polled = self.client.request_status(
             connection("egain", self.server.url, **(fields or {})), JOB, force_refresh=force_refresh
         )[1]
         assert isinstance(polled, Observation), polled
@@ -468,7 +468,7 @@ class TestToken:
     ) -> None:
         server = serve(respond_with(400, {"error": "invalid_scope"}))
         client = Client(VENDORS.adapter("egain"), private_addresses=True)
-        polled = client.ask(connection("egain", server.url, **scope), JOB)[1]
+        polled = client.request_status(connection("egain", server.url, **scope), JOB)[1]
         assert isinstance(polled, FailedPoll)
         assert f"the scope sent was {sent}; if the client was given {others}, set scope" in polled.detail
 
@@ -526,7 +526,7 @@ class TestToken:
 
     def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve, refused_url: str) -> None:
         server = serve(respond_with(200, GOOD["egain"]))
-        polled = Client(VENDORS.adapter("egain"), private_addresses=True).ask(
+        polled = Client(VENDORS.adapter("egain"), private_addresses=True).request_status(
             connection("egain", server.url, refused_url), JOB
         )[1]
         assert isinstance(polled, FailedPoll)

@@ -79,7 +79,7 @@ def judge(waves: Sequence[Wave]) -> Findings:
     told = [messages for one in after for messages in one.messages.values()]
     messages = sum(map(len, told))
     recovered, struck, outages = (
-        sum((getattr(one, name) for one in after), Counter[str]()) for name in ("recovered", "struck", "spells")
+        sum((getattr(one, name) for one in after), Counter[str]()) for name in ("recovered", "struck", "outages")
     )
     kinds = Counter(one.script.kind for _, one, _ in judged)
     vendor_faults = Counter[str]()

@@ -83,7 +83,7 @@ def test_three_takeovers_without_a_poll_end_the_watch_as_broken(harness: Harness
         watch = harness.start_watch(RUNNING)
         data = harness.told(watch).event["data"]
     assert (data["outcome"], data["reason"]) == ("UNKNOWN", "WATCH_BROKEN")
-    assert "3 executions on end died without a poll" in data["message"]
+    assert "3 consecutive executions died without a poll" in data["message"]
     # The one that polled, its successor, and three that took over.
     assert (data["watch"]["polls"], data["watch"]["executions"]) == (MAX_POLLS_PER_EXECUTION, 5)
 

@@ -18,7 +18,7 @@ from tests.resilience.model.world import NOW, RUNNING, Run, Scenario, Step, Worl
 PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors", "keep")})
 """Operations that concern nobody else: as it does not matter what others do before or after, they are done at once."""
 PRIVATE = PRIVATE_IF_EXACT | {
-    ("vendor", "ask"),
+    ("vendor", "request_status"),
     *(("watches", method) for method in (*LISTINGS, "record_log")),
     *(("states", method) for method in ("get", "known", "watch_began", "watch_withdrawn", "watch_ended", "repair")),
 }

@@ -118,9 +118,9 @@ class TestEveryVendor:
             ('{"apiToken": "' + CANARY, "it is not JSON: Unterminated string starting at at character 14"),
             (f"{{\u201capiToken\u201d: \u201c{CANARY}\u201d}}", TYPOGRAPHIC),
             (f'{{"apiToken": \u201c{CANARY}\u201d}}', TYPOGRAPHIC.replace("character 2", "character 14")),
-            (f'{{"baseUrl": "{CANARY}", "baseUrl": "x"}}', "the key 'baseUrl' stands twice with different values"),
-            (f'{{"{CANARY}": 1, "{CANARY}": 2}}', "a key stands twice with different values"),
-            (json.dumps(f'{{"{CANARY}": 1, "{CANARY}": 2}}'), "a key stands twice with different values"),
+            (f'{{"baseUrl": "{CANARY}", "baseUrl": "x"}}', "the key 'baseUrl' occurs twice with different values"),
+            (f'{{"{CANARY}": 1, "{CANARY}": 2}}', "a key occurs twice with different values"),
+            (json.dumps(f'{{"{CANARY}": 1, "{CANARY}": 2}}'), "a key occurs twice with different values"),
             ("[" * 60_000, "it is not JSON"),
             (f'["{CANARY}"]', "it is not a JSON object"),
             (f'"{CANARY}"', "it is not a JSON object"),
@@ -405,7 +405,7 @@ def test_a_port_of_an_api_domain_is_kept() -> None:
         ("user:pass@api.tenant.egain.cloud", "the base URL (of apiDomain) is not a URL"),
         ("api.tenant.egain.cloud?x=1", "the base URL (of apiDomain) has a query or a fragment"),
         ("api.ténant.egain.cloud", "apiDomain has a character that is not ASCII at character 6"),
-        ('"api.tenant.egain.cloud"', "apiDomain stands in quotation marks of its own"),
+        ('"api.tenant.egain.cloud"', "apiDomain is in quotation marks"),
         ("api.tenant.egain.cloud, b.egain.cloud", "the base URL (of apiDomain) is not a URL"),
     ],
 )
@@ -441,7 +441,7 @@ def test_a_credential_is_read_as_it_is(vendor: str, value: str, expected: str) -
     [
         (f"abcö{CANARY}", "has a character that is not ASCII at character 4"),
         (f"abc {CANARY}", "has a blank at character 4"),
-        (f'"{CANARY}"', "stands in quotation marks of its own: remove them"),
+        (f'"{CANARY}"', "is in quotation marks: remove them"),
         (f"Bearer x {CANARY}", "has a blank at character 7"),
     ],
 )

@@ -56,7 +56,7 @@ FULL = a_watch(
     failing_since=NOW + 2,
     failures=2,
     only_unreadable=False,
-    last_trouble="eGain answered HTTP 503",
+    last_trouble="eGain responded with HTTP 503",
     awaiting_log=a_result(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),)),
     log_polls=1,
     log_missing="Element 'ImportLog' not found.",

@@ -110,7 +110,7 @@ SITUATIONS: dict[str, Callable[[], str]] = {
         "document360", document360("Completed", "Element 'ImportLog' not found.")
     ),
     "failed half-way, worth another try": lambda: message(
-        "egain", egain("Failed", error="The database did not answer after 1250 items", retryable=True, **RUNNING)
+        "egain", egain("Failed", error="The database did not respond after 1250 items", retryable=True, **RUNNING)
     ),
     "failed, not worth another try": lambda: message(
         "egain", egain("Failed", error="The manifest is not valid", retryable=False)

@@ -35,7 +35,7 @@ ARCHIVE = "archive"
 RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
 EARLIER_RESPONSE = "s3://archive/kept/answer.json"
 SEEN = Observation(ImportState.SUCCEEDED, log=InlineLog({"articles": 1}, "articles: 1\n"))
-FAILED = FailedPoll(PollError.UNAVAILABLE, "Document360 answered HTTP 503")
+FAILED = FailedPoll(PollError.UNAVAILABLE, "Document360 responded with HTTP 503")
 
 
 @dataclass
@@ -139,7 +139,7 @@ def test_the_response_that_decided_an_outcome_is_recorded(
 @pytest.mark.parametrize(
     ("polled", "changes", "log"),
     [
-        (FAILED, {}, LogRecord(LogStatus.UNAVAILABLE, reason="no answer of the vendor named a log")),
+        (FAILED, {}, LogRecord(LogStatus.UNAVAILABLE, reason="no response of the vendor named a log")),
         (FAILED, {"log_missing": "not yet"}, LogRecord(LogStatus.UNAVAILABLE, reason="not yet")),
         (
             Observation(ImportState.SUCCEEDED, log=MissingLog("gone", expected=True, source="s3://theirs/l?sig=x")),

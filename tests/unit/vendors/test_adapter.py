@@ -333,14 +333,14 @@ class TestResponse:
     )
     def test_two_values_under_one_key_are_a_fault_that_names_it(self, text: str, key: str) -> None:
         response = HttpResponse(200, {}, text.encode())
-        assert (response.json(), response.fault) == (None, f"the key {key} stands twice with different values")
-        assert unreadable(response, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
+        assert (response.json(), response.fault) == (None, f"the key {key} occurs twice with different values")
+        assert unreadable(response, "why").detail == f"HTTP 200: the key {key} occurs twice with different values"
 
     @pytest.mark.parametrize("vendor", VENDORS.names)
     @pytest.mark.parametrize(
         ("body", "fault"),
         [
-            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' stands twice with different values"),
+            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' occurs twice with different values"),
             (b"[" + b'{"a":1},' * 600_000 + b"1]", "more values than can be read"),
         ],
         ids=["two values", "many values"],

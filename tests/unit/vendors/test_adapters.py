@@ -430,7 +430,7 @@ class TestEgain:
     @pytest.mark.parametrize("location", [None, "", "  ", 5, ["s3://mybucket/x"]])
     def test_without_a_location_the_log_is_missing(self, location: Any) -> None:
         log = seen("egain", {"status": "Successful", "logFileLocation": location}).log
-        assert log == MissingLog("the answer has no logFileLocation", expected=False)
+        assert log == MissingLog("the response has no logFileLocation", expected=False)
 
     @pytest.mark.parametrize("body", [b"", b"<html>404</html>", {"code": "404-100", "developerMessage": "No such job"}])
     def test_a_404_is_not_found_whatever_its_body(self, body: Any) -> None:
@@ -575,7 +575,7 @@ class TestVoyado:
         polled = failed("voyado", b"Cluster is busy.", 503)
         assert (polled.error, polled.detail) == (
             PollError.UNAVAILABLE,
-            "Voyado Elevate answered HTTP 503: Cluster is busy.",
+            "Voyado Elevate responded with HTTP 503: Cluster is busy.",
         )
 
 
