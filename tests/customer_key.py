@@ -9,6 +9,6 @@ from local.emulator import Emulator
 
 
 def deploy_with_a_key(emulator: Emulator, parameters: Mapping[str, str] | None) -> dict[str, str]:
-    """Make a key, deploy with it, and give the outputs."""
+    """Make a key, and deploy with it; outputs of the stack."""
     key: str = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
     return deploy(emulator, {**(parameters or {}), "KmsKeyArn": key})

@@ -1,4 +1,4 @@
-"""What the pipe writes for chat is of the form that Amazon Q Developer shows, for every outcome."""
+"""Chat messages: the pipe writes the format that Amazon Q Developer displays, for every outcome."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def test_it_has_the_form_that_is_shown(path: Path) -> None:
 
 
 def test_a_message_is_taken_out_of_the_queue_one_by_one() -> None:
-    """A batch would be one message for chat, and it shows none of those."""
+    """A batch would be one message, which the chat does not display."""
     assert PIPE["SourceParameters"]["SqsQueueParameters"]["BatchSize"] == 1

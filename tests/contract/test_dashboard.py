@@ -38,7 +38,7 @@ AWS = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A metric that something shows; a dimension's value is None where any will do."""
+    """A metric that a widget or an alarm shows; a dimension's value is None where any value counts."""
 
     where: str
     namespace: str
@@ -124,7 +124,7 @@ class TestEveryMetricThatIsShown:
                 assert value in VENDORS
 
     def test_is_shown_by_a_statistic_that_makes_sense(self, shown: Shown) -> None:
-        """Counts add up, but for those of a moment; times do not."""
+        """Counts are added, except those of a moment; times are not."""
         if shown.namespace == NAMESPACE:
             metric = BY_LABEL[shown.name]
             of_a_moment = metric in (Metric.ACTIVE_WATCHES, Metric.OUTCOMES_UNPUBLISHED)

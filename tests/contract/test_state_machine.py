@@ -1,4 +1,4 @@
-"""The state machine's definition: its graph is whole, and no task can hang or fail without a way out."""
+"""The state machine's definition: its graph is complete, and every task has a timeout and a catch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The template: what others rely on in it, and what the emulator cannot show."""
+"""The template: names that others use, and properties that the emulator cannot test."""
 
 from __future__ import annotations
 

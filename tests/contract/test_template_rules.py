@@ -66,7 +66,7 @@ class TestEveryFunction:
 
     def test_times_out_before_its_state_does(self, name: str) -> None:
         states = invoking_states(name)
-        assert states or targeting(name), "nobody invokes it"
+        assert states or targeting(name), "nothing invokes it"
         assert all(FUNCTIONS[name]["Timeout"] < state["TimeoutSeconds"] for state in states.values())
 
     def test_may_have_concurrency_reserved_by_a_parameter(self, name: str) -> None:

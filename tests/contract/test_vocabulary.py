@@ -48,7 +48,7 @@ def test_the_reference_explains_every_value(word: str) -> None:
 
 
 def test_every_outcome_has_a_type_and_a_colour() -> None:
-    """An outcome that is added has to be decided on here."""
+    """A new outcome needs an event type and a colour."""
     assert {outcome: event_type(outcome) for outcome in Outcome} == {
         Outcome.SUCCEEDED: "ImportCompleted",
         Outcome.PARTIAL: "ImportCompleted",

@@ -42,7 +42,7 @@ _STUBBED = BotocoreStubber.__call__
 
 
 def _one_by_one(stubber: BotocoreStubber, *given: Any, **named: Any) -> Any:
-    """Answer a request when those before it are answered."""
+    """Respond to a request once the earlier ones have their responses."""
     with _LOCK:
         return _STUBBED(stubber, *given, **named)
 
@@ -55,8 +55,8 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    # It stubs boto3 without them: the patterns of a thousand URLs, for whoever uses `requests`, take longer to make
-    # than most tests. A session is kept too, since each reads the services' models anew.
+    # It stubs boto3 without them: the patterns of a thousand URLs, for users of `requests`, take longer to make
+    # than most tests. A session is kept too, since each reads the services' models again.
     monkeypatch.setattr(moto.core.models, "RESPONSES_METHODS", [])
     # A service takes one write after the other; the one in memory loses some of those that come at once.
     monkeypatch.setattr(BotocoreStubber, "__call__", _one_by_one)

@@ -1,4 +1,4 @@
-"""What the audit of the lock files makes of the reports that it gets."""
+"""The audit of the lock files: its reading of the registries' reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.static.audit_locks import LEFT_OUT, of_node, of_python
 SOUND = {"name": "requests", "version": "2.34.2", "vulns": []}
 
 
-def test_nothing_known() -> None:
+def test_packages_without_vulnerabilities_are_no_finding() -> None:
     assert of_python({"dependencies": [SOUND]}) == ""
     assert of_node({"vulnerabilities": {}}) == ""
 

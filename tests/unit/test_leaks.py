@@ -1,4 +1,4 @@
-"""The suite's own look-out for secrets sees what it should."""
+"""The suite's search for leaked secrets finds them in every form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_secret_in_an_exception_is_seen() -> None:
     assert leaks(failed) == [API_KEY]
 
 
-def test_harmless_output_is_none() -> None:
+def test_harmless_output_is_no_leak() -> None:
     assert leaks(report("Captured stdout call", "polled")) == []
 
 

@@ -129,7 +129,7 @@ class TestCorrelation:
         assert VENDORS.parse(self.event(correlationId="order-5")).correlation == "order-5"
 
     @pytest.mark.parametrize("refused", [None, "", "x" * 257, "two\nlines", 5, ["order-5"]])
-    def test_one_that_is_refused_gives_way_to_the_events(self, refused: Any) -> None:
+    def test_the_events_id_replaces_an_invalid_one(self, refused: Any) -> None:
         assert VENDORS.parse(self.event(correlationId=refused)).correlation == EVENT_ID
 
     @pytest.mark.parametrize("event", [None, "text", [], {}, {"id": 5}, {"id": "x" * 101}, {"id": "é"}, {"detail": []}])

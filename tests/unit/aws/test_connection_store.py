@@ -1,4 +1,4 @@
-"""What the watches of a connection share: counted where they begin and end, and never by a poll."""
+"""State that the watches of a connection share: counts change when they start and end, never by a poll."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_connection_is_known_from_its_first_watch_on(states: ConnectionStore) 
 def test_an_item_expires_half_a_year_after_its_last_write(
     states: ConnectionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its learned history goes with it; no watch lasts so long."""
+    """Its history expires with it; no watch lasts so long."""
     writes: dict[str, Callable[[], object]] = {
         "began": lambda: states.watch_began("voyado", "default"),
         "withdrawn": lambda: states.watch_withdrawn("voyado", "default"),

@@ -1,4 +1,4 @@
-"""The log archive: what the vendor sent is kept as it came, and no log can do any harm."""
+"""The log archive: responses and logs are stored unchanged, and no log can cause an error."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class TestResponse:
         assert archive() == Archived(LogRecord(LogStatus.NONE), None)
         assert keys() == []
 
-    def test_two_watches_of_one_id_have_two_places(self) -> None:
+    def test_two_watches_of_one_id_have_two_folders(self) -> None:
         again = a_watch(registered_at=a_watch().registered_at + 86_400)
         assert archive(response=RESPONSE).response != archive(response=RESPONSE, watch=again).response
 
@@ -124,11 +124,11 @@ class TestInlineLog:
         archive(InlineLog(CONTENT, "languages: 3\nWARNING Größe 🙂\n"))
         assert kept(f"s3://{ARCHIVE}/{FOLDER}/log.txt").decode() == "languages: 3\nWARNING Größe 🙂\n"
 
-    def test_what_is_not_json_does_no_harm(self) -> None:
+    def test_values_that_are_not_json_are_replaced(self) -> None:
         record = archive(InlineLog({"a": float("nan"), "b": 10**5_000, "c": 1}, "text\n")).log
         assert json.loads(kept(record.location)) == {"a": None, "b": None, "c": 1}
 
-    def test_half_of_a_surrogate_pair_does_no_harm(self) -> None:
+    def test_half_of_a_surrogate_pair_is_archived(self) -> None:
         record = archive(InlineLog({"message": "half \ud83d"}, "half \ud83d\n")).log
         assert json.loads(kept(record.location)) == {"message": "half \ud83d"}
         assert kept(f"s3://{ARCHIVE}/{FOLDER}/log.txt") == b"half ?\n"
@@ -159,7 +159,7 @@ class TestStoredLog:
         assert (record.status, record.bytes) == (LogStatus.ARCHIVED, len(body))
         assert kept(record.location) == body
 
-    def test_a_log_that_is_too_large_stays_where_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_log_that_is_too_large_is_not_copied(self, monkeypatch: pytest.MonkeyPatch) -> None:
         source = put("long.txt", b"x" * 101)
         monkeypatch.setattr("import_watch.aws.log_archive.MAX_LOG_BYTES", 100)
         record = copied(source)
@@ -175,7 +175,7 @@ class TestStoredLog:
             f"S3://{OWNED}/logs/im port.txt",
         ],
     )
-    def test_other_plain_forms_of_a_location_are_read(self, location: str) -> None:
+    def test_other_forms_of_a_location_are_read(self, location: str) -> None:
         put("logs/im port.txt", b"theirs")
         record = copied(location)
         assert (record.status, record.source) == (LogStatus.ARCHIVED, location.partition("?")[0])
@@ -203,7 +203,7 @@ class TestStoredLog:
             (None, "text/plain", None),
         ],
     )
-    def test_a_type_is_kept_where_it_is_one(self, theirs: str | None, type_kept: str, disposition: str | None) -> None:
+    def test_a_valid_content_type_is_kept(self, theirs: str | None, type_kept: str, disposition: str | None) -> None:
         archived = self.archived_as(theirs, None)
         assert (archived["ContentType"], archived.get("ContentDisposition")) == (type_kept, disposition)
 
@@ -221,7 +221,7 @@ class TestStoredLog:
             (None, None),
         ],
     )
-    def test_an_encoding_is_kept_where_it_is_one(self, theirs: str | None, encoding: str | None) -> None:
+    def test_a_valid_content_encoding_is_kept(self, theirs: str | None, encoding: str | None) -> None:
         assert self.archived_as("text/plain", theirs).get("ContentEncoding") == encoding
 
     def archived_as(self, kind: str | None, encoding: str | None) -> dict[str, Any]:
@@ -327,7 +327,7 @@ class TestStoredLog:
             ("import.\u0667", ".txt"),
         ],
     )
-    def test_only_a_harmless_suffix_is_taken_over(self, key: str, suffix: str) -> None:
+    def test_only_a_harmless_suffix_is_kept(self, key: str, suffix: str) -> None:
         assert copied(put(key)).location == f"s3://{ARCHIVE}/{FOLDER}/log{suffix}"
 
     @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ class TestStoredLog:
         ["../../etc/passwd", "a//b", "/absolute", "a b+c&d=e?f#g%h", "Größe 木 🙂.txt", "'\"<>;.txt", "x" * 1_000],
         ids=lambda key: key[:20],
     )
-    def test_a_hostile_key_is_only_a_key(self, key: str) -> None:
+    def test_a_hostile_key_is_used_as_a_key_only(self, key: str) -> None:
         record = copied(put(key, b"theirs"))
         assert record.status is LogStatus.ARCHIVED
         assert kept(record.location) == b"theirs"
@@ -362,14 +362,14 @@ class TestStoredLog:
 
 
 class TestFetch:
-    """Before the ending is written, so that a log which is late can be looked for again."""
+    """Before the outcome is written, so that a late log can be requested again."""
 
     def fetched(self, location: str, **how: Any) -> LogRecord | MissingLog:
         connection = how.get("connection", CONNECTION)
         logs = LogArchive(how.get("bucket", ARCHIVE), client("s3"))
         return logs.fetch(a_watch(), StoredLog(location), connection, how.get("seconds", SECONDS))
 
-    def test_a_log_that_is_late_is_missing_and_then_archived(self) -> None:
+    def test_a_late_log_is_missing_and_then_archived(self) -> None:
         source = f"s3://{OWNED}/late.txt"
         missing = MissingLog("it could not be copied: NoSuchKey", expected=True, source=source)
         assert self.fetched(source) == missing
@@ -393,7 +393,7 @@ class TestFetch:
             (f"s3://{OWNED}/half \ud83d", {}, LogStatus.UNAVAILABLE),
         ],
     )
-    def test_what_another_look_would_not_change_is_final(
+    def test_an_error_that_a_retry_cannot_change_is_final(
         self, location: str, how: dict[str, Any], status: LogStatus
     ) -> None:
         put("log.txt")
@@ -406,7 +406,7 @@ class TestFetch:
         assert "c4n4ry-" not in record.source
 
     @pytest.mark.parametrize("seconds", [0.0, -5.0])
-    def test_no_time_is_no_copy(self, seconds: float) -> None:
+    def test_without_time_left_nothing_is_copied(self, seconds: float) -> None:
         source = put("log.txt")
         reason = "it could not be copied: it took too long"
         assert self.fetched(source, seconds=seconds) == MissingLog(reason, expected=True, source=source)
@@ -439,7 +439,7 @@ class TestFetch:
     ],
     ids=lambda text: text[:50],
 )
-def test_no_credential_leaves_with_the_source(location: str, safe: str) -> None:
+def test_no_credential_is_recorded_with_the_source(location: str, safe: str) -> None:
     assert copied(location).source == safe
     assert archive(MissingLog("not there", expected=False, source=location)).log.source == safe
 
@@ -474,7 +474,7 @@ class TestArchiveGone:
         ],
     )
     @pytest.mark.parametrize("bucket", ["gone", "not a bucket name!"])
-    def test_an_archive_that_is_gone_never_raises(self, log: LogReference, status: LogStatus, bucket: str) -> None:
+    def test_a_missing_archive_never_raises(self, log: LogReference, status: LogStatus, bucket: str) -> None:
         put("log.txt")
         put("long.txt", b"x" * (PART_BYTES + 1))
         done = archive(log, response=RESPONSE, bucket=bucket)

@@ -1,4 +1,4 @@
-"""A log as JSON: every parser takes what is written, whatever the log holds."""
+"""A log as JSON: every parser accepts the file, whatever the log holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MANY = 10**5_000
 
 
 def strict(text: bytes) -> Any:
-    """Parse JSON as the standard has it, without the constants that Python takes besides."""
+    """Parse JSON by the standard, without the additional constants of Python."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -50,7 +50,7 @@ def test_it_is_not_indented() -> None:
 
 
 @pytest.mark.parametrize("depth", [900, 5_000, 50_000])
-def test_no_depth_is_too_deep(depth: int) -> None:
+def test_any_depth_is_written(depth: int) -> None:
     lists: Any = 0
     objects: Any = 0
     for _ in range(depth):
@@ -60,7 +60,7 @@ def test_no_depth_is_too_deep(depth: int) -> None:
 
 
 @pytest.mark.parametrize("one", [1, NAN, {}, {"message": NAN}, [[0]]], ids=repr)
-def test_the_largest_log_takes_a_moment(one: Any) -> None:
+def test_the_largest_log_is_written_quickly(one: Any) -> None:
     content = json.loads(json.dumps([one] * (5 * 1024 * 1024 // (len(json.dumps(one)) + 1))))
     began = time.process_time()
     json_bytes(content)

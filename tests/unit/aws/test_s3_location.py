@@ -1,4 +1,4 @@
-"""Locations of a log: every plain way to name an object in S3 is understood, and nothing else is."""
+"""Locations of a log: every unambiguous form of an S3 location is read, and no other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HERE = S3Object("their-logs", "a/log.txt")
         "s3://their-logs/a/log.txt?AWSAccessKeyId=1&Signature=c4n4ry-",
     ],
 )
-def test_every_plain_form_is_understood(location: str) -> None:
+def test_every_unambiguous_form_is_read(location: str) -> None:
     assert s3_object(location) == HERE
 
 
@@ -114,7 +114,7 @@ def test_a_key_is_taken_as_its_form_has_it(location: str, bucket: str, key: str)
         "ftp://b.s3.amazonaws.com/k",
     ],
 )
-def test_no_other_form_is_understood(location: str) -> None:
+def test_no_other_form_is_read(location: str) -> None:
     assert s3_object(location) is None
 
 
@@ -123,5 +123,5 @@ def test_no_other_form_is_understood(location: str) -> None:
     [("x" * 1_024, True), ("x" * 1_025, False), ("木" * 341, True), ("木" * 342, False), ("half \ud83d", False)],
     ids=["1024", "1025", "wide", "too wide", "surrogate"],
 )
-def test_a_key_that_s3_cannot_have_is_known(key: str, possible: bool) -> None:
+def test_a_key_that_s3_refuses_is_recognised(key: str, possible: bool) -> None:
     assert is_possible(key) is possible

@@ -42,7 +42,7 @@ SECRET_FIELD = {"document360": "apiToken", "egain": "clientSecret", "voyado": "a
 
 @pytest.fixture(scope="module", autouse=True)
 def _account() -> Iterator[None]:
-    """Share one account, where every test has connections of its own: clients are slow to make."""
+    """Share one account: clients are slow to make, and every test has its own connections."""
     with pytest.MonkeyPatch.context() as patch, aws_account(patch):
         yield
     connections.cache_clear()
@@ -54,7 +54,7 @@ def connections(vendor: str, hosts: Hosts = VENDORS_ONLY, cache_seconds: int = 3
 
 
 def put(vendor: str, secret: Any) -> str:
-    """Store a secret, and give the name of its connection."""
+    """Store a secret; name of its connection."""
     name = f"team-{uuid.uuid4().hex}"
     text = secret if isinstance(secret, str) else json.dumps(secret)
     client("secretsmanager").create_secret(Name=f"{PREFIX}/{vendor}/{name}", SecretString=text)
@@ -93,7 +93,7 @@ class TestEveryVendor:
         found = read(vendor, {**GOOD[vendor], "baseUrl": BASE_URLS[vendor] + ":8443"})
         assert found.base_url == BASE_URLS[vendor] + ":8443"
 
-    def test_a_host_of_the_allow_list_is_taken(self, vendor: str) -> None:
+    def test_a_host_of_the_allow_list_is_accepted(self, vendor: str) -> None:
         hosts = Hosts(allowed=frozenset({"docs.acme.example"}))
         secret = {**GOOD[vendor], "baseUrl": "https://docs.acme.example"}
         assert read(vendor, secret, hosts).base_url == "https://docs.acme.example"
@@ -104,9 +104,9 @@ class TestEveryVendor:
         assert CANARY not in str(found)
 
     def test_a_missing_secret_is_named(self, vendor: str) -> None:
-        found = connections(vendor).get("nobody")
+        found = connections(vendor).get("missing")
         assert found == FailedPoll(
-            PollError.MISCONFIGURED, f"the secret {PREFIX}/{vendor}/nobody does not exist: create it"
+            PollError.MISCONFIGURED, f"the secret {PREFIX}/{vendor}/missing does not exist: create it"
         )
 
     @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ class TestEveryVendor:
             lambda url: url.replace("https", "Https"),
         ],
     )
-    def test_a_base_url_is_read_as_people_write_it(self, vendor: str, write: Callable[[str], str]) -> None:
+    def test_a_base_url_is_read_in_every_common_form(self, vendor: str, write: Callable[[str], str]) -> None:
         assert read(vendor, {**GOOD[vendor], "baseUrl": write(BASE_URLS[vendor])}).base_url == BASE_URLS[vendor]
 
     @pytest.mark.parametrize("base_url", [5, ["https://x"], {}, True])
@@ -230,7 +230,7 @@ class TestEveryVendor:
             *(('["logs"', 1), ("s3://", 1), ("arn:aws:s3:::*", 1), ("ab", 1), ("lögs", 1)),
         ],
     )
-    def test_log_buckets_that_are_none_are_named(self, vendor: str, buckets: Any, item: int) -> None:
+    def test_invalid_log_buckets_are_named(self, vendor: str, buckets: Any, item: int) -> None:
         where = f": item {item} is none" if item else ""
         expected = f"logBuckets must be a list of bucket names{where}"
         assert refused(vendor, {**GOOD[vendor], "logBuckets": buckets}).endswith(expected)
@@ -251,7 +251,7 @@ class TestEveryVendor:
             ["https://logs.s3-eu-west-1.amazonaws.com", "https://s3.amazonaws.com/more-logs"],
         ],
     )
-    def test_log_buckets_are_read_as_people_write_them(self, vendor: str, buckets: Any) -> None:
+    def test_log_buckets_are_read_in_every_common_form(self, vendor: str, buckets: Any) -> None:
         assert read(vendor, {**GOOD[vendor], "logBuckets": buckets}).log_buckets == ("logs", "more-logs")
 
     @pytest.mark.parametrize("empty", ["", None, [], " \n"])
@@ -280,7 +280,7 @@ class TestEveryVendor:
         assert "requestsPerMinute must be a number from 1 to 100,000" in detail
 
     @pytest.mark.parametrize("policy", ['{"floor":10}', {"floor": "10"}, "floor=10", ' {"floor": "10"}\n'])
-    def test_a_policy_is_read_as_people_write_it(self, vendor: str, policy: Any) -> None:
+    def test_a_policy_is_read_in_every_common_form(self, vendor: str, policy: Any) -> None:
         assert read(vendor, {**GOOD[vendor], "policy": policy}).policy == Policy(floor=10)
 
     @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_every_fault_is_named_at_once(vendor: str) -> None:
 
 
 @pytest.mark.parametrize(("vendor", "name"), [("egain", "apiDomain"), ("voyado", "clusterId")])
-def test_without_a_place_the_field_that_gives_it_is_named(vendor: str, name: str) -> None:
+def test_a_missing_host_is_reported_with_its_field(vendor: str, name: str) -> None:
     secret = {key: value for key, value in GOOD[vendor].items() if key != name}
     assert f"{name} (or baseUrl) is missing" in refused(vendor, secret)
 
@@ -418,7 +418,7 @@ def test_an_api_domain_at_fault_is_named_with_what_is_wrong(domain: str, fault: 
 @pytest.mark.parametrize(
     "url", ["ai.egain.cloud/Auth/token", " https://ai.egain.cloud/Auth/token\n", "//ai.egain.cloud/Auth/token"]
 )
-def test_a_token_url_is_read_as_people_write_it(url: str) -> None:
+def test_a_token_url_is_read_in_every_common_form(url: str) -> None:
     found = read("egain", {**GOOD["egain"], "tokenUrl": url})
     assert found.fields["tokenUrl"] == "https://ai.egain.cloud/Auth/token"
 

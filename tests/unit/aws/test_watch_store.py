@@ -1,4 +1,4 @@
-"""The table of watches: one item each, every write conditional, and what was written comes back as it was."""
+"""The table of watches: one item each, every write conditional, and every item is read as it was written."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def register(watches: WatchStore, watch: Watch = WATCH, result: WatchResult | No
 
 
 class TestRegister:
-    def test_a_new_watch_is_there(self, watches: WatchStore) -> None:
+    def test_a_new_watch_is_stored(self, watches: WatchStore) -> None:
         register(watches, correlation_id="order-5")
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.watch, record.execution, record.correlation_id) == (WATCH, EXECUTION, "order-5")
         assert (record.keeps_log, record.result, record.log, record.published_at) == (True, None, None, None)
 
-    def test_nothing_is_read_where_nothing_is(self, watches: WatchStore) -> None:
+    def test_a_missing_watch_is_none(self, watches: WatchStore) -> None:
         assert watches.get("voyado#default#unknown") is None
 
     def test_a_duplicate_is_refused_with_the_record_of_the_first(self, watches: WatchStore) -> None:
@@ -110,7 +110,7 @@ class TestRegister:
         assert record.result == result
         assert indexed() == []
 
-    def test_a_full_state_comes_back_as_it_was(self, watches: WatchStore) -> None:
+    def test_every_field_is_read_as_it_was_written(self, watches: WatchStore) -> None:
         register(watches, FULL)
         record = watches.get(FULL.watch_id)
         assert record is not None
@@ -130,7 +130,7 @@ class TestMetadata:
         ],
         ids=repr,
     )
-    def test_metadata_comes_back_exactly(self, watches: WatchStore, metadata: Any) -> None:
+    def test_metadata_is_read_as_it_was_written(self, watches: WatchStore, metadata: Any) -> None:
         register(watches, metadata=metadata)
         record = watches.get(WATCH.watch_id)
         assert record is not None
@@ -142,7 +142,7 @@ class TestMetadata:
         assert record is not None
         assert record.metadata is None
 
-    def test_metadata_outlives_every_write(self, watches: WatchStore) -> None:
+    def test_metadata_survives_every_write(self, watches: WatchStore) -> None:
         register(watches, metadata={"a": 1.5}, correlation_id="order-5")
         watches.save(replace(WATCH, polls=1))
         watches.end(replace(WATCH, polls=2), a_result())
@@ -168,7 +168,7 @@ class TestMetadata:
             max_size=5,
         )
     )
-    def test_any_metadata_comes_back_exactly(self, watches: WatchStore, metadata: Any) -> None:
+    def test_any_metadata_is_read_as_it_was_written(self, watches: WatchStore, metadata: Any) -> None:
         watch = a_watch(watch_id=f"voyado#default#{uuid.uuid4()}")
         register(watches, watch, metadata=metadata)
         record = watches.get(watch.watch_id)
@@ -259,7 +259,7 @@ class TestSave:
 
     @pytest.mark.parametrize("polls", [2, 3, 4])
     def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: WatchStore, polls: int) -> None:
-        """A function that was given up for lost may write late."""
+        """A function that timed out may write late."""
         register(watches, replace(WATCH, polls=3))
         writes: list[Callable[[], None]] = [
             lambda: watches.save(replace(WATCH, polls=polls)),
@@ -310,7 +310,7 @@ class TestEnd:
         assert record is not None
         assert record.result is None
 
-    def test_an_end_comes_back_as_it_was(self, watches: WatchStore) -> None:
+    def test_a_result_is_read_as_it_was_written(self, watches: WatchStore) -> None:
         register(watches)
         result = WatchResult(
             outcome=Outcome.PARTIAL,
@@ -365,7 +365,7 @@ class TestIndex:
 
 
 class TestRecordLog:
-    def test_the_place_of_the_log_is_recorded(self, watches: WatchStore) -> None:
+    def test_the_location_of_the_log_is_recorded(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result())
         watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")

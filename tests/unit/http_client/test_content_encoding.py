@@ -1,4 +1,4 @@
-"""Decoding of bodies: whole ones come out as they went in, broken ones are refused, and memory stays bounded."""
+"""Decoding of bodies: complete ones are decoded, broken ones are refused, and memory stays bounded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def split(data: bytes, size: int) -> Iterable[bytes]:
         ("deflate, identity, gzip", packed(zlib.compress(BODY))),
     ],
 )
-def test_a_whole_body_comes_out(encoding: str, data: bytes, size: int) -> None:
+def test_a_complete_body_is_decoded(encoding: str, data: bytes, size: int) -> None:
     assert b"".join(decoded(split(data, size), encoding)) == BODY
 
 

@@ -39,7 +39,7 @@ def every(form: str) -> Callable[[str], str]:
 
 
 def mixed(text: str) -> str:
-    """Write each character in another way than the one before it."""
+    """Encode each character in another way than the previous one."""
     ways: list[Callable[[str], str]] = [
         lambda char: char if char not in '"\\' else f"\\{char}",
         lambda char: f"\\u{ord(char):04x}",
@@ -110,9 +110,9 @@ FORMS: dict[str, Callable[[str], str]] = {
     "a dump of Python": lambda text: repr(text.encode())[2:-1],
     "NUL between": "\0".join,
 }
-"""Ways in which a secret comes back."""
+"""Forms in which a vendor may return a secret."""
 WITH_MORE = {form for form in FORMS if "base64" in form}
-"""Forms in which something beside the secret stays."""
+"""Forms in which other text stays besides the secret."""
 JSON_FORMS = ("JSON", "JSON, not ASCII only", "JSON, slashes too", "JSON of .NET", "JSON, mixed")
 
 
@@ -190,7 +190,7 @@ def test_a_wrong_charset_hides_no_secret(charset: str, body: bytes, expected: by
 @pytest.mark.parametrize(
     ("text", "secrets", "expected"),
     [
-        # The longest goes whole, whichever is named first.
+        # The longest is removed whole, in any order of the secrets.
         ("abcdefghi", ["abcdef", "abcdefghi"], MARK),
         ("abcdefghi", ["abcdefghi", "abcdef"], MARK),
         ("abcdefghi", ["abcdef", "defghi"], MARK),
@@ -324,12 +324,12 @@ def test_twenty_thousand_signed_urls_leave_a_response_readable() -> None:
     assert b"c4n4ry" not in found.body
 
 
-def test_a_body_that_takes_long_to_go_through_leaves_nothing() -> None:
+def test_a_body_that_takes_too_long_is_dropped() -> None:
     body = json.dumps("\\" * 2_000_000 + "abcdef-and-more").encode()
     assert redacted(HttpResponse(200, {}, body), ["abcdef-and-more"]).json() == MARK
 
 
-def test_more_places_than_can_be_replaced_leave_nothing() -> None:
+def test_a_body_with_too_many_secrets_is_dropped() -> None:
     body = json.dumps(["abcdef"] * (MAX_SPANS + 1)).encode()
     assert redacted(HttpResponse(200, {}, body), ["abcdef"]).json() == MARK
 
@@ -358,7 +358,7 @@ from import_watch.vendors.response_body import HttpResponse
 
 def peak_megabytes():
     status = pathlib.Path("/proc/self/status")
-    if status.exists():  # what getrusage says there begins with the peak of the process that started this one
+    if status.exists():  # the value of getrusage begins there with the peak of the process that started this one
         return int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read_text())[1]) // 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024**2  # macOS counts bytes
 
@@ -396,10 +396,10 @@ KINDS = {
 
 
 for kind, make in KINDS.items():
-    answer = redacted(HttpResponse(200, {}, make()), SECRETS)
-    value, said = answer.json(), error_text(answer)
-    read = "read" if value is not None else answer.fault
-    del answer, value, said
+    response = redacted(HttpResponse(200, {}, make()), SECRETS)
+    value, reported = response.json(), error_text(response)
+    read = "read" if value is not None else response.fault
+    del response, value, reported
     print(f"{kind}: {read}: {peak_megabytes()}")
 """
 

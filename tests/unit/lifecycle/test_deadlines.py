@@ -27,7 +27,7 @@ MAX_POLLS = 20_000
 def watched_until_the_end(
     start: Start, see: Callable[[float], Observation | FailedPoll]
 ) -> tuple[WatchResult, float, int]:
-    """Poll an import as the state machine would; give the ending, when it came, and the longest wait."""
+    """Poll an import as the state machine would; its result, the time of it, and the longest wait."""
     step: Wait | End = start_watch(start, T0, TOLERANT)
     now, longest = T0, 0
     for _ in range(MAX_POLLS):

@@ -194,7 +194,7 @@ def test_an_egain_import_id_must_be_a_job_s_uuid(raw: str | int) -> None:
 
 def test_all_faults_are_named_at_once() -> None:
     broken: Detail = {
-        "vendor": "nobody",
+        "vendor": "unknown",
         "importId": [],
         "connection": "a b",
         "correlationId": 1,
@@ -262,7 +262,7 @@ def test_the_value_of_an_invalid_field_is_cut_and_cleaned() -> None:
 
 @pytest.mark.parametrize(("raw", "given_back"), [(4711, "4711"), (1.5, "1.5"), (None, ""), (True, ""), ({}, "")])
 def test_an_import_id_that_is_no_text_is_returned_or_empty(raw: JSON, given_back: str) -> None:
-    assert invalid({"vendor": "nobody", "importId": raw}).start.import_id == given_back
+    assert invalid({"vendor": "unknown", "importId": raw}).start.import_id == given_back
 
 
 def test_unknown_fields_are_ignored_and_listed() -> None:

@@ -888,7 +888,7 @@ FAILED_POLLS = st.builds(
     detail=st.text(max_size=10),
     retry_after=st.none() | st.floats(0, 1e5),
 )
-# Most sequences are to be long ones: these do not end a watch at once.
+# Most sequences should be long: these polls do not end a watch at once.
 TOLERATED: st.SearchStrategy[Polled] = st.one_of(
     st.builds(
         replace,
@@ -921,7 +921,7 @@ def fixed(watch: Watch) -> dict[str, object]:
 
 
 def check(step: Wait | End, now: float, before: Watch) -> None:
-    """Check what holds after every poll."""
+    """Check the invariants after every poll."""
     assert through_json(step.watch) == step.watch
     assert fixed(step.watch) == fixed(before)
     away = defer_poll(before, now, UNSHARED, throttled_until=now + 60)

@@ -1,4 +1,4 @@
-"""The words of Import Watch as types: keys of watches, times, and values as JSON and back."""
+"""The model: keys of watches, times, and values as JSON and back."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_watch_is_known_by_vendor_connection_and_import() -> None:
 
 
 @pytest.mark.parametrize(("import_id", "escaped"), [("a#b", "a%23b"), ("a%b", "a%25b"), ("a%23b", "a%2523b")])
-def test_what_separates_the_parts_is_escaped_in_them(import_id: str, escaped: str) -> None:
+def test_separators_are_escaped_in_the_parts_of_a_key(import_id: str, escaped: str) -> None:
     assert watch_id("egain", "default", import_id) == f"egain#default#{escaped}"
 
 
@@ -186,7 +186,7 @@ def test_a_key_that_is_missing_is_named(key: str) -> None:
         from_json(Watch, state)
 
 
-def test_a_key_that_is_missing_inside_is_named_too() -> None:
+def test_a_missing_key_of_a_nested_object_is_named() -> None:
     state = to_json(FULL_WATCH)
     del state["awaitingLog"]["outcome"]
     with pytest.raises(ValueError, match=r"WatchResult\.outcome is missing"):

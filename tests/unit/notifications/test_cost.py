@@ -56,11 +56,11 @@ def test_transitions_are_counted_as_the_state_machine_makes_them(polls: int) -> 
 
 def test_a_hand_over_costs_the_transitions_of_both_executions() -> None:
     handing_over = list(states_entered(["WAIT", "WAIT", "HAND_OVER"]))
-    carrying_on = list(states_entered(["WAIT", "WAIT", "PUBLISH"]))
-    assert (handing_over[-1], carrying_on[-1]) == ("HandedOver", "OutcomePublished")
-    polls = [*handing_over, *carrying_on].count("PollVendor")
+    resumed = list(states_entered(["WAIT", "WAIT", "PUBLISH"]))
+    assert (handing_over[-1], resumed[-1]) == ("HandedOver", "OutcomePublished")
+    polls = [*handing_over, *resumed].count("PollVendor")
     expected = TRANSITIONS_PER_WATCH + TRANSITIONS_PER_HAND_OVER + TRANSITIONS_PER_POLL * polls
-    assert len(handing_over) + len(carrying_on) == expected
+    assert len(handing_over) + len(resumed) == expected
 
 
 def test_memory_is_that_of_every_function_in_the_template() -> None:

@@ -1,4 +1,4 @@
-"""The event that goes out: valid by its schema, small enough for SNS, and readable for a person."""
+"""Notifications: valid by their schema, small enough for SNS, and readable for a person."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RESULTS: list[tuple[Outcome, str | None]] = [
 
 
 def faults(event: Any) -> list[str]:
-    # As a consumer has it: whatever Python would still take is JSON by then, or is not.
+    # Parsed by a strict reader, as a consumer does: Python accepts more than JSON.
     event = json.loads(json.dumps(event, allow_nan=False))
     return [f"{error.json_path}: {error.message}" for error in SCHEMA.iter_errors(event)]
 
@@ -161,7 +161,7 @@ class TestEvent:
     def test_the_subject_is_the_watch(self) -> None:
         assert notification_of(ended())["subject"] == "voyado#default#5512340987651234567"
 
-    def test_what_was_given_comes_back(self) -> None:
+    def test_metadata_and_correlation_id_are_returned(self) -> None:
         metadata = {"nested": [1.5, 2**70, None], "Größe": "🙂"}
         data = notification_of(replace(ended(), metadata=metadata, correlation_id="order-5"))["data"]
         assert (data["metadata"], data["correlationId"]) == (metadata, "order-5")
@@ -191,7 +191,7 @@ class TestEvent:
             "9999-12-31T23:59:59-01:00",
         ],
     )
-    def test_a_senseless_time_of_a_vendor_stops_no_notification(self, moment: str) -> None:
+    def test_an_absurd_time_of_a_vendor_prevents_no_notification(self, moment: str) -> None:
         event = notification_of(ended(started_at=parse_iso(moment), ended_at=parse_iso(moment)))
         assert faults(event) == []
 
@@ -365,7 +365,7 @@ class TestMail:
             "WARNING: Message 4",
         ],
     )
-    def test_a_person_reads_what_matters(self, wanted: str) -> None:
+    def test_the_mail_has_the_important_facts(self, wanted: str) -> None:
         assert wanted in self.full()
 
     def test_the_sentence_comes_first(self) -> None:
@@ -425,7 +425,7 @@ class TestTopic:
         return messages
 
     def published(self, record: StoredWatch) -> dict[str, Any]:
-        """Publish a notification, and give the envelope that a subscriber gets."""
+        """Publish a notification; envelope that a subscriber receives."""
         url = self.subscribe(raw=False)
         self.topic.publish(notification_of(record))
         (message,) = self.received(url)
@@ -449,7 +449,7 @@ class TestTopic:
         }
         assert {attribute["Type"] for attribute in attributes.values()} == {"String"}
 
-    def test_what_is_not_known_is_no_attribute(self) -> None:
+    def test_an_unknown_value_is_no_attribute(self) -> None:
         watch = a_watch(watch_id="invalid#1", vendor="", connection="", import_id="")
         attributes = self.published(replace(ended(), watch=watch))["MessageAttributes"]
         assert attributes.keys() == {"eventType", "outcome"}
@@ -488,10 +488,10 @@ class TestTopic:
         assert "None" not in self.published(replace(ended(), watch=watch))["Subject"]
 
     @pytest.mark.parametrize("char", WORST_TEXTS, ids=ascii)
-    def test_the_worst_notification_is_taken_by_sns(self, char: str) -> None:
+    def test_sns_accepts_the_largest_notification(self, char: str) -> None:
         record = TestSize().worst(char)
         result = record.result
         assert result is not None
-        # A reason comes cleaned out of an adapter, and goes into an attribute.
+        # An adapter cleans a reason, which becomes an attribute.
         envelope = self.published(replace(record, result=replace(result, reason="Stopped.")))
         assert json.loads(envelope["Message"])["data"]["outcome"] == "FAILED"

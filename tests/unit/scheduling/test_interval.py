@@ -55,8 +55,8 @@ def test_at_long_ages_the_ceiling_is_a_share_of_the_age(age: float, seconds: int
         pytest.param(600, Progress(0.99, 0.01, 400), 20, id="a twentieth of a standstill"),
         pytest.param(7_200, Progress(0.99, 0.01, 7_000), 60, id="a standstill stretches it to the ceiling at most"),
         pytest.param(600, Progress(0.5, 0.25), 100, id="four steps of which two are done: (1 - .75) / .75 * 600 / 2"),
-        pytest.param(600, Progress(0.25, 0.25), 60, id="one step of four says too little"),
-        pytest.param(600, Progress(0.01), 60, id="one per cent says too little"),
+        pytest.param(600, Progress(0.25, 0.25), 60, id="one step of four is too little evidence"),
+        pytest.param(600, Progress(0.01), 60, id="one per cent is too little evidence"),
     ],
 )
 def test_progress_decides_the_wait_of_a_running_import(age: float, progress: Progress, seconds: int) -> None:
@@ -73,7 +73,7 @@ def test_progress_decides_the_wait_of_a_running_import(age: float, progress: Pro
         pytest.param(
             2_860, History(5, math.log(3_600.5), 0), 60, id="once it may end any time, as if nothing were known"
         ),
-        pytest.param(600, History(4, math.log(3_600.5), 0), 60, id="four imports say too little"),
+        pytest.param(600, History(4, math.log(3_600.5), 0), 60, id="four imports are too little evidence"),
     ],
 )
 def test_history_stretches_the_wait_of_a_running_import(age: float, history: History, seconds: int) -> None:
@@ -95,7 +95,7 @@ def test_history_and_progress_do_not_count_for_a_queued_import() -> None:
         pytest.param(3_600, 800, 800, id="until the start"),
         pytest.param(3_600, 800.2, 801, id="rounded up"),
         pytest.param(600, 2, 5, id="the floor at least"),
-        pytest.param(600, 0, 60, id="a start that is due says nothing"),
+        pytest.param(600, 0, 60, id="a start that is due is ignored"),
         pytest.param(600, -10, 60, id="nor one that is past"),
         pytest.param(600, 1_800, 300, id="at most half of the age"),
         pytest.param(5, 1_800, 5, id="at most the floor where the age is less"),
@@ -147,7 +147,7 @@ def formula(
     retry_after: float | None,
     jitter: float,
 ) -> int:
-    """Write down the design's formula once more, line by line, with its defaults as numbers."""
+    """The design's formula, line by line, with its defaults as numbers."""
     running = not queued
     limit = max(60, 0.002 * age)
     w = min(0.10 * age, limit)
@@ -174,7 +174,7 @@ def formula(
     age=AGES,
     queued=st.booleans(),
     starts_in=st.none() | st.floats(-DAY, 60 * DAY),
-    # Progress that has stood still for longer than the import is old is not of this formula's making.
+    # The formula does not define progress that has been stalled for longer than the import is old.
     evidence=st.none() | st.tuples(FRACTIONS, RESOLUTIONS, st.floats(0, 1)),
     history=st.none() | HISTORIES,
     retry_after=st.none() | st.floats(0, 2 * DAY),

@@ -1,4 +1,4 @@
-"""Reading a policy: what makes no sense is refused by name."""
+"""Reading a polling policy: invalid parameters are refused by name."""
 
 from __future__ import annotations
 

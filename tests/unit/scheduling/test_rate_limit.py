@@ -61,7 +61,7 @@ def test_the_first_slot_is_by_the_order_of_arrival() -> None:
 
 @dataclass
 class Connection:
-    """Watches of one connection as the product paces them, by the clock of a simulation.
+    """Watches of one connection under the product's rate limit, by the clock of a simulation.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Connection:
     polled_at: list[float] = field(default_factory=list)
 
     def play(self, arrivals: list[float], throttled: tuple[float, float] | None = None) -> None:
-        """Play imports that start at these times, each until a poll sees its end."""
+        """Simulate imports that start at these times, each until a poll sees its end."""
         due: list[tuple[float, int, Watch | None, float]] = [(at, n, None, 0.0) for n, at in enumerate(arrivals)]
         heapq.heapify(due)
         until: float | None = None
@@ -100,7 +100,7 @@ class Connection:
             if wait := rate_limit_delay(watch, now, self.share, until):
                 heapq.heappush(due, (now + wait, number, watch, ends))
                 continue
-            # A poll is never quite on time: a function starts cold.
+            # Every poll is a little late: a function starts cold.
             self.polled_at.append(now + self.random.random())
             before, watch = watch, replace(watch, polls=watch.polls + 1, import_state=ImportState.RUNNING)
             if throttled and throttled[0] <= now < throttled[1]:

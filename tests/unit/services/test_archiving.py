@@ -1,4 +1,4 @@
-"""Archiving: what of a watch is kept, for how long it is tried, and that nothing of it changes an outcome."""
+"""Archiving: what is stored for a watch, its time limit, and that it never changes an outcome."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FAILED = FailedPoll(PollError.UNAVAILABLE, "Document360 responded with HTTP 503"
 
 @dataclass
 class Harness:
-    """A watch that has ended, and what archives it."""
+    """An ended watch, and the service that archives it."""
 
     watches: WatchStore
     seconds: list[float] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Registering a start event: once, however often it comes, and nothing is dropped in silence."""
+"""Registration of a start event: once for any number of deliveries, and no event is dropped silently."""
 
 from __future__ import annotations
 
@@ -379,7 +379,7 @@ class TestInvalidEvent:
         assert (record.metadata, record.correlation_id) == ({"a": 1.5}, "order-5")
 
     @pytest.mark.parametrize("event_id", [None, "", "x" * 101, "with\nline", "Größe", 5, ["x"], "\ud800"])
-    def test_an_event_without_a_usable_id_is_known_by_its_content(self, watches: WatchStore, event_id: Any) -> None:
+    def test_an_event_without_a_valid_id_has_an_id_by_its_content(self, watches: WatchStore, event_id: Any) -> None:
         bad = {**event(None, vendor="other"), "id": event_id}
         assert started(watches, bad).action == "PUBLISH"
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
@@ -394,7 +394,7 @@ class TestInvalidEvent:
         assert not recorded(watches, started(watches, event(vendor="other"))).keeps_log
 
     @pytest.mark.parametrize("number", range(len(ODD_DETAILS)))
-    def test_it_ends_whatever_it_holds(self, watches: WatchStore, number: int) -> None:
+    def test_an_invalid_event_ends_its_watch_whatever_its_content(self, watches: WatchStore, number: int) -> None:
         bad = {"id": "event-1", "detail": ODD_DETAILS[number]}
         done = started(watches, bad)
         assert (done.action, done.watch.watch_id) == ("PUBLISH", VENDORS.parse(bad).watch_id)

@@ -228,7 +228,7 @@ class TestReaders:
     @pytest.mark.parametrize(
         "raw", ["", "  ", ".", "..", " .. ", "a b", "a\nb", "a\x00", "ü", "\ud800", "x" * (MAX_ID_LENGTH + 1)]
     )
-    def test_an_id_that_could_not_stand_in_a_path_is_refused(self, raw: str) -> None:
+    def test_an_id_that_is_invalid_in_a_path_is_refused(self, raw: str) -> None:
         assert printable_id(raw) is None
 
 
@@ -281,7 +281,7 @@ class TestResponse:
 
     @pytest.mark.parametrize(("encoding", "mark"), WIDE)
     @pytest.mark.parametrize("content_type", ["", "application/json", "text/html; charset=utf-8"])
-    def test_wide_encodings_are_seen_undeclared(self, encoding: str, mark: str, content_type: str) -> None:
+    def test_undeclared_wide_encodings_are_recognised(self, encoding: str, mark: str, content_type: str) -> None:
         body = (mark + '{"status": "木"}').encode(encoding)
         assert HttpResponse(200, {"content-type": content_type}, body).json() == {"status": "木"}
 
@@ -298,7 +298,7 @@ class TestResponse:
             (b'"x":"\xff"', {"x": "\ufffd"}),
         ],
     )
-    def test_an_oddity_does_not_hide_the_status(self, oddity: bytes, value: Any) -> None:
+    def test_an_odd_field_does_not_hide_the_status(self, oddity: bytes, value: Any) -> None:
         for before, after in (
             (b"", b""),
             (b"\xef\xbb\xbf", b""),
@@ -349,7 +349,7 @@ class TestResponse:
         polled = parse_response(adapter(vendor), HttpResponse(200, {}, body), "1")
         assert polled == FailedPoll(PollError.UNREADABLE, f"HTTP 200: {fault}")
 
-    def test_a_text_and_a_value_are_made_once(self) -> None:
+    def test_the_text_and_the_value_of_a_body_are_cached(self) -> None:
         response = HttpResponse(200, {}, b'{"status":["SUCCESS"]}')
         assert response.text is response.text
         assert response.json() is response.json()
@@ -486,7 +486,7 @@ class TestSharedStatuses:
         assert parse_response(status_overrides, a_response(403, {}), "5") is own
 
     @pytest.mark.parametrize("depth", [100, 300, 900, 2_000, 100_000])
-    def test_deep_nesting_is_survived(self, vendor: str, depth: int) -> None:
+    def test_deep_nesting_is_no_error(self, vendor: str, depth: int) -> None:
         deep = b"[" * depth + b"]" * depth
         body = b'{"status":"SUCCESS","id":%s,"import_documentation_log":{"x":%s}}' % (deep, deep)
         polled = parse_response(adapter(vendor), a_response(200, body), "5")
@@ -585,7 +585,7 @@ class TestUrl:
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z"])
-def test_a_date_that_stands_for_none_is_none(text: str) -> None:
+def test_a_placeholder_date_is_none(text: str) -> None:
     assert time_of(text) is None
 
 

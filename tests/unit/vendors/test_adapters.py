@@ -74,7 +74,7 @@ STATES = {
         "SUCCESS": ImportState.SUCCEEDED,
         "FAILURE": ImportState.FAILED,
         "ABORTED": ImportState.CANCELLED,
-        # Not on the vendor's page: a spelling of the same, in both its forms.
+        # Not in the vendor's documentation: another spelling of the same status, in both forms.
         "CANCELLED": ImportState.CANCELLED,
     },
 }
@@ -143,7 +143,7 @@ class TestDocument360:
         assert (found.problems, found.counts, found.reason) == ((), {}, None)
 
     @pytest.mark.parametrize("status", ["Error", "Cancelled"])
-    def test_the_log_of_an_import_that_did_not_finish_may_still_come(self, status: str) -> None:
+    def test_the_log_of_an_unfinished_import_may_still_appear(self, status: str) -> None:
         log = seen("document360", {"status": status}).log
         assert log == MissingLog("the response has no log", expected=True)
 
@@ -199,7 +199,7 @@ class TestDocument360:
         body = {"status": "Completed", "errors": errors, "import_documentation_log": {"messages": []}}
         assert seen("document360", body).counts["errors"] == count
 
-    def test_errors_by_field_take_no_more_memory_than_they_are(self) -> None:
+    def test_errors_by_field_take_bounded_memory(self) -> None:
         body = {"status": "Completed", "errors": {"x" * 1_000_000: ["a"] * 1_000}}
         found = seen("document360", body)
         assert sum(len(problem.text) for problem in found.problems) < 20_000
@@ -221,7 +221,7 @@ class TestDocument360:
         assert isinstance(found.log, InlineLog)
 
     @pytest.mark.parametrize("log", ["null", "{}", "[]", "0", "false", "", []])
-    def test_a_log_that_is_nothing_may_still_come(self, log: Any) -> None:
+    def test_an_empty_log_may_still_appear(self, log: Any) -> None:
         found = seen("document360", {"status": "Completed", "import_documentation_log": log}).log
         assert isinstance(found, MissingLog)
         assert found.expected
@@ -232,7 +232,7 @@ class TestDocument360:
         assert (found.counts["errors"], found.problems) == (1, (Problem(Severity.ERROR, "boom"),))
 
     @pytest.mark.parametrize("status", ["Queued", "InProgress", "Paused"])
-    def test_no_log_is_missed_before_the_end(self, status: str) -> None:
+    def test_no_log_is_missing_before_the_end(self, status: str) -> None:
         assert seen("document360", {"status": status}).log is None
 
     def test_the_reason_of_a_missing_log_is_cut(self) -> None:
@@ -379,7 +379,7 @@ class TestEgain:
     ) -> None:
         assert seen("egain", {"status": "In Progress", "progress": progress}).progress == expected
 
-    def test_only_the_status_and_the_job_type_need_be_there(self) -> None:
+    def test_only_the_status_and_the_job_type_are_required(self) -> None:
         found = seen("egain", {"status": "In Progress", "jobType": "Validation"})
         assert (found.job_type, found.progress, found.started_at, found.ended_at) == ("Validation", None, None, None)
 
@@ -428,7 +428,7 @@ class TestEgain:
         assert found.log == StoredLog("s3://mybucket/logs/import-7A84.txt")
 
     @pytest.mark.parametrize("location", [None, "", "  ", 5, ["s3://mybucket/x"]])
-    def test_without_a_place_the_log_is_missing(self, location: Any) -> None:
+    def test_without_a_location_the_log_is_missing(self, location: Any) -> None:
         log = seen("egain", {"status": "Successful", "logFileLocation": location}).log
         assert log == MissingLog("the response has no logFileLocation", expected=False)
 
@@ -475,7 +475,7 @@ class TestEgain:
         assert seen("egain", {"status": "Successful", "results": results}).counts.get("errors") == errors
 
     @pytest.mark.parametrize("written", ["1e999", "Infinity", "9" * 5_000, '{"a":' * 200 + '"bad"' + "}" * 200])
-    def test_errors_that_no_computer_holds_are_no_success(self, written: str) -> None:
+    def test_an_absurd_number_of_errors_is_no_success(self, written: str) -> None:
         body = f'{{"status": "Successful", "results": {{"errors": {written}}}}}'.encode()
         assert seen("egain", body).counts["errors"] == 1
 
@@ -571,7 +571,7 @@ class TestVoyado:
         assert not adapter("voyado").keeps_log
         assert seen("voyado", {"id": ID, "status": status}).log is None
 
-    def test_a_busy_cluster_is_unavailable_and_its_words_are_kept(self) -> None:
+    def test_a_busy_cluster_is_unavailable_and_its_text_is_kept(self) -> None:
         polled = failed("voyado", b"Cluster is busy.", 503)
         assert (polled.error, polled.detail) == (
             PollError.UNAVAILABLE,

@@ -158,14 +158,14 @@ class TestOtherAddresses:
         "url",
         ["http://docs.acme.example", "https://x.docs.acme.example", "https://docs.acme.example.evil.example"],
     )
-    def test_only_that_very_host_is_allowed_and_only_by_https(self, vendor: str, url: str) -> None:
+    def test_only_the_exact_host_is_allowed_and_only_by_https(self, vendor: str, url: str) -> None:
         assert fault(vendor, url, Hosts(allowed=frozenset({"docs.acme.example"}), loopback_http=True)) is not None
 
     @pytest.mark.parametrize(
         "url",
         ["http://127.0.0.1:8081", "http://localhost", "http://LOCALHOST:1", "http://[::1]:8081", "https://127.0.0.1"],
     )
-    def test_plain_http_to_this_machine_needs_the_switch(self, vendor: str, url: str) -> None:
+    def test_plain_http_to_this_machine_needs_the_parameter(self, vendor: str, url: str) -> None:
         assert fault(vendor, url, Hosts(loopback_http=True)) is None
         assert fault(vendor, url, Hosts()) is not None
 
@@ -182,7 +182,7 @@ class TestOtherAddresses:
             "http://apihub.document360.io",
         ],
     )
-    def test_the_switch_opens_this_machine_only(self, vendor: str, url: str) -> None:
+    def test_the_parameter_allows_this_machine_only(self, vendor: str, url: str) -> None:
         assert fault(vendor, url, Hosts(loopback_http=True)) is not None
 
     @given(url=st.text(st.characters(exclude_categories=())) | st.from_regex(r"https?://[^/]{0,30}"))
@@ -208,7 +208,7 @@ class TestOtherAddresses:
         ),
     ],
 )
-def test_a_host_is_read_as_people_write_it(text: str, host: str | None) -> None:
+def test_a_host_is_read_in_every_common_form(text: str, host: str | None) -> None:
     assert host_of(text) == host
 
 

@@ -33,14 +33,14 @@ def message(severity: int, text: Any, **more: Any) -> dict[str, Any]:
     return {"message_type": severity, "message": text, **more}
 
 
-def test_no_more_messages_are_kept_than_leave() -> None:
+def test_no_more_messages_are_kept_than_are_published() -> None:
     log = {"messages": [message(1, f"warning {number}") for number in range(500)] + [message(0, "error")] * 3}
     found = seen(log)
     assert [problem.text for problem in found.problems] == [f"warning {number}" for number in range(MAX_PROBLEMS)]
     assert (found.counts["warnings"], found.counts["errors"]) == (500, 3)
 
 
-def test_the_reason_is_found_however_late_it_stands() -> None:
+def test_the_reason_is_found_in_any_position() -> None:
     log = {
         "messages": [message(2, f"step {number}") for number in range(100)] + [message(0, f"E{n}") for n in range(5)]
     }
@@ -85,14 +85,14 @@ def test_the_text_of_a_log_is_readable(log: dict[str, Any], text: str) -> None:
     assert text_of(log) == text
 
 
-def test_a_value_that_cannot_be_written_does_no_harm() -> None:
+def test_a_value_that_cannot_be_written_is_summarised() -> None:
     deep: Any = 0
     for _ in range(5_000):
         deep = [deep]
     content = {"new_versions": 10**5_000, "deep": deep, "messages": [message(0, 10**5_000), message(0, deep)]}
 
     class Parsed(HttpResponse):
-        """One whose parser takes what ours refuses."""
+        """A response whose parser accepts what the real one refuses."""
 
         def json(self) -> Any:
             return {"status": "Completed", "import_documentation_log": content}
