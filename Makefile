@@ -91,8 +91,8 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios aga
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
 
-audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of what the lock files pin, as far as the registry tells
-	@$(BIN)/python tests/static/audit_locks.py $${CI:+--must-be-told}
+audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of what the lock files pin, as far as the registry has data
+	@$(BIN)/python tests/static/audit_locks.py $${CI:+--fail-if-unknown}
 
 build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed

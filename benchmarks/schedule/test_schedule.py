@@ -275,7 +275,7 @@ def test_domination_needs_no_worse_value_in_any_column() -> None:
         assert not dominates(replace(SOME, **{column: 1.1 * asdict(SOME)[column]}), replace(SOME, executions=2))
 
 
-def test_a_quantile_is_the_smallest_value_not_exceeded_by_a_share() -> None:
+def test_a_quantile_covers_at_least_its_share() -> None:
     ordered = [float(value) for value in range(1, 101)]
     assert [quantile(ordered, share) for share in (0.0, 0.5, 0.95, 0.99, 1.0)] == [1, 50, 95, 99, 100]
 

@@ -99,7 +99,7 @@ def test_watch_names_the_missing_variables(tmp_path: Path) -> None:
 
 
 def test_watch_names_the_vendors(tmp_path: Path) -> None:
-    done = local("watch", "somebody", "1", env=environment(tmp_path))
+    done = local("watch", "unknown", "1", env=environment(tmp_path))
     assert (done.returncode, done.stdout) == (2, "VENDOR must be one of document360, egain, voyado.\n")
 
 

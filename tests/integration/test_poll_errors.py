@@ -200,8 +200,8 @@ def test_a_log_that_comes_late_is_still_archived(stack: LocalStack, observer: Ob
 
 
 def test_an_invalid_event_is_published_and_not_dropped(stack: LocalStack, observer: Observer) -> None:
-    stack.start_import({"vendor": ["egain"], "importId": {"a": 1}, "metadata": 7, "correlationId": "rubbish"})
-    data = observer.outcome_of_correlation("rubbish").event["data"]
+    stack.start_import({"vendor": ["egain"], "importId": {"a": 1}, "metadata": 7, "correlationId": "invalid-event"})
+    data = observer.outcome_of_correlation("invalid-event").event["data"]
     assert (data["vendor"], data["importId"], data["reason"]) == (None, None, "INVALID_EVENT")
     assert [name for name in ("vendor", "importId", "metadata") if name not in data["message"]] == []
 

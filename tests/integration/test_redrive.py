@@ -110,7 +110,7 @@ def test_an_event_about_an_execution_goes_to_its_function(stack: LocalStack, obs
 def test_an_invalid_event_is_published_once_if_put_back_again(stack: LocalStack, observer: Observer) -> None:
     """The bus gives an event a new id each time."""
     event = start_event("8300")
-    event["detail"] = {"vendor": "nobody", "correlationId": "put-back"}
+    event["detail"] = {"vendor": "unknown", "correlationId": "put-back"}
     for _ in range(2):
         put_letter(stack, json.dumps(event))
         assert redrive(stack).returncode == 0

@@ -13,8 +13,8 @@ FASTEST, SLOWEST = 16.0, 2.0
 """The stack's seconds in one of the machine's: the fastest on a machine that has two cores for the storm."""
 COLD_START_SECONDS = 1.0
 """The machine's seconds in which such a machine, and no slower one, imports at once what two functions import."""
-GRACE_SECONDS = 150
-"""After which starting a function is given up."""
+START_TIMEOUT_SECONDS = 150
+"""Time limit of the start of a function."""
 
 
 def sustainable_speed() -> float:
@@ -35,6 +35,6 @@ def sustainable_speed() -> float:
     }
     began = time.monotonic()
     for process in [subprocess.Popen([sys.executable, "-c", imports], env=environment) for _ in range(2)]:
-        if process.wait(timeout=GRACE_SECONDS):
+        if process.wait(timeout=START_TIMEOUT_SECONDS):
             raise RuntimeError("what a function imports cannot be imported")
     return min(FASTEST, max(SLOWEST, FASTEST * COLD_START_SECONDS / (time.monotonic() - began)))
