@@ -67,7 +67,7 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
     for path in plain.rglob("__pycache__"):
         shutil.rmtree(path)
     shutil.copytree(plain, opt)
-    # Whichever interpreter measures stands for Lambda's, so its bytecode stands for Lambda's too.
+    # The measuring interpreter represents Lambda's, so its bytecode represents Lambda's too.
     _run("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(opt))
     event = {"watch": registered["watch"], "execution": execution}
     handler = "import_watch.services.polling.handler"

@@ -4,7 +4,7 @@
 
 The order is a line of JSON: `event`, `follow` (the key of a response that replaces the same key in the next
 event, or null) and `polls`, how often the warm handler is called. The result is the last line, also JSON. Nothing is
-imported here but what the runtime has loaded anyway before it comes to a handler.
+imported here but what the runtime has loaded anyway before it loads a handler.
 """
 
 from __future__ import annotations

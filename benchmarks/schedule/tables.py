@@ -52,7 +52,7 @@ def show(
 
 
 def number(column: str, value: float) -> str:
-    """Write a figure with as many digits as it is good for."""
+    """Write a figure with its significant digits."""
     if column == "dollars":
         return f"{value:.2f}"
     return f"{value:.2f}" if column == "relative_lag" else f"{value:.1f}"

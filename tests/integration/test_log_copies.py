@@ -222,7 +222,7 @@ def test_only_errors_that_may_be_transient_are_retried(
     else:
         assert isinstance(found, LogRecord)
         assert found.status is LogStatus.UNAVAILABLE
-    # Archived at once, it is what it comes to in the end.
+    # A log that is archived at once has the same result in the end.
     done = archive(server, attempts=1).archive(a_watch(), None, StoredLog(SOURCE), CONNECTION, 20.0)
     assert done.log == LogRecord(LogStatus.UNAVAILABLE, source=SOURCE, reason=found.reason)
 

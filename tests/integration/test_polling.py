@@ -154,7 +154,7 @@ class TestOwner:
 class TestPollThatIsLate:
     @pytest.mark.parametrize(("late", "action"), [(7_200.0, "WAIT"), (30.0, "PUBLISH")])
     def test_own_downtime_is_not_counted_as_vendor_failure(self, vendor: Vendor, late: float, action: str) -> None:
-        """Two polls that failed by chance, before and after our own executions were dead, end no watch."""
+        """Two polls that failed by chance, before and after an own downtime, end no watch."""
         vendor.connect()
         due = time.time() - late
         watch = vendor.register(polls=4, failures=4, failing_since=due - 30 - (7_200 - late), next_poll_at=due)

@@ -129,7 +129,7 @@ class TestRedirect:
     @pytest.mark.parametrize("vendor", VENDORS.names)
     def test_a_redirect_is_not_followed(self, serve: Serve, vendor: str, status: int) -> None:
         elsewhere = serve(says(200, {"status": "Completed"}))
-        token = serve(says(200, {"access_token": "bought"}))
+        token = serve(says(200, {"access_token": "issued"}))
         server = serve(says(status, b"", Location=elsewhere.url))
         polled = Client(VENDORS.adapter(vendor), private_addresses=True).ask(
             connection(vendor, server.url, token.url), ID
@@ -140,7 +140,7 @@ class TestRedirect:
 
     @pytest.mark.parametrize("status", [302, 307])
     def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
-        elsewhere = serve(says(200, {"access_token": "bought"}))
+        elsewhere = serve(says(200, {"access_token": "issued"}))
         server = serve(says(status, b"", Location=elsewhere.url))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
@@ -300,14 +300,14 @@ class Tokens:
     now: float = 1_767_225_600.0
 
     def __post_init__(self) -> None:
-        self.sold = 0
+        self.issued = 0
         self.server = self.serve(self.behave)
         self.client = Client(VENDORS.adapter("egain"), private_addresses=True, clock=lambda: self.now)
 
     def behave(self, exchange: Exchange) -> None:
         if exchange.path == "/token":
-            self.sold += 1
-            exchange.response(200, {"access_token": f"bought-{self.sold}", **self.lifetime})
+            self.issued += 1
+            exchange.response(200, {"access_token": f"issued-{self.issued}", **self.lifetime})
         else:
             exchange.response(200, GOOD["egain"])
 
@@ -335,7 +335,7 @@ class TestToken:
         assert token_request.headers["content-type"] == "application/x-www-form-urlencoded"
         assert CANARY not in json.dumps(token_request.headers)
         assert status_request.path == f"/knowledge/contentmgr/v4/import/content/{JOB}/status"
-        assert status_request.headers["authorization"] == "Bearer bought-1"
+        assert status_request.headers["authorization"] == "Bearer issued-1"
         assert CANARY not in json.dumps(status_request.headers)
 
     def test_a_scope_of_the_connection_replaces_the_default(self, serve: Serve) -> None:
@@ -345,8 +345,8 @@ class TestToken:
 
     def test_it_is_fetched_once_and_reused(self, serve: Serve) -> None:
         tokens = Tokens(serve)
-        assert [tokens.used() for _ in range(3)] == ["Bearer bought-1"] * 3
-        assert tokens.sold == 1
+        assert [tokens.used() for _ in range(3)] == ["Bearer issued-1"] * 3
+        assert tokens.issued == 1
 
     @pytest.mark.parametrize(
         ("lifetime", "kept"),
@@ -370,32 +370,32 @@ class TestToken:
         tokens = Tokens(serve, lifetime)
         tokens.used()
         tokens.now += kept - 1
-        assert tokens.used() == "Bearer bought-1"
+        assert tokens.used() == "Bearer issued-1"
         tokens.now += 2
-        assert tokens.used() == "Bearer bought-2"
+        assert tokens.used() == "Bearer issued-2"
 
     @pytest.mark.parametrize("expires_in", [-5, 0, "0", "-5", 0.001])
     def test_one_that_has_ended_already_is_used_once(self, serve: Serve, expires_in: Any) -> None:
         tokens = Tokens(serve, {"expires_in": expires_in})
-        assert tokens.used() == "Bearer bought-1"
+        assert tokens.used() == "Bearer issued-1"
         tokens.now += 1
-        assert tokens.used() == "Bearer bought-2"
+        assert tokens.used() == "Bearer issued-2"
 
     def test_a_new_one_is_fetched_on_request(self, serve: Serve) -> None:
         tokens = Tokens(serve)
         assert [tokens.used(), tokens.used(force_refresh=True), tokens.used()] == [
-            "Bearer bought-1",
-            "Bearer bought-2",
-            "Bearer bought-2",
+            "Bearer issued-1",
+            "Bearer issued-2",
+            "Bearer issued-2",
         ]
 
     @pytest.mark.parametrize("change", [{"clientId": "other"}, {"clientSecret": "rotated"}, {"scope": "other"}])
     def test_other_credentials_fetch_their_own(self, serve: Serve, change: dict[str, str]) -> None:
         tokens = Tokens(serve)
         assert (tokens.used(), tokens.used(change), tokens.used()) == (
-            "Bearer bought-1",
-            "Bearer bought-2",
-            "Bearer bought-1",
+            "Bearer issued-1",
+            "Bearer issued-2",
+            "Bearer issued-1",
         )
 
     @pytest.mark.parametrize(
@@ -498,7 +498,7 @@ class TestToken:
     @pytest.mark.parametrize("kind", [{}, {"token_type": None}, {"token_type": ""}, {"token_type": " BEARER "}])
     def test_a_token_of_no_other_type_is_used(self, serve: Serve, kind: dict[str, Any]) -> None:
         tokens = Tokens(serve, kind)
-        assert tokens.used() == "Bearer bought-1"
+        assert tokens.used() == "Bearer issued-1"
 
     @pytest.mark.parametrize(
         "body",
@@ -533,6 +533,6 @@ class TestToken:
     def test_a_token_that_the_api_refuses_is_unauthorized(self, serve: Serve) -> None:
         def refuse(exchange: Exchange) -> None:
             token = exchange.path == "/token"
-            exchange.response(200 if token else 401, {"access_token": "bought"} if token else {})
+            exchange.response(200 if token else 401, {"access_token": "issued"} if token else {})
 
         assert failed(serve(refuse).url, "egain").error is PollError.UNAUTHORIZED

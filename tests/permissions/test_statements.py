@@ -198,5 +198,5 @@ def test_a_poll_function_reaches_its_own_vendors_data_only() -> None:
 
 
 def test_the_page_lists_every_statement_as_it_is() -> None:
-    """`python -m tests.permissions.listing` writes it anew."""
+    """`python -m tests.permissions.listing` writes it again."""
     assert PAGE.read_text() == page_with(listing())

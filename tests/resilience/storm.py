@@ -211,7 +211,7 @@ class Storm:
         return True
 
     def _kill_a_worker(self) -> None:
-        # One that calls AWS: in the emulator, one that dies while it starts takes all of its function's with it.
+        # One that calls AWS: in the emulator, one that dies while it starts ends all workers of its function.
         connections = psutil.net_connections("tcp4")
         pids = {one.pid for one in connections if one.raddr == ("127.0.0.1", self._proxy_port) and one.pid}
         if workers := sorted(pids - {os.getpid()}):

@@ -92,7 +92,7 @@ def rename(after: FinalState, watch: str) -> None:
     after.messages[watch].append(again)
 
 
-def change_mind(after: FinalState, watch: str) -> None:
+def change_outcome(after: FinalState, watch: str) -> None:
     again = copy.deepcopy(after.messages[watch][0])
     again.event["data"]["reason"] = "another"
     after.messages[watch].append(again)
@@ -122,7 +122,7 @@ def miscount(after: FinalState, watch: str) -> None:  # noqa: ARG001
     after.items["voyado#v-1"]["activeWatches"] = -1
 
 
-def hurry(after: FinalState, watch: str) -> None:
+def exceed_the_rate_limit(after: FinalState, watch: str) -> None:
     import_id = watch.rpartition("#")[2]
     limit = limit_of(watch.split("#")[1])
     after.polled_at[import_id] = [2_000.0 + 59.0 * number / limit for number in range(limit + 1)]
@@ -141,14 +141,14 @@ def read_no_logs(after: FinalState, watch: str) -> None:  # noqa: ARG001
     [
         (lose, "no outcome was published"),
         (rename, "2 ids"),
-        (change_mind, "was published as"),
+        (change_outcome, "was published as"),
         (break_it, "is UNKNOWN/WATCH_BROKEN, not"),
         (stop_without_request, "is UNKNOWN/WATCH_STOPPED, not"),
         (repeat_from_nowhere, "was published 1 times and got 2 times"),
         (stay_active, "still active"),
         (stay_unpublished, "is not published"),
         (miscount, "counts -1 active watches"),
-        (hurry, "its limit is"),
+        (exceed_the_rate_limit, "its limit is"),
         (leak, "a secret is in the table"),
         (read_no_logs, "logs were not read"),
     ],

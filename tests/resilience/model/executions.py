@@ -94,7 +94,7 @@ class Executions:
         yield f"gives up: {_where(caught, run)}", caught
 
     def started_successor(self, world: World, run: Run, now: float) -> tuple[World, str]:
-        """Do as Step Functions does: a name that is taken is fine while its execution runs on the same input."""
+        """Start it as Step Functions does: a name may be taken while its execution runs with the same input."""
         step, _ = flow.enter(run.state, run.data, run.name)
         assert isinstance(step, flow.Task)
         parameters = json.loads(step.parameters)

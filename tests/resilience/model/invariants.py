@@ -66,7 +66,7 @@ def check_write(
     if method in ("save", "end") and writer is not None:
         demand(4, writer == before.execution, f"{writer} wrote what {before.execution} owns")
     elif method in ("transfer_ownership", "end") and writer != before.execution and sure:
-        # A successor may be started just after its status was requested in vain; then it has not polled yet.
+        # A successor may be started just after a failed request for its status; then it has not polled yet.
         successor = was.generation > 1 and was.execution_polls == 0
         demand(3, not owner_lives or successor, f"the watch was taken from {before.execution}, which lives")
 

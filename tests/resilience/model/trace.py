@@ -61,7 +61,7 @@ def _value(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """Leave out what all names of executions have in common, and most of what stands for a watch."""
+    """Leave out the common part of all names of executions, and most of the hash of a watch."""
     for name in [word for word in text.replace(EXECUTIONS, "").split() if len(word) > 40 and word[40:41] == "-"]:
         text = text.replace(name, f"successor{name[40:]}")
     return text.replace(EXECUTIONS, "")
