@@ -1,11 +1,11 @@
-# Every target installs what it needs into .venv first.
+# Every target first installs the packages that it needs into .venv.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
 # Without it, every process that is started would compile all that it imports: the suite starts a thousand.
 unexport PYTHONDONTWRITEBYTECODE
-# Files of this project are in UTF-8, whatever the locale says.
+# Files of this project are in UTF-8, whatever the locale is.
 export PYTHONUTF8 := 1
 
 PYTHON ?= python3
@@ -32,7 +32,8 @@ INSTALL := $(PYTHON) locks/install.py
 	@$(INSTALL) .venv locks/bench.txt
 	@touch $@
 
-# The SAM CLI, the AWS CLI and the scanners pin what the emulator needs in other versions: each has an environment of its own.
+# The SAM CLI, the AWS CLI and the scanners pin other versions of the emulator's packages: each has an environment of
+# its own.
 .venv/%/installed: locks/%.txt | .venv/demo-installed
 	@$(INSTALL) .venv/$* locks/$*.txt
 	@touch $@
@@ -42,9 +43,9 @@ demo: .venv/demo-installed ## the main job on the embedded default, start to end
 
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
 	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed
-	@# Three for two cores: much of what the stacks do is to wait.
+	@# Three processes for two cores, because the stacks wait for much of their time.
 	$(BIN)/pytest -n 3 --dist loadgroup --durations 10
-	@echo "Known vulnerabilities: left out, since they change without us; 'make audit' asks, and CI does."
+	@echo "Known vulnerabilities are not checked here, since they change without a commit; 'make audit' and CI check them."
 
 test-unit: .venv/installed ## the unit tests alone, in under a minute
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit
@@ -66,41 +67,41 @@ template-checked: .venv/installed .venv/checks/installed
 definition-checked: .venv/installed
 	@PATH="$$PWD/$(BIN):$$PATH" tests/static/validate_definition.sh
 
-storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports through a storm of faults, ending with a table
+storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports with fault injection, ending with a table
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m tests.resilience $(or $(N),300) $(or $(SEED),1) $(if $(KEEP),--keep $(KEEP))
 
-up: .venv/demo-installed ## the local stack, left running: writes .local/stack.json
+up: .venv/demo-installed ## start the local stack and leave it running; writes .local/stack.json
 	@$(LOCAL) up
 
-down: .venv/demo-installed ## ends the local stack
+down: .venv/demo-installed ## end the local stack
 	@$(LOCAL) down
 
 watch: .venv/demo-installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
 	@: $${VENDOR:?is missing: make watch VENDOR=egain IMPORT_ID=…} $${IMPORT_ID:?is missing: make watch VENDOR=egain IMPORT_ID=…}
 	@$(LOCAL) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
 
-redrive: .venv/demo-installed ## [STACK=import-watch]: put dead letters back where they belong
+redrive: .venv/demo-installed ## [STACK=import-watch]: send dead letters to their destinations again
 	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
 
 replay: .venv/demo-installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
 	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
 	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
 
-bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios against the peers
+bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios to other projects
 	$(BIN)/pytest -n 2 benchmarks
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
 
-audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of what the lock files pin, as far as the registry has data
+audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of the packages that the lock files pin, as far as the registry knows them
 	@$(BIN)/python tests/static/audit_locks.py $${CI:+--fail-if-unknown}
 
 build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host
-	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # or each deploy would look changed
-	@# An interpreter that uv has installed will do as well as one on the path.
+	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # otherwise each deploy would look changed
+	@# An interpreter that uv has installed is as good as one on the path.
 	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || true)}" \
 		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
-deploy: build ## sam deploy: guided the first time, then as you answered
+deploy: build ## sam deploy: guided the first time, then with the saved settings
 	@if [ -f samconfig.local.toml ]; then \
 		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --config-file "$$PWD/samconfig.local.toml"; \
 	else \
@@ -109,9 +110,9 @@ deploy: build ## sam deploy: guided the first time, then as you answered
 			|| { rm -f samconfig.local.toml; exit 1; }; \
 	fi
 
-lock: .venv/demo-installed ## [UPGRADE=1]: pin what locks/*.in name, with hashes
+lock: .venv/demo-installed ## [UPGRADE=1]: pin the packages of locks/*.in, with hashes
 	@$(BIN)/python -m locks.compile $(if $(UPGRADE),--upgrade)
 
-format: .venv/installed ## lay the code out
+format: .venv/installed ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

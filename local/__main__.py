@@ -19,7 +19,7 @@ def demo() -> None:
 
 @app.command()
 def up() -> None:
-    """Start the local stack, and leave it running; .local/stack.json tells where."""
+    """Start the local stack, and leave it running; .local/stack.json has its addresses."""
     from local.service import up as start
 
     start(_console())
@@ -35,7 +35,7 @@ def down() -> None:
 
 @app.command(hidden=True)
 def serve() -> None:
-    """Hold the local stack until this process is ended (`up` starts it)."""
+    """Run the local stack until this process is ended (`up` starts it)."""
     from local.service import serve as hold
 
     hold()
@@ -51,7 +51,7 @@ def watch(vendor: str, import_id: str, connection: str = "default") -> None:
 
 def _console() -> Console:
     console = Console()
-    # Where the output is no terminal, lines are as long as they are; a table still needs a width.
+    # Where the output is not a terminal, lines are not wrapped; a table still needs a width.
     return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 

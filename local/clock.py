@@ -1,8 +1,8 @@
 """A clock that runs faster than the machine's, for the functions and the simulators of a local stack.
 
 `SFN_WAIT_SCALE` shortens the waits of the state machine alone: everything that compares times (how late a poll is, how
-long a vendor has been away, how old an import is) would still go by the machine's clock. With a clock that is as much
-faster as the waits are shorter, an hour of trouble is an hour to all of them.
+long a vendor has failed, how old an import is) would still use the machine's clock. With a clock that is as much faster
+as the waits are shorter, an hour of failures is an hour for all of them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ FAST_CLOCK = Path(__file__).with_name("fast_clock")
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A clock that showed the machine's time when it was made, and has gone at its own speed since.
+    """A clock that starts at the machine's time and runs at its own speed.
 
-    It goes by the machine's monotonic clock, which is the same for all processes: where the machine's time is set
+    It is based on the machine's monotonic clock, which is the same for all processes: if the machine's time were set
     meanwhile, a clock that is 16 times as fast would jump 16 times as far.
 
     Parameters
     ----------
     speed : float
-        Its seconds in one of the machine's.
+        Its seconds per second of the machine's clock.
     origin : float
-        Its time when it was made, in epoch seconds.
+        Its time at its start, in epoch seconds.
     began : float
-        The machine's monotonic seconds when it was made.
+        The machine's monotonic seconds at its start.
     """
 
     speed: float
@@ -36,19 +36,19 @@ class Clock:
     began: float = field(default_factory=time.monotonic)
 
     def now(self) -> float:
-        """Give its time, in epoch seconds."""
+        """Its time, in epoch seconds."""
         return self.origin + (time.monotonic() - self.began) * self.speed
 
     def at(self, moment: float) -> float:
-        """Give its time at a moment of the machine's clock (epoch seconds)."""
+        """Its time at a moment of the machine's clock (epoch seconds)."""
         return self.origin + (moment - self.origin) * self.speed
 
     def machine_seconds(self, moment: float) -> float:
-        """Give the machine's monotonic seconds at a moment of this clock (epoch seconds)."""
+        """The machine's monotonic seconds at a moment of this clock (epoch seconds)."""
         return self.began + (moment - self.origin) / self.speed
 
     def environment(self) -> dict[str, str]:
-        """Give the environment that makes `time.time()` of a Python process show this clock."""
+        """Environment that makes `time.time()` of a Python process return the time of this clock."""
         return {
             "PYTHONPATH": str(FAST_CLOCK),
             "FAST_CLOCK_SPEED": repr(self.speed),

@@ -20,7 +20,7 @@ LOG_LINES = 6
 
 
 def run(console: Console) -> int:
-    """Run the demo and give its exit status: 0 only if every import had exactly one outcome, the expected one."""
+    """Run the demo and return its exit status: 0 only if every import had exactly one outcome, the expected one."""
     began = time.monotonic()
     console.print("Starting the emulator, the stack of template.yaml and a simulator for each vendor …")
     with LocalStack() as stack:
@@ -43,7 +43,7 @@ def run(console: Console) -> int:
 
 
 def _watch(stack: LocalStack, console: Console) -> list[Message]:
-    """Show the watches until every execution has ended, and give what the subscriber got."""
+    """Show the watches until every execution has ended, and return the messages that the subscriber got."""
     sqs, dynamodb, stepfunctions = stack.client("sqs"), stack.client("dynamodb"), stack.client("stepfunctions")
     executions = sum(scenario.times for scenario in SCENARIOS)
     messages: list[Message] = []
@@ -52,7 +52,7 @@ def _watch(stack: LocalStack, console: Console) -> list[Message]:
     with Display(console) as display:
         while time.monotonic() < ends:
             if unsent:
-                # One by one, as imports come; all at once would measure how fast this machine starts processes.
+                # One by one, like real imports; all at once would measure how fast this machine starts processes.
                 scenario = unsent.pop(0)
                 stack.start_import(scenario.event["detail"], scenario.times)
             messages += receive(sqs, stack.outcomes_queue_url)
@@ -69,24 +69,24 @@ def _watch(stack: LocalStack, console: Console) -> list[Message]:
 
 def _standing(scenario: Scenario, found: dict[str, Standing]) -> Standing:
     if not scenario.steps:
-        # An event that cannot be watched is recorded under its own id; the demo sends one.
+        # An invalid event is recorded under its own id; the demo sends one.
         return next((standing for key, standing in found.items() if key.startswith("invalid#")), Standing())
     return found.get(scenario.watch_id, Standing())
 
 
 def _report(console: Console, messages: list[Message]) -> int:
-    """Print the table of outcomes and give how many are not as expected."""
+    """Print the table of outcomes and return how many are not as expected."""
     table = Table(
         title="Outcomes, as a subscriber of the topic got them", title_justify="left", box=None, pad_edge=False
     )
-    for heading in ("", "Import", "Outcome", "Log", "Lag", "Polls", "What the notification says"):
+    for heading in ("", "Import", "Outcome", "Log", "Lag", "Polls", "Message"):
         table.add_column(heading, overflow="fold")
     failures = 0
     for scenario in SCENARIOS:
         mine = [message for message in messages if _is_of(message, scenario)]
-        faults = scenario.faults(mine[0].event) if mine else ["nobody was told"]
+        faults = scenario.faults(mine[0].event) if mine else ["no notification"]
         if len(mine) > 1:
-            faults.append(f"it was told {len(mine)} times")
+            faults.append(f"{len(mine)} notifications")
         failures += bool(faults)
         mark = "[red]✗[/]" if faults else "[green]✓[/]"
         if not mine:
@@ -116,7 +116,7 @@ def _is_of(message: Message, scenario: Scenario) -> bool:
 
 
 def _show_a_log(stack: LocalStack, console: Console, messages: list[Message]) -> None:
-    """Print the first lines of an archived log, in the form that is for a person."""
+    """Print the first lines of an archived log, in its form for a person."""
     mine = [message for message in messages if _is_of(message, SCENARIOS[0])]
     location = mine[0].event["data"]["log"]["location"] if mine else None
     if location is None:

@@ -1,4 +1,4 @@
-"""Deploys the real template to the emulator: packages its folders, creates the stack, gives its outputs."""
+"""Deploys the real template to the emulator: packages its folders, creates the stack, returns its outputs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from local.waiting import wait_until
 
 STACK_NAME = "import-watch"
 LOCAL_PARAMETERS = {
-    # The simulators speak plain http on the loopback address.
+    # The simulators use plain http on the loopback address.
     "AllowLoopbackHttp": "true",
-    # A secret that was changed by hand is to be seen at the next poll.
+    # The next poll should use a secret that was changed by hand.
     "SecretCacheSeconds": "1",
     # The emulator has no saved queries, and no alarms on more than one metric.
     "IsLocalStack": "true",
@@ -37,7 +37,7 @@ DEPLOY_SECONDS = 60
 
 
 def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None, project: Path = ROOT) -> dict[str, str]:
-    """Create the stack, or update it where it is there, and give its outputs.
+    """Create the stack, or update an existing one, and return its outputs.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None, proj
     write = cloudformation.update_stack if _exists(cloudformation) else cloudformation.create_stack
     write(
         StackName=STACK_NAME,
-        # Longer than a request may be, so it is put into the bucket too, as `sam deploy` does.
+        # It is too long for a request, so it is put into the bucket, too, as `sam deploy` does.
         TemplateURL=address,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
@@ -68,11 +68,11 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str] | None = None, proj
         ],
     )
 
-    def status_overrides() -> dict[str, Any] | None:
+    def deployed() -> dict[str, Any] | None:
         stack: dict[str, Any] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
-    stack = wait_until(status_overrides, DEPLOY_SECONDS, "the stack is deployed", pause=0.1)
+    stack = wait_until(deployed, DEPLOY_SECONDS, "the stack is deployed", pause=0.1)
     if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
         failed = [
@@ -90,7 +90,7 @@ def _exists(cloudformation: Any) -> bool:
 
 
 def _packaged(emulator: Emulator, project: Path) -> tuple[dict[str, Any], str]:
-    """Put the template into a bucket, and its folders and files, as `sam package` does; give it, and its address."""
+    """Put the template with its folders and files into a bucket, as `sam package` does; return it and its address."""
     s3 = emulator.client("s3")
     template: dict[str, Any] = yaml_parse((project / TEMPLATE.name).read_text())
     bucket = f"{STACK_NAME}-artefacts"
@@ -105,7 +105,7 @@ def _packaged(emulator: Emulator, project: Path) -> tuple[dict[str, Any], str]:
         inside = "python/" if resource["Type"] == "AWS::Serverless::LayerVersion" else ""
         source = project / path
         content = _zip(source, inside) if source.is_dir() else source.read_bytes()
-        # A key of its own for every content, or an update would not see that anything has changed.
+        # Each content has its own key, because an update would not detect a change otherwise.
         key = f"{hashlib.sha256(content).hexdigest()[:16]}/{path}"
         s3.put_object(Bucket=bucket, Key=key, Body=content)
         resource["Properties"][name] = f"s3://{bucket}/{key}"
@@ -114,7 +114,7 @@ def _packaged(emulator: Emulator, project: Path) -> tuple[dict[str, Any], str]:
 
 
 def _zip(folder: Path, inside: str) -> bytes:
-    """Zip a folder with the bytecode of its sources, for the emulator unpacks it anew for every function worker."""
+    """Zip a folder with the bytecode of its sources, because the emulator unpacks it for every function worker."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path in sorted(folder.rglob("*")):
@@ -122,14 +122,14 @@ def _zip(folder: Path, inside: str) -> bytes:
                 name = inside + path.relative_to(folder).as_posix()
                 bundle.write(path, name)
                 if path.suffix == ".py":
-                    # A fixed date: content that is the same is to have the same key.
+                    # A fixed date, so that the same content has the same key.
                     cached = f"{name.removesuffix(path.name)}__pycache__/{path.stem}.{sys.implementation.cache_tag}.pyc"
                     bundle.writestr(zipfile.ZipInfo(cached), _bytecode(path), zipfile.ZIP_DEFLATED)
     return archive.getvalue()
 
 
 def _bytecode(source: Path) -> bytes:
-    """Bytecode of this interpreter, which is the functions' too; valid whatever the date of the unpacked source."""
+    """Bytecode of this interpreter, which also runs the functions; valid for any date of the unpacked source."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "bytecode"
         py_compile.compile(

@@ -1,4 +1,4 @@
-"""Shows watches on a terminal: a live table there, plain lines where the output is none."""
+"""Shows watches: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ PLAIN_WIDTH = 24
 
 
 class Display:
-    """Shows where watches stand; a context manager.
+    """Shows the state of watches; a context manager.
 
     Parameters
     ----------
     console : Console
     clock : callable
-        Gives epoch seconds.
+        Returns epoch seconds.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.time) -> None:
@@ -42,7 +42,7 @@ class Display:
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def show(self, watches: Mapping[str, Standing]) -> None:
-        """Show the standing of watches by their names: all of them in the table, the changed ones as lines."""
+        """Show the state of watches by their names: all of them in the table, the changed ones as lines."""
         if self._live is not None:
             self._live.update(self._table(watches), refresh=True)
             return

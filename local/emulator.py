@@ -38,11 +38,12 @@ SERVICES_OF_A_STACK = (
     "sqs",
     "stepfunctions",
 )
-"""What must be written down before the emulator may be killed: it writes a file a service, one after the other."""
+"""Services whose state must be saved before the emulator may be killed: it writes one file for each, one after the
+other."""
 WORKERS = 40
-"""Function workers at once; each takes about 30 MB while it is busy."""
+"""Maximum simultaneous function workers; each takes about 30 MB while it is busy."""
 ROOT_KEY = "test"
-"""Access key and secret of the account itself, for an emulator that asks who is calling."""
+"""Access key and secret of the account itself, for an emulator that checks the caller."""
 ROOT = {"AccessKeyId": ROOT_KEY, "SecretAccessKey": ROOT_KEY}
 
 
@@ -54,14 +55,14 @@ class Emulator:
     wait_scale : float
         Factor on every wait of a state machine: 1 is real time.
     folder : Path, optional
-        Where its log is written; else its own temporary folder.
+        Folder of its log; a temporary folder by default.
     environment : mapping of str to str, optional
         Further settings of the emulator.
     enforces_policies : bool
-        Whether it refuses what the policies of roles, buckets, topics and queues do not allow. It speaks TLS then,
-        since those of the template refuse whatever comes without.
+        Whether it refuses what the policies of roles, buckets, topics and queues do not allow. It uses TLS then,
+        because the template's policies refuse requests without TLS.
     keeps_state : bool
-        Whether it can be restarted: what it holds is written down when it is asked to end, and read back.
+        Whether it can be restarted: it saves its state when it ends, and loads it when it starts.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Emulator:
         enforces_policies: bool = False,
         keeps_state: bool = False,
     ) -> None:
-        # The emulator is handed this very socket, so that nobody else can take the port before it listens.
+        # The emulator gets this socket itself, so that no other process can take the port before it listens.
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._listener.getsockname()[1]
@@ -82,11 +83,11 @@ class Emulator:
         self.certificate: Path | None = None
         enforcing: dict[str, str] = {}
         if enforces_policies:
-            # Left to itself it would ask a command for one that not every machine has.
+            # Without one, it would run a command to create it, which not every machine has.
             authority = trustme.CA()
             server = authority.issue_cert("127.0.0.1", "localhost")
             self.certificate, key = self._scratch / "certificate.pem", self._scratch / "key.pem"
-            # It has its functions trust the file that it serves, so the authority's own certificate is there too.
+            # Its functions trust the file that it serves, so the file contains the authority's own certificate, too.
             for certificate in (*server.cert_chain_pems, authority.cert_pem):
                 certificate.write_to_path(self.certificate, append=True)
             server.private_key_pem.write_to_path(key)
@@ -126,12 +127,12 @@ class Emulator:
         return self._process.pid if self._process else 0
 
     def start(self) -> None:
-        """Start the emulator and return when it answers.
+        """Start the emulator and return when it responds.
 
         Raises
         ------
         TimeoutError
-            If it does not answer in time; the message ends with its last words.
+            If it does not respond in time; the message ends with the end of its log.
         """
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         self._log = self._log_path.open("ab")
@@ -146,30 +147,30 @@ class Emulator:
             pass_fds=(self._listener.fileno(),),
         )
         try:
-            wait_until(self._responses, READY_SECONDS, "the emulator answers")
+            wait_until(self._responds, READY_SECONDS, "the emulator responds")
         except TimeoutError as error:
             words = self._log_path.read_text("utf-8", "replace")[-2_000:]
             self.stop()
             raise TimeoutError(f"{error}; its log ends with:\n{words}") from None
         if not self._keeps_state:
-            # Left open, it would have the callers of an emulator that died wait for one that answers.
+            # If it stayed open, callers of an emulator that died would wait for a response.
             self._listener.close()
 
     def restart(self) -> None:
-        """Have the emulator write down what it holds, end it with the function workers it has, and start it again.
+        """Let the emulator save its state, end it with its function workers, and start it again.
 
-        Executions that run come back FAILED (`States.ServiceRestart`), and no event tells of it. Who calls meanwhile
-        waits, and is answered by the one that starts.
+        Running executions are FAILED after it (`States.ServiceRestart`), without an event about it. Requests in the
+        meantime wait for the new process, which handles them.
 
         Raises
         ------
         TimeoutError
-            If it does not write it down, or does not answer again, in time.
+            If it does not save its state, or does not respond again, in time.
         """
         if self._process is None or not self._keeps_state:
-            raise RuntimeError("the emulator does not run, or does not keep what it holds")
+            raise RuntimeError("the emulator does not run, or does not keep its state")
         process, before = self._process, self._saved()
-        # What changes while it is written down may be left out: functions stand still from here on.
+        # Changes during the saving may be lost, so the functions are suspended from here on.
         for worker in _children(process.pid):
             _signal(worker, "suspend")
         process.terminate()
@@ -178,17 +179,17 @@ class Emulator:
             after = self._saved()
             return all(service in after and after[service] != before.get(service) for service in SERVICES_OF_A_STACK)
 
-        wait_until(has_saved, READY_SECONDS, "the emulator writes down what it holds")
-        # Left alone it would wait for its function workers.
+        wait_until(has_saved, READY_SECONDS, "the emulator saves its state")
+        # Otherwise it would wait for its function workers.
         kill_process_tree(process.pid)
         process.wait(timeout=READY_SECONDS)
         self._close()
         self.start()
 
     def stop(self) -> None:
-        """End the emulator and every process it started, and remove what it left behind."""
+        """End the emulator and every process it started, and remove its files."""
         if self._process is not None:
-            # Asked to end, it would wait for its function workers; nothing that it holds is wanted any more.
+            # A normal end would wait for its function workers, and its state is no longer needed.
             kill_process_tree(self._process.pid)
             self._process.wait(timeout=10)
         for made in self._clients.values():
@@ -199,7 +200,7 @@ class Emulator:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def client(self, service: str) -> Any:
-        """Give the boto3 client of a service of the emulator; any thread may use it."""
+        """boto3 client of a service of the emulator; any thread may use it."""
         with self._making:
             if service not in self._clients:
                 self._clients[service] = client(self.endpoint_url, service, self.certificate)
@@ -221,7 +222,7 @@ class Emulator:
             self._log = None
 
     def _saved(self) -> dict[str, tuple[int, int]]:
-        """Give which file each service has written down: one that is whole takes the place of the one before."""
+        """File that each service has saved: a complete one replaces the previous one."""
         found = {}
         for service in SERVICES_OF_A_STACK:
             with suppress(FileNotFoundError):
@@ -229,20 +230,20 @@ class Emulator:
                 found[service] = (file.st_ino, file.st_mtime_ns)
         return found
 
-    def _responses(self) -> bool:
+    def _responds(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise TimeoutError(f"the emulator ended with exit status {self._process.returncode}")
         try:
             verify = str(self.certificate) if self.certificate else True
             return requests.get(f"{self.endpoint_url}/_ministack/health", timeout=2, verify=verify).ok
-        except OSError:  # not there yet: it, or its certificate
+        except OSError:  # the emulator, or its certificate, does not exist yet
             return False
 
 
 def client(
     endpoint_url: str, service: str, certificate: Path | None = None, credentials: Mapping[str, str] = ROOT
 ) -> Any:
-    """Give a boto3 client of a service behind an endpoint on this machine, with credentials as STS gives them."""
+    """boto3 client of a service behind an endpoint on this machine, with credentials in the form of STS."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,
@@ -256,12 +257,12 @@ def client(
 
 
 def kill_process_tree(pid: int) -> None:
-    """Kill a process and all it started, without asking."""
+    """Kill a process and all processes it started."""
     try:
         parent = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return
-    # Standing still, it starts no more of them.
+    # A suspended process starts no more of them.
     _signal(parent, "suspend")
     family = [parent, *_children(pid)]
     for process in family:

@@ -1,8 +1,8 @@
-"""The emulator's process: ends when its standard input is closed, so that it never outlives whoever started it.
+"""The emulator's process, which ends with its standard input, so it never outlives the process that started it.
 
 Run as a file, isolated (`python -I`), so that nothing of this project is on the emulator's module search path. It
-listens on the socket that it is handed, and on nothing else: started by its own command, it would take port 443 as
-well wherever it speaks TLS, and fail where another one is about to.
+listens only on the socket that it gets. Started by its own command, it would also take port 443 if it uses TLS, and
+fail where another process uses that port.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from ministack.app import app
 
 KEEP_ALIVE_SECONDS = 75
 OPEN_FILES = 10_240
-"""A burst of imports opens more connections than many a machine lets a process have at first; macOS allows so many."""
+"""Maximum open files: a burst of imports opens more connections than the default limit of many machines; macOS allows
+this number."""
 
 
 def _end_with_parent() -> None:
-    # Not through sys.stdin: a thread that is inside its buffer when the interpreter ends would crash it.
+    # Not through sys.stdin: a thread that reads its buffer when the interpreter ends would crash the interpreter.
     while os.read(0, 1):
         continue
     os.kill(os.getpid(), signal.SIGTERM)

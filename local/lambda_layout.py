@@ -1,7 +1,7 @@
-"""Lays a function out as Lambda does: its code in /var/task, its layer in /opt, and what the runtime itself brings.
+"""Arranges a function's files as Lambda does: its code in /var/task, its layer in /opt, and the runtime's packages.
 
-All three lie in a folder of this machine instead of its root. A function is run there by an interpreter that sees
-nothing else but its own standard library (`python -I -S`), so that what nobody declared is not found.
+All three are in a folder of this machine instead of its root. A function runs there with an interpreter that otherwise
+finds only its own standard library (`python -I -S`), so that an undeclared package is not found.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RUNTIME_DISTRIBUTIONS = (
     "simplejson",
     "snapshot-restore-py",
 )
-"""What the image of Lambda's runtime has beside the standard library."""
+"""Packages of Lambda's runtime image besides the standard library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Layout:
     task : Path
         The function's code, `/var/task` on Lambda.
     opt : Path
-        Its layer, `/opt` on Lambda; need not be there.
+        Its layer, `/opt` on Lambda; it need not exist.
     runtime : Path
-        The packages that the runtime brings.
+        The runtime's packages.
     """
 
     task: Path
@@ -53,11 +53,11 @@ class Layout:
 
     @property
     def search_path(self) -> tuple[str, ...]:
-        """What comes before the standard library on `sys.path`, and what comes after it."""
+        """The folders before the standard library on `sys.path`, and those after it."""
         return (str(self.task), str(self.opt / "python"), str(self.runtime))
 
     def command(self, script: Path, *arguments: str) -> list[str]:
-        """Give the command that runs a script in the function's place; the script sets the search path up."""
+        """Command that runs a script instead of the function; the script sets up the search path."""
         return [sys.executable, "-I", "-S", "-B", str(script), os.pathsep.join(self.search_path), *arguments]
 
 
@@ -67,7 +67,7 @@ def build_layer(target: Path) -> None:
     Raises
     ------
     RuntimeError
-        If it is not built, with the last words of the build.
+        If the build fails, with the end of its output.
     """
     built = subprocess.run(
         ["make", "--silent", "packages"],
@@ -83,7 +83,7 @@ def build_layer(target: Path) -> None:
 
 
 def link_runtime(target: Path) -> None:
-    """Put links to the packages that the runtime brings into a folder of their own.
+    """Create a folder with links to the runtime's packages.
 
     Raises
     ------
@@ -101,5 +101,5 @@ def link_runtime(target: Path) -> None:
 
 
 def copy_code(source: Path, target: Path) -> None:
-    """Copy a folder of code without the bytecode of whoever ran it here."""
+    """Copy a folder of code without bytecode from this machine."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)

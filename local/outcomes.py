@@ -1,4 +1,4 @@
-"""Reads what subscribers get: the messages of the outcomes queue, and the objects they lead to."""
+"""Reads what subscribers get: the messages of the outcomes queue, and the objects that they name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Message:
 
 
 def receive(sqs: Any, queue_url: str) -> list[Message]:
-    """Take the messages that are there, and remove them from the queue."""
+    """Receive the available messages, and remove them from the queue."""
     found = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
     messages = []
     for message in found.get("Messages", []):

@@ -1,4 +1,4 @@
-"""Where things are on this machine."""
+"""Paths of the project's files and folders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = ROOT / "functions"
 EVENTS = ROOT / "events"
-# Another folder lets a second stack stand beside one that is up.
+# With another folder, a second stack can run beside the first.
 STATE = Path(os.environ.get("IMPORT_WATCH_STATE") or ROOT / ".local").resolve()
 STACK_FILE = STATE / "stack.json"

@@ -1,4 +1,4 @@
-"""Where each watch stands, read from the table for whoever looks at it."""
+"""Reads the state of each watch from the table, to display it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from boto3.dynamodb.types import TypeDeserializer
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where one watch stands.
+    """The state of one watch.
 
     Parameters
     ----------
     state : str
-        The import's state as it was last seen, or the outcome of an ended watch.
+        The last known state of the import, or the outcome of an ended watch.
     polls : int
     next_poll_at : float or None
         Epoch seconds; None once the watch has ended.
     fraction : float or None
         Progress, where the vendor reports it.
-    trouble : str or None
-        What went wrong with the last poll.
+    error : str or None
+        The error of the last poll.
     ended : bool
     """
 
@@ -36,13 +36,13 @@ class Standing:
 
 
 def standings(dynamodb: Any, table_name: str) -> dict[str, Standing]:
-    """Give the standing of every watch by its id."""
+    """State of every watch by its id."""
     read = TypeDeserializer().deserialize
     found: dict[str, Standing] = {}
     for page in dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True):
         for item in page["Items"]:
             values = {name: read(value) for name, value in item.items()}
-            if "importId" in values:  # what connections share has none
+            if "importId" in values:  # a connection's item has none
                 found[values["watchId"]] = _standing(values)
     return found
 

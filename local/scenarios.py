@@ -1,4 +1,4 @@
-"""The demo's imports: for each a start event of `events/`, the script its vendor plays, and the outcome to expect."""
+"""The demo's imports: for each a start event of `events/`, the script of its simulator, and the expected outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOG_TEXT = "".join(
     for minute in range(50)
 )
 EGAIN_LOG = {"logFileLocation": f"s3://{LOG_BUCKET}/{LOG_KEY}"}
-FOREIGN_LOG = {"logFileLocation": "s3://somebody-elses-bucket/logs/import-logs-9f1b.txt"}
+FOREIGN_LOG = {"logFileLocation": "s3://another-accounts-bucket/logs/import-logs-9f1b.txt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class Scenario:
     name : str
         Name of the start event, `events/import-started/<name>.json`.
     story : str
-        What happens, for a person.
+        Description for a person.
     steps : tuple of Step
         The vendor's script.
     expected : mapping
-        What the notification must say: `type`, and fields of `data` (`log` by its status).
+        Expected notification: `type`, and fields of `data` (`log` by its status).
     times : int
         How often the start event is sent.
     """
@@ -61,16 +61,16 @@ class Scenario:
 
     @property
     def import_id(self) -> str:
-        """The import id as the vendor is asked for it."""
+        """The import id in the status request."""
         return str(self.event["detail"]["importId"]).removesuffix("/status").rpartition("/")[2]
 
     @property
     def watch_id(self) -> str:
-        """The key of its watch: the case of a UUID makes no difference."""
+        """The key of its watch, in which the case of a UUID makes no difference."""
         return watch_id(self.vendor, "default", self.import_id.lower())
 
     def faults(self, notification: Mapping[str, Any]) -> list[str]:
-        """Give every way in which a notification is not the expected one."""
+        """Differences between a notification and the expected one."""
         data = notification["data"]
         seen = {**data, "type": notification["type"], "log": data["log"]["status"]}
         return [
@@ -140,7 +140,7 @@ SCENARIOS = (
     ),
     Scenario(
         "document360-throttled",
-        "is throttled on the way, which is no failure",
+        "is throttled once, which is not a failure",
         (
             {"polls": 1, "status": "InProgress"},
             {"polls": 1, "fault": {"status": 429, "headers": {"X-RateLimit-Reset": "6"}, "body": "Too many requests"}},
@@ -167,7 +167,7 @@ SCENARIOS = (
     ),
     Scenario(
         "egain-failed",
-        "fails a quarter of the way, and may be tried again; its log is in a bucket that is not ours to read",
+        "fails after a quarter, and may be tried again; its log is in a bucket that the stack may not read",
         (
             {"seconds": 9, "status": "In Progress", "total": 5_000, "fields": FOREIGN_LOG},
             {
@@ -176,16 +176,16 @@ SCENARIOS = (
                 "processed": 1_250,
                 "fields": {
                     **FOREIGN_LOG,
-                    "error": "The database did not answer after 1250 items",
+                    "error": "The database did not respond after 1250 items",
                     "retryable": True,
                 },
             },
         ),
-        _expected("FAILED", "VENDOR_ONLY", retryable=True, reason="The database did not answer after 1250 items"),
+        _expected("FAILED", "VENDOR_ONLY", retryable=True, reason="The database did not respond after 1250 items"),
     ),
     Scenario(
         "egain-cancelled",
-        "is cancelled by somebody",
+        "is cancelled by a person",
         (
             {"seconds": 8, "status": "In Progress", "total": 800, "fields": EGAIN_LOG},
             {"status": "Cancelled", "total": 800, "processed": 310, "fields": EGAIN_LOG},
@@ -194,7 +194,7 @@ SCENARIOS = (
     ),
     Scenario(
         "egain-scheduled",
-        "is scheduled ahead: its start is slept to",
+        "is scheduled: the next poll is at its start",
         (
             {"seconds": 11, "status": "Scheduled", "startsIn": 11, "total": 0},
             {"seconds": 6, "status": "In Progress", "total": 40, "fields": EGAIN_LOG},
@@ -225,13 +225,13 @@ SCENARIOS = (
     ),
     Scenario(
         "voyado-late",
-        "is not known at first, and found later",
+        "is not known at first, and is found later",
         ({"seconds": 4, "status": "NOT_FOUND"}, {"seconds": 5, "status": "IN_PROGRESS"}, {"status": "SUCCESS"}),
         _expected("SUCCEEDED", "NONE"),
     ),
     Scenario(
         "two-faults",
-        "cannot be watched: its start event has two faults",
+        "has an invalid start event, with two faults",
         (),
         _expected("UNKNOWN", "NONE", reason="INVALID_EVENT", correlationId="typed-by-hand"),
     ),

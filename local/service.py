@@ -26,10 +26,10 @@ SERVICE_LOG = STATE / "service.log"
 
 
 def up(console: Console) -> None:
-    """Start the stack, unless it runs already, and return when it is ready."""
+    """Start the stack, unless it is running already, and return when it is ready."""
     running = _running()
     if running is not None:
-        console.print(f"The local stack runs already (process {running['pid']}).")
+        console.print(f"The local stack is running already (process {running['pid']}).")
     else:
         running = _start()
     vendors = ", ".join(f"{vendor} at {url}" for vendor, url in running["vendors"].items())
@@ -43,7 +43,7 @@ def down(console: Console) -> None:
     """End the stack, whatever state it is in."""
     running = _running()
     if running is None:
-        console.print("The local stack does not run.")
+        console.print("The local stack is not running.")
     else:
         process = psutil.Process(running["pid"])
         process.terminate()
@@ -56,16 +56,16 @@ def down(console: Console) -> None:
 
 
 def serve() -> None:
-    """Hold the stack until this process is told to end."""
-    told = threading.Event()
+    """Run the stack until this process gets a signal to end."""
+    end_requested = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: told.set())
+        signal.signal(name, lambda *_: end_requested.set())
     with LocalStack(log_folder=STATE) as stack:
         for scenario in SCENARIOS:
             if scenario.steps:
                 stack.simulators[scenario.vendor].script(scenario.import_id, scenario.steps)
         _write(stack.description(os.getpid()))
-        told.wait()
+        end_requested.wait()
         STACK_FILE.unlink(missing_ok=True)
 
 
@@ -95,7 +95,7 @@ def _start() -> dict[str, Any]:
 
 
 def _running() -> dict[str, Any] | None:
-    """Give the description of the stack that runs; None where the file is missing, or of a stack that died."""
+    """Description of the running stack; None where its file is missing, or its process has died."""
     try:
         found: dict[str, Any] = json.loads(STACK_FILE.read_text())
         alive = "local" in psutil.Process(found["pid"]).cmdline()
@@ -105,7 +105,7 @@ def _running() -> dict[str, Any] | None:
 
 
 def _write(description: dict[str, Any]) -> None:
-    """Write the file whole or not at all: whoever sees it may use it."""
+    """Write the file atomically: a reader never sees an incomplete one."""
     part = STACK_FILE.with_suffix(".part")
     part.write_text(json.dumps(description, indent=2) + "\n")
     part.replace(STACK_FILE)

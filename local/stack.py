@@ -19,7 +19,7 @@ VENDORS = ("document360", "egain", "voyado")
 
 
 class LocalStack:
-    """The local stack; a context manager that ends all that it started.
+    """The local stack; a context manager that ends everything it started.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ class LocalStack:
     parameters : mapping of str to str, optional
         Template parameters.
     log_folder : Path, optional
-        Where the emulator's log is kept; it is thrown away else.
+        Folder of the emulator's log, which is deleted by default.
     environment : mapping of str to str, optional
         Further settings of the emulator.
     deployer : callable
-        Creates the stack on the emulator with the parameters, and gives its outputs.
+        Creates the stack on the emulator with the parameters, and returns its outputs.
     clock : Clock, optional
-        What the time is to the functions and the simulators: with one that runs at `1 / wait_scale` times the speed,
-        a wait takes as long as it says. Else the machine's.
+        Clock of the functions and the simulators; the machine's by default. With one that runs at `1 / wait_scale`
+        times the speed, a wait takes its nominal time by that clock.
     enforces_policies : bool
         Whether the emulator refuses what no policy allows, as AWS does.
     keeps_state : bool
@@ -88,16 +88,16 @@ class LocalStack:
         self._open.close()
 
     def client(self, service: str) -> Any:
-        """Give a boto3 client of a service of the emulator."""
+        """boto3 client of a service of the emulator."""
         return self.emulator.client(service)
 
     def description(self, pid: int) -> dict[str, Any]:
-        """Give what others need to use the stack: the content of `.local/stack.json`.
+        """What tools need to use the stack: the content of `.local/stack.json`.
 
         Parameters
         ----------
         pid : int
-            The process that ends the stack when it is ended.
+            Id of the process that runs the stack: the stack ends with it.
         """
         return {
             "endpointUrl": self.emulator.endpoint_url,
@@ -124,7 +124,7 @@ class LocalStack:
         Raises
         ------
         RuntimeError
-            If the bus does not take it.
+            If the bus does not accept it.
         """
         entry = {
             "Source": "local",
@@ -134,13 +134,13 @@ class LocalStack:
         }
         done = self.client("events").put_events(Entries=[entry] * times)
         if done["FailedEntryCount"]:
-            raise RuntimeError(f"the bus did not take the event: {done['Entries']}")
+            raise RuntimeError(f"the bus did not accept the event: {done['Entries']}")
 
     def _subscribe(self) -> str:
         sqs = self.client("sqs")
         url: str = sqs.create_queue(QueueName=f"{STACK_NAME}-outcomes")["QueueUrl"]
         queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        # A subscriber's queue lets the topic write to it: that is the subscriber's to say, here as on AWS.
+        # The policy of a subscriber's queue must allow the topic to write to it, here as on AWS.
         takes = {
             "Effect": "Allow",
             "Action": "sqs:SendMessage",
@@ -159,7 +159,7 @@ class LocalStack:
         return url
 
     def _connect(self) -> None:
-        """Give every simulator its connection, and eGain's a bucket with a log."""
+        """Create a connection for every simulator, and a bucket with a log for eGain's."""
         for vendor, simulator in self.simulators.items():
             self.put_connection(vendor, connection_fields(vendor, simulator.base_url))
         s3 = self.client("s3")
@@ -168,7 +168,7 @@ class LocalStack:
 
 
 def connection_fields(vendor: str, base_url: str) -> dict[str, Any]:
-    """Give the secret that a simulator's credentials make."""
+    """Fields of a connection's secret, with a simulator's credentials."""
     match vendor:
         case "document360":
             # The simulator has no limit of its own; with the vendor's, a dozen imports would wait for one another.

@@ -1,4 +1,4 @@
-"""Waits for a condition, with a deadline; nothing here waits for time to pass."""
+"""Waits for a condition, with a deadline, instead of a fixed time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 GROWTH = 1.05
-LONGEST_PAUSE = 0.25
+MAX_PAUSE = 0.25
 
 
 def wait_until(condition: Callable[[], Found | None], seconds: float, what: str, pause: float = 0.05) -> Found:
-    """Call a condition until it gives something true, and give that.
+    """Call a condition until its result is true, and return the result.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
     seconds : float
         The deadline from now.
     what : str
-        For the error: what was waited for.
+        The condition in words, for the error.
     pause : float
-        Seconds between the first two calls; what takes long is looked at less often, down to once in `LONGEST_PAUSE`.
+        Seconds between the first two calls; the pause grows up to `MAX_PAUSE`.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def wait_until(condition: Callable[[], Found | None], seconds: float, what: str,
     ends = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > ends:
-            raise TimeoutError(f"waited {seconds:g} s in vain: {what}")
+            raise TimeoutError(f"timed out after {seconds:g} s: {what}")
         time.sleep(pause)
-        pause = max(pause, min(pause * GROWTH, LONGEST_PAUSE))
+        pause = max(pause, min(pause * GROWTH, MAX_PAUSE))
     return found

@@ -25,7 +25,7 @@ from local.stack import LocalStack
 
 PAUSE_SECONDS = 0.5
 MAX_SECONDS = 30 * 86_400 + 3_600
-"""A watch ends within 30 days by itself; this bounds the loop should the emulator not."""
+"""A watch ends within 30 days by itself; this bounds the loop if the emulator fails."""
 INTERRUPTED = 130
 
 
@@ -35,7 +35,7 @@ def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
     Returns
     -------
     int
-        0 if the import completed, 1 if not, 2 if it cannot be watched as asked, 130 after Ctrl-C.
+        0 if the import completed, 1 if not, 2 for an invalid argument or a missing setting, 130 after Ctrl-C.
     """
     environment = {**_text_values(dotenv_values(ROOT / ".env")), **os.environ}
     vendors = VendorRegistry(FUNCTIONS)
@@ -65,19 +65,19 @@ def run(console: Console, vendor: str, import_id: str, connection: str) -> int:
             event = _follow(stack, console, watch_id(vendor, connection, key_id))
             saved = _saved(stack, event["data"])
     except KeyboardInterrupt:
-        console.print("Stopped watching; the import itself goes on at the vendor.")
+        console.print("The watch was stopped; the import itself continues at the vendor.")
         return INTERRUPTED
-    told = mail(event).rstrip()
+    text = mail(event).rstrip()
     for location, path in saved.items():
-        # The bucket has ended with the emulator; what was in it is here.
-        told = told.replace(location, str(path))
+        # The bucket has ended with the emulator; its objects are on this machine.
+        text = text.replace(location, str(path))
     console.print()
-    console.print(told, soft_wrap=True, highlight=False, markup=False)
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
     return 0 if event["type"] == "ImportCompleted" else 1
 
 
 def connection_fields(adapter: Adapter, environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Give a connection's secret from environment variables, and the names of those that are missing.
+    """Fields of a connection's secret from environment variables, and the names of missing variables.
 
     The variable of a field is the vendor's name and the field's: eGain's `tokenUrl` is `EGAIN_TOKEN_URL`.
     """
@@ -97,7 +97,7 @@ def connection_fields(adapter: Adapter, environment: Mapping[str, str]) -> tuple
 
 
 def variable(vendor: str, field: str) -> str:
-    """Give the environment variable of a connection's field."""
+    """Environment variable of a connection's field."""
     return "_".join((vendor, *re.findall(r"[A-Z]?[a-z0-9]+", field))).upper()
 
 
@@ -116,7 +116,7 @@ def _follow(stack: LocalStack, console: Console, key: str) -> dict[str, Any]:
 
 
 def _saved(stack: LocalStack, data: Mapping[str, Any]) -> dict[str, Path]:
-    """Keep the archived objects on this machine, for the emulator's bucket ends with it."""
+    """Save the archived objects on this machine, because the emulator's bucket ends with it."""
     folder = STATE / "archive"
     saved = {}
     log = data["log"]["location"]

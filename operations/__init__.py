@@ -1,1 +1,1 @@
-"""Commands for whoever runs a stack, in an account or on this machine."""
+"""Commands for the operators of a stack, in an account or on this machine."""

@@ -1,4 +1,4 @@
-"""The command line for whoever runs a stack; `make` has a target for each command."""
+"""The command line for the operators of a stack; `make` has a target for each command."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from operations.redrive import Stack, redrive
 from operations.replay import NotReplayable, replay
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
-# What stands in a letter is text, whatever brackets it has.
+# The content of a dead letter is printed as text: brackets in it are not markup.
 console = Console(soft_wrap=True, highlight=False, markup=False)
 StackName = Annotated[str, typer.Option("--stack", help="Name of the stack.")]
 
 
 @app.command(name="redrive")
 def redrive_dead_letters(stack: StackName = "import-watch") -> None:
-    """Put dead letters back: start events on the bus, events about executions to recover_watches."""
-    with _told(f"The dead letters of stack {stack} could not be put back"):
+    """Send dead letters again: start events to the bus, events about executions to recover_watches."""
+    with _reporting_errors(f"The dead letters of stack {stack} could not be put back"):
         outputs = _outputs(stack)
         where = Stack(outputs["DeadLetterQueueUrl"], outputs["ImportBusName"], f"{stack}-recover-watches")
         done = redrive(where, boto3.client("sqs"), boto3.client("events"), boto3.client("lambda"))
@@ -38,8 +38,8 @@ def redrive_dead_letters(stack: StackName = "import-watch") -> None:
 
 @app.command(name="replay")
 def replay_notification(watch: str, stack: StackName = "import-watch") -> None:
-    """Have the notification of a watch published again, by the next sweep and under the same id."""
-    with _told(f"The notification of {watch} cannot be published again"):
+    """Let the next sweep publish the notification of a watch again, under the same id."""
+    with _reporting_errors(f"The notification of {watch} cannot be published again"):
         replay(_outputs(stack)["WatchTableName"], watch, boto3.client("dynamodb"))
     console.print(f"The next sweep publishes the outcome of {watch} again, once it is RecoveryGraceSeconds old.")
 
@@ -50,8 +50,8 @@ def _outputs(stack: str) -> dict[str, str]:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Tell a person in one line what went wrong, in place of a traceback."""
+def _reporting_errors(what: str) -> Iterator[None]:
+    """Print an error as one line for a person, instead of a traceback."""
     try:
         yield
     except (ClientError, BotoCoreError, NotReplayable) as error:

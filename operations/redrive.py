@@ -1,7 +1,7 @@
-"""Puts dead letters back: start events on the bus, events about executions to the function that they were meant for.
+"""Sends dead letters again: start events to the bus, events about executions to the function that handles them.
 
-Safe to run twice: an event that comes again starts no second watch, and a letter is taken out of the queue only once
-it was accepted. What stands in a letter is sent as it stands there, digit for digit.
+It is safe to run twice: a repeated event starts no second watch, and a letter is removed from the queue only after its
+event was accepted. An event is sent exactly as it is in the letter, digit for digit.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN_SECONDS = 120
-"""How long a letter that was taken is hidden, at first: one that is left can soon be taken again."""
+"""Seconds for which a received letter is hidden at first: one that is left can soon be received again."""
 MAX_HIDDEN_SECONDS = 43_200
-"""SQS hides none for longer."""
+"""Maximum of SQS for hiding a letter, in seconds."""
 MAX_DEAD_LETTERS = 100_000
-"""Letters of one run: what comes back at once, because the cause is not mended, does not keep it running for ever."""
+"""Maximum letters of one run: letters that return at once, because their cause is not fixed, do not keep it running
+forever."""
 MAX_SECONDS = 3_600
-"""The same for its time."""
+"""Maximum seconds of one run, for the same reason."""
 EMPTY_RECEIVES = 3
-"""Receives on end that bring nothing, after which the queue counts as empty."""
+"""Consecutive empty receives after which the queue counts as empty."""
 MAX_ENTRY_BYTES = 262_144
-"""Bytes that EventBridge takes of an event, as it counts them; an execution's input has no more either."""
+"""Maximum bytes of an event, as EventBridge counts them; an execution's input has the same maximum."""
 MAX_REASON = 500
-"""Characters of a reason: it may quote what stands in a letter."""
+"""Maximum characters of a reason, which may quote the content of a letter."""
 CLOSED = frozenset(
     {
         "AccessDenied",
@@ -53,12 +54,12 @@ CLOSED = frozenset(
 )
 """Errors that every letter for the same destination would meet."""
 PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]')
-"""A string, or what stands between values; the rest is numbers, words and blanks."""
+"""A string, or a separator of values; the rest is numbers, literals and blanks."""
 
 
 @dataclass
 class Redriven:
-    """What became of the letters: how many of each kind were put back, and why others were left."""
+    """The result of a run: how many letters of each kind were sent again, and why others were left."""
 
     put_back: Counter[str] = field(default_factory=Counter)
     left: list[str] = field(default_factory=list)
@@ -66,16 +67,16 @@ class Redriven:
 
 @dataclass(frozen=True)
 class Stack:
-    """Where letters are and where they belong.
+    """The queue of the letters and the destinations of their events.
 
     Parameters
     ----------
     queue_url : str
         The dead letter queue.
     bus : str
-        Name of the bus that takes start events.
+        Name of the bus that receives start events.
     recover_function : str
-        Name of the function that takes events about executions.
+        Name of the function that handles events about executions.
     """
 
     queue_url: str
@@ -92,9 +93,9 @@ class Event:
     kind, source : str
         Its `detail-type` and `source`.
     first_id : str or None
-        The id that the bus gave it when it came first, if that can be used.
+        The id that the bus gave it the first time, if it is usable.
     resources : tuple of str
-        Without the mark of an event that was put back.
+        Without the mark of an event that was sent again.
     text, detail : str
         The event and its detail as they are written.
     """
@@ -108,11 +109,11 @@ class Event:
 
 
 class NotAnEvent(ValueError):
-    """What is in a letter is no event."""
+    """The content of a letter is not an event."""
 
 
 def redrive(stack: Stack, sqs: SQSClient, events: EventBridgeClient, functions: LambdaClient) -> Redriven:
-    """Put every letter back that can be delivered, and give what became of them.
+    """Send every letter again that can be delivered, and return the result.
 
     Raises
     ------
@@ -151,15 +152,15 @@ def redrive(stack: Stack, sqs: SQSClient, events: EventBridgeClient, functions: 
 
 
 class _Letters:
-    """The letters of the queue with a key for each, until it is empty; one that comes again is given again.
+    """The letters of the queue with a key for each, until it is empty; a letter that returns is listed again.
 
-    A letter that is left comes back after a while, and must neither end the run nor keep the ones behind it from being
-    taken. So one that comes back is hidden for twice as long as it was.
+    A letter that is left returns after some time, and must neither end the run nor block the letters behind it. So a
+    letter that returns is hidden for twice as long as before.
 
     Attributes
     ----------
     unfinished : str or None
-        Why the queue may hold letters that were not taken.
+        Why the queue may have letters that were not received.
     """
 
     def __init__(self, sqs: SQSClient, queue_url: str) -> None:
@@ -171,7 +172,7 @@ class _Letters:
         hidden_for: dict[str, int] = {}
         seconds, empty, without_new = HIDDEN_SECONDS, 0, 0
         ends = time.monotonic() + MAX_SECONDS
-        # A queue that gives the same letters however long they are to be hidden is left in the end, too.
+        # The run also ends for a queue that returns the same letters however long they are hidden.
         while empty < EMPTY_RECEIVES and without_new < EMPTY_RECEIVES + len(hidden_for):
             if len(hidden_for) >= MAX_DEAD_LETTERS or time.monotonic() >= ends:
                 self.unfinished = f"the run ended after {len(hidden_for):,} letters: start another for the rest"
@@ -197,7 +198,7 @@ class _Letters:
 
 
 class _Destinations:
-    """Where events belong; one that would refuse every event is not tried again."""
+    """The destinations of events; one that would refuse every event is not tried again."""
 
     def __init__(self, stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> None:
         self._stack = stack
@@ -206,35 +207,35 @@ class _Destinations:
         self._closed: dict[str, str] = {}
 
     def deliver(self, event: Event) -> str | None:
-        """Put an event back where it belongs; give why it was not taken, None where it was."""
+        """Send an event to its destination; the reason why it was not accepted, None where it was."""
         for_function = event.source == "aws.states"
         name = f"the function {self._stack.recover_function}" if for_function else f"the bus {self._stack.bus}"
         if name in self._closed:
-            return f"it was not tried: {name} did not take an earlier one: {self._closed[name]}"
+            return f"it was not tried: {name} did not accept an earlier one: {self._closed[name]}"
         try:
             return _put_back(event, self._stack, self._events, self._functions)
         except (ClientError, BotoCoreError, ValueError) as error:
             code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
             if code in CLOSED:
                 self._closed[name] = str(code)
-            return f"{name} did not take it: {error}"
+            return f"{name} did not accept it: {error}"
 
 
 def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: LambdaClient) -> str | None:
-    """Put an event back where it belongs; give why it was not taken, None where it was."""
+    """Send an event to its destination; the reason why it was not accepted, None where it was."""
     if event.kind == "Scheduled Event":
-        return None  # a sweep that failed: the next one has made up for it
+        return None  # a failed sweep, which the next one has replaced
     if event.source == "aws.states":
         functions.invoke(FunctionName=stack.recover_function, InvocationType="Event", Payload=event.text.encode())
         return None
     if event.kind != "ImportStarted":
         return f"{event.kind} is not an event of ours"
-    # The bus gives it a new id, and an event that cannot be watched is known by the one it had.
+    # The bus gives it a new id, and an invalid event is identified by its first one.
     mark = () if event.first_id is None else (f"{REDRIVEN}{event.first_id}",)
     resources = [*event.resources, *mark]
     parts = (event.source, event.kind, event.detail, *resources)
     entry = sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
-    # The whole event is the input of the execution that it starts, which has the same bound.
+    # The whole event becomes the input of an execution, which has the same maximum.
     added = sum(len(part) + 3 for part in mark if part not in event.text)
     size = max(entry, len(event.text.encode("utf-8", "surrogatepass")) + added)
     if size > MAX_ENTRY_BYTES:
@@ -254,11 +255,11 @@ def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: 
         return None
     refused, *_ = done["Entries"]
     why = " ".join(str(refused[name]) for name in ("ErrorCode", "ErrorMessage") if refused.get(name))
-    return f"the bus {stack.bus} did not take it: {why}"
+    return f"the bus {stack.bus} did not accept it: {why}"
 
 
 def read_event(body: str) -> Event:
-    """Read the event in a letter: as a rule left it there, or as a function did that failed with it.
+    """Read the event in a letter, which comes from a rule, or from a function that failed with it.
 
     Raises
     ------
@@ -284,17 +285,17 @@ def read_event(body: str) -> Event:
 
 
 def _members(text: str) -> dict[str, str]:
-    """Give the members of a JSON object, the value of each as it is written.
+    """Members of a JSON object, the value of each as it is written.
 
     Raises
     ------
     NotAnEvent
-        If it is no object, or no JSON.
+        If it is not a JSON object.
     """
     try:
         whole = json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
     except RecursionError:
-        # It is for who gets it to say whether it is too deep; what stands on its first level is found all the same.
+        # The receiver decides whether it is too deep; the members of its first level are found nevertheless.
         whole = {} if text.lstrip().startswith("{") else None
     except ValueError as error:
         raise NotAnEvent(f"it is not an event: {error}") from None
@@ -327,7 +328,7 @@ def _refuse(constant: str) -> None:
 
 
 def _value(text: str | None) -> JSON:
-    """Give a value that is short and flat in every event; None where it is not."""
+    """A value that is short and flat in a valid event; None where it is not JSON or too deep."""
     try:
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Has a notification published again, under the same id, for somebody who lost it."""
+"""Lets a notification be published again, under the same id, for a consumer that lost it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class NotReplayable(Exception):
 def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
     """Mark the outcome of a watch as not published: the next sweep of recover_watches publishes it.
 
-    There is no second way to publish: what goes out is what went out before, with the same id, so that whoever has it
-    already can drop it.
+    There is no second way to publish: the notification is the same as before, with the same id, so that a consumer that
+    has it can drop it.
 
     Parameters
     ----------

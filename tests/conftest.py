@@ -1,6 +1,6 @@
-"""What holds for the whole suite: that nothing in it tells a secret, and how it reports.
+"""Hooks for the whole suite: the search for leaked secrets, the order of the tests, and the report.
 
-It stands here, and not beside the tests it counts, because the coordinator of several workers loads no conftest below.
+They are here, and not beside the tests they concern: the coordinator of several workers loads no conftest below.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from tests.leaks import leaks
 from tests.loopback_server import refusing
 from tests.scheduling import ByFileOrGroup, rank
 
-# A busy machine makes no test slow: how long one may take is pytest-timeout's to say.
+# A busy machine must not fail a test: pytest-timeout alone limits its time.
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
-TOLD: dict[str, list[str]] = {}
-"""Tests that told a secret, and which."""
+LEAKED: dict[str, list[str]] = {}
+"""Tests that printed, logged or raised a secret, and which."""
 
 # These hold assertions and are not test modules themselves.
-pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.stage")
+pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.harness")
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def refused_url() -> Iterator[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what takes longest first, for several workers.
+    """Sort the slowest tests to the front, for several workers.
 
     It refuses to run where pytest-xdist marks no groups: every worker would make each stack that tests share.
 
@@ -63,7 +63,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """Give what hands the tests to the workers."""
+    """Scheduler that distributes the tests to the workers."""
     if config.getvalue("dist") != "loadgroup":
         return None
     # In the order in which they are collected, not by how many they are.
@@ -72,21 +72,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Look through what every test printed, logged and raised."""
+    """Search what every test printed, logged and raised."""
     if found := leaks(report):
-        TOLD.setdefault(report.nodeid, []).extend(found)
+        LEAKED.setdefault(report.nodeid, []).extend(found)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run in which a secret was told, whatever its tests say."""
-    if TOLD:
+    """Fail a run that leaked a secret, whatever the results of its tests."""
+    if LEAKED:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many conformance cases each vendor went through, and what the searches of the model covered."""
-    for test, secrets in TOLD.items():
-        terminalreporter.write_line(f"{test} told a secret: {', '.join(sorted(set(secrets)))}", red=True)
+    for test, secrets in LEAKED.items():
+        terminalreporter.write_line(f"{test} leaked a secret: {', '.join(sorted(set(secrets)))}", red=True)
     reports = [report for kind in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(kind, [])]
     counts = Counter(
         str(value)
@@ -108,5 +108,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{status_overrides:,} ends settled: {scenario}"
         )
     if counts:
-        told = ", ".join(f"{vendor} {count}" for vendor, count in sorted(counts.items()))
-        terminalreporter.write_line(f"conformance cases: {told}")
+        summary = ", ".join(f"{vendor} {count}" for vendor, count in sorted(counts.items()))
+        terminalreporter.write_line(f"conformance cases: {summary}")

@@ -1,4 +1,4 @@
-"""Looks for the secrets that the tests use in whatever a test made the project print, log, store or raise."""
+"""Search for the secrets of the tests in all that the project prints, logs, stores or raises."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ SECRETS = (
 
 
 def secrets_in(text: str) -> list[str]:
-    """Give the secrets that a text has in it, however they are written there."""
+    """Secrets in a text, in any encoded form."""
     return [secret for secret in SECRETS if any(form in text for form in forms(secret))]
 
 
 def leaks(report: pytest.TestReport) -> list[str]:
-    """Give the secrets that a test's captured output, log lines or exception have in them."""
-    said = [text for _, text in report.sections]
+    """Secrets in the captured output, the log lines or the exception of a test."""
+    texts = [text for _, text in report.sections]
     if report.failed:
-        said.append(report.longreprtext)
-    return secrets_in("\n".join(said))
+        texts.append(report.longreprtext)
+    return secrets_in("\n".join(texts))
 
 
 @cache
 def forms(secret: str) -> frozenset[str]:
-    """Give the ways in which a secret may be written: plain, and as encoders do it.
+    """Forms in which a secret may be written: plain, and as encoders write it.
 
-    Written without a look at how the project redacts, which it is to check.
+    Independent of the project's redaction, which it checks.
     """
     plain = {secret, html.escape(secret), html.escape(secret).replace("&#x27;", "&#39;"), repr(secret)[1:-1]}
     in_urls = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote(quote(secret, safe=""), safe="")}

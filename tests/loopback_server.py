@@ -1,4 +1,4 @@
-"""A server on this machine that plays a vendor: remembers what it was asked, and answers as it is told to."""
+"""Local HTTP servers that act as a vendor: they record requests and respond as a test defines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Request:
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One request, answered as the server was told to."""
+    """One request, and the response that the server's `behave` sends."""
 
     server: Server
     request_seen: Request
@@ -65,14 +65,14 @@ class Exchange(BaseHTTPRequestHandler):
             self.server.ended.wait(every)
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 Behaviour: TypeAlias = Callable[[Exchange], None]
 
 
 class Server(ThreadingHTTPServer):
-    """A vendor on this machine: remembers what it was asked, and answers by `behave`."""
+    """Local HTTP server: records its requests, and responds by `behave`."""
 
     def __init__(self, behave: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
@@ -93,14 +93,14 @@ class Server(ThreadingHTTPServer):
 
 
 class Serve(Protocol):
-    """Starts a server that behaves so."""
+    """Starts a server with this behaviour."""
 
     def __call__(self, behave: Behaviour, tls: ssl.SSLContext | None = None) -> Server: ...
 
 
 @contextmanager
 def servers() -> Iterator[Serve]:
-    """Give what starts servers, and end them all."""
+    """Function that starts servers; all end with the context."""
     started: list[Server] = []
 
     def start(behave: Behaviour, tls: ssl.SSLContext | None = None) -> Server:
@@ -116,14 +116,14 @@ def servers() -> Iterator[Serve]:
 
 @contextmanager
 def refusing() -> Iterator[str]:
-    """Base URL of a port that refuses connections: bound, so that nobody else listens there, and not listening."""
+    """Base URL of a port that refuses connections: bound, so that no other process listens there, and not listening."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 def self_signed() -> ssl.SSLContext:
-    """Server side of TLS with a certificate that is signed by nobody else: an authority's own."""
+    """Server side of TLS with a certificate of an authority that no client trusts."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with authority.cert_pem.tempfile() as certificate, authority.private_key_pem.tempfile() as key:
@@ -131,8 +131,8 @@ def self_signed() -> ssl.SSLContext:
     return context
 
 
-def says(status: int, body: Any = b"", **headers: str) -> Behaviour:
-    """Answer always the same; a body that is not bytes is sent as JSON."""
+def respond_with(status: int, body: Any = b"", **headers: str) -> Behaviour:
+    """Behaviour with a fixed response; a body that is not bytes is sent as JSON."""
     return lambda exchange: exchange.response(status, body, **headers)
 
 
@@ -158,7 +158,7 @@ class RawExchange:
 
 
 RawBehaviour: TypeAlias = Callable[[RawExchange], bool | None]
-"""Answers one request; False closes the connection."""
+"""Responds to one request; False closes the connection."""
 
 
 class RawServer:
@@ -211,7 +211,7 @@ class RawServer:
 
 @contextmanager
 def raw_servers() -> Iterator[Callable[..., RawServer]]:
-    """Give what starts raw servers, and end them all."""
+    """Function that starts raw servers; all end with the context."""
     started: list[RawServer] = []
 
     def start(behave: RawBehaviour, tls: ssl.SSLContext | None = None) -> RawServer:

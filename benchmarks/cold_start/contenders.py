@@ -70,7 +70,7 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
     # The measuring interpreter represents Lambda's, so its bytecode represents Lambda's too.
     _run("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(opt))
     event = {"watch": registered["watch"], "execution": execution}
-    handler = "import_watch.services.polling.handler"
+    handler = "handler.handler"
     peer_event = {"watch_id": "peer", "import_id": registered["watch"]["importId"]}
     size, plain_size = _size(task, opt), _size(task, plain)
     peer = Layout(_peer(folder / "peer"), folder / "no-layer", runtime)

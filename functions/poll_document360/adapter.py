@@ -1,4 +1,4 @@
-"""Document360, Customer API v2: what its import status answers mean.
+"""Document360, Customer API v2: the meaning of its import status responses.
 
 Facts from the vendor's page "Get the status of import" and, where marked [spec], its OpenAPI file.
 """
@@ -43,7 +43,7 @@ ERROR = Severity.ERROR
 LOG = r"(?:the )?(?:element |document |object )?(?:import ?logs?|import documentation log)(?: element| document)?"
 MISSING = r"(?:(?:was|is|has|could|can|does) )?(?:not (?:be |been |yet )?(?:found|exist|available)(?: yet)?|missing)"
 NO_LOG = re.compile(rf"{LOG} {MISSING}|(?:the )?(?:element )?(?:could |can |was )?not (?:found|find) {LOG}")
-"""What says that the log is not there (yet), in its words: an error of the request, and not of the import."""
+"""Phrases of an error that the log does not exist (yet): an error of the request, and not of the import."""
 MAX_NO_LOG = 120
 ERRORS_IN_REASON = 3
 NO_TEXT = "(no text)"
@@ -52,7 +52,7 @@ SEVERITIES = {0: ERROR, 1: Severity.WARNING, 2: Severity.INFO}
 
 
 def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
-    """Read an answer by its HTTP status and its body: `success` speaks of the request, `status` of the import."""
+    """Meaning of a response: in the body, `success` is about the request, and `status` about the import."""
     body = response.json()
     if response.status != 404 and not isinstance(body, dict):
         return unreadable(response, "the body is not a JSON object")
@@ -64,7 +64,7 @@ def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
         return Observation(ImportState.NOT_FOUND, problems=fields.errors_of(errors))
     status = fields.text_of(body.get("status"))
     if not response.is_success or status is None:
-        return unreadable(response, "the answer has no status of an import")
+        return unreadable(response, "the response has no status of an import")
     state = STATUSES[status]
     content = _log_content(body)
     log = fields.object_of(content)
@@ -80,7 +80,7 @@ def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
         *(Problem(Severity.INFO, text) for text in information),
     )
     found = Counter(problem.severity for problem in problems) + messages.unlisted
-    # Those without a text, or beyond the first ones, count too.
+    # Those without a text and those beyond the maximum count, too.
     found += Counter({ERROR: errors_in_all - len(errors), Severity.WARNING: warnings_in_all - len(warnings)})
     return Observation(
         state=state,
@@ -93,14 +93,14 @@ def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
 
 
 def _is_log_not_found(text: str) -> bool:
-    # Nothing but that: another sentence beside it is an error of the import.
+    # The whole text must match: an additional sentence is an error of the import.
     return len(text) <= MAX_NO_LOG and NO_LOG.fullmatch(" ".join(re.findall(r"[a-z0-9]+", text.lower()))) is not None
 
 
 class _Messages(NamedTuple):
-    """The messages of a log: the first ones that have a text, and how many there are besides.
+    """The messages of a log: the first ones that have a text, and the number of the others.
 
-    There may be millions of them, so that a list of what each says would not fit into memory.
+    There may be millions of them, so that a list of all texts would not fit into memory.
     """
 
     problems: list[Problem]
@@ -110,11 +110,11 @@ class _Messages(NamedTuple):
 
 
 def _message_list(log: dict[str, Any]) -> Collection[Any]:
-    """Give the messages of a log: a list by the vendor's page, and neither one alone nor an object of them is lost."""
+    """Messages of a log: documented as a list; a single message, or an object of messages, is read, too."""
     messages = log.get("messages")
     if isinstance(messages, dict):
         return [messages] if messages.keys() & {"message", "message_type"} else messages.values()
-    # A text alone is an error, as every message of no known type.
+    # A plain text is an error, like every message of an unknown type.
     return [messages] if isinstance(messages, str) and messages.strip() else fields.list_of(messages)
 
 
@@ -128,7 +128,8 @@ def _messages(log: dict[str, Any]) -> _Messages:
             unlisted[ERROR] += 1
             continue
         severity = _severity(message)
-        # Undocumented; read as "this message aborted the import", so that an aborted import is never told as a success.
+        # Undocumented; read as "this message aborted the import", so that an aborted import is never published as a
+        # success.
         aborted = aborted or (severity is ERROR and message.get("cancel_operation") is True)
         listed = len(problems) < MAX_PROBLEMS
         of_reason = severity is ERROR and len(errors) < ERRORS_IN_REASON
@@ -151,49 +152,52 @@ def _severity(message: dict[str, Any]) -> Severity:
 
 
 def _counts(log: dict[str, Any], found: Counter[Severity]) -> dict[str, int]:
-    told = {"versions": "new_versions", "categories": "categories", "articles": "articles", "languages": "languages"}
-    counts = {name: count for name, key in told.items() if (count := fields.integer_of(log.get(key))) is not None}
+    keys = {"versions": "new_versions", "categories": "categories", "articles": "articles", "languages": "languages"}
+    counts = {name: count for name, key in keys.items() if (count := fields.integer_of(log.get(key))) is not None}
     if log or found:
         counts |= {"warnings": found[Severity.WARNING], "errors": found[ERROR]}
     return counts
 
 
 def _log_content(body: dict[str, Any]) -> Any:
-    """Give the log: an object by the vendor's page. A list is one of messages, and a text may be JSON."""
+    """Content of the log, which the vendor's page documents as an object.
+
+    A list is read as a list of messages, and a text may be JSON.
+    """
     content = body.get("import_documentation_log")
     if isinstance(content, str):
         text, content = content.strip(), fields.json_in(content)
         if text and content is None and text != "null":
-            # What begins as JSON and cannot be read may have errors in it, and counts as one.
+            # A text that begins like JSON and cannot be parsed may contain errors, and counts as one.
             return {"log": text, "messages": [text] if text.startswith(("{", "[")) else []}
         content = content or None
     return {"messages": content} if isinstance(content, list) and content else content
 
 
 def _log(content: Any, state: ImportState, why: str | None) -> LogReference:
-    """Say what is known of the log, by its content and by the error that says that it is not there."""
+    """What is known about the log, from its content and from the error that it does not exist."""
     if not isinstance(content, dict):
         if state in (ImportState.QUEUED, ImportState.RUNNING, ImportState.UNRECOGNISED):
             return None
-        # Such an import is done, and its log is not there yet.
-        said = why if state is ImportState.SUCCEEDED else None
-        return MissingLog(said or "the response has no log", expected=True)
+        # Such an import has ended, and its log does not exist yet.
+        text = why if state is ImportState.SUCCEEDED else None
+        return MissingLog(text or "the response has no log", expected=True)
     return InlineLog(content, _text(content))
 
 
 def _joined(texts: list[str]) -> str | None:
-    """Give the first texts in one, as short as any vendor message."""
+    """The first texts joined, at most as long as a vendor message."""
     return "; ".join(texts[:ERRORS_IN_REASON])[:MAX_PROBLEM_TEXT] or None
 
 
 def _text(content: dict[str, Any]) -> str:
-    """Write the log for a person: the counts, then a line for every message that has a text."""
+    """Text of the log for a person: the counts, then a line for every message that has a text."""
     counts = (f"{name}: {_shown(value)}" for name, value in content.items() if name != "messages")
     return "\n".join((*counts, *_lines(_message_list(content)))) + "\n"
 
 
 def _lines(messages: Collection[Any]) -> Iterator[str]:
-    """Lines of messages; those without a text share one, because a log of nothing else may have millions."""
+    """Lines of messages; consecutive ones without a text share a line, because a log may have millions of them."""
     for line, alike in groupby(map(_line, messages), key=lambda line: line if NO_TEXT in line else None):
         if line is None:
             yield from alike
@@ -205,13 +209,13 @@ def _lines(messages: Collection[Any]) -> Iterator[str]:
 def _line(message: Any) -> str:
     if not message or not isinstance(message, dict):
         return NO_MESSAGE
-    said = message.get("message")
+    text = message.get("message")
     mark = " (this message ended the import)" if message.get("cancel_operation") is True else ""
-    return f"{_severity(message).value:<8}{_shown(said) if said else NO_TEXT}{mark}"
+    return f"{_severity(message).value:<8}{_shown(text) if text else NO_TEXT}{mark}"
 
 
 def _shown(value: Any) -> str:
-    """Write a value in short: a text that holds a whole tree helps nobody, and a tree may be too deep to be written."""
+    """Value as short text: a whole tree is not readable, and may be too deep to be written."""
     if isinstance(value, dict | list):
         return f"({len(value):,} entries: see log.json)"
     try:

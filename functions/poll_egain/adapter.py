@@ -1,4 +1,4 @@
-"""eGain, Knowledge Content Manager API v4: what its import status answers mean.
+"""eGain, Knowledge Content Manager API v4: the meaning of its import status responses.
 
 Facts from the vendor's page "Checking the Status of an Import or Validation Job" and, where marked [spec], its
 OpenAPI file.
@@ -39,7 +39,7 @@ UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
-    """Read an answer; only `status` and `jobType` are always there."""
+    """Meaning of a response; only `status` and `jobType` are always present."""
     body = response.json()
     if response.status == 404:
         return not_found(response)
@@ -47,7 +47,7 @@ def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
         return unreadable(response, "the body is not a JSON object")
     status = fields.text_of(body.get("status"))
     if not response.is_success or status is None:
-        return unreadable(response, "the answer has no status of a job")
+        return unreadable(response, "the response has no status of a job")
     state = STATUSES[status]
     reason = fields.text_of(body.get("error"))
     retryable = body.get("retryable")
@@ -67,7 +67,7 @@ def read(response: HttpResponse, _import_id: str) -> Observation | FailedPoll:
 
 
 def _progress(progress: dict[str, Any]) -> ReportedProgress | None:
-    """Give the progress by the items, whose step is one; else by the percentage."""
+    """Progress by the items, whose step is one; else by the percentage."""
     processed, total = fields.integer_of(progress.get("processed")), fields.integer_of(progress.get("total"))
     if processed is not None and total:  # 0 while a job is scheduled
         return ReportedProgress(min(1.0, processed / total), 1 / total)
@@ -92,7 +92,7 @@ def _counts(body: dict[str, Any]) -> dict[str, int]:
 
 
 def _results(value: Any) -> dict[str, Any]:
-    """Give the results: an object by the vendor's page; of a list, the sums, so that no errors are lost in it."""
+    """Results: an object according to the vendor's page; of a list, the sums, so that no errors are lost."""
     if isinstance(value, str):
         value = fields.json_in(value)
     if not isinstance(value, list):
@@ -114,11 +114,11 @@ def _log(body: dict[str, Any]) -> LogReference:
     location = body.get("logFileLocation")
     if isinstance(location, str) and location.strip():
         return StoredLog(location.strip())
-    return MissingLog("the answer has no logFileLocation", expected=False)
+    return MissingLog("the response has no logFileLocation", expected=False)
 
 
 def import_id(raw: str) -> str | None:
-    """Give the job's UUID, also out of the `location` header of the starting request, which people paste whole.
+    """UUID of the job, also from the whole `location` header of the starting request, which people paste.
 
     That header is relative and ends in `/status`: `knowledge/contentmgr/v4/import/content/{id}/status` [spec].
     """
@@ -127,7 +127,7 @@ def import_id(raw: str) -> str | None:
 
 
 def key_id(import_id: str) -> str:
-    """Give the job's UUID in lower case: its letters make no difference."""
+    """UUID of the job in lower case, because its case makes no difference."""
     return import_id.lower()
 
 
@@ -148,7 +148,7 @@ ADAPTER = Adapter(
         hosts=(r"([a-z0-9-]+\.)+egain\.cloud",),
         optional=("apiDomain", "baseUrl", "scope", "logReaderRoleArn"),
     ),
-    # The vendor's quick start for client credentials has the other one [spec].
+    # The vendor's quick start for client credentials has the other scope [spec].
     authentication=ClientCredentials(
         default_scope="knowledge.contentmgr.manage", scope_hint="app.knowledge.contentmgr.manage"
     ),

@@ -1,4 +1,4 @@
-"""Voyado Elevate 3, Web API v2: what its import status answers mean.
+"""Voyado Elevate 3, Web API v2: the meaning of its import status responses.
 
 Facts from the vendor's page "Import Status" and, where marked [spec], its newer developer portal.
 """
@@ -18,7 +18,7 @@ from import_watch.vendors.response_body import HttpResponse
 STATUSES = StatusMap(
     {
         ImportState.NOT_FOUND: ("NOT_FOUND",),
-        # BLOCKED waits for another import; no progress is to be expected.
+        # BLOCKED waits for another import, so no progress is expected.
         ImportState.QUEUED: ("WAITING", "BLOCKED"),
         ImportState.RUNNING: ("IN_PROGRESS",),
         ImportState.SUCCEEDED: ("SUCCESS",),
@@ -30,15 +30,15 @@ STATUSES = StatusMap(
 
 
 def read(response: HttpResponse, import_id: str) -> Observation | FailedPoll:
-    """Read an answer; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
+    """Meaning of a response; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
     body = response.json()
     if not isinstance(body, dict):
         return unreadable(response, "the body is not a JSON object")
     status = fields.text_of(body.get("status"))
     if not response.is_success or status is None:
-        return unreadable(response, "the answer has no status of an import")
+        return unreadable(response, "the response has no status of an import")
     if body.get("id") is not None and fields.id_of(body["id"]) != import_id:
-        return unreadable(response, "the answer speaks of another import")
+        return unreadable(response, "the response is about another import")
     state = STATUSES[status]
     message = fields.text_of(body.get("message"))
     return Observation(
@@ -79,7 +79,8 @@ ADAPTER = Adapter(
     import_id=fields.printable_id,
     import_id_hint="the id that the import request gave, sent as a string",
     status_overrides={
-        # Not an unknown import: the vendor's page gives 404 to an unknown cluster. A gateway may say it for a moment.
+        # Not an unknown import: according to the vendor's page, 404 means an unknown cluster. A gateway may also send
+        # it for a short time.
         404: FailedPoll(
             PollError.MISCONFIGURED,
             "Voyado Elevate knows no such cluster (HTTP 404): check clusterId (or baseUrl)",

@@ -1,7 +1,7 @@
-"""publish_outcome: publishes how a watch ended, once, and that an import makes no progress.
+"""publish_outcome: publishes the outcome of a watch, once, and that an import is stalled.
 
-Every failure of the state machine ends here too. After one of register_watch it registers as well, by the execution's
-input, so its package is the whole `functions` folder.
+Every failure of the state machine leads here, too. After a failure of register_watch, this function registers the watch
+from the execution's input, so its package is the whole `functions` folder.
 """
 
 from __future__ import annotations

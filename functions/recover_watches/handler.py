@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VENDORS = vendor_registry(__file__)
 RESERVE_SECONDS = 45
-"""Reserve of the function's time: one watch whose services are all slow takes no longer."""
+"""Reserve of the function's time in seconds: enough for one watch with only slow services."""
 
 
 def handler(event: dict[str, JSON], context: LambdaContext) -> dict[str, JSON]:

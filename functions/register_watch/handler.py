@@ -30,7 +30,7 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> JSON:
         start = VENDORS.parse(given)
         bind_log_context(execution, correlation=start.correlation)
         step = registrar(VENDORS).register(start, execution, now)
-        # A duplicate is found by the correlation id of its own event.
+        # The log lines of a duplicate have the correlation id of its own event.
         bind_watch_log_context(replace(step.watch, correlation=start.correlation), execution)
         if start.ignored_fields:
             logger.warning("the start event has unknown fields, which are ignored", fields=list(start.ignored_fields))

@@ -1,6 +1,6 @@
-"""Python loads this before anything else of a process that has `local.clock`'s environment: its time goes faster.
+"""Python loads this first in a process with the environment of `local.clock`, whose time then runs faster.
 
-Only `time.time()` does. Sockets and threads wait by the monotonic clock, and AWS requests are signed by `datetime`.
+Only `time.time()` changes. Sockets and threads use the monotonic clock, and AWS requests are signed with `datetime`.
 """
 
 import os

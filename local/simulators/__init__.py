@@ -1,1 +1,1 @@
-"""One simulator per vendor: a real HTTP server, in a process of its own, that plays scripted imports."""
+"""One simulator per vendor: a real HTTP server, in a process of its own, with scripted imports."""

@@ -10,14 +10,14 @@ from local.simulators.responses import Request, Response
 from local.simulators.script import Moment
 
 API_TOKEN = "simulated-document360-token+/=\"'&<"
-"""With every character that encoders change, as are the other simulators' credentials."""
+"""It contains every character that encoders change, like the other simulators' credentials."""
 
 
 class Document360:
-    """A step holds `status`, and for an ended import `log` (an object or null), `errors` (texts) and `success`."""
+    """A step has `status`, and for an ended import `log` (an object or null), `errors` (texts) and `success`."""
 
     def before(self, request: Request) -> Response | None:
-        """Refuse a wrong token, and anything but a GET: tokens are restricted by method."""
+        """Refuse a wrong token, and every method except GET: tokens are restricted by method."""
         if request.headers.get("api_token") != API_TOKEN:
             return Response(401, _body(["Invalid API token"], success=False))
         return (
@@ -32,11 +32,11 @@ class Document360:
         return unquote(found[1]) if found else None
 
     def unknown(self, import_id: str) -> Response:
-        """Answer 400 with `success: true`."""
+        """Respond with 400 and `success: true`."""
         return Response(400, _body(["Invalid import id"], success=True, code="400"))
 
     def response(self, import_id: str, moment: Moment, now: float) -> Response:
-        """Give the status, and the log where there is one."""
+        """Response with the status, and the log where there is one."""
         step = moment.step
         errors = step.get("errors", [])
         body = {

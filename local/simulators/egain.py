@@ -14,24 +14,24 @@ from local.simulators.script import Moment
 CLIENT_ID = "simulated-egain-client"
 CLIENT_SECRET = "simulated-egain-secret+/=\"'&<é"
 SECOND_CLIENT_SECRET = "simulated-egain-second-secret+/=\"'&<"
-"""As a client has two while one is rotated; the last release takes no letter beyond ASCII."""
+"""Two secrets, as during the rotation of one; the second has only ASCII, which release 0.1.0 requires."""
 SCOPE = "knowledge.contentmgr.manage"
 TOKEN_PATH = "/system/auth/simulated/oauth2/token"
 TOKEN_SECONDS = 300
 
 
 class Egain:
-    """A step holds `status`, and whatever of the vendor's fields it shows, as `fields`.
+    """A step has `status`, and other fields of the vendor as `fields`.
 
-    `total` items of a timed step `In Progress` are shown as processed as its time goes by, and `startsIn` seconds
-    are shown as a `startTime` ahead. A job that has ended keeps what it had processed: `processed` of `total`.
+    During a timed step `In Progress`, the number of processed items grows up to `total`, and `startsIn` seconds become
+    a `startTime` in the future. An ended job keeps its number of processed items: `processed` of `total`.
     """
 
     def __init__(self) -> None:
         self._tokens: dict[str, float] = {}
 
     def before(self, request: Request) -> Response | None:
-        """Sell tokens, and refuse whoever has none."""
+        """Issue tokens, and refuse requests without one."""
         if request.path == TOKEN_PATH:
             return self._token(request)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -45,11 +45,11 @@ class Egain:
         return found[1] if found else None
 
     def unknown(self, import_id: str) -> Response:
-        """Answer 404 with the vendor's error object."""
+        """Respond with 404 and the vendor's error object."""
         return _error(404, "404-100", "There is no job with this id.")
 
     def response(self, import_id: str, moment: Moment, now: float) -> Response:
-        """Give the status, with the progress that the time of the step implies."""
+        """Response with the status, and with the progress that the time of the step implies."""
         step = moment.step
         body: dict[str, Any] = {"status": step["status"], "jobType": "Import"}
         if "startsIn" in step:

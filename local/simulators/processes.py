@@ -47,16 +47,16 @@ class SimulatorProcess:
         self._http.trust_env = False
 
     def script(self, import_id: str, steps: Iterable[Step]) -> None:
-        """Have the simulator play an import; its clock starts with the first poll."""
+        """Script an import; its clock starts with the first poll."""
         self._control("PUT", import_id, {"steps": list(steps)})
 
     def polled_at(self, import_id: str) -> list[float]:
-        """Give the epoch seconds at which an import was polled."""
+        """Epoch seconds at which an import was polled."""
         times: list[float] = self._control("GET", import_id)["polledAt"]
         return times
 
     def faults(self, import_id: str) -> int:
-        """Give how often a fault was the answer."""
+        """Number of polls of an import whose response was a fault."""
         faults: int = self._control("GET", import_id)["faults"]
         return faults
 

@@ -1,4 +1,4 @@
-"""What a simulator is asked and what it answers: the contract between the server and the vendors."""
+"""Requests and responses of a simulator: the contract between the server and the vendors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.simulators.script import Moment
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as the server read it; header names are in lower case."""
+    """A request as the server has read it; header names are in lower case."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: `body` is bytes, or anything that JSON can carry."""
+    """A response: `body` is bytes, or any JSON value."""
 
     status: int
     body: Any
@@ -30,21 +30,21 @@ class Response:
 
 
 class Simulator(Protocol):
-    """One vendor."""
+    """The simulated API of one vendor."""
 
     def before(self, request: Request) -> Response | None:
-        """Answer what is not a poll: refused credentials, a token; None where the request is a poll."""
+        """Response to a request that is not a poll: refused credentials, a token; None where the request is a poll."""
 
     def import_id(self, path: str) -> str | None:
-        """Give the import that a path asks for, or None where it is no path of this vendor."""
+        """Import id in a path, or None where it is not a path of this vendor."""
 
     def unknown(self, import_id: str) -> Response:
-        """Answer for an import that was never started."""
+        """Response for an import that was never started."""
 
     def response(self, import_id: str, moment: Moment, now: float) -> Response:
-        """Answer for an import at a moment of its script."""
+        """Response for an import at a moment of its script."""
 
 
 def timestamp(time: float) -> str:
-    """Write epoch seconds the way the vendors do."""
+    """Epoch seconds in the format of the vendors."""
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,9 +1,9 @@
-"""Scripts: what a vendor says of an import as time and polls go by. Pure.
+"""Scripts: the responses of a vendor about an import, by time and number of polls. Pure.
 
-A script is a list of steps. A step lasts for `seconds`, or for a number of `polls`; the last one lasts for ever.
-Its clock starts with the first poll. What else a step holds is the vendor's (`status`, `progress`, `log`, …), or a
-`fault`: an HTTP answer that says nothing of the import, or a connection that is cut; or `unknown`, where the vendor
-does not know the import.
+A script is a list of steps. A step lasts for `seconds`, or for a number of `polls`; the last one never ends. The clock
+starts with the first poll. A step also has fields of the vendor (`status`, `progress`, `log`, …), or a `fault`: an HTTP
+response without information about the import, or a connection that is cut; or `unknown`, where the vendor does not know
+the import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Step = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a script is at one poll.
+    """The position in a script at one poll.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Import:
-    """One scripted import, when it was asked for, and how often a fault was the answer."""
+    """One scripted import, the times of its polls, and the number of responses that were a fault."""
 
     steps: list[Step]
     polled_at: list[float] = field(default_factory=list)
@@ -48,18 +48,18 @@ class Import:
     _polls_in_step: int = 0
 
     def poll(self, now: float) -> Moment:
-        """Count a poll and give where the script is.
+        """Count a poll and return the position in the script.
 
         Parameters
         ----------
         now : float
-            Epoch seconds, not before the poll before.
+            Epoch seconds, not earlier than the previous poll.
         """
         if not self.polled_at:
             self._step_began_at = now
         self.polled_at.append(now)
         while self._step < len(self.steps) - 1 and self._step_is_over(now):
-            # A timed step ends on time, however late the poll that finds out.
+            # A timed step ends on time, however late the next poll is.
             self._step_began_at = self._step_began_at + self._current.get("seconds", 0) if self._is_timed else now
             self._step += 1
             self._polls_in_step = 0

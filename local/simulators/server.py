@@ -1,11 +1,10 @@
-"""The HTTP server that all simulators share: scripts are put in, polls are answered by the vendor's page.
+"""The HTTP server of all simulators: it accepts scripts, and responds to polls as the vendor's documentation describes.
 
     python -m local.simulators.server document360
 
-prints its port as a line of JSON and serves until its standard input is closed, so that it never outlives the
-process that started it. `PUT /_simulator/imports/{id}` with `{"steps": […]}` scripts an import,
-`GET /_simulator/imports/{id}` tells when it was polled, and how often a fault was the
-answer.
+prints its port as a line of JSON and serves until its standard input is closed, so that it never outlives the process
+that started it. `PUT /_simulator/imports/{id}` with `{"steps": […]}` scripts an import, `GET /_simulator/imports/{id}`
+returns when it was polled, and how often the response was a fault.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SLOWEST_SECONDS = 120.0
 
 
 class SimulatorServer(ThreadingHTTPServer):
-    """Serves one vendor."""
+    """Server of one vendor."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -47,7 +46,7 @@ class SimulatorServer(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     def handle_error(self, *args: Any) -> None:
-        """Keep quiet: a client that has gone while it was kept waiting is what a fault is for."""
+        """Log nothing: with a fault, clients disconnect while they wait."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -64,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._response(self._body())
 
     def log_message(self, *args: Any) -> None:
-        """Keep quiet: the polls of an import can be asked for."""
+        """Log nothing: the polls of an import can be requested."""
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -116,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _fail(self, fault: Mapping[str, Any]) -> None:
-        """Play a fault: `{"reset": true}` cuts the connection, `{"hang": seconds}` keeps silent, else an answer."""
+        """Inject a fault: `{"reset": true}` cuts the connection, `{"hang": seconds}` sends nothing, else a response."""
         if fault.get("reset"):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

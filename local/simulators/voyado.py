@@ -12,7 +12,7 @@ API_KEY = "simulated-voyado-key+/=\"'&<"
 
 
 class Voyado:
-    """A step holds `status`, and `message` where an import failed."""
+    """A step has `status`, and `message` where an import failed."""
 
     def before(self, request: Request) -> Response | None:
         """Refuse a wrong key."""
@@ -26,11 +26,11 @@ class Voyado:
         return unquote(found[1]) if found else None
 
     def unknown(self, import_id: str) -> Response:
-        """Answer 200 with the status NOT_FOUND."""
+        """Respond with 200 and the status NOT_FOUND."""
         return Response(200, {"id": import_id, "status": "NOT_FOUND"})
 
     def response(self, import_id: str, moment: Moment, now: float) -> Response:
-        """Give the status."""
+        """Response with the status."""
         step = moment.step
         if step["status"] == "NOT_FOUND":
             return self.unknown(import_id)

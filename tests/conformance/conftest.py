@@ -1,4 +1,4 @@
-"""Puts every vendor that a test class of this folder has as its fixture `vendor` on the stage."""
+"""Fixtures of the conformance kit: a harness for the fixture `vendor` of a test class, and a case for each test."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def harness(vendor: VendorUnderTest, watches: WatchStore, refused_url: str) -> I
 
 @pytest.fixture
 def case(harness: Harness) -> Iterator[Case]:
-    """A watch; whatever it shows, no secret may have been told."""
+    """A watch; no secret may be in what it logs, returns or stores."""
     made = Case(harness)
     yield made
-    assert CANARY not in made.told()
+    assert CANARY not in made.visible_output()
 
 
 @pytest.fixture(autouse=True)
 def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Say of which vendor a case is."""
+    """Record which vendor a case belongs to."""
     if "vendor" in request.fixturenames:
         record_property("conformance", request.getfixturevalue("vendor").adapter.vendor)

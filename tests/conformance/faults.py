@@ -1,4 +1,4 @@
-"""What networks and vendors do to a poll: every fault passes, and says nothing of the import."""
+"""Faults of networks and vendors during a poll: every fault is transient, and is no result of the import."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Reason
 
 from tests.conformance.harness import NOWHERE, Case
-from tests.loopback_server import Exchange, says, self_signed
+from tests.loopback_server import Exchange, respond_with, self_signed
 
 Cause: TypeAlias = Callable[[Case, pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong, and how a watch ends that sees nothing else for too long."""
+    """A fault, and the reason of a watch that sees only this fault for too long."""
 
     cause: Cause
     reason: Reason
 
 
 def success(case: Case) -> dict[str, Any]:
-    """Give the body that no fault may let through."""
+    """Body of a success, which no fault may let through."""
     return case.sample.body(ImportState.SUCCEEDED)
 
 
 def _status(status: int, **headers: str) -> Cause:
-    return lambda case, _patch: case.says(status, success(case), **headers)
+    return lambda case, _patch: case.respond_with(status, success(case), **headers)
 
 
 def _bytes(make: Callable[[bytes], bytes], status: int = 200, **headers: str) -> Cause:
-    """Answer with the body of a success that something was done to."""
-    return lambda case, _patch: case.says(status, make(json.dumps(success(case)).encode()), **headers)
+    """Respond with a changed body of a success."""
+    return lambda case, _patch: case.respond_with(status, make(json.dumps(success(case)).encode()), **headers)
 
 
 def _raw(make: Callable[[bytes], bytes]) -> Cause:
-    """Answer with bytes that need not be HTTP."""
+    """Respond with bytes that need not be HTTP."""
     return lambda case, _patch: case.behave(
         lambda exchange: exchange.connection.sendall(make(json.dumps(success(case)).encode()))
     )
 
 
 def _twice(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    """Give the status twice, first the failure's."""
+    """Send the status twice, first that of a failure."""
     field = case.sample.status_field
     failed = json.dumps({field: case.sample.body(ImportState.FAILED)[field]})
-    case.says(200, f"{failed[:-1]}, {json.dumps(success(case))[1:]}".encode())
+    case.respond_with(200, f"{failed[:-1]}, {json.dumps(success(case))[1:]}".encode())
 
 
 def _twice_reversed(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    """Give the status twice, first the success's."""
+    """Send the status twice, first that of a success."""
     field = case.sample.status_field
     succeeded = json.dumps({field: success(case)[field]})
-    case.says(200, f"{succeeded[:-1]}, {json.dumps(case.sample.body(ImportState.FAILED))[1:]}".encode())
+    case.respond_with(200, f"{succeeded[:-1]}, {json.dumps(case.sample.body(ImportState.FAILED))[1:]}".encode())
 
 
 def _nulled(value: Any) -> Any:
@@ -70,7 +70,7 @@ def _nulled(value: Any) -> Any:
 
 
 def _nested_nulls(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    case.says(200, _nulled(success(case)))
+    case.respond_with(200, _nulled(success(case)))
 
 
 def _slow(send: Callable[[Exchange, bytes], None]) -> Cause:
@@ -128,11 +128,11 @@ def _no_address(case: Case, patch: pytest.MonkeyPatch) -> None:
 
 
 def _untrusted(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    case.move(case.harness.serve(says(200, success(case)), tls=self_signed()).url)
+    case.move(case.harness.serve(respond_with(200, success(case)), tls=self_signed()).url)
 
 
 def _not_tls(case: Case, _patch: pytest.MonkeyPatch) -> None:
-    case.says(200, success(case))
+    case.respond_with(200, success(case))
     case.move(case.harness.api.url.replace("http:", "https:"))
 
 
@@ -163,7 +163,7 @@ FAULTS = {
     "blanks": _unreadable(_bytes(lambda _body: b" \r\n\t")),
     "JSON cut in the middle": _unreadable(_bytes(lambda body: body[: len(body) // 2])),
     "JSON without its last byte": _unreadable(_bytes(lambda body: body[:-1])),
-    "JSON with more behind it": _unreadable(_bytes(lambda body: body + body)),
+    "JSON followed by more": _unreadable(_bytes(lambda body: body + body)),
     "JSON with single quotes": _unreadable(_bytes(lambda body: body.replace(b'"', b"'"))),
     "a list": _unreadable(_bytes(lambda body: b"[" + body + b"]")),
     "an empty list": _unreadable(_bytes(lambda _body: b"[]")),
@@ -182,12 +182,12 @@ FAULTS = {
     "a status twice, the failure last": _unreadable(_twice_reversed),
     "10 MB": _unreadable(_bytes(lambda body: body[:-1] + b" " * 10_000_000 + b"}")),
     "10 MB without end": _unreadable(_bytes(lambda body: body[:-1] + b" " * 10_000_000, Content_Length="99000000")),
-    "a body shorter than it says": _unavailable(_bytes(lambda body: body, Content_Length="500000")),
-    "a body that is not packed as it says": _unavailable(_bytes(lambda body: body, Content_Encoding="gzip")),
+    "a body shorter than its Content-Length": _unavailable(_bytes(lambda body: body, Content_Length="500000")),
+    "a body that is not compressed as declared": _unavailable(_bytes(lambda body: body, Content_Encoding="gzip")),
     "broken chunks": _unavailable(
         _raw(lambda body: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + body)
     ),
-    "no answer": _unavailable(_raw(lambda _body: b"")),
+    "no response": _unavailable(_raw(lambda _body: b"")),
     "no HTTP": _unavailable(_raw(lambda body: body)),
     "slow headers": _unavailable(_slow(_drip_headers)),
     "a slow body": _unavailable(_slow(_drip_body)),
@@ -200,4 +200,4 @@ FAULTS = {
     "no TLS": _unavailable(_not_tls),
 }
 NOTHING_SENT = ("a refused connection", "no address", "an untrusted certificate", "no TLS")
-"""Faults that come before a vendor is known to be one: it is told nothing."""
+"""Faults before the peer is known to be the vendor: nothing is sent."""

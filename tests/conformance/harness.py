@@ -33,7 +33,7 @@ from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.connection import Connection
 
 from tests.conformance.samples import Sample
-from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, says
+from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, respond_with
 from tests.support.lifecycle import End, Wait, advance, start_watch
 from tests.support.polling import a_poller
 from tests.unit.aws_fixtures import EXECUTION, NOW, TABLE, client, connection_store, stored_item
@@ -41,18 +41,18 @@ from tests.unit.aws_fixtures import EXECUTION, NOW, TABLE, client, connection_st
 BUCKET = "log-archive"
 PREFIX = "conformance"
 CANARY = "c4n4ry-5e7d0b"
-"""Is part of every secret and of every token, and so may not be seen anywhere."""
+"""Part of every secret and of every token; it may appear nowhere."""
 CHANGED = "+/=\"'&<"
-"""Stands in them too: characters that encoders change."""
+"""Also part of them: characters that encoders change."""
 NOWHERE = "vendor.invalid"
-"""A host that the stack allows and that has no address."""
+"""Host that the stack allows and that has no address."""
 TOLERANCE = Tolerance()
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class VendorUnderTest:
-    """A vendor's adapter, wherever it was built, and what the kit has to know besides."""
+    """A vendor's adapter, and what the kit has to know besides."""
 
     adapter: Adapter
     sample: Sample
@@ -60,20 +60,20 @@ class VendorUnderTest:
 
 @dataclass
 class Harness:
-    """The real poller of one vendor, and a server for its API and another for its tokens."""
+    """The real poller of one vendor, a server for its API, and another for its tokens."""
 
     vendor: VendorUnderTest
     serve: Serve
     watches: WatchStore
     refused_url: str
     api: Server = field(init=False)
-    seller: Server = field(init=False)
-    sold: dict[str, str] = field(default_factory=dict)
-    said: io.StringIO = field(default_factory=io.StringIO)
+    token_server: Server = field(init=False)
+    issued_tokens: dict[str, str] = field(default_factory=dict)
+    log: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
-        self.api = self.serve(says(500))
-        self.seller = self.serve(self._sell)
+        self.api = self.serve(respond_with(500))
+        self.token_server = self.serve(self._issue_token)
         adapter = self.vendor.adapter
         hosts = Hosts(allowed=frozenset({NOWHERE}), loopback_http=True)
         self.connections = Connections(prefix=PREFIX, adapter=adapter, hosts=hosts, cache_seconds=3_600)
@@ -88,19 +88,19 @@ class Harness:
             tolerance=TOLERANCE,
         )
 
-    def _sell(self, exchange: Exchange) -> None:
-        """Sell a token that says nothing of the secret it was bought with."""
+    def _issue_token(self, exchange: Exchange) -> None:
+        """Issue a token from which the secret cannot be derived."""
         secret = parse_qs(exchange.request_seen.body.decode())["client_secret"][0]
         token = f"{CANARY}-token-{next(_numbers)}{CHANGED}"
-        self.sold[token] = secret
+        self.issued_tokens[token] = secret
         exchange.response(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
 
     def credential(self, request: Request) -> str:
-        """Give the secret that a request to the API goes back to."""
+        """Secret that a request to the API was authorised with."""
         authentication = self.vendor.adapter.authentication
         if isinstance(authentication, ApiKey):
             return request.headers[authentication.header.lower()]
-        return self.sold[request.headers["authorization"].removeprefix("Bearer ")]
+        return self.issued_tokens[request.headers["authorization"].removeprefix("Bearer ")]
 
 
 @dataclass
@@ -116,11 +116,11 @@ class Case:
 
     def __post_init__(self) -> None:
         self.connection = f"case-{next(_numbers)}"
-        self.said_before = self.harness.said.tell()
+        self.log_start = self.harness.log.tell()
         self.harness.api.requests.clear()
-        self.harness.seller.requests.clear()
+        self.harness.token_server.requests.clear()
         client("secretsmanager").create_secret(Name=self._secret_name, SecretString=self._new_secret())
-        self.watch_instead(Start(self.adapter.vendor, self.sample.import_id, self.connection))
+        self.replace_watch(Start(self.adapter.vendor, self.sample.import_id, self.connection))
 
     @property
     def adapter(self) -> Adapter:
@@ -137,18 +137,18 @@ class Case:
     def _new_secret(self, base_url: str | None = None) -> str:
         letter = "" if isinstance(self.adapter.authentication, ApiKey) else "é"  # a header is ASCII, a form need not be
         self.secret = f"{CANARY}-secret-{next(_numbers)}{CHANGED}{letter}"
-        known = {"secret": self.secret, "token_url": f"{self.harness.seller.url}/token"}
+        known = {"secret": self.secret, "token_url": f"{self.harness.token_server.url}/token"}
         connection = {name: value.format(**known) for name, value in self.sample.fields.items()}
         return json.dumps({**connection, "baseUrl": base_url or self.harness.api.url})
 
     def rotate(self, base_url: str | None = None) -> str:
-        """Put a new secret into the connection; give the one before."""
+        """Put a new secret into the connection; return the previous one."""
         before, text = self.secret, self._new_secret(base_url)
         client("secretsmanager").put_secret_value(SecretId=self._secret_name, SecretString=text)
         return before
 
     def move(self, base_url: str | None = None) -> None:
-        """Lead the connection elsewhere, and have that known at once."""
+        """Point the connection to another URL, and refresh the cached secret."""
         self.rotate(base_url)
         self.harness.connections.get(self.connection, force_refresh=True)
 
@@ -157,20 +157,20 @@ class Case:
         detail = {**json.loads(text), "vendor": self.adapter.vendor, "connection": self.connection}
         return parse({"detail": detail}, (self.adapter.vendor,), lambda _name: self.adapter)
 
-    def watch_instead(self, start: Start) -> None:
-        """Make another import this case's; the first poll writes it into the table."""
+    def replace_watch(self, start: Start) -> None:
+        """Watch another import in this case; the first poll writes it into the table."""
         self.start = start
         self.watch = start_watch(start, time.time(), TOLERANCE).watch
 
     def behave(self, behaviour: Behaviour) -> None:
         self.harness.api.behave = behaviour
 
-    def says(self, status: int, body: Any = b"", **headers: str) -> None:
-        self.behave(says(status, body, **headers))
+    def respond_with(self, status: int, body: Any = b"", **headers: str) -> None:
+        self.behave(respond_with(status, body, **headers))
 
     def is_in(self, state: ImportState, **changes: Any) -> None:
-        """Have the vendor say that the import is in a state."""
-        self.says(200, self.sample.body(state, **changes))
+        """Have the vendor report a state of the import."""
+        self.respond_with(200, self.sample.body(state, **changes))
 
     def accepts_only(self, secret: str, otherwise: int) -> None:
         """Have the vendor refuse every other secret."""
@@ -192,11 +192,11 @@ class Case:
         self.results.append(result)
         return result
 
-    def ask(self) -> Wait | End:
-        """Poll once, but store nothing: a poll of the table in memory takes ten times as long as all else."""
+    def poll_unstored(self) -> Wait | End:
+        """Poll once and store nothing: the table in memory takes ten times as long as the rest of a poll."""
         connection = self.harness.connections.get(self.connection)
         assert isinstance(connection, Connection)
-        polled = self.harness.client.ask(connection, self.watch.import_id)[1]
+        polled = self.harness.client.request_status(connection, self.watch.import_id)[1]
         following = advance(self.watch, polled, time.time(), TOLERANCE)
         self.watch = following.watch
         return following
@@ -207,41 +207,41 @@ class Case:
         return self.poll()
 
     def pass_time(self, seconds: float) -> None:
-        """Let the watch, and all that it remembers, be so much older; its next poll is due now."""
+        """Make the watch, and all times in it, older by `seconds`; its next poll is due now."""
         names = {part.name for part in fields(Watch)} - {"next_poll_at"}
         times = [name for name in names if name.endswith(("_at", "_since")) or name in ("deadline", "not_before")]
         older = {name: at - seconds for name in times if (at := getattr(self.watch, name)) is not None}
         self.watch = replace(self.watch, **older, next_poll_at=time.time())
-        # Nor is the vendor's word to keep away younger than the watch.
+        # The connection's rate limit must not outlast the time that has passed either.
         client("dynamodb").update_item(
             TableName=TABLE,
             Key={"watchId": {"S": connection_key(self.watch.vendor, self.watch.connection)}},
             UpdateExpression="REMOVE throttledUntil",
         )
 
-    def poll_on_end(self, seconds: float, polls: int = 5) -> dict[str, Any]:
-        """Poll so often in so many seconds, and give what came of the last; all others only wait."""
+    def poll_repeatedly(self, seconds: float, polls: int = 5) -> dict[str, Any]:
+        """Poll `polls` times in `seconds`; result of the last poll. All others only wait."""
         for _ in range(polls - 1):
             assert self.poll()["action"] == "WAIT"
             self.pass_time(seconds / (polls - 1))
         return self.poll()
 
-    def ask_on_end(self, seconds: float, polls: int = 5) -> Wait | End:
-        """Do the same, but store nothing."""
+    def poll_unstored_repeatedly(self, seconds: float, polls: int = 5) -> Wait | End:
+        """Poll `polls` times in `seconds` and store nothing; result of the last poll."""
         for _ in range(polls - 1):
-            assert isinstance(self.ask(), Wait)
+            assert isinstance(self.poll_unstored(), Wait)
             self.pass_time(seconds / (polls - 1))
-        return self.ask()
+        return self.poll_unstored()
 
     @property
-    def asked(self) -> list[Request]:
-        """Give what the API was asked."""
+    def requests(self) -> list[Request]:
+        """Requests that the API received."""
         return self.harness.api.requests
 
     @property
     def credentials(self) -> list[str]:
-        """Give the secret behind every request to the API."""
-        return [self.harness.credential(request) for request in self.asked]
+        """Secret behind every request to the API."""
+        return [self.harness.credential(request) for request in self.requests]
 
     @property
     def record(self) -> StoredWatch:
@@ -251,29 +251,29 @@ class Case:
 
     @property
     def result(self) -> WatchResult:
-        """Give how the watch ended, as the table has it."""
+        """Result of the watch in the table."""
         result = self.record.result
         assert result is not None, self.results
         return result
 
     @property
     def log_lines(self) -> list[dict[str, Any]]:
-        """Give what was logged, line by line."""
-        return [json.loads(line) for line in self._said().splitlines()]
+        """Lines of the log."""
+        return [json.loads(line) for line in self._logged().splitlines()]
 
-    def _said(self) -> str:
-        return self.harness.said.getvalue()[self.said_before :]
+    def _logged(self) -> str:
+        return self.harness.log.getvalue()[self.log_start :]
 
-    def told(self) -> str:
-        """Give all that this case made the poller log, give back or store, but for what it archived."""
+    def visible_output(self) -> str:
+        """All that the poller logged, returned or stored for this case, without the archive."""
         stored = stored_item(self.watch.watch_id) if self.results else self.watch
-        return "\n".join((self._said(), repr(self.results), repr(stored)))
+        return "\n".join((self._logged(), repr(self.results), repr(stored)))
 
 
 @contextmanager
 def listening(harness: Harness) -> Iterator[None]:
-    """Have the logger's lines kept by the stage."""
+    """Send the lines of the logger to the harness."""
     handler = cast("logging.StreamHandler[Any]", logger.registered_handler)
-    before = handler.setStream(harness.said)
+    before = handler.setStream(harness.log)
     yield
     handler.setStream(before)

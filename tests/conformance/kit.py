@@ -1,4 +1,4 @@
-"""The conformance kit: what every vendor's adapter has to prove, whoever wrote it.
+"""Conformance kit: the rules that every vendor's adapter has to fulfil.
 
 A test module of this folder has a fixture `vendor`, of scope "module", that returns a `VendorUnderTest`, and a subclass
 of `Conformance` whose name begins with `Test`. Nothing else is needed.
@@ -26,7 +26,7 @@ from import_watch.vendors.response_body import HttpResponse
 from tests.conformance.faults import FAULTS, NOTHING_SENT
 from tests.conformance.harness import CANARY, TOLERANCE, Case, Harness, VendorUnderTest
 from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths
-from tests.loopback_server import Exchange, says
+from tests.loopback_server import Exchange, respond_with
 from tests.support.lifecycle import End, Wait, advance
 from tests.unit.aws_fixtures import NOW, a_watch
 
@@ -44,13 +44,13 @@ FEW = settings(max_examples=60, deadline=None, database=None, derandomize=True, 
 
 
 def read(vendor: VendorUnderTest, body: Any, status: int = 200) -> Observation | FailedPoll:
-    """Read an answer as the client does."""
+    """Read a response as the client does."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return parse_response(vendor.adapter, HttpResponse(status, {}, data), vendor.sample.import_id)
 
 
 def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | End:
-    """Give what a watch becomes by an answer, which can be stored, carried and told."""
+    """Step of a watch after a poll; it can be stored, written as JSON and published."""
     following = advance(watch, polled, NOW + 60, TOLERANCE)
     state = json.dumps(to_json(following.watch), allow_nan=False)
     assert len(state) < 100_000, "the state machine carries it"
@@ -60,15 +60,15 @@ def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | En
 
 
 def outcome(following: Wait | End) -> Outcome | None:
-    """Give how a watch ended, or will once its log is there; None while it goes on."""
+    """Outcome of a watch, also while its log is awaited; None while the watch is active."""
     result = following.result if isinstance(following, End) else following.watch.awaiting_log
     return None if result is None else result.outcome
 
 
 class SampleChecks:
-    """The kit's own idea of a vendor is the adapter's."""
+    """The sample of a vendor agrees with the adapter."""
 
-    def test_every_answer_of_the_sample_means_its_state(self, vendor: VendorUnderTest) -> None:
+    def test_every_response_of_the_sample_means_its_state(self, vendor: VendorUnderTest) -> None:
         means = {state: read(vendor, body) for state, body in vendor.sample.responses.items()}
         assert {state: polled.state for state, polled in means.items() if isinstance(polled, Observation)} == {
             state: state for state in vendor.sample.responses
@@ -91,36 +91,36 @@ class SampleChecks:
 
 
 class EndChecks:
-    """Every end is told as what it was."""
+    """Every end of an import is published with its own outcome."""
 
     @pytest.mark.parametrize("state", ENDS)
-    def test_an_import_that_ends_is_published_as_what_it_ended_as(self, case: Case, state: ImportState) -> None:
+    def test_an_ended_import_is_published_with_its_outcome(self, case: Case, state: ImportState) -> None:
         if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         assert case.polled_in(ImportState.RUNNING)["action"] == "WAIT"
         assert case.polled_in(state)["action"] == "PUBLISH"
         raw = case.sample.body(state)[case.sample.status_field]
         assert (case.result.outcome, case.result.vendor_status) == (ENDS[state], raw)
-        told = notification(case.record, "kit")
-        assert told["type"] == ("ImportCompleted" if state is ImportState.SUCCEEDED else "ImportFailed")
-        assert case.sample.import_id in told["data"]["message"]
+        published = notification(case.record, "kit")
+        assert published["type"] == ("ImportCompleted" if state is ImportState.SUCCEEDED else "ImportFailed")
+        assert case.sample.import_id in published["data"]["message"]
 
     def test_an_import_with_errors_is_a_partial_success(self, case: Case) -> None:
         if case.sample.partial is None:
             pytest.skip("this vendor has no partial success")
-        case.says(200, case.sample.partial)
+        case.respond_with(200, case.sample.partial)
         assert case.poll()["action"] == "PUBLISH"
         assert case.result.outcome is Outcome.PARTIAL
 
     @pytest.mark.parametrize("state", [ImportState.QUEUED, ImportState.RUNNING])
-    def test_an_import_that_goes_on_is_waited_for(self, case: Case, state: ImportState) -> None:
+    def test_an_unfinished_import_is_waited_for(self, case: Case, state: ImportState) -> None:
         if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         assert [case.polled_in(state)["action"] for _ in range(3)] == ["WAIT"] * 3
         assert (case.watch.import_state, case.record.result) == (state, None)
 
     @pytest.mark.parametrize("state", ENDS)
-    def test_the_last_answer_and_what_is_known_of_the_log_are_recorded(self, case: Case, state: ImportState) -> None:
+    def test_the_last_response_and_the_log_are_recorded(self, case: Case, state: ImportState) -> None:
         if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         case.polled_in(state)
@@ -130,23 +130,23 @@ class EndChecks:
 
 
 class UnknownStatusChecks:
-    """A status that nobody has mapped is never a success, and never a crash."""
+    """A status that is not mapped is never a success, and never an exception."""
 
-    def test_it_is_borne_for_the_grace_and_then_named(self, case: Case) -> None:
+    def test_it_is_tolerated_for_its_grace_period_and_then_named(self, case: Case) -> None:
         case.is_in(ImportState.RUNNING, **{case.sample.status_field: STRANGE})
-        assert case.poll_on_end(TOLERANCE.unrecognised - 60)["action"] == "WAIT"
+        assert case.poll_repeatedly(TOLERANCE.unrecognised - 60)["action"] == "WAIT"
         case.pass_time(60)
         assert case.poll()["action"] == "PUBLISH"
         assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.UNRECOGNISED_STATUS)
         assert case.result.vendor_status == STRANGE
         assert STRANGE in case.result.message
 
-    def test_it_is_warned_of(self, case: Case) -> None:
+    def test_it_is_logged_as_a_warning(self, case: Case) -> None:
         case.is_in(ImportState.RUNNING, **{case.sample.status_field: STRANGE})
         case.poll()
         assert [line["vendorStatus"] for line in case.log_lines if line["level"] == "WARNING"] == [STRANGE]
 
-    def test_a_known_status_starts_its_grace_anew(self, case: Case) -> None:
+    def test_a_known_status_restarts_its_grace_period(self, case: Case) -> None:
         strange = {case.sample.status_field: STRANGE}
         case.is_in(ImportState.RUNNING, **strange)
         case.poll()
@@ -173,9 +173,9 @@ class CredentialChecks:
         assert case.credentials[3:] == [case.secret]
 
     @pytest.mark.parametrize("status", [401, 403])
-    def test_a_secret_that_never_worked_ends_the_watch_after_a_minute(self, case: Case, status: int) -> None:
-        case.says(status, case.sample.body(ImportState.SUCCEEDED))
-        assert case.poll_on_end(60)["action"] == "PUBLISH"
+    def test_a_secret_that_never_worked_ends_the_watch_in_a_minute(self, case: Case, status: int) -> None:
+        case.respond_with(status, case.sample.body(ImportState.SUCCEEDED))
+        assert case.poll_repeatedly(60)["action"] == "PUBLISH"
         assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.UNAUTHORIZED)
         assert {result.get("seconds") for result in case.results[:-1]} == {15}
         assert case.credentials == [case.secret] * 6, "twice in the first poll alone"
@@ -184,14 +184,14 @@ class CredentialChecks:
     def test_a_rotated_secret_that_is_refused_too_ends_the_watch(self, case: Case, status: int) -> None:
         case.polled_in(ImportState.RUNNING)
         old = case.rotate()
-        case.says(status)
-        assert case.poll_on_end(TOLERANCE.unauthorized)["action"] == "PUBLISH"
+        case.respond_with(status)
+        assert case.poll_repeatedly(TOLERANCE.unauthorized)["action"] == "PUBLISH"
         assert case.result.reason == Reason.UNAUTHORIZED
         assert {result.get("seconds") for result in case.results[1:-1]} == {60}
         assert case.credentials[1:] == [old, *[case.secret] * 5]
 
     @pytest.mark.parametrize("status", [401, 403])
-    def test_trouble_at_the_second_request_passes(self, case: Case, status: int) -> None:
+    def test_an_error_of_the_second_request_is_transient(self, case: Case, status: int) -> None:
         case.polled_in(ImportState.RUNNING)
         case.rotate()
         case.accepts_only("none", otherwise=503)
@@ -199,55 +199,55 @@ class CredentialChecks:
 
         def refuse_the_old(exchange: Exchange) -> None:
             refused = case.harness.credential(exchange.request_seen) != new
-            (says(status) if refused else otherwise)(exchange)
+            (respond_with(status) if refused else otherwise)(exchange)
 
         case.behave(refuse_the_old)
         assert case.poll()["action"] == "WAIT"
-        assert (case.watch.failures, len(case.asked)) == (1, 3)
+        assert (case.watch.failures, len(case.requests)) == (1, 3)
         case.polled_in(ImportState.SUCCEEDED)
         assert case.result.outcome is Outcome.SUCCEEDED
 
 
 class NotFoundChecks:
-    """An import that the vendor does not know (yet) is borne for a grace."""
+    """An import that the vendor does not know (yet) has a grace period."""
 
     def responses(self, vendor: VendorUnderTest) -> list[tuple[int, Any]]:
-        """Give every way in which the vendor says so."""
+        """Responses of the vendor that mean an unknown import."""
         known = vendor.sample.responses.get(ImportState.NOT_FOUND)
         return [*vendor.sample.not_found.items(), *([] if known is None else [(200, known)])]
 
-    def test_there_is_a_way_to_say_so(self, vendor: VendorUnderTest) -> None:
+    def test_the_vendor_has_a_response_for_it(self, vendor: VendorUnderTest) -> None:
         assert self.responses(vendor)
 
-    def test_it_is_borne_for_the_grace_and_then_told(self, harness: Harness) -> None:
+    def test_it_is_tolerated_for_its_grace_period_and_then_published(self, harness: Harness) -> None:
         for status, body in self.responses(harness.vendor):
             case = Case(harness)
-            case.says(status, body)
-            assert case.poll_on_end(TOLERANCE.not_found)["action"] == "PUBLISH"
+            case.respond_with(status, body)
+            assert case.poll_repeatedly(TOLERANCE.not_found)["action"] == "PUBLISH"
             assert (case.watch.import_state, case.watch.failures) == (ImportState.NOT_FOUND, 0)
             assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.NOT_FOUND)
 
     def test_an_import_that_appears_in_time_is_watched(self, harness: Harness) -> None:
         for status, body in self.responses(harness.vendor):
             case = Case(harness)
-            case.says(status, body)
+            case.respond_with(status, body)
             case.poll()
             case.polled_in(ImportState.RUNNING)
             case.pass_time(TOLERANCE.not_found)
             case.polled_in(ImportState.SUCCEEDED)
             assert case.result.outcome is Outcome.SUCCEEDED
 
-    def test_404_means_what_the_sample_says(self, case: Case) -> None:
-        case.says(404, case.sample.not_found.get(404, b""))
-        assert case.poll()["action"] == "WAIT", "a gateway says it for a moment"
+    def test_404_means_what_the_sample_states(self, case: Case) -> None:
+        case.respond_with(404, case.sample.not_found.get(404, b""))
+        assert case.poll()["action"] == "WAIT", "a gateway may respond so for a moment"
         assert case.watch.failures == (0 if 404 in case.sample.not_found else 1)
         if (reason := case.sample.after_grace.get(404)) is not None:
-            assert case.poll_on_end(TOLERANCE.not_found)["action"] == "PUBLISH"
+            assert case.poll_repeatedly(TOLERANCE.not_found)["action"] == "PUBLISH"
             assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, reason)
 
     @pytest.mark.parametrize("status", [403, 404, 410])
-    def test_an_error_with_the_body_of_a_success_is_none(self, case: Case, status: int) -> None:
-        case.says(status, case.sample.body(ImportState.SUCCEEDED))
+    def test_an_error_with_the_body_of_a_success_is_no_success(self, case: Case, status: int) -> None:
+        case.respond_with(status, case.sample.body(ImportState.SUCCEEDED))
         case.poll()
         result = case.record.result
         assert result is None or result.outcome is Outcome.UNKNOWN
@@ -282,40 +282,40 @@ BACKOFF = 30
 
 
 class ThrottlingChecks:
-    """A vendor that says when to come back is asked again then, within reason."""
+    """A vendor that names the time of the next request gets it then, within bounds."""
 
     @pytest.mark.parametrize("header", ["Retry_After", "X_RateLimit_Reset"])
     @pytest.mark.parametrize("status", [429, 503])
     @pytest.mark.parametrize("hint", HINTS)
-    def test_the_wait_is_the_vendors(self, case: Case, header: str, status: int, hint: str) -> None:
+    def test_the_wait_is_the_one_that_the_vendor_named(self, case: Case, header: str, status: int, hint: str) -> None:
         text, seconds = HINTS[hint]
-        case.says(status, b"busy", **{header: text}, X_RateLimit_Remaining="0")
+        case.respond_with(status, b"busy", **{header: text}, X_RateLimit_Remaining="0")
         waits = self.waited(case)
         if seconds is None:
             assert waits == BACKOFF
         elif seconds == 0:
-            # Neither at once, nor later than with no word at all.
+            # Neither at once, nor later than without a hint.
             assert 5 <= waits <= BACKOFF
         else:
             assert math.ceil(seconds) <= waits <= min(900, math.ceil(1.1 * seconds))
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_no_word_at_all_is_backed_off_from(self, case: Case, status: int) -> None:
-        case.says(status)
+    def test_without_a_hint_the_wait_is_the_backoff(self, case: Case, status: int) -> None:
+        case.respond_with(status)
         assert [self.waited(case) for _ in range(6)] == [30, 60, 120, 240, 300, 300]
 
-    def test_the_first_header_that_can_be_read_counts(self, case: Case) -> None:
-        case.says(429, b"", Retry_After="soon", X_RateLimit_Reset="40")
+    def test_the_first_readable_header_counts(self, case: Case) -> None:
+        case.respond_with(429, b"", Retry_After="soon", X_RateLimit_Reset="40")
         assert 40 <= self.waited(case) <= 44
 
     def waited(self, case: Case) -> int:
-        following = case.ask()
+        following = case.poll_unstored()
         assert isinstance(following, Wait)
         return following.seconds
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_the_state_machine_is_told_to_wait_so_long(self, case: Case, status: int) -> None:
-        case.says(status, b"busy", Retry_After="40")
+    def test_the_state_machine_gets_the_wait(self, case: Case, status: int) -> None:
+        case.respond_with(status, b"busy", Retry_After="40")
         result = case.poll()
         assert result["action"] == "WAIT"
         assert 40 <= result["seconds"] <= 44
@@ -325,7 +325,7 @@ class FaultChecks:
     """A failed poll is not a failed import."""
 
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_a_fault_passes_and_the_outcome_is_right(self, case: Case, fault: str) -> None:
+    def test_a_transient_fault_does_not_change_the_outcome(self, case: Case, fault: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             FAULTS[fault].cause(case, patch)
             assert case.poll()["action"] == "WAIT"
@@ -333,51 +333,51 @@ class FaultChecks:
         assert case.watch.import_state is None
         case.move()
         case.is_in(ImportState.RUNNING)
-        case.ask()
+        case.poll_unstored()
         assert (case.watch.failures, case.watch.failing_since, case.watch.last_trouble) == (0, None, None)
         case.is_in(ImportState.FAILED)
-        assert outcome(case.ask()) is Outcome.FAILED
+        assert outcome(case.poll_unstored()) is Outcome.FAILED
 
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_a_fault_that_stays_ends_as_unknown(self, case: Case, fault: str) -> None:
+    def test_a_permanent_fault_ends_as_unknown(self, case: Case, fault: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             FAULTS[fault].cause(case, patch)
-            following = case.ask_on_end(TOLERANCE.failing)
+            following = case.poll_unstored_repeatedly(TOLERANCE.failing)
         assert isinstance(following, End)
         assert (following.result.outcome, following.result.reason) == (Outcome.UNKNOWN, FAULTS[fault].reason)
 
-    def test_a_fault_that_stays_is_published(self, case: Case) -> None:
-        case.says(502)
-        assert case.poll_on_end(TOLERANCE.failing)["action"] == "PUBLISH"
+    def test_a_permanent_fault_is_published(self, case: Case) -> None:
+        case.respond_with(502)
+        assert case.poll_repeatedly(TOLERANCE.failing)["action"] == "PUBLISH"
         assert (case.result.outcome, case.result.reason) == (Outcome.UNKNOWN, Reason.VENDOR_UNAVAILABLE)
 
     @pytest.mark.parametrize("fault", NOTHING_SENT)
     def test_nothing_is_sent_before_the_peer_is_known(self, case: Case, fault: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             FAULTS[fault].cause(case, patch)
-            case.ask()
-        assert case.asked == []
+            case.poll_unstored()
+        assert case.requests == []
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed(self, case: Case, status: int) -> None:
-        elsewhere = case.harness.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
-        case.says(status, b"", Location=f"{elsewhere.url}/status")
+        elsewhere = case.harness.serve(respond_with(200, case.sample.body(ImportState.SUCCEEDED)))
+        case.respond_with(status, b"", Location=f"{elsewhere.url}/status")
         assert case.poll()["action"] == "WAIT"
-        assert (len(case.asked), elsewhere.requests) == (1, [])
+        assert (len(case.requests), elsewhere.requests) == (1, [])
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_what_a_vendor_in_trouble_says_is_kept(self, case: Case, status: int) -> None:
-        case.says(status, b"The cluster is being moved", Content_Type="text/plain")
-        case.poll_on_end(TOLERANCE.failing)
+    def test_the_text_of_a_server_error_is_in_the_message(self, case: Case, status: int) -> None:
+        case.respond_with(status, b"The cluster is being moved", Content_Type="text/plain")
+        case.poll_repeatedly(TOLERANCE.failing)
         assert "The cluster is being moved" in (case.watch.last_trouble or "")
         assert f"HTTP {status}: The cluster is being moved" in case.result.message
 
     @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "all_proxy"])
-    def test_no_proxy_of_the_environment_is_asked(self, case: Case, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        proxy = case.harness.serve(says(200, case.sample.body(ImportState.SUCCEEDED)))
+    def test_no_proxy_of_the_environment_is_used(self, case: Case, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        proxy = case.harness.serve(respond_with(200, case.sample.body(ImportState.SUCCEEDED)))
         monkeypatch.setenv(name, proxy.url)
         case.polled_in(ImportState.RUNNING)
-        assert (len(case.asked), proxy.requests) == (1, [])
+        assert (len(case.requests), proxy.requests) == (1, [])
 
 
 IDS = [
@@ -389,7 +389,7 @@ IDS = [
 
 
 class IdChecks:
-    """An id is a text, carried as it came; it is one segment of the path, or it is refused."""
+    """An id is a text that is never changed; it is one segment of the path, or it is refused."""
 
     @pytest.mark.parametrize("raw", IDS, ids=lambda raw: repr(raw)[1:25])
     def test_an_odd_id_is_one_segment_of_the_path_or_refused(self, case: Case, raw: str) -> None:
@@ -398,19 +398,17 @@ class IdChecks:
             assert [fault.split()[0] for fault in event.faults] == ["importId"]
             return
         start = event.start
-        case.watch_instead(start)
+        case.replace_watch(start)
         case.is_in(ImportState.RUNNING, **self.id_field(case, start.import_id))
-        assert outcome(case.ask()) is None
+        assert outcome(case.poll_unstored()) is None
         segment = self.segment(case)
         assert re.fullmatch(r"([A-Za-z0-9._~-]|%[0-9A-F]{2})+", segment)
         assert segment not in (".", "..")
         assert (unquote(segment), case.watch.import_state) == (start.import_id, ImportState.RUNNING)
 
     @pytest.mark.parametrize("written", [f'"{LARGE_ID}"', LARGE_ID, "18446744073709551617"])
-    @pytest.mark.parametrize("answered_as", [str, int])
-    def test_a_large_id_is_carried_digit_for_digit(
-        self, case: Case, written: str, answered_as: type[str | int]
-    ) -> None:
+    @pytest.mark.parametrize("id_type", [str, int])
+    def test_a_large_id_is_carried_digit_for_digit(self, case: Case, written: str, id_type: type[str | int]) -> None:
         digits = written.strip('"')
         event = case.read_start(f'{{"importId": {written}}}')
         if case.adapter.import_id(digits) is None:
@@ -418,17 +416,17 @@ class IdChecks:
             return
         assert not event.faults
         start = event.start
-        case.watch_instead(start)
-        case.is_in(ImportState.SUCCEEDED, **self.id_field(case, answered_as(digits)))
+        case.replace_watch(start)
+        case.is_in(ImportState.SUCCEEDED, **self.id_field(case, id_type(digits)))
         assert case.poll()["action"] == "PUBLISH"
-        told = notification(case.record, "kit")
-        assert (self.segment(case), start.import_id, told["data"]["importId"]) == (digits, digits, digits)
+        published = notification(case.record, "kit")
+        assert (self.segment(case), start.import_id, published["data"]["importId"]) == (digits, digits, digits)
         assert case.result.outcome is Outcome.SUCCEEDED
         assert digits in case.result.message
 
-    def test_an_answer_that_names_another_import_is_unreadable(self, case: Case) -> None:
+    def test_a_response_about_another_import_is_unreadable(self, case: Case) -> None:
         if case.sample.id_field is None:
-            pytest.skip("this vendor's answer has no id")
+            pytest.skip("this vendor's response has no id")
         case.is_in(ImportState.SUCCEEDED, **{case.sample.id_field: "1234567"})
         assert case.poll()["action"] == "WAIT"
         assert case.watch.failures == 1
@@ -437,16 +435,16 @@ class IdChecks:
         return {} if case.sample.id_field is None else {case.sample.id_field: import_id}
 
     def segment(self, case: Case) -> str:
-        """Give what stood on the wire in the place of the id."""
+        """Segment of the requested path at the place of the id."""
         before, after = case.adapter.path.split("{import_id}")
-        (request,) = case.asked
+        (request,) = case.requests
         assert request.path.startswith(before)
         assert request.path.endswith(after)
         return request.path[len(before) : len(request.path) - len(after)]
 
 
 class ResponseChecks:
-    """Whatever an answer holds, reading it raises nothing and never makes a success of what is none."""
+    """No response raises an exception, and only a success is read as a success."""
 
     @pytest.mark.parametrize("value", WRONG)
     def test_a_field_of_a_wrong_type_makes_no_success(self, vendor: VendorUnderTest, value: str) -> None:
@@ -458,7 +456,7 @@ class ResponseChecks:
                 assert path != status or ended is None, "a status of a wrong type ends nothing"
 
     @pytest.mark.parametrize("state", [*ENDS, ImportState.RUNNING])
-    def test_nothing_but_the_status_is_needed(self, vendor: VendorUnderTest, state: ImportState) -> None:
+    def test_only_the_status_is_needed(self, vendor: VendorUnderTest, state: ImportState) -> None:
         if state not in vendor.sample.responses:
             pytest.skip("this vendor has no such state")
         body = vendor.sample.responses[state]
@@ -528,55 +526,55 @@ class ResponseChecks:
         assert polled.error is PollError.UNREADABLE
 
     def worse(self, state: ImportState) -> tuple[Outcome, ...]:
-        """Give what a success may become where its answer says more; nothing becomes a success."""
+        """Outcomes that a changed response may lead to besides its own; none leads to a success."""
         return (Outcome.PARTIAL, Outcome.FAILED) if state is ImportState.SUCCEEDED else ()
 
 
 class SecrecyChecks:
-    """A vendor may say back what it was sent: nobody is told of it."""
+    """A vendor may return the credentials it was sent: they are not published."""
 
     @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])
-    def test_no_secret_that_is_said_back_is_told(self, case: Case, status: int) -> None:
+    def test_no_secret_in_an_error_body_is_published(self, case: Case, status: int) -> None:
         case.behave(lambda exchange: exchange.response(status, f"{self.sent(exchange)} is not valid here".encode()))
         self.poll_until_the_end(case)
-        assert CANARY not in case.told()
+        assert CANARY not in case.visible_output()
 
     @pytest.mark.parametrize("state", ENDS)
-    def test_no_secret_in_any_field_is_told(self, case: Case, state: ImportState) -> None:
+    def test_no_secret_in_any_field_is_published(self, case: Case, state: ImportState) -> None:
         if state not in case.sample.responses:
             pytest.skip("this vendor has no such state")
         body = case.sample.responses[state]
         fixed = {(case.sample.status_field,), (case.sample.id_field,)}
 
         def echo(exchange: Exchange) -> None:
-            told = body
+            response = body
             for path in paths(body):
                 if path not in fixed and not isinstance(self.value(body, path), dict | list):
-                    told = changed(told, path, f"it was {self.sent(exchange)} that failed")
-            exchange.response(200, told)
+                    response = changed(response, path, f"it was {self.sent(exchange)} that failed")
+            exchange.response(200, response)
 
         case.behave(echo)
         self.poll_until_the_end(case)
-        assert CANARY not in case.told()
+        assert CANARY not in case.visible_output()
         assert CANARY not in json.dumps(notification(case.record, "kit"))
 
     @pytest.mark.parametrize("before", [150, 160, 170, 180, 190])
-    def test_no_piece_of_a_secret_is_told_where_a_text_is_cut(self, case: Case, before: int) -> None:
+    def test_no_piece_of_a_secret_is_published_where_a_text_is_cut(self, case: Case, before: int) -> None:
         case.behave(lambda exchange: exchange.response(503, f"{'x' * before} {self.sent(exchange)}".encode()))
         self.poll_until_the_end(case)
-        assert CANARY not in case.told()
+        assert CANARY not in case.visible_output()
 
-    def test_no_secret_is_told_as_a_status(self, case: Case) -> None:
+    def test_no_secret_is_published_as_a_status(self, case: Case) -> None:
         case.behave(
             lambda exchange: exchange.response(
                 200, case.sample.body(ImportState.RUNNING, **{case.sample.status_field: self.sent(exchange)})
             )
         )
         self.poll_until_the_end(case)
-        assert CANARY not in case.told()
+        assert CANARY not in case.visible_output()
 
     def sent(self, exchange: Exchange) -> str:
-        """Give the header in which the secret, or its token, came."""
+        """Header with the secret or its token."""
         return next(value for value in exchange.request_seen.headers.values() if CANARY in value)
 
     def poll_until_the_end(self, case: Case) -> None:
@@ -604,4 +602,4 @@ class Conformance(
     ResponseChecks,
     SecrecyChecks,
 ):
-    """All that a vendor has to prove."""
+    """All rules for a vendor."""

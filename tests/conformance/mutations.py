@@ -1,4 +1,4 @@
-"""Answers that are not as their vendor's page has them: fields gone, nulled and of another type."""
+"""Responses that differ from the vendor's documentation: fields missing, null or of another type."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WRONG: dict[str, Any] = {
 
 
 def paths(body: Any, above: Path = ()) -> Iterator[Path]:
-    """Give where every value of a body is, the body itself apart."""
+    """Paths of all values of a body, except the body itself."""
     items = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
     for key, value in items:
         yield (*above, key)
@@ -45,7 +45,7 @@ def paths(body: Any, above: Path = ()) -> Iterator[Path]:
 
 
 def changed(body: Any, path: Path, value: Any) -> Any:
-    """Give a body with another value in one place, or with none; a place that has gone stays so."""
+    """Copy of a body with another value in one place, or with none; a missing place stays missing."""
     result = deepcopy(body)
     parent = result
     try:
@@ -61,7 +61,7 @@ def changed(body: Any, path: Path, value: Any) -> Any:
 
 
 def any_json() -> st.SearchStrategy[Any]:
-    """Give any JSON value."""
+    """Strategy for any JSON value."""
     leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
     return st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | _objects(inner), max_leaves=6)
 
@@ -71,7 +71,7 @@ def _objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def mutations(body: Any, without: str | None) -> st.SearchStrategy[Any]:
-    """Give bodies with up to five places changed, never the top-level field `without`."""
+    """Strategy for bodies with up to five places changed, never the top-level field `without`."""
     # A body with nothing else to change has a field added.
     places = [path for path in paths(body) if path != (without,)] or [("added",)]
     value = any_json() | st.sampled_from(list(WRONG.values())) | st.integers(-1, 3)

@@ -1,4 +1,4 @@
-"""What the conformance kit has to know of each vendor beyond its adapter: one value each."""
+"""Samples: what the conformance kit has to know of each vendor beyond its adapter."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Reason
 
 SECRET, TOKEN_URL = "{secret}", "{token_url}"
-"""Stand in a connection's fields for what the kit puts there."""
+"""Placeholders in a connection's fields, which the kit replaces."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a vendor says when all is well, for an import that the kit makes up.
+    """Responses of a vendor without faults, for an invented import.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ class Sample:
         One that the vendor could have given, in its canonical form.
     fields : mapping of str to str
         The connection's secret besides `baseUrl`.
-    answers : mapping of ImportState to JSON
-        The body of an HTTP 200 for each state that the vendor tells in one.
+    responses : mapping of ImportState to JSON
+        The body of an HTTP 200 for each state that the vendor reports in one.
     partial : JSON
         The body of an HTTP 200 for an import that is done but for some errors; None where there is no such thing.
     not_found : mapping of int to JSON
@@ -45,7 +45,7 @@ class Sample:
     id_field: str | None = None
 
     def body(self, state: ImportState, **changes: Any) -> dict[str, Any]:
-        """Give the body for a state, with fields changed."""
+        """Body for a state, with fields changed."""
         return {**self.responses[state], **changes}
 
 

@@ -111,12 +111,12 @@ class TestEveryMetricThatIsShown:
             (dimension,) = shown.dimensions
             assert shown.name in AWS[shown.namespace, dimension]
 
-    def test_is_this_stacks(self, shown: Shown) -> None:
-        told = json.dumps(shown.dimensions)
+    def test_belongs_to_this_stack(self, shown: Shown) -> None:
+        text = json.dumps(shown.dimensions)
         own = ("AWS::StackName", "WatchStateMachine", "DeadLetterQueue", *(f"{name}Function" for name in polls()))
-        assert any(name in told for name in (*own, "RegisterWatch", "PublishOutcome", "RecoverWatches"))
+        assert any(name in text for name in (*own, "RegisterWatch", "PublishOutcome", "RecoverWatches"))
 
-    def test_has_values_that_there_are(self, shown: Shown) -> None:
+    def test_has_only_existing_values(self, shown: Shown) -> None:
         for name, value in shown.dimensions.items():
             if name in BOUNDS and value is not None:
                 assert value in {member.value for member in BOUNDS[name]}
@@ -175,12 +175,12 @@ class TestEveryAlarm:
         properties = ALARMS[name]["Properties"]
         assert (properties["AlarmActions"], properties["OKActions"]) == (action, action)
 
-    def test_says_what_it_means_and_how_missing_data_is_taken(self, name: str) -> None:
+    def test_describes_itself_and_its_treatment_of_missing_data(self, name: str) -> None:
         properties = ALARMS[name]["Properties"]
         assert len(properties["AlarmDescription"]) > 60
         assert properties["TreatMissingData"] in ("notBreaching", "breaching", "ignore")
 
-    def test_stands_in_the_page_about_it(self, name: str) -> None:
+    def test_is_in_the_page_about_it(self, name: str) -> None:
         page = (ROOT / "docs" / "observability.md").read_text()
         of_a_vendor = re.fullmatch(r"Poll\w+?(Throttled)Alarm", name)
         assert (f"`Poll‹Vendor›{of_a_vendor[1]}Alarm`" if of_a_vendor else f"`{name}`") in page
@@ -228,14 +228,14 @@ def test_the_sweeps_alarm_is_slower_than_the_slowest_sweeps() -> None:
 
 @pytest.mark.parametrize("name", QUERIES)
 class TestEverySavedQuery:
-    def test_asks_for_fields_that_are_logged(self, name: str) -> None:
+    def test_requests_only_fields_that_are_logged(self, name: str) -> None:
         sources = [*FUNCTIONS.rglob("*.py"), *(ROOT / "layers/import_watch/import_watch").rglob("*.py")]
         code = "\n".join(path.read_text() for path in sources)
         # What Powertools puts into every line, or every line about an exception.
         logged = {"message", "level", "exception_name"}
         logged |= set(re.findall(r"\b([A-Za-z]+)=", code)) | set(re.findall(r'"([A-Za-z]+)": ', code))
-        assert asked(name) - logged == set()
-        assert len(asked(name)) > 1
+        assert requested_fields(name) - logged == set()
+        assert len(requested_fields(name)) > 1
 
     def test_names_the_log_groups_of_the_functions(self, name: str) -> None:
         """All of them, or the one of the polls: a new vendor adds none."""
@@ -245,25 +245,25 @@ class TestEverySavedQuery:
         assert groups in ({"PollLogGroup"}, written)
         assert [group for group in groups for vendor in VENDORS if vendor in group.lower()] == []
 
-    def test_stands_in_the_page_about_it(self, name: str) -> None:
+    def test_is_in_the_page_about_it(self, name: str) -> None:
         title = QUERIES[name]["Properties"]["Name"]["Fn::Sub"].partition("/")[2]
         assert f"**{title}**" in (ROOT / "docs" / "observability.md").read_text()
 
 
-def asked(name: str) -> set[str]:
+def requested_fields(name: str) -> set[str]:
     text = QUERIES[name]["Properties"]["QueryString"]
-    told: set[str] = set()
+    fields: set[str] = set()
     for line in text.splitlines():
         if line.startswith("#"):
             continue
-        told |= {field.strip() for field in line.removeprefix("fields ").split(",") if line.startswith("fields")}
-        told |= set(re.findall(r"(?:ispresent|pct|max|count)\((\w+)", line))
-        told |= set(re.findall(r"(\w+) (?:=|in) [\"\[]", line)) | set(re.findall(r" by (\w+)$", line))
-    return {field for field in told if not field.startswith("@")}
+        fields |= {field.strip() for field in line.removeprefix("fields ").split(",") if line.startswith("fields")}
+        fields |= set(re.findall(r"(?:ispresent|pct|max|count)\((\w+)", line))
+        fields |= set(re.findall(r"(\w+) (?:=|in) [\"\[]", line)) | set(re.findall(r" by (\w+)$", line))
+    return {field for field in fields if not field.startswith("@")}
 
 
 @pytest.mark.parametrize("metric", Metric, ids=lambda metric: metric.label)
-def test_the_page_says_what_every_metric_means(metric: Metric) -> None:
+def test_the_page_explains_every_metric(metric: Metric) -> None:
     page = (ROOT / "docs" / "observability.md").read_text()
     dimensions = ", ".join(f"`{name}`" for name in metric.dimensions) or "–"
     assert re.search(rf"^\| `{metric.label}` \| {dimensions} \| .+\|$", page, re.MULTILINE)

@@ -144,7 +144,7 @@ def test_the_reference_lists_the_reasons() -> None:
     )
 
 
-def test_the_reference_lists_the_vendors_and_the_fields_of_their_secrets() -> None:
+def test_the_reference_lists_the_vendors_and_their_secret_fields() -> None:
     vendors = VendorRegistry(FUNCTIONS)
     rows = {row[0].strip("`"): row for row in markdown.tables(REFERENCE, "Connections")[0]}
     assert sorted(rows) == sorted(vendors.names)
@@ -189,7 +189,7 @@ def test_the_reference_lists_the_message_attributes(event_type: str) -> None:
 # ------------------------------------------------------------ contributing
 
 
-def test_the_contributing_page_lists_the_layers_as_they_are_checked() -> None:
+def test_the_contributing_page_lists_the_checked_layers() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text()
     tables = markdown.tables(page, "Where things are")
     documented = [markdown.code_spans(row[1]) for row in tables[1]]

@@ -30,7 +30,7 @@ def faults(validator: Draft202012Validator, document: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", STARTS, ids=lambda path: path.stem)
-def test_a_sample_start_event_is_valid_by_the_schema_and_by_the_code(path: Path) -> None:
+def test_a_sample_start_event_is_valid_by_schema_and_code(path: Path) -> None:
     event = json.loads(path.read_text())
     vendors = VendorRegistry(FUNCTIONS)
     valid = not faults(schema("import-started"), event)
@@ -57,7 +57,7 @@ def test_there_is_a_sample_notification_for_every_outcome() -> None:
     assert outcomes == {"SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED", "UNKNOWN"}
 
 
-def test_the_schema_refuses_a_failed_import_told_as_completed() -> None:
+def test_the_schema_refuses_a_failed_import_as_completed() -> None:
     event = json.loads(NOTIFICATIONS[0].read_text())
     wrong = {**event, "type": "ImportCompleted", "data": {**event["data"], "outcome": "FAILED"}}
     assert faults(schema("notification"), wrong)

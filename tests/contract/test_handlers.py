@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,12 @@ def test_poll_handlers_differ_in_their_first_line_only() -> None:
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
 def test_a_handler_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("poll_*/adapter.py")), ids=lambda path: path.parent.name)
+def test_an_adapter_imports_only_values_and_the_contract(path: Path) -> None:
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = {node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in nodes}
+    ours = {".".join(module.split(".")[:2]) for module in modules if module.startswith("import_watch")}
+    assert ours <= {"import_watch.model", "import_watch.vendors"}
+    assert {module.partition(".")[0] for module in modules} - {"import_watch"} <= sys.stdlib_module_names

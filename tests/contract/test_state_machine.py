@@ -47,17 +47,17 @@ def test_every_state_leads_on_or_ends() -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_every_task_has_a_timeout_a_retry_and_a_catch_that_leads_somewhere(name: str) -> None:
+def test_every_task_has_a_timeout_a_retry_and_a_catch(name: str) -> None:
     state = STATES[name]
     assert state["TimeoutSeconds"] > 0
     assert state["Retry"][-1]["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
     assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
-    # What the task was given stays there, for whoever has to tell of the failure.
+    # The input of the task is kept: PublishOutcome needs it.
     assert {catcher["ResultPath"] for catcher in state["Catch"]} == {"$.error"}
 
 
 @pytest.mark.parametrize("name", ["RegisterWatch", "PollVendor"])
-def test_trouble_that_passes_is_borne_for_longer_than_a_function_that_is_broken(name: str) -> None:
+def test_transient_errors_are_retried_longer_than_others(name: str) -> None:
     passing, broken = STATES[name]["Retry"]
     assert {"Lambda.TooManyRequestsException", "ThrottlingException"} <= set(passing["ErrorEquals"])
     assert longest(passing) > 10 * 60
@@ -65,12 +65,12 @@ def test_trouble_that_passes_is_borne_for_longer_than_a_function_that_is_broken(
 
 
 def longest(retry: dict[str, Any]) -> float:
-    """Give the seconds that retries take without jitter, which only shortens."""
+    """Seconds that retries take without jitter, which only shortens them."""
     waits = (retry["IntervalSeconds"] * retry["BackoffRate"] ** attempt for attempt in range(retry["MaxAttempts"]))
     return float(sum(min(wait, retry["MaxDelaySeconds"]) for wait in waits))
 
 
-def test_a_failed_task_leads_to_the_publishing_and_what_cannot_be_done_to_a_failed_execution() -> None:
+def test_a_failed_task_leads_to_publishing_or_a_failed_execution() -> None:
     caught = {name: STATES[name]["Catch"][-1]["Next"] for name in TASKS}
     assert caught == {
         "RegisterWatch": "PublishOutcome",
@@ -88,7 +88,7 @@ def test_no_vendor_is_named() -> None:
     assert STATES["PollVendor"]["Parameters"]["FunctionName.$"].endswith(", $.watch.vendor)")
 
 
-def test_an_action_that_nobody_knows_is_published() -> None:
+def test_an_unknown_action_is_published() -> None:
     assert STATES["NextAction"]["Default"] == "PublishOutcome"
 
 

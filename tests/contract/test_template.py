@@ -61,12 +61,12 @@ def test_every_parameter_is_typed_described_and_has_a_default(name: str) -> None
     assert "Default" in parameter
 
 
-def test_trouble_is_borne_as_long_as_is_documented() -> None:
+def test_grace_periods_are_as_documented() -> None:
     names = ("NotFoundSeconds", "UnrecognisedSeconds", "FailingSeconds", "TimeoutSeconds")
     assert [STACK["Parameters"][name]["Default"] for name in names] == [120, 600, 3600, 86400]
 
 
-def test_plain_http_is_off_unless_asked_for() -> None:
+def test_plain_http_is_off_by_default() -> None:
     assert STACK["Parameters"]["AllowLoopbackHttp"]["Default"] == "false"
 
 
@@ -75,7 +75,7 @@ def test_functions_run_on_python_3_13_and_arm64() -> None:
     assert (shared["Runtime"], shared["Architectures"]) == ("python3.13", ["arm64"])
 
 
-def test_every_vendor_folder_has_a_poll_function_that_the_state_machine_finds_by_name() -> None:
+def test_every_vendor_folder_has_a_poll_function_of_its_name() -> None:
     folders = {path.parent.name for path in FUNCTIONS.glob("poll_*/adapter.py")}
     polls = {
         properties["CodeUri"].removeprefix("functions/"): properties["FunctionName"]["Fn::Sub"]
@@ -112,7 +112,7 @@ def test_a_dead_letter_is_noticed() -> None:
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
 
 
-def test_an_execution_that_did_not_end_by_itself_is_looked_after_at_once_and_again_on_a_schedule() -> None:
+def test_a_dead_execution_is_recovered_at_once_and_on_a_schedule() -> None:
     rule = RESOURCES["ExecutionEndedRule"]["Properties"]
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     assert rule["Targets"][0]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
@@ -130,7 +130,7 @@ def test_the_rule_takes_the_event_from_any_source() -> None:
     assert RESOURCES["ImportStartedRule"]["Properties"]["EventPattern"] == {"detail-type": ["ImportStarted"]}
 
 
-def test_the_table_is_on_demand_encrypted_restorable_and_forgets_ended_watches() -> None:
+def test_the_table_is_encrypted_restorable_and_expires_items() -> None:
     table = RESOURCES["WatchTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["SSESpecification"]["SSEEnabled"] is True
@@ -148,7 +148,7 @@ def test_the_workflow_is_a_standard_one() -> None:
     assert RESOURCES["WatchStateMachine"]["Properties"]["Type"] == "STANDARD"
 
 
-def test_nothing_deployed_reads_a_variable_that_the_template_does_not_set() -> None:
+def test_the_template_sets_every_variable_that_is_read() -> None:
     given = set(STACK["Globals"]["Function"]["Environment"]["Variables"])
     for properties in FUNCTION_RESOURCES.values():
         given |= set(properties.get("Environment", {}).get("Variables", {}))

@@ -1,4 +1,4 @@
-"""Rules of our own for the template, over every resource of a kind: whoever adds one finds out here what it needs."""
+"""Own rules for the template, for all resources of a type: a new resource has to follow them too."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ BUCKETS = of_type("AWS::S3::Bucket")
 RULES = of_type("AWS::Events::Rule")
 
 
-def asking(name: str) -> dict[str, dict[str, Any]]:
-    """Give the states that ask a function."""
+def invoking_states(name: str) -> dict[str, dict[str, Any]]:
+    """States that invoke a function."""
     found = FUNCTIONS[name]["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
-    asked = "${PollFunctionPrefix}" if found.startswith("poll-") else f"${{{name}Arn}}"
-    return {state: body for state, body in STATES.items() if asked in json.dumps(body.get("Parameters", {}))}
+    function_reference = "${PollFunctionPrefix}" if found.startswith("poll-") else f"${{{name}Arn}}"
+    return {
+        state: body for state, body in STATES.items() if function_reference in json.dumps(body.get("Parameters", {}))
+    }
 
 
 def targeting(name: str) -> list[dict[str, Any]]:
-    """Give the rules' targets that are a resource."""
+    """Targets of EventBridge rules that are a resource."""
     arn = {"Fn::GetAtt": [name, "Arn"]}
     return [target for rule in RULES.values() for target in rule["Targets"] if target["Arn"] == arn]
 
 
 def policies(kind: str, held_by: str, name: str) -> list[dict[str, Any]]:
-    """Give the statements of a resource's own policies."""
+    """Statements of a resource's own policies."""
     return [
         statement
         for policy in of_type(kind).values()
@@ -63,7 +65,7 @@ class TestEveryFunction:
         assert LOG_GROUPS[group]["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{expected}"}
 
     def test_times_out_before_its_state_does(self, name: str) -> None:
-        states = asking(name)
+        states = invoking_states(name)
         assert states or targeting(name), "nobody invokes it"
         assert all(FUNCTIONS[name]["Timeout"] < state["TimeoutSeconds"] for state in states.values())
 
@@ -75,7 +77,7 @@ class TestEveryFunction:
 
     def test_has_a_way_out_when_it_fails(self, name: str) -> None:
         """Its state catches; or it is invoked by an event, and what it failed with is kept."""
-        states = asking(name)
+        states = invoking_states(name)
         assert all(state["Catch"][-1]["ErrorEquals"] == ["States.ALL"] for state in states.values())
         if targeting(name):
             kept = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
@@ -101,20 +103,20 @@ def test_every_alarm_has_an_action(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_every_queue_is_encrypted_and_refuses_what_is_not_tls(name: str) -> None:
+def test_every_queue_is_encrypted_and_requires_tls(name: str) -> None:
     assert QUEUES[name]["KmsMasterKeyId"] == {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
     assert QUEUES[name]["SqsManagedSseEnabled"] == {"Fn::If": ["HasKey", {"Ref": "AWS::NoValue"}, True]}
     assert refuses_what_is_not_tls(policies("AWS::SQS::QueuePolicy", "Queues", name), "sqs:*")
 
 
 @pytest.mark.parametrize("name", TOPICS)
-def test_every_topic_is_encrypted_and_refuses_what_is_not_tls(name: str) -> None:
+def test_every_topic_is_encrypted_and_requires_tls(name: str) -> None:
     assert TOPICS[name]["KmsMasterKeyId"] == {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, "alias/aws/sns"]}
     assert refuses_what_is_not_tls(policies("AWS::SNS::TopicPolicy", "Topics", name), "sns:Publish")
 
 
 @pytest.mark.parametrize("name", BUCKETS)
-def test_every_bucket_is_private_encrypted_and_refuses_what_is_not_tls(name: str) -> None:
+def test_every_bucket_is_private_encrypted_and_requires_tls(name: str) -> None:
     blocked = {"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"}
     assert BUCKETS[name]["PublicAccessBlockConfiguration"] == dict.fromkeys(blocked, True)
     (encryption,) = BUCKETS[name]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -135,7 +137,7 @@ def test_every_table_is_encrypted_with_a_key_of_kms(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_an_event_that_a_rule_cannot_deliver_is_kept_unless_another_comes(name: str) -> None:
+def test_an_undelivered_event_is_kept_unless_another_follows(name: str) -> None:
     for target in RULES[name]["Targets"]:
         if "ScheduleExpression" in RULES[name]:
             continue
@@ -143,7 +145,7 @@ def test_an_event_that_a_rule_cannot_deliver_is_kept_unless_another_comes(name: 
         assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
 
 
-def test_the_rules_find_something_to_hold_for() -> None:
+def test_every_rule_applies_to_some_resource() -> None:
     found = {
         "functions": FUNCTIONS,
         "log groups": LOG_GROUPS,

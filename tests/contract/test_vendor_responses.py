@@ -1,4 +1,4 @@
-"""Every kind of answer on the vendors' pages, and what it means."""
+"""Every kind of response in the vendors' documentation, and its meaning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def label(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=label)
-def test_an_answer_means_what_the_vendors_page_says(path: Path) -> None:
+def test_a_response_means_what_the_vendors_page_states(path: Path) -> None:
     sample = json.loads(path.read_text())
     text = sample["body"] if isinstance(sample["body"], str) else json.dumps(sample["body"])
     response = HttpResponse(sample["status"], {}, text.encode())
@@ -35,11 +35,11 @@ def test_an_answer_means_what_the_vendors_page_says(path: Path) -> None:
 
 
 def readable(polled: Any) -> Any:
-    """Give what an answer means as JSON, with its times as a person reads them."""
-    told = to_json(replace(polled))
+    """Meaning of a response as JSON, with readable times."""
+    fields = to_json(replace(polled))
     if isinstance(polled, Observation):
-        told |= {name: iso(told[name]) for name in ("startedAt", "endedAt") if name in told}
-    return told
+        fields |= {name: iso(fields[name]) for name in ("startedAt", "endedAt") if name in fields}
+    return fields
 
 
 def test_every_vendor_has_samples() -> None:

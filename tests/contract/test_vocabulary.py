@@ -59,8 +59,8 @@ def test_every_outcome_has_a_type_and_a_colour() -> None:
     assert COLOURS.keys() == values(Outcome)
 
 
-def test_every_state_that_a_vendor_can_tell_is_mapped_by_some_vendor() -> None:
-    """A state that is added has to be given to the vendors that know it; UNRECOGNISED is for what nobody mapped."""
+def test_every_state_of_an_import_is_mapped_by_some_vendor() -> None:
+    """A new state has to be mapped by some vendor; UNRECOGNISED is for statuses that are not mapped."""
     vendors = VendorRegistry(FUNCTIONS)
     mapped = {state for name in vendors.names for _, state in vendors.adapter(name).statuses.items()}
     assert mapped == set(ImportState) - {ImportState.UNRECOGNISED}

@@ -22,7 +22,7 @@ from samtranslator.yaml_helper import yaml_parse
 from local.paths import EVENTS, ROOT, TEMPLATE
 from tests.contract import markdown
 
-ENFORCED = ("docs",)
+ENFORCED = ("docs", "messages", "template", "schemas", "template names")
 """Areas without any use of a refused word: the test fails if one gets one. Add an area once its list is empty."""
 
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -94,8 +94,9 @@ class Glossary:
     def __init__(self, page: str) -> None:
         self.terms = markdown.tables(page, "Terms")[0]
         others = markdown.tables(page, "Other words")[0]
-        allowed = [markdown.code_spans(text) for text, _reason in markdown.tables(page, "Exceptions")[0]]
-        self.allowed = tuple(word for words in allowed for word in words)
+        allowed = [_SCOPED.findall(text) for text, _reason in markdown.tables(page, "Exceptions")[0]]
+        self.allowed = tuple(word for words in allowed for word, scope in words if scope != "names")
+        self.allowed_names = frozenset(word for words in allowed for word, scope in words if scope != "text")
         pairs = [(row[2], row[0]) for row in self.terms] + [(row[0], row[1]) for row in others]
         self.refused = tuple(
             Refused(word, use, in_names=scope != "text", in_text=scope != "names" and not word.isupper())
@@ -114,7 +115,7 @@ class Glossary:
 
     def in_name(self, use: Use) -> Iterator[Finding]:
         """Refused words of an identifier."""
-        if use.text in self.allowed:
+        if use.text in self.allowed_names:
             return
         words = " ".join(_WORDS.findall(use.text))
         for one, pattern in self._names:

@@ -59,7 +59,7 @@ def test_a_running_stack_accepts_an_event_and_leaves_no_trace(tmp_path: Path) ->
         stack = json.loads(stack_file.read_text())
         family = [psutil.Process(stack["pid"]), *psutil.Process(stack["pid"]).children(recursive=True)]
         again = local("up", env=env)
-        assert "runs already" in again.stdout
+        assert "is running already" in again.stdout
         detail = {"vendor": "voyado", "importId": "5300580843122327405"}
         entry = {"Source": "by-hand", "DetailType": "ImportStarted", "Detail": json.dumps(detail)}
         events = client(stack["endpointUrl"], "events")
@@ -123,6 +123,6 @@ def test_watch_ends_clean_on_sigint_even_where_it_was_ignored(document360: Simul
     finally:
         process.kill()  # what a failed test leaves running would fail others
     assert process.returncode == 130
-    assert output.splitlines()[-1] == "Stopped watching; the import itself goes on at the vendor."
+    assert output.splitlines()[-1] == "The watch was stopped; the import itself continues at the vendor."
     assert "Traceback" not in output
     assert psutil.wait_procs(family, timeout=10)[1] == []

@@ -148,7 +148,7 @@ LEFT: list[tuple[str, str]] = [
     (letter(source="aws.shop"), "NotAuthorizedForSourceException not yours"),
     (letter(detail='{"a": "refused"}'), "ValidationException it is"),
     (letter(detail='{"a": "crashed"}'), "InternalFailure it is"),
-    (status_change('{"a": "refused"}'), "the function recover did not take it"),
+    (status_change('{"a": "refused"}'), "the function recover did not accept it"),
     ("[" * 200_000, "it is not an event"),
 ]
 
@@ -235,7 +235,7 @@ class TestDestinationThatRefusesEverything:
         assert "AccessDeniedException it is" in left_reasons[0]
         assert len(left_reasons) == 30
         assert set(left_reasons[1:]) == {
-            "it was not tried: the bus imports did not take an earlier one: AccessDeniedException"
+            "it was not tried: the bus imports did not accept an earlier one: AccessDeniedException"
         }
 
     def test_a_queue_that_cannot_be_read_is_an_error(self, serve: Serve) -> None:

@@ -17,7 +17,7 @@ from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
 from local.waiting import wait_until
-from tests.loopback_server import Behaviour, Exchange, Serve, Server, says, servers
+from tests.loopback_server import Behaviour, Exchange, Serve, Server, respond_with, servers
 from tests.unit.aws_fixtures import a_watch
 
 SECONDS = 1.0
@@ -52,12 +52,12 @@ def operation(exchange: Exchange) -> str:
 def store(**behaviours: Behaviour) -> Behaviour:
     """S3 that behaves so in these operations, and well in all others."""
     well = {
-        "get": says(200, BODY, ETag='"1"'),
-        "put": says(200, b"", ETag='"1"'),
-        "part": says(200, b"", ETag='"1"'),
-        "create": says(200, MULTIPART),
-        "complete": says(200, MULTIPART),
-        "abort": says(204),
+        "get": respond_with(200, BODY, ETag='"1"'),
+        "put": respond_with(200, b"", ETag='"1"'),
+        "part": respond_with(200, b"", ETag='"1"'),
+        "create": respond_with(200, MULTIPART),
+        "complete": respond_with(200, MULTIPART),
+        "abort": respond_with(204),
     }
     return lambda exchange: {**well, **behaviours}[operation(exchange)](exchange)
 
@@ -89,7 +89,7 @@ def babbles(exchange: Exchange) -> None:
 
 
 def refuses(status: int, code: str | None) -> Behaviour:
-    return says(status, b"" if code is None else f"<Error><Code>{code}</Code></Error>".encode())
+    return respond_with(status, b"" if code is None else f"<Error><Code>{code}</Code></Error>".encode())
 
 
 def archive(server: Server, attempts: int = 2) -> LogArchive:
@@ -116,10 +116,10 @@ LATE = "it took too long"
         # As slow the next time.
         ({"get": drips_its_body}, f"it could not be copied: {LATE}", False),
         ({"get": stalls_after_a_part}, f"it could not be copied: {LATE}", False),
-        ({"put": hangs}, f"the archive did not take it: {LATE}", True),
-        ({"put": drips_its_head}, f"the archive did not take it: {LATE}", True),
-        ({"get": stalls_after_a_part, "create": hangs}, f"the archive did not take it: {LATE}", True),
-        ({"get": stalls_after_a_part, "part": hangs}, f"the archive did not take it: {LATE}", True),
+        ({"put": hangs}, f"the archive did not accept it: {LATE}", True),
+        ({"put": drips_its_head}, f"the archive did not accept it: {LATE}", True),
+        ({"get": stalls_after_a_part, "create": hangs}, f"the archive did not accept it: {LATE}", True),
+        ({"get": stalls_after_a_part, "part": hangs}, f"the archive did not accept it: {LATE}", True),
         ({"get": stalls_after_a_part, "abort": hangs}, f"it could not be copied: {LATE}", False),
     ],
 )
@@ -148,7 +148,7 @@ def test_assuming_a_role_ends_at_the_deadline_too(
 
 def test_a_role_that_refuses_is_final(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
-    server = serve(store(role=says(403, refused)))
+    server = serve(store(role=respond_with(403, refused)))
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
     connection = Connection("default", CONNECTION.base_url, {"logReaderRoleArn": ROLE}, ("theirs",))
     found = archive(server).fetch(a_watch(), StoredLog(SOURCE), connection, 20.0)
@@ -157,7 +157,7 @@ def test_a_role_that_refuses_is_final(serve: Serve, monkeypatch: pytest.MonkeyPa
 
 
 def test_connecting_ends_at_the_deadline_too(serve: Serve) -> None:
-    server = serve(says(200))
+    server = serve(respond_with(200))
     logs = archive(server)
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -195,7 +195,7 @@ def test_a_copy_that_is_given_up_takes_back_its_parts(serve: Serve) -> None:
         ({"get": refuses(503, "SlowDown")}, True),
         ({"get": refuses(500, "InternalError")}, True),
         ({"get": refuses(502, None)}, True),
-        ({"get": says(500, b"<html>no XML")}, True),
+        ({"get": respond_with(500, b"<html>no XML")}, True),
         ({"get": refuses(429, "TooManyRequests")}, True),
         ({"get": refuses(400, "RequestTimeout")}, True),
         ({"get": breaks_off}, True),
@@ -222,7 +222,7 @@ def test_only_errors_that_may_be_transient_are_retried(
     else:
         assert isinstance(found, LogRecord)
         assert found.status is LogStatus.UNAVAILABLE
-    # A log that is archived at once has the same result in the end.
+    # Archived at once, it is what it comes to in the end.
     done = archive(server, attempts=1).archive(a_watch(), None, StoredLog(SOURCE), CONNECTION, 20.0)
     assert done.log == LogRecord(LogStatus.UNAVAILABLE, source=SOURCE, reason=found.reason)
 
@@ -237,7 +237,7 @@ def test_a_key_is_requested_as_it_is(serve: Serve, key: str) -> None:
 
 def of_file(name: str, behaviour: Behaviour) -> Behaviour:
     """S3 that behaves so for one file of the archive, and takes the others."""
-    return store(put=lambda exchange: (behaviour if exchange.path.endswith(name) else says(200, b""))(exchange))
+    return store(put=lambda exchange: (behaviour if exchange.path.endswith(name) else respond_with(200, b""))(exchange))
 
 
 INLINE = InlineLog({"articles": 1}, "articles: 1\n")

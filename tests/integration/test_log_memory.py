@@ -22,18 +22,19 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from import_watch.services import polling as poller  # what a poll loads
-from import_watch.aws.secrets import Connection
+import import_watch.services.polling  # what a poll loads
+from import_watch.vendors.connection import Connection
 from import_watch.http_client.client import Client
 from import_watch.aws.log_archive import S3_CONFIG, LogArchive
-from import_watch.model.watch import Observation, Watch
+from import_watch.model.observation import Observation
+from import_watch.model.watch import Watch
 from poll_document360.adapter import ADAPTER
 
 url, kind = sys.argv[1:]
 s3 = boto3.client("s3", endpoint_url=url, config=S3_CONFIG.merge(Config(s3={"addressing_style": "path"})))
 connection = Connection("default", url, {"apiToken": "a token of the measurement"})
 began = time.monotonic()
-answer, polled = Client(ADAPTER, private_addresses=True).ask(connection, kind)
+answer, polled = Client(ADAPTER, private_addresses=True).request_status(connection, kind)
 assert isinstance(polled, Observation), polled
 watch = Watch("document360#default#1", "document360", "default", kind, 0.0, 1.0)
 done = LogArchive("archive", s3).archive(watch, answer, polled.log, connection, 40.0)

@@ -129,7 +129,7 @@ def test_egains_log_is_copied_from_the_connections_own_bucket(
 
 def test_a_log_in_a_bucket_of_another_connection_is_only_named(played: dict[str, dict[str, Any]]) -> None:
     log = played["egain-failed"]["data"]["log"]
-    assert log["source"] == "s3://somebody-elses-bucket/logs/import-logs-9f1b.txt"
+    assert log["source"] == "s3://another-accounts-bucket/logs/import-logs-9f1b.txt"
     assert log["reason"]
 
 

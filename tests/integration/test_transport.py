@@ -403,10 +403,10 @@ class TestHostileResponse:
             (b"SSH-2.0-OpenSSH_9.6\r\n", "is not HTTP"),
             (BODY, "is not HTTP"),
             (b"\0" * 100_000, "is not HTTP"),
-            (whole(b"not gzip", b"Content-Encoding: gzip"), "not compressed as it says"),
+            (whole(b"not gzip", b"Content-Encoding: gzip"), "not compressed as it declares"),
             (whole(PACKED[:-4], b"Content-Encoding: gzip"), "compressed response that is cut off"),
-            (whole(b"\x0b\x02\x80", b"Content-Encoding: br"), "compressed in a way that was not asked for"),
-            (whole(b"(\xb5/\xfd", b"Content-Encoding: zstd"), "compressed in a way that was not asked for"),
+            (whole(b"\x0b\x02\x80", b"Content-Encoding: br"), "with a compression that was not requested"),
+            (whole(b"(\xb5/\xfd", b"Content-Encoding: zstd"), "with a compression that was not requested"),
             (whole(DENSE[:999], b"Content-Encoding: " + b"gzip, " * 200), "compressed too many times"),
         ],
         ids=lambda value: repr(value[:40]),
@@ -683,7 +683,7 @@ class TestDeadline:
             request.wait_for_end()
 
         began = time.monotonic()
-        assert failed(serve(behave)) == "Vendor did not go on with its response for 0.1 s"
+        assert failed(serve(behave)) == "Vendor did not continue its response for 0.1 s"
         assert time.monotonic() - began < 2
 
     def test_it_leaves_no_connection_open(self, serve: ServeRaw) -> None:
@@ -753,7 +753,7 @@ class TestCause:
     @pytest.mark.parametrize(
         ("sent", "cause"),
         [
-            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak TLS"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not support TLS"),
             (b"", "connection broken off in the TLS handshake"),
             (b"\x15\x03\x03\x00\x02\x02\x28", "the TLS handshake failed"),
         ],

@@ -21,7 +21,7 @@ from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
-from tests.loopback_server import Exchange, Serve, says
+from tests.loopback_server import Exchange, Serve, respond_with
 
 ID = "5512340987651234567"
 JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
@@ -50,7 +50,7 @@ def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Conne
 
 
 def poll(url: str, vendor: str = "voyado") -> tuple[HttpResponse | None, Observation | FailedPoll]:
-    return Client(VENDORS.adapter(vendor), private_addresses=True).ask(connection(vendor, url), ID)
+    return Client(VENDORS.adapter(vendor), private_addresses=True).request_status(connection(vendor, url), ID)
 
 
 def failed(url: str, vendor: str = "voyado") -> FailedPoll:
@@ -71,7 +71,7 @@ class TestRequest:
     def test_a_key_goes_into_its_header_and_nowhere_else(
         self, serve: Serve, vendor: str, header: str, path: str
     ) -> None:
-        server = serve(says(200, GOOD[vendor]))
+        server = serve(respond_with(200, GOOD[vendor]))
         response, polled = poll(server.url, vendor)
         assert isinstance(polled, Observation)
         assert polled.state is ImportState.RUNNING
@@ -83,14 +83,14 @@ class TestRequest:
         assert [name for name, value in request.headers.items() if CANARY in value] == [header]
 
     def test_json_is_requested_under_our_own_name(self, serve: Serve) -> None:
-        server = serve(says(200, GOOD["voyado"]))
+        server = serve(respond_with(200, GOOD["voyado"]))
         poll(server.url)
         headers = server.requests[0].headers
         assert (headers["accept"], headers["user-agent"]) == ("application/json", "import-watch/0.1.0")
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
-        server = serve(says(200, GOOD["document360"]))
-        Client(VENDORS.adapter("document360"), private_addresses=True).ask(
+        server = serve(respond_with(200, GOOD["document360"]))
+        Client(VENDORS.adapter("document360"), private_addresses=True).request_status(
             connection("document360", server.url), "../a/b?c#d%2e"
         )
         assert server.requests[0].path == "/v2/Project/Import/..%2Fa%2Fb%3Fc%23d%252e"
@@ -99,7 +99,7 @@ class TestRequest:
     def test_no_proxy_is_taken_from_the_environment(
         self, serve: Serve, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        server, proxy = serve(says(200, GOOD["voyado"])), serve(says(200, {"status": "SUCCESS"}))
+        server, proxy = serve(respond_with(200, GOOD["voyado"])), serve(respond_with(200, {"status": "SUCCESS"}))
         monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -112,15 +112,15 @@ class TestRequest:
         netrc = tmp_path / "netrc"
         netrc.write_text("machine 127.0.0.1 login someone password something\n")
         monkeypatch.setenv("NETRC", str(netrc))
-        server = serve(says(200, GOOD["voyado"]))
+        server = serve(respond_with(200, GOOD["voyado"]))
         poll(server.url)
         assert "authorization" not in server.requests[0].headers
 
     def test_a_cookie_of_one_connection_is_not_sent_for_another(self, serve: Serve) -> None:
-        server = serve(says(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
+        server = serve(respond_with(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
-        client.ask(connection("voyado", server.url), ID)
-        client.ask(connection("voyado", server.url, apiKey="of-the-second"), ID)
+        client.request_status(connection("voyado", server.url), ID)
+        client.request_status(connection("voyado", server.url, apiKey="of-the-second"), ID)
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
 
 
@@ -128,10 +128,10 @@ class TestRedirect:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     @pytest.mark.parametrize("vendor", VENDORS.names)
     def test_a_redirect_is_not_followed(self, serve: Serve, vendor: str, status: int) -> None:
-        elsewhere = serve(says(200, {"status": "Completed"}))
-        token = serve(says(200, {"access_token": "issued"}))
-        server = serve(says(status, b"", Location=elsewhere.url))
-        polled = Client(VENDORS.adapter(vendor), private_addresses=True).ask(
+        elsewhere = serve(respond_with(200, {"status": "Completed"}))
+        token = serve(respond_with(200, {"access_token": "issued"}))
+        server = serve(respond_with(status, b"", Location=elsewhere.url))
+        polled = Client(VENDORS.adapter(vendor), private_addresses=True).request_status(
             connection(vendor, server.url, token.url), ID
         )[1]
         assert isinstance(polled, FailedPoll)
@@ -140,8 +140,8 @@ class TestRedirect:
 
     @pytest.mark.parametrize("status", [302, 307])
     def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
-        elsewhere = serve(says(200, {"access_token": "issued"}))
-        server = serve(says(status, b"", Location=elsewhere.url))
+        elsewhere = serve(respond_with(200, {"access_token": "issued"}))
+        server = serve(respond_with(status, b"", Location=elsewhere.url))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
@@ -154,13 +154,13 @@ class TestBody:
         return body + b" " * (size - len(body))
 
     def test_a_body_of_the_limit_is_read_whole(self, serve: Serve) -> None:
-        response, polled = poll(serve(says(200, self.padded(self.LIMIT))).url)
+        response, polled = poll(serve(respond_with(200, self.padded(self.LIMIT))).url)
         assert isinstance(polled, Observation)
         assert response is not None
         assert (len(response.body), response.truncated) == (self.LIMIT, False)
 
     def test_a_body_over_the_limit_is_cut_and_unreadable(self, serve: Serve) -> None:
-        response, polled = poll(serve(says(200, self.padded(self.LIMIT + 1))).url)
+        response, polled = poll(serve(respond_with(200, self.padded(self.LIMIT + 1))).url)
         assert isinstance(polled, FailedPoll)
         assert polled.error is PollError.UNREADABLE
         assert response is not None
@@ -179,14 +179,14 @@ class TestBody:
 
     def test_a_compressed_body_is_read(self, serve: Serve) -> None:
         packed = gzip.compress(json.dumps(GOOD["voyado"]).encode())
-        response, polled = poll(serve(says(200, packed, Content_Encoding="gzip")).url)
+        response, polled = poll(serve(respond_with(200, packed, Content_Encoding="gzip")).url)
         assert isinstance(polled, Observation)
         assert response is not None
         assert response.json() == GOOD["voyado"]
 
     def test_a_compressed_body_that_swells_is_cut_in_bounded_memory(self, serve: Serve) -> None:
         packed = gzip.compress(b" " * (200 * self.LIMIT))
-        server = serve(says(200, packed, Content_Encoding="gzip"))
+        server = serve(respond_with(200, packed, Content_Encoding="gzip"))
         tracemalloc.start()
         try:
             response = poll(server.url)[0]
@@ -199,10 +199,10 @@ class TestBody:
 
     @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}", mtime=0)[:5] + b"\xff" * 20])
     def test_a_body_not_compressed_as_declared_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
-        assert failed(serve(says(200, body, Content_Encoding="gzip")).url).error is PollError.UNAVAILABLE
+        assert failed(serve(respond_with(200, body, Content_Encoding="gzip")).url).error is PollError.UNAVAILABLE
 
     def test_a_body_that_breaks_off_fails_though_it_parses(self, serve: Serve) -> None:
-        cut = says(200, {"status": "SUCCESS"}, Content_Length="500")
+        cut = respond_with(200, {"status": "SUCCESS"}, Content_Length="500")
         assert failed(serve(cut).url).error is PollError.UNAVAILABLE
 
     @pytest.mark.parametrize("body", [b"5\r\n{", b"zz\r\n{}\r\n0\r\n\r\n"])
@@ -215,8 +215,8 @@ class TestBody:
 
 class TestNetwork:
     def test_an_address_that_is_not_public_gets_no_byte(self, serve: Serve) -> None:
-        server = serve(says(200, {"status": "IN_PROGRESS"}))
-        polled = Client(VENDORS.adapter("voyado")).ask(connection("voyado", server.url), ID)[1]
+        server = serve(respond_with(200, {"status": "IN_PROGRESS"}))
+        polled = Client(VENDORS.adapter("voyado")).request_status(connection("voyado", server.url), ID)[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.error, server.requests) == (PollError.MISCONFIGURED, [])
 
@@ -227,11 +227,11 @@ class TestNetwork:
         assert polled == FailedPoll(PollError.UNAVAILABLE, cause)
 
     def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
-        server = serve(says(200, {"status": "IN_PROGRESS"}, Connection="close"))
+        server = serve(respond_with(200, {"status": "IN_PROGRESS"}, Connection="close"))
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
         before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(20):
-            client.ask(connection("voyado", server.url), ID)
+            client.request_status(connection("voyado", server.url), ID)
         assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
 
 
@@ -253,14 +253,14 @@ class TestRetryAfter:
     def test_the_retry_after_of_a_vendor_is_kept(
         self, serve: Serve, status: int, headers: dict[str, str], seconds: float | None
     ) -> None:
-        assert failed(serve(says(status, b"", **headers)).url).retry_after == seconds
+        assert failed(serve(respond_with(status, b"", **headers)).url).retry_after == seconds
 
     def test_it_does_not_matter_with_a_success(self, serve: Serve) -> None:
-        assert isinstance(poll(serve(says(200, GOOD["voyado"], Retry_After="17")).url)[1], Observation)
+        assert isinstance(poll(serve(respond_with(200, GOOD["voyado"], Retry_After="17")).url)[1], Observation)
 
     def test_no_header_of_a_vendor_raises(self, serve: Serve) -> None:
         hostile = "Thu, 01 Jan 2026 00:00:00 +" + "9" * 20
-        assert failed(serve(says(429, b"", Retry_After=hostile)).url).error is PollError.THROTTLED
+        assert failed(serve(respond_with(429, b"", Retry_After=hostile)).url).error is PollError.THROTTLED
 
 
 class TestSecrecy:
@@ -287,7 +287,7 @@ class TestSecrecy:
         assert response.json() == {**GOOD["voyado"], "token": "(redacted)", "url": "https://host/log"}
 
     def test_a_secret_that_a_token_endpoint_echoes_is_removed(self, serve: Serve) -> None:
-        server = serve(says(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
+        server = serve(respond_with(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
         assert failed(server.url, "egain").error is PollError.UNAUTHORIZED
 
 
@@ -313,7 +313,7 @@ class Tokens:
 
     def used(self, fields: dict[str, str] | None = None, *, force_refresh: bool = False) -> str:
         """Request the status of a job, and return the token that was used."""
-        polled = self.client.ask(
+        polled = self.client.request_status(
             connection("egain", self.server.url, **(fields or {})), JOB, force_refresh=force_refresh
         )[1]
         assert isinstance(polled, Observation), polled
@@ -442,7 +442,7 @@ class TestToken:
         ids=lambda value: repr(value)[:40],
     )
     def test_no_token_means_this(self, serve: Serve, status: int, body: Any, error: PollError, cause: str) -> None:
-        server = serve(says(status, body))
+        server = serve(respond_with(status, body))
         polled = failed(server.url, "egain")
         assert (polled.error, polled.after_grace) == (error, error is PollError.MISCONFIGURED)
         assert polled.detail.startswith(f"no token from tokenUrl: HTTP {status}")
@@ -464,9 +464,9 @@ class TestToken:
     def test_a_refused_scope_is_named_with_the_other_one(
         self, serve: Serve, scope: dict[str, str], sent: str, others: str
     ) -> None:
-        server = serve(says(400, {"error": "invalid_scope"}))
+        server = serve(respond_with(400, {"error": "invalid_scope"}))
         client = Client(VENDORS.adapter("egain"), private_addresses=True)
-        polled = client.ask(connection("egain", server.url, **scope), JOB)[1]
+        polled = client.request_status(connection("egain", server.url, **scope), JOB)[1]
         assert isinstance(polled, FailedPoll)
         assert f"the scope sent was {sent}; if the client was given {others}, set scope" in polled.detail
 
@@ -486,13 +486,13 @@ class TestToken:
     def test_the_retry_after_of_a_token_endpoint_is_kept(
         self, serve: Serve, status: int, headers: dict[str, str], error: PollError, seconds: float | None
     ) -> None:
-        polled = failed(serve(says(status, b"", **headers)).url, "egain")
+        polled = failed(serve(respond_with(status, b"", **headers)).url, "egain")
         assert (polled.error, polled.retry_after) == (error, seconds)
 
     def test_a_long_description_is_cut_and_has_no_secret_in_it(self, serve: Serve) -> None:
         description = f"{'x' * 190} secret-{CANARY} {CANARY}-token and more"
         body = {"error": "invalid_client", "error_description": description, "access_token": f"{CANARY}-token"}
-        detail = failed(serve(says(400, body)).url, "egain").detail
+        detail = failed(serve(respond_with(400, body)).url, "egain").detail
         assert len(detail) < 280
 
     @pytest.mark.parametrize("kind", [{}, {"token_type": None}, {"token_type": ""}, {"token_type": " BEARER "}])
@@ -518,13 +518,13 @@ class TestToken:
         ids=lambda body: repr(body)[:30],
     )
     def test_a_response_without_a_usable_token_is_a_poll_error(self, serve: Serve, body: Any) -> None:
-        server = serve(says(200, body))
+        server = serve(respond_with(200, body))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert len(server.requests) == 1
 
     def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve, refused_url: str) -> None:
-        server = serve(says(200, GOOD["egain"]))
-        polled = Client(VENDORS.adapter("egain"), private_addresses=True).ask(
+        server = serve(respond_with(200, GOOD["egain"]))
+        polled = Client(VENDORS.adapter("egain"), private_addresses=True).request_status(
             connection("egain", server.url, refused_url), JOB
         )[1]
         assert isinstance(polled, FailedPoll)

@@ -110,6 +110,6 @@ def test_nothing_of_this_machine_is_found_by_a_packaged_function(start: Start) -
 
 def test_the_layer_has_no_native_code_and_no_commands(sam: Sam) -> None:
     layer = sam.built / "ImportWatchLayer" / "python"
-    assert (layer / "import_watch" / "poller.py").is_file()
+    assert (layer / "import_watch" / "services" / "polling.py").is_file()
     assert [path.name for path in layer.rglob("*") if path.name.endswith(NATIVE)] == []
     assert not (layer / "bin").exists()

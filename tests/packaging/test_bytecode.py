@@ -66,8 +66,8 @@ def test_every_source_has_the_bytecode_of_lambda_and_no_other(layer: Path) -> No
 
 
 def test_tracebacks_name_the_place_on_lambda(layer: Path) -> None:
-    path = layer / "import_watch" / "__pycache__" / "poller.cpython-313.pyc"
-    assert b"/opt/python/import_watch/poller.py" in path.read_bytes()
+    path = layer / "import_watch" / "services" / "__pycache__" / "polling.cpython-313.pyc"
+    assert b"/opt/python/import_watch/services/polling.py" in path.read_bytes()
 
 
 def test_lambdas_python_takes_it_in_place_of_the_source(layer: Path, lambda_python: str, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ OURS = {
             "aws.dynamodb",
             "aws.secrets",
             "aws.watch_store",
+            "bootstrap",
             "http_client",
             "http_client.addresses",
             "http_client.client",
@@ -42,6 +43,7 @@ OURS = {
             "http_client.sockets",
             "http_client.transport",
             "lifecycle",
+            "lifecycle.execution_names",
             "lifecycle.outcome_rules",
             "lifecycle.transitions",
             "model",
@@ -49,6 +51,7 @@ OURS = {
             "model.outcome",
             "model.record",
             "model.serialization",
+            "model.step",
             "model.text",
             "model.timestamps",
             "model.watch",
@@ -60,11 +63,14 @@ OURS = {
             "scheduling.policy",
             "scheduling.poll_delay",
             "scheduling.rate_limit",
+            "scheduling.running_time",
             "services",
             "services.archiving",
+            "services.poll_telemetry",
             "services.polling",
+            "services.reply",
+            "services.status_request",
             "settings",
-            "storage",
             "vendors",
             "vendors.adapter",
             "vendors.allowed_hosts",
@@ -86,6 +92,7 @@ PACKAGES = {
     "certifi",
     "charset_normalizer",  # by requests
     "dateutil",  # by botocore
+    "handler",
     "idna",  # by requests
     "import_watch",
     "jmespath",  # by botocore and Powertools

@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from local.paths import ROOT
 from locks import install
-from tests.loopback_server import Exchange, Server, says, servers
+from tests.loopback_server import Exchange, Server, respond_with, servers
 
 UV = ROOT / ".venv" / "bin" / "uv"
 USER, PASSWORD = "reader", "p%40ss-word"
@@ -115,7 +115,7 @@ class Index:
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     authority, context = write_authority(tmp_path_factory.mktemp("authority"))
     with servers() as serve:
-        server = serve(says(404), context)
+        server = serve(respond_with(404), context)
         found = Index(server, authority)
         server.behave = found.respond
         yield found

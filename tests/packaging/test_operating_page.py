@@ -210,7 +210,7 @@ def test_the_page_has_commands_in_every_section_that_needs_some() -> None:
     }
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 def test_every_command_of_the_page_works_in_its_order(shell: Shell, operator: Operator) -> None:
     assert AWS.exists(), "the AWS CLI is not installed: make .venv/aws/installed"
     before: dict[str, Callable[[], None]] = {

@@ -178,7 +178,7 @@ def publishes_after_another_execution_died(harness: Harness) -> str:
 def publishes_that_an_import_stalls(harness: Harness) -> str:
     execution = harness.execution()
     watch = harness.registered(harness.start_event(), execution)
-    return acted(harness.invoke("publish-outcome", {"stalled": watch, "execution": execution}), "TOLD")
+    return acted(harness.invoke("publish-outcome", {"stalled": watch, "execution": execution}), "PUBLISHED")
 
 
 def sweeps(harness: Harness) -> str:

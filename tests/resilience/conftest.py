@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from import_watch.model.watch import watch_id
 
 from local.clock import Clock
@@ -101,6 +102,20 @@ class Harness:
     def stop(self, execution: str) -> None:
         """Stop an execution as a person does."""
         self.stack.client("stepfunctions").stop_execution(executionArn=execution)
+
+    def stop_owner(self, watch: str) -> str:
+        """Stop the execution that owns a watch, and give it: the next one where the watch is handed over meanwhile."""
+
+        def stopped() -> str | None:
+            execution = str(self.item(watch)["execution"])
+            try:
+                self.stop(execution)
+            except ClientError:
+                # It has ended, or is named and has not started.
+                return None
+            return execution
+
+        return wait_until(stopped, SECONDS, f"an execution of {watch} is stopped")
 
     def status(self, execution: str) -> str:
         """Status of an execution: MISSING where it was named and has not started."""

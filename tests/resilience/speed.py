@@ -25,7 +25,7 @@ def sustainable_speed() -> float:
     """
     imports = (
         "import import_watch.services.polling, import_watch.http_client.client; "
-        "from import_watch import storage; storage.watches()"
+        "from import_watch import bootstrap; bootstrap.watch_store()"
     )
     environment = {
         "PYTHONPATH": str(ROOT / "layers" / "import_watch"),

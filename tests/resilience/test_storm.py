@@ -11,7 +11,7 @@ COUNT, SEED = len(MAKERS), 1
 
 
 @pytest.mark.xdist_group("storm")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_import_has_one_right_outcome() -> None:
     findings = run_storm(COUNT, SEED)
     print(findings.text)  # noqa: T201

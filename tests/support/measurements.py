@@ -32,15 +32,15 @@ class Measurement:
 
 def measurements_of(line: str) -> Iterator[Measurement]:
     """Measurements in a line of a log; none where it is another kind of line."""
-    told = _object(line)
-    marked = told.get("_aws")
+    entry = _object(line)
+    marked = entry.get("_aws")
     if not isinstance(marked, Mapping):
         return
     for directive in marked["CloudWatchMetrics"]:
         for names in directive["Dimensions"]:
-            dimensions = tuple(sorted((name, told[name]) for name in names))
+            dimensions = tuple(sorted((name, entry[name]) for name in names))
             for metric in directive["Metrics"]:
-                values = told[metric["Name"]]
+                values = entry[metric["Name"]]
                 for value in values if isinstance(values, list) else [values]:
                     yield Measurement(
                         directive["Namespace"],
@@ -54,7 +54,7 @@ def measurements_of(line: str) -> Iterator[Measurement]:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        told = json.loads(line)
+        parsed = json.loads(line)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,4 +1,4 @@
-"""What the tests of the I/O modules share: an AWS account in memory, and watches to keep in it."""
+"""Fixtures of the tests with I/O: an AWS account in memory, and watches to store in it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from threading import RLock
 from typing import Any
 
 import boto3
+import moto.core.models
 import pytest
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
@@ -21,6 +23,7 @@ from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.adapter import Adapter
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, TEMPLATE
@@ -34,6 +37,14 @@ NOW = 1_767_225_600.0
 EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:watch:first"
 OTHER_EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:watch:second"
 VENDORS = VendorRegistry(FUNCTIONS)
+_LOCK = RLock()
+_STUBBED = BotocoreStubber.__call__
+
+
+def _one_by_one(stubber: BotocoreStubber, *given: Any, **named: Any) -> Any:
+    """Answer a request when those before it are answered."""
+    with _LOCK:
+        return _STUBBED(stubber, *given, **named)
 
 
 @contextmanager
@@ -44,13 +55,18 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
+    # It stubs boto3 without them: the patterns of a thousand URLs, for whoever uses `requests`, take longer to make
+    # than most tests. A session is kept too, since each reads the services' models anew.
+    monkeypatch.setattr(moto.core.models, "RESPONSES_METHODS", [])
+    # A service takes one write after the other; the one in memory loses some of those that come at once.
+    monkeypatch.setattr(BotocoreStubber, "__call__", _one_by_one)
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield
 
 
 @cache
 def client(service: str) -> Any:
-    """Give a boto3 client; clients are slow to make, and know nothing of the account behind them."""
+    """Cached boto3 client; clients are slow to make, and do not depend on the account."""
     return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
@@ -68,17 +84,17 @@ def watch_table() -> WatchStore:
 
 
 def connection_store() -> ConnectionStore:
-    """Give what connections share, in that table."""
+    """Store of connection state in that table."""
     return ConnectionStore(TABLE, client("dynamodb"))
 
 
 def shared(vendor: str = "voyado", connection: str = "default") -> ConnectionState:
-    """Give what the watches of a connection share."""
+    """State that the watches of a connection share."""
     return connection_store().get(vendor, connection, consistent=True)
 
 
 def state_machine() -> str:
-    """Create a state machine whose executions run until they are stopped, start the first, and give its ARN."""
+    """Create a state machine whose executions run until they are stopped; start the first, and return its ARN."""
     arn: str = client("stepfunctions").create_state_machine(
         name="watch", definition="{}", roleArn="arn:aws:iam::123456789012:role/watch"
     )["stateMachineArn"]
@@ -87,7 +103,7 @@ def state_machine() -> str:
 
 
 def registrar(watches: WatchStore) -> Registrar:
-    """Give what registers start events in that table."""
+    """Registrar of start events for that table."""
     return Registrar(VENDORS, watches, connection_store(), Executions(client("stepfunctions")), Tolerance())
 
 
@@ -130,7 +146,7 @@ def stored_item(watch_id: str) -> dict[str, Any]:
 
 
 def indexed() -> list[str]:
-    """Give the ids of the watches in the sparse index, the next poll first."""
+    """Ids of the watches in the sparse index, the next poll first."""
     found = client("dynamodb").query(
         TableName=TABLE,
         IndexName=INDEX,
@@ -141,12 +157,12 @@ def indexed() -> list[str]:
 
 
 def adapter(vendor: str) -> Adapter:
-    """Give a vendor's adapter."""
+    """Adapter of a vendor."""
     return VENDORS.adapter(vendor)
 
 
 def a_watch(**changes: Any) -> Watch:
-    """Give a watch of an import that was registered at `NOW`."""
+    """Watch of an import that was registered at `NOW`."""
     watch = Watch(
         watch_id="voyado#default#5512340987651234567",
         vendor="voyado",
@@ -160,17 +176,17 @@ def a_watch(**changes: Any) -> Watch:
 
 
 def a_start(**changes: Any) -> Start:
-    """Give the start event of that import."""
+    """Start of that import."""
     return replace(Start(vendor="voyado", import_id="5512340987651234567"), **changes)
 
 
 def a_result(**changes: Any) -> WatchResult:
-    """Give the ending of an import that succeeded a minute after `NOW`."""
+    """Result of an import that succeeded a minute after `NOW`."""
     return replace(
         WatchResult(Outcome.SUCCEEDED, NOW + 60, "Import 5512340987651234567 at voyado completed."), **changes
     )
 
 
 def a_stored_watch(**changes: Any) -> StoredWatch:
-    """Give the record of a watch that has ended."""
+    """Record of a watch that has ended."""
     return replace(StoredWatch(a_watch(), EXECUTION, keeps_log=False, result=a_result()), **changes)

@@ -15,7 +15,7 @@ def _no_network(socket_disabled: None) -> None:
 
 @pytest.fixture(autouse=True)
 def _interpreter_limits() -> Iterator[None]:
-    """Give every test the limits that the interpreter starts with: functions that read any event raise them."""
+    """Start every test with the default limits of the interpreter: functions that read any event raise them."""
     digits, levels = sys.get_int_max_str_digits(), sys.getrecursionlimit()
     sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
     sys.setrecursionlimit(1_000)

@@ -19,7 +19,7 @@ def test_a_vulnerability_is_named() -> None:
     assert of_node({"vulnerabilities": {"ajv": {"severity": "high"}}}) == "ajv: high"
 
 
-def test_a_registry_that_does_not_tell_is_not_taken_for_a_good_answer() -> None:
+def test_a_missing_report_of_the_registry_is_no_good_result() -> None:
     report = {"dependencies": [SOUND, {"name": "idna", "skip_reason": "not found"}]}
     assert of_python(report).startswith(LEFT_OUT)
     assert of_node({"message": "405 Method Not Allowed"}).startswith(LEFT_OUT)

@@ -1,4 +1,4 @@
-"""What a function says of itself: lines that carry the watch, and metrics as lines of the embedded metric format."""
+"""Logs and metrics of a function: lines with the watch, and metrics as lines of the embedded metric format."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ EVENT_ID = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_said_before_or_after() -> Iterator[None]:
+def _clean_log_context() -> Iterator[None]:
     logger.clear_state()
     yield
     logger.clear_state()
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def metric_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.fixture
-def said() -> Iterator[io.StringIO]:
-    """What the logger says; it keeps the stream that it found when it was made."""
+def log_stream() -> Iterator[io.StringIO]:
+    """Stream that replaces the one of the logger during a test."""
     handler = cast("logging.StreamHandler[Any]", logger.registered_handler)
     before = handler.setStream(io.StringIO())
     yield handler.stream
     handler.setStream(before)
 
 
-def lines(said: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in said.getvalue().splitlines()]
+def lines(log_stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log_stream.getvalue().splitlines()]
 
 
 class TestMetrics:
     def test_metrics_that_share_their_dimensions_are_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         emit_metrics({Metric.POLLS: 1, Metric.VENDOR_LATENCY: 12.5}, vendor="voyado")
-        (line,) = told(capsys)
+        (line,) = metric_lines(capsys)
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive == {
             "Namespace": "ImportWatch",
@@ -56,12 +56,10 @@ class TestMetrics:
         assert (line["vendor"], line["Polls"], line["VendorLatency"]) == ("voyado", [1.0], [12.5])
         assert line["service"]
 
-    def test_a_line_leads_back_to_its_watch_without_a_dimension_for_it(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_metric_line_names_its_watch_without_a_dimension(self, capsys: pytest.CaptureFixture[str]) -> None:
         bind_watch_log_context(a_watch(correlation="order-5"), EXECUTION)
         emit_metrics({Metric.POLLS: 1}, vendor="voyado")
-        (line,) = told(capsys)
+        (line,) = metric_lines(capsys)
         assert (line["correlationId"], line["watchId"]) == ("order-5", a_watch().watch_id)
         assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["vendor", "service"]]
 
@@ -80,7 +78,7 @@ class TestMetrics:
     ) -> None:
         with pytest.raises(ValueError, match=metric.label):
             emit_metrics({metric: 1}, **dimensions)
-        assert told(capsys) == []
+        assert metric_lines(capsys) == []
 
     def test_free_text_cannot_be_a_dimension(self) -> None:
         with pytest.raises(AttributeError):
@@ -89,13 +87,13 @@ class TestMetrics:
     def test_every_name_is_used_once(self) -> None:
         assert len({metric.label for metric in Metric}) == len(Metric)
 
-    def test_every_unit_is_one_of_cloudwatch_and_every_dimension_is_known_to_be_bounded(self) -> None:
+    def test_units_are_those_of_cloudwatch_and_dimensions_bounded(self) -> None:
         assert {metric.unit for metric in Metric} <= {"Count", "Seconds", "Milliseconds", "None"}
         bounded = {"vendor", "outcome", "reason", "error", "result"}
         assert {name for metric in Metric for name in metric.dimensions} == bounded
 
     @pytest.mark.parametrize("watch_id", ["invalid#event-1", "invalid#voyado"])
-    def test_a_start_event_that_cannot_be_watched_names_no_vendor(self, watch_id: str) -> None:
+    def test_the_watch_of_an_invalid_event_names_no_vendor(self, watch_id: str) -> None:
         assert vendor_of(watch_id) == "invalid"
 
     def test_the_vendor_of_a_watch_is_its_folder(self) -> None:
@@ -103,23 +101,23 @@ class TestMetrics:
 
 
 class TestLines:
-    def test_a_line_carries_the_watch_its_execution_generation_and_poll(self, said: io.StringIO) -> None:
+    def test_a_line_has_its_watch_execution_generation_and_poll(self, log_stream: io.StringIO) -> None:
         bind_watch_log_context(a_watch(correlation="order-5", generation=2, polls=7), EXECUTION, poll=8)
         logger.info("polled", logStatus=LogStatus.NONE.value)
-        (line,) = lines(said)
+        (line,) = lines(log_stream)
         assert (line["correlationId"], line["watchId"], line["vendor"]) == ("order-5", a_watch().watch_id, "voyado")
         assert (line["execution"], line["generation"], line["poll"]) == (EXECUTION, 2, 8)
 
-    def test_a_watch_of_an_earlier_release_is_found_by_its_id(self, said: io.StringIO) -> None:
+    def test_a_watch_of_an_earlier_release_is_found_by_its_id(self, log_stream: io.StringIO) -> None:
         bind_watch_log_context(a_watch(), EXECUTION)
         logger.info("polled")
-        assert lines(said)[0]["correlationId"] == a_watch().watch_id
+        assert lines(log_stream)[0]["correlationId"] == a_watch().watch_id
 
-    def test_what_an_earlier_invocation_said_is_dropped(self, said: io.StringIO) -> None:
+    def test_the_context_of_an_earlier_invocation_is_dropped(self, log_stream: io.StringIO) -> None:
         bind_watch_log_context(a_watch(correlation="order-5", generation=2), EXECUTION)
         bind_log_context(None)
         logger.info("swept")
-        (line,) = lines(said)
+        (line,) = lines(log_stream)
         assert {"correlationId", "watchId", "execution", "generation", "poll"} & line.keys() == set()
 
 

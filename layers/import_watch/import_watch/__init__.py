@@ -1,5 +1,5 @@
-"""Import Watch: tells people when a content import at a vendor has ended, and where its log is."""
+"""Import Watch: notifies people when a content import at a vendor has ended, with the location of its log."""
 
 __version__ = "0.1.0"
 USER_AGENT = f"import-watch/{__version__}"
-"""What vendors and AWS are told of who asks."""
+"""User agent of the requests to vendors and to AWS."""

@@ -1,6 +1,6 @@
-"""Puts the parts of a function together from its settings: each part once, when it is first used.
+"""Builds the parts of a function from its settings: each part once, on its first use.
 
-A part is imported where it is made, so that a function loads no more than it uses.
+A part is imported where it is built, so that a function loads no more than it uses.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def registrar(vendors: VendorRegistry) -> Registrar:
 
 @cache
 def publisher(*, publishes_stalls: bool = False) -> Publisher:
-    """The publisher of outcomes, and of stalled imports where the function may."""
+    """The publisher of outcomes, and of stalled imports where the function publishes those."""
     from import_watch.aws.sns import Topic
     from import_watch.services.publication import Publisher
 
@@ -110,7 +110,7 @@ def watch_store() -> WatchStore:
 
 @cache
 def connection_store() -> ConnectionStore:
-    """What the watches of a connection share."""
+    """The store of what the watches of a connection share."""
     return ConnectionStore(settings.get_str("TABLE_NAME"), _table_client())
 
 

@@ -1,6 +1,6 @@
 """The logger of every function, and its metrics: JSON lines that carry the watch, and never a secret.
 
-A metric is a line of the embedded metric format, which CloudWatch reads out of the log: nothing is called for it.
+A metric is a line of the embedded metric format, which CloudWatch reads from the log: no API call is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-# The package has loaded its metrics with its logger: there is nothing to be gained by loading them later.
+# The package loads its metrics together with its logger, so loading them later would save nothing.
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from import_watch.model.watch import Watch, key_parts
@@ -22,11 +22,11 @@ logger = Logger(log_uncaught_exceptions=False)
 
 
 class Metric(Enum):
-    """Every metric that there is: its name, its unit, and its dimensions.
+    """All metrics, each with its name, its unit and its dimensions.
 
-    Every metric has the dimension `service` besides, which is the stack's name. A dimension has a bound: `vendor` is
-    one of the vendor folders, or `invalid` for a start event that named none; every other one is an enum of ours.
-    What a vendor or a start event says is never a dimension, and neither is a connection.
+    Every metric also has the dimension `service`: the stack's name. The values of a dimension are limited: `vendor` is
+    one of the vendor folders, or `invalid` for an invalid start event; every other dimension is an enum of this
+    package. Values from a vendor or a start event are never a dimension, and neither is a connection.
     """
 
     WATCHES_STARTED = ("WatchesStarted", "Count", ("vendor",))
@@ -72,13 +72,15 @@ def emit_metrics(values: Mapping[Metric, float], *, vendor: str | None = None, *
     ValueError
         If a metric does not have exactly these dimensions.
     """
-    told = ({} if vendor is None else {"vendor": vendor}) | {name: one.value for name, one in dimensions.items()}
+    dimension_values = ({} if vendor is None else {"vendor": vendor}) | {
+        name: one.value for name, one in dimensions.items()
+    }
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=logger.service)
     for metric, value in values.items():
-        if set(metric.dimensions) != told.keys():
-            raise ValueError(f"{metric.label} has the dimensions {metric.dimensions}, not {tuple(told)}")
+        if set(metric.dimensions) != dimension_values.keys():
+            raise ValueError(f"{metric.label} has the dimensions {metric.dimensions}, not {tuple(dimension_values)}")
         metrics.add_metric(metric.label, metric.unit, value)
-    for name, dimension in told.items():
+    for name, dimension in dimension_values.items():
         metrics.add_dimension(name, dimension)
     keys = logger.get_current_keys()
     for name in ("correlationId", "watchId"):
@@ -88,7 +90,7 @@ def emit_metrics(values: Mapping[Metric, float], *, vendor: str | None = None, *
 
 
 def vendor_of(watch_id: str) -> str:
-    """Give the vendor of a watch as a dimension: what stands first in its id is never what a start event made up."""
+    """Vendor of a watch as a dimension: the first part of a watch's id is always a known vendor or `invalid`."""
     return key_parts(watch_id)[0]
 
 
@@ -100,16 +102,16 @@ def bind_log_context(
     generation: int | None = None,
     poll: int | None = None,
 ) -> None:
-    """Put what is known of a watch on every log line from here on; what was put before is dropped.
+    """Add what is known about a watch to every later log line, in place of the context before.
 
     Parameters
     ----------
     execution : str or None
-        ARN of the execution that is at work, or is looked after; None for a sweep.
+        ARN of the execution that runs, or that is recovered; None for a sweep.
     correlation : str, optional
-        What all lines of an import are found by (see `Watch`), if it is known yet.
+        Correlation id of all log lines of an import (see `Watch`), if it is known yet.
     watch_id, generation, poll : optional
-        Of the watch; `poll` is the number of its last poll, or of the one being made.
+        Of the watch; `poll` is the number of its last poll, or of the poll in progress.
     """
     logger.clear_state()
     keys = {
@@ -124,7 +126,7 @@ def bind_log_context(
 
 
 def bind_watch_log_context(watch: Watch, execution: str, *, poll: int | None = None) -> None:
-    """Put a watch and its execution on every log line from here on; `poll` where it is not the last one."""
+    """Add a watch and its execution to every later log line; `poll` where it is not the watch's last one."""
     bind_log_context(
         execution,
         correlation=watch.correlation,
@@ -135,7 +137,7 @@ def bind_watch_log_context(watch: Watch, execution: str, *, poll: int | None = N
 
 
 def bind_state_log_context(watch: Mapping[str, Any], execution: str) -> None:
-    """Put a watch on every log line from here on, as the state machine holds it; its id and generation suffice."""
+    """Add a watch, in the state machine's form, to every later log line; its id and generation are enough."""
     bind_log_context(
         execution,
         correlation=watch.get("correlation"),

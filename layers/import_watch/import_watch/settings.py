@@ -1,4 +1,4 @@
-"""The settings that the template hands to a function in its environment."""
+"""The settings of a function: environment variables that the template sets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from import_watch.vendors.allowed_hosts import Hosts, host_of
 
 
 class MissingSetting(LookupError):
-    """A variable that the template should have set is not there, or makes no sense."""
+    """An environment variable that the template should set is missing or invalid."""
 
 
 def get_str(name: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Give a setting that must be there.
+    """Value of a required setting.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def get_str(name: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def get_int(name: str, environment: Mapping[str, str] = os.environ) -> int:
-    """Give a setting that must be a whole number.
+    """Value of a required setting that is a whole number.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def get_int(name: str, environment: Mapping[str, str] = os.environ) -> int:
 
 
 def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
-    """Give how long trouble is borne."""
+    """Grace periods of the template's parameters."""
     return Tolerance(
         not_found=get_int("NOT_FOUND_SECONDS", environment),
         unrecognised=get_int("UNRECOGNISED_SECONDS", environment),
@@ -58,34 +58,36 @@ def tolerance(environment: Mapping[str, str] = os.environ) -> Tolerance:
 
 
 def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
-    """Give the schedule's policy for a vendor: the default, and an error in the log, where the setting makes no sense.
+    """Polling policy of a vendor; where the setting is invalid, an error in the log and the default policy.
 
-    A watch that polls by the default is better than none at all.
+    A watch that polls by the default policy is better than no watch.
     """
     try:
         return parse_policies(environment.get("POLLING_POLICIES", "")).get(vendor, DEFAULT_POLICY)
     except ValueError as error:
-        logger.error("the parameter PollingPolicies cannot be used; the default policy is", why=str(error))
+        logger.error("the parameter PollingPolicies is invalid; the default policy is used", why=str(error))
         return DEFAULT_POLICY
 
 
 def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str] = os.environ) -> None:
-    """Write an error into the log where the setting names a vendor that there is not: nobody polls by that policy."""
+    """Log an error where the setting names an unknown vendor, because its policy has no effect."""
     try:
         unknown = sorted(parse_policies(environment.get("POLLING_POLICIES", "")).keys() - set(vendors))
     except ValueError:
-        return  # Said wherever a policy is asked for.
+        return  # `policy` logs this error.
     if unknown:
         names = ", ".join(vendors)
         logger.error(f"the parameter PollingPolicies names a vendor that is not one of {names}", unknown=unknown)
 
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
-    """Give the hosts that may be asked besides the vendors' own."""
+    """Hosts to which requests are allowed besides the vendors' own."""
     names = environment.get("ALLOWED_HOSTS", "")
     allowed = {name: host_of(name) for name in re.split(r"[\s,;]+", names) if name}
     if wrong := sorted(name for name, host in allowed.items() if host is None):
-        logger.error("the parameter AllowedHosts has what is not the name of a host: it allows nothing", wrong=wrong)
+        logger.error(
+            "the parameter AllowedHosts contains an entry that is not a host name; the entry is ignored", wrong=wrong
+        )
     return Hosts(
         allowed=frozenset(host for host in allowed.values() if host is not None),
         loopback_http=environment.get("ALLOW_LOOPBACK_HTTP", "false") == "true",
@@ -93,5 +95,5 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
 
 
 def retention_seconds(environment: Mapping[str, str] = os.environ) -> int:
-    """Give how long an ended watch is kept."""
+    """Seconds for which an ended watch is kept."""
     return get_int("RETENTION_DAYS", environment) * 86_400

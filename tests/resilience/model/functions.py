@@ -199,12 +199,12 @@ class _Client:
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
 
-    def ask(
+    def request_status(
         self,
         connection: Connection,  # noqa: ARG002
         import_id: str,
         *,
         force_refresh: bool = False,  # noqa: ARG002
     ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
-        seen: Observation | FailedPoll = self._replay.perform("vendor", "ask", import_id, *self.attempt)
+        seen: Observation | FailedPoll = self._replay.perform("vendor", "request_status", import_id, *self.attempt)
         return HttpResponse(200, {}, b"{}"), seen

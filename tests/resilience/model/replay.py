@@ -27,7 +27,7 @@ from import_watch.model.watch import Start, Watch
 from import_watch.scheduling.running_time import RunningTime
 from import_watch.services.archiving import Archiving
 
-READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "ask"})
+READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "request_status"})
 """Methods that change nothing that is ours."""
 
 

@@ -18,7 +18,7 @@ from tests.resilience.model.world import NOW, RUNNING, Run, Scenario, Step, Worl
 PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors", "keep")})
 """Operations that affect nothing else: as the steps of others before or after do not matter, they are done at once."""
 PRIVATE = PRIVATE_IF_EXACT | {
-    ("vendor", "ask"),
+    ("vendor", "request_status"),
     *(("watches", method) for method in (*LISTINGS, "record_log")),
     *(("states", method) for method in ("get", "known", "watch_began", "watch_withdrawn", "watch_ended", "repair")),
 }

@@ -124,7 +124,7 @@ def test_the_way_to_it_can_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
         "  1. start-1: states.watch_began(voyado, default) -> 1 active",
         "  2. start-1: watches.register(generation 1, poll 0, start-1, Start, False) -> None",
         "  3. start-1: states.get(voyado, default) -> 1 active",
-        "  4. start-1: vendor.ask(5512340987651234567, 1, 0) -> RUNNING",
+        "  4. start-1: vendor.request_status(5512340987651234567, 1, 0) -> RUNNING",
         "  5. the bus: delivers the start event again",
         "  6. start-2: states.watch_began(voyado, default) -> 1 active",
         "     with start-2: watches.register(generation 1, poll 0, start-2, Start, False): invariant 3 is broken: "

@@ -40,7 +40,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectionStore]:
 
 
 def ran(seconds: float, job_type: str | None = None) -> Watch:
-    """Give the watch of an import that ran from `NOW`."""
+    """Watch of an import that ran from `NOW`."""
     return a_watch(import_state=ImportState.SUCCEEDED, running_since=NOW, job_type=job_type, polls=int(seconds))
 
 
@@ -102,23 +102,23 @@ def test_an_item_expires_half_a_year_after_its_last_write(
 
 
 class TestHistory:
-    def test_a_completed_import_leaves_its_running_time_by_its_kind(self, states: ConnectionStore) -> None:
+    def test_a_completed_import_adds_its_running_time_by_job_type(self, states: ConnectionStore) -> None:
         end(states, 600, "Import")
         end(states, 60, "Validation")
         end(states, 700, "Import", Outcome.PARTIAL)
         assert shared().running_times == {"Import": (600.0, 700.0), "Validation": (60.0,)}
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CANCELLED, Outcome.UNKNOWN])
-    def test_another_does_not(self, states: ConnectionStore, outcome: Outcome) -> None:
+    def test_another_outcome_leaves_no_running_time(self, states: ConnectionStore, outcome: Outcome) -> None:
         states.watch_began("voyado", "default")
         end(states, 600, outcome=outcome)
         assert (shared().running_times, shared().active_watches) == ({}, 0)
 
-    def test_it_is_measured_to_the_end_that_the_vendor_tells(self, states: ConnectionStore) -> None:
+    def test_it_is_measured_to_the_end_that_the_vendor_reports(self, states: ConnectionStore) -> None:
         ended(states, ran(600), detected_at=NOW + 660, ended_at=NOW + 600, detection_lag_seconds=60.0)
         assert shared().running_times == {"-": (600.0,)}
 
-    def test_else_to_half_way_between_the_last_two_polls(self, states: ConnectionStore) -> None:
+    def test_without_an_end_it_is_measured_to_half_the_last_wait(self, states: ConnectionStore) -> None:
         ended(states, ran(600), detected_at=NOW + 660, detection_lag_seconds=60.0)
         assert shared().running_times == {"-": (630.0,)}
 
@@ -127,7 +127,7 @@ class TestHistory:
             end(states, 100 + number)
         assert shared().running_times["-"] == tuple(float(100 + number) for number in range(5, REMEMBERED + 5))
 
-    def test_kinds_are_bounded_whatever_the_vendor_names_them(self, states: ConnectionStore) -> None:
+    def test_the_number_of_job_types_is_bounded(self, states: ConnectionStore) -> None:
         for number in range(MAX_JOB_TYPES + 3):
             end(states, 60, f"kind-{number}" * 20)
         kinds = shared().running_times
@@ -150,7 +150,7 @@ class TestHistory:
 
 
 class TestThrottling:
-    def test_what_the_table_does_not_take_is_logged_and_costs_no_poll(
+    def test_a_failed_write_is_logged_and_fails_no_poll(
         self, states: ConnectionStore, caplog: pytest.LogCaptureFixture
     ) -> None:
         client("dynamodb").delete_table(TableName=TABLE)
@@ -158,17 +158,17 @@ class TestThrottling:
         states.limit_read(a_watch(), 30)
         assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
 
-    def test_it_is_known_until_when_to_keep_away(self, states: ConnectionStore) -> None:
+    def test_the_end_of_throttling_is_stored(self, states: ConnectionStore) -> None:
         states.throttled(a_watch(), NOW + 60)
         assert shared().throttled_until == NOW + 60
 
-    def test_the_latest_word_stands_only_where_it_is_later(self, states: ConnectionStore) -> None:
+    def test_only_a_later_end_of_throttling_replaces_the_stored_one(self, states: ConnectionStore) -> None:
         for until in (60, 30, 90):
             states.throttled(a_watch(), NOW + until)
         assert shared().throttled_until == NOW + 90
 
 
-def test_a_limit_that_was_read_is_kept_for_watches_to_come(states: ConnectionStore) -> None:
+def test_a_limit_that_was_read_is_stored_for_later_watches(states: ConnectionStore) -> None:
     states.limit_read(a_watch(), 120)
     assert states.watch_began("voyado", "default").requests_per_minute == 120
     states.limit_read(a_watch(), None)
@@ -176,22 +176,22 @@ def test_a_limit_that_was_read_is_kept_for_watches_to_come(states: ConnectionSto
 
 
 class TestRepair:
-    def test_a_wrong_count_is_set_right(self, states: ConnectionStore) -> None:
+    def test_a_wrong_count_is_corrected(self, states: ConnectionStore) -> None:
         states.watch_began("voyado", "default")
         assert states.repair("voyado", "default", 7, 1)
         assert shared().active_watches == 7
 
-    def test_a_missing_one_too(self, states: ConnectionStore) -> None:
+    def test_a_missing_count_is_corrected(self, states: ConnectionStore) -> None:
         assert states.repair("voyado", "default", 7, 0)
         assert shared().active_watches == 7
 
-    def test_one_below_zero_too(self, states: ConnectionStore) -> None:
+    def test_a_negative_count_is_corrected(self, states: ConnectionStore) -> None:
         end(states, 60)
         assert shared().active_watches == -1
         assert states.repair("voyado", "default", 0, -1)
         assert shared().active_watches == 0
 
-    def test_one_that_has_changed_since_is_left(self, states: ConnectionStore) -> None:
+    def test_a_count_that_has_changed_since_is_left(self, states: ConnectionStore) -> None:
         states.watch_began("voyado", "default")
         states.watch_began("voyado", "default")
         assert not states.repair("voyado", "default", 7, 1)

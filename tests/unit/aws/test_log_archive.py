@@ -88,12 +88,12 @@ class TestResponse:
         ],
         ids=repr,
     )
-    def test_an_answer_is_kept_byte_for_byte(self, body: bytes, name: str) -> None:
+    def test_a_response_is_kept_byte_for_byte(self, body: bytes, name: str) -> None:
         done = archive(response=HttpResponse(200, {}, body))
         assert done.response == f"s3://{ARCHIVE}/{FOLDER}/{name}"
         assert kept(done.response) == body
 
-    def test_no_answer_leaves_nothing(self) -> None:
+    def test_without_a_response_nothing_is_stored(self) -> None:
         assert archive() == Archived(LogRecord(LogStatus.NONE), None)
         assert keys() == []
 
@@ -116,7 +116,7 @@ class TestInlineLog:
         assert record.status is LogStatus.ARCHIVED
         assert json.loads(kept(record.location)) == CONTENT
 
-    def test_its_size_is_told(self) -> None:
+    def test_its_size_is_recorded(self) -> None:
         record = archive(InlineLog(CONTENT, "text\n")).log
         assert record.bytes == len(kept(record.location))
 
@@ -225,15 +225,15 @@ class TestStoredLog:
         assert self.archived_as("text/plain", theirs).get("ContentEncoding") == encoding
 
     def archived_as(self, kind: str | None, encoding: str | None) -> dict[str, Any]:
-        """Copy an object whose head says so, and give the head of the copy."""
+        """Copy an object with these fields in its head; head of the copy."""
         source = put("log.txt", gzip.compress(b"line 1\n"))
         s3 = boto3.client("s3", region_name=REGION)
 
-        def said(parsed: dict[str, Any], **_more: Any) -> None:
+        def set_type_and_encoding(parsed: dict[str, Any], **_more: Any) -> None:
             parsed |= {"ContentType": kind, "ContentEncoding": encoding}
 
         events: Any = s3.meta.events
-        events.register("after-call.s3.GetObject", said)
+        events.register("after-call.s3.GetObject", set_type_and_encoding)
         record = LogArchive(ARCHIVE, s3).fetch(a_watch(), StoredLog(source), CONNECTION, SECONDS)
         assert isinstance(record, LogRecord)
         assert gzip.decompress(kept(record.location)) == b"line 1\n"
@@ -267,7 +267,7 @@ class TestStoredLog:
             " ",
         ],
     )
-    def test_another_kind_of_location_is_passed_on_only(self, location: str) -> None:
+    def test_a_location_outside_s3_is_only_recorded(self, location: str) -> None:
         record = copied(location)
         assert (record.status, record.location) == (LogStatus.VENDOR_ONLY, None)
         assert record.reason == "it names no object in S3"
@@ -287,25 +287,25 @@ class TestStoredLog:
     def test_a_bucket_that_only_looks_owned_is_not_read(self, location: str) -> None:
         assert copied(location).status is LogStatus.VENDOR_ONLY
 
-    def test_a_log_that_is_not_there_is_unavailable_and_why(self) -> None:
+    def test_a_missing_object_is_unavailable_with_its_reason(self) -> None:
         source = f"s3://{OWNED}/nothing.txt"
         assert copied(source) == LogRecord(
             LogStatus.UNAVAILABLE, source=source, reason="it could not be copied: NoSuchKey"
         )
 
-    def test_a_bucket_that_is_not_there_is_unavailable_and_why(self) -> None:
+    def test_a_missing_bucket_is_unavailable_with_its_reason(self) -> None:
         record = copied("s3://gone/log.txt", connection=replace(CONNECTION, log_buckets=("gone",)))
         assert (record.status, record.reason) == (LogStatus.UNAVAILABLE, "it could not be copied: NoSuchBucket")
 
     @pytest.mark.parametrize("seconds", [0.0, -5.0])
-    def test_a_log_without_time_left_is_unavailable_and_why(self, seconds: float) -> None:
+    def test_a_log_without_time_left_is_unavailable_with_its_reason(self, seconds: float) -> None:
         source = put("log.txt", b"x" * 100)
         assert copied(source, seconds=seconds) == LogRecord(
             LogStatus.UNAVAILABLE, source=source, reason="it could not be copied: it took too long"
         )
         assert keys() == []
 
-    def test_the_answer_is_kept_though_no_time_is_left_for_the_log(self) -> None:
+    def test_the_response_is_kept_without_time_for_the_log(self) -> None:
         done = archive(StoredLog(put("log.txt")), response=RESPONSE, seconds=0.0)
         assert kept(done.response) == RESPONSE.body
 
@@ -344,7 +344,7 @@ class TestStoredLog:
     @pytest.mark.parametrize(
         "key", ["half \ud83d.txt", "\x00", "a\r\nHost: evil.example", "x" * 5_000, "\udcff" * 10], ids=repr
     )
-    def test_a_key_that_cannot_be_asked_for_never_raises(self, key: str) -> None:
+    def test_an_invalid_key_never_raises(self, key: str) -> None:
         record = copied(f"s3://{OWNED}/{key}")
         assert record.status is LogStatus.UNAVAILABLE
         assert record.source is not None
@@ -445,11 +445,11 @@ def test_no_credential_leaves_with_the_source(location: str, safe: str) -> None:
 
 
 class TestNoLog:
-    def test_a_log_that_was_fetched_before_is_passed_on(self) -> None:
+    def test_a_log_that_was_fetched_before_is_returned_as_it_is(self) -> None:
         record = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3://theirs/log.txt", bytes=5)
         assert archive(record).log == record
 
-    def test_where_a_missing_log_should_be_is_passed_on(self) -> None:
+    def test_the_source_of_a_missing_log_is_recorded(self) -> None:
         record = archive(MissingLog("NoSuchKey", expected=True, source="s3://theirs/log.txt")).log
         assert record == LogRecord(LogStatus.UNAVAILABLE, source="s3://theirs/log.txt", reason="NoSuchKey")
 
@@ -497,7 +497,7 @@ class TestPlace:
 
 
 class Streamed:
-    """The body of an answer of S3 that is made as it is read: a text, or so many bytes."""
+    """Body of a response of S3 that is made as it is read: a text, or a number of bytes."""
 
     def __init__(self, text: bytes = b"", size: int = 0) -> None:
         self.text = text
@@ -516,7 +516,7 @@ class TestMemory:
     SIZE = 100 * 1024 * 1024
 
     def streaming(self, request: Any, **_more: Any) -> AWSResponse:
-        """Answer as S3 does, keeping nothing: an object that is made as it is read, uploads that are only counted."""
+        """Respond as S3 does, but store nothing: an object is made as it is read, uploads are only counted."""
         headers: Any = {"etag": '"1"', "content-length": str(self.size)}
         if request.method == "GET":
             return AWSResponse(request.url, 200, headers, Streamed(size=self.size))

@@ -114,7 +114,7 @@ def test_a_key_is_taken_as_its_form_has_it(location: str, bucket: str, key: str)
         "ftp://b.s3.amazonaws.com/k",
     ],
 )
-def test_nothing_else_is(location: str) -> None:
+def test_no_other_form_is_understood(location: str) -> None:
     assert s3_object(location) is None
 
 

@@ -1,4 +1,4 @@
-"""Connections out of Secrets Manager: what is right is read, what is wrong is named, and no secret is told."""
+"""Connections in Secrets Manager: valid secrets are read, invalid fields are named, and no secret is published."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ class TestEveryVendor:
             ('{"apiToken": "' + CANARY, "it is not JSON: Unterminated string starting at at character 14"),
             (f"{{\u201capiToken\u201d: \u201c{CANARY}\u201d}}", TYPOGRAPHIC),
             (f'{{"apiToken": \u201c{CANARY}\u201d}}', TYPOGRAPHIC.replace("character 2", "character 14")),
-            (f'{{"baseUrl": "{CANARY}", "baseUrl": "x"}}', "the key 'baseUrl' stands twice with different values"),
-            (f'{{"{CANARY}": 1, "{CANARY}": 2}}', "a key stands twice with different values"),
-            (json.dumps(f'{{"{CANARY}": 1, "{CANARY}": 2}}'), "a key stands twice with different values"),
+            (f'{{"baseUrl": "{CANARY}", "baseUrl": "x"}}', "the key 'baseUrl' occurs twice with different values"),
+            (f'{{"{CANARY}": 1, "{CANARY}": 2}}', "a key occurs twice with different values"),
+            (json.dumps(f'{{"{CANARY}": 1, "{CANARY}": 2}}'), "a key occurs twice with different values"),
             ("[" * 60_000, "it is not JSON"),
             (f'["{CANARY}"]', "it is not a JSON object"),
             (f'"{CANARY}"', "it is not a JSON object"),
@@ -321,7 +321,7 @@ class TestEveryVendor:
         name = SECRET_FIELD[vendor]
         assert read(vendor, {**GOOD[vendor], name.upper(): "other"}).fields[name] == GOOD[vendor][name]
 
-    def test_fields_that_nobody_asked_for_change_nothing(self, vendor: str) -> None:
+    def test_unknown_fields_change_nothing(self, vendor: str) -> None:
         found = read(vendor, {**GOOD[vendor], "note": "rotated in May", "owner": 5})
         assert found.base_url == BASE_URLS[vendor]
 
@@ -405,7 +405,7 @@ def test_a_port_of_an_api_domain_is_kept() -> None:
         ("user:pass@api.tenant.egain.cloud", "the base URL (of apiDomain) is not a URL"),
         ("api.tenant.egain.cloud?x=1", "the base URL (of apiDomain) has a query or a fragment"),
         ("api.ténant.egain.cloud", "apiDomain has a character that is not ASCII at character 6"),
-        ('"api.tenant.egain.cloud"', "apiDomain stands in quotation marks of its own"),
+        ('"api.tenant.egain.cloud"', "apiDomain is in quotation marks"),
         ("api.tenant.egain.cloud, b.egain.cloud", "the base URL (of apiDomain) is not a URL"),
     ],
 )
@@ -441,7 +441,7 @@ def test_a_credential_is_read_as_it_is(vendor: str, value: str, expected: str) -
     [
         (f"abcö{CANARY}", "has a character that is not ASCII at character 4"),
         (f"abc {CANARY}", "has a blank at character 4"),
-        (f'"{CANARY}"', "stands in quotation marks of its own: remove them"),
+        (f'"{CANARY}"', "is in quotation marks: remove them"),
         (f"Bearer x {CANARY}", "has a blank at character 7"),
     ],
 )
@@ -478,7 +478,7 @@ def test_a_token_url_that_leads_elsewhere_is_refused(url: str) -> None:
 
 class TestCaching:
     def rotated(self, cache_seconds: int) -> tuple[Connections, str]:
-        """Give connections that have read a secret, which was replaced since, and its name."""
+        """Connections that have read a secret, which was replaced since, and its name."""
         name = put("voyado", GOOD["voyado"])
         kept = connections("voyado", cache_seconds=cache_seconds)
         assert isinstance(kept.get(name), Connection)
@@ -490,20 +490,20 @@ class TestCaching:
         assert isinstance(found, Connection), found
         return found.fields["apiKey"]
 
-    def test_a_secret_that_was_read_is_believed_for_a_while(self) -> None:
+    def test_a_secret_is_cached_for_a_while(self) -> None:
         kept, name = self.rotated(300)
         assert self.key(kept.get(name)) == GOOD["voyado"]["apiKey"]
 
-    def test_fresh_reads_past_the_cache(self) -> None:
+    def test_force_refresh_bypasses_the_cache(self) -> None:
         kept, name = self.rotated(300)
         assert self.key(kept.get(name, force_refresh=True)) == "rotated"
 
-    def test_what_was_read_fresh_is_believed_from_then_on(self) -> None:
+    def test_a_refreshed_secret_is_cached(self) -> None:
         kept, name = self.rotated(300)
         kept.get(name, force_refresh=True)
         assert self.key(kept.get(name)) == "rotated"
 
-    def test_zero_seconds_believe_nothing(self) -> None:
+    def test_zero_seconds_cache_nothing(self) -> None:
         kept, name = self.rotated(0)
         assert self.key(kept.get(name)) == "rotated"
 

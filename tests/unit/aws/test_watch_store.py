@@ -56,7 +56,7 @@ FULL = a_watch(
     failing_since=NOW + 2,
     failures=2,
     only_unreadable=False,
-    last_trouble="eGain answered HTTP 503",
+    last_trouble="eGain responded with HTTP 503",
     awaiting_log=a_result(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),)),
     log_polls=1,
     log_missing="Element 'ImportLog' not found.",
@@ -196,7 +196,7 @@ class TestSave:
         assert gone & stored_item(WATCH.watch_id).keys() == set()
 
     @pytest.mark.parametrize("name", sorted(FIXED_FIELDS - {"watch_id"}))
-    def test_what_stands_from_the_registration_on_is_not_written_again(self, watches: WatchStore, name: str) -> None:
+    def test_fixed_fields_are_written_at_registration_only(self, watches: WatchStore, name: str) -> None:
         """A poll writes only what a poll can change."""
         register(watches, FULL)
         histories = {"Import": History(5, 4.0, 0.5)}
@@ -206,13 +206,13 @@ class TestSave:
         assert record is not None
         assert record.watch == FULL
 
-    def test_a_write_that_the_table_does_not_take_is_told_from_a_conflict(self, watches: WatchStore) -> None:
+    def test_a_failed_write_is_no_conflict(self, watches: WatchStore) -> None:
         register(watches)
         client("dynamodb").delete_table(TableName=TABLE)
         with pytest.raises(WriteUnconfirmed, match="ResourceNotFoundException"):
             watches.save(WATCH)
 
-    def test_a_write_that_can_never_be_taken_is_a_mistake_of_ours(self, watches: WatchStore) -> None:
+    def test_a_write_that_can_never_succeed_is_a_programming_error(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(ClientError, match="ValidationException"):
             watches.save(replace(WATCH, vendor_status="x" * 500_000))
@@ -226,7 +226,7 @@ class TestSave:
     )
 
     @pytest.mark.parametrize(("stored", "read"), UNREAD)
-    def test_an_outcome_that_awaits_its_log_is_changed_only_by_who_has_read_it(
+    def test_only_a_writer_that_read_it_changes_an_awaited_outcome(
         self, watches: WatchStore, stored: Watch, read: Watch
     ) -> None:
         register(watches, stored)
@@ -284,7 +284,7 @@ class TestSave:
         assert conflict.value.record.result == a_result()
         assert indexed() == []
 
-    def test_a_watch_that_is_not_there_is_not_made_by_saving(self, watches: WatchStore) -> None:
+    def test_saving_creates_no_watch(self, watches: WatchStore) -> None:
         with pytest.raises(Conflict) as conflict:
             watches.save(WATCH)
         assert conflict.value.record is None
@@ -331,15 +331,15 @@ class TestEnd:
         assert record is not None
         assert record.result == result
 
-    def test_a_published_watch_expires_after_the_retention_and_no_other_ever(self, watches: WatchStore) -> None:
+    def test_only_a_published_watch_expires_after_the_retention(self, watches: WatchStore) -> None:
         register(watches)
         assert "expiresAt" not in stored_item(WATCH.watch_id)
         watches.end(WATCH, a_result(detected_at=NOW + 60.9))
-        assert "expiresAt" not in stored_item(WATCH.watch_id)  # nobody has been told yet
+        assert "expiresAt" not in stored_item(WATCH.watch_id)  # not published yet
         watches.record_published(WATCH.watch_id, NOW + 90.9)
         assert stored_item(WATCH.watch_id)["expiresAt"] == {"N": str(math.floor(NOW) + 90 + RETENTION)}
 
-    def test_the_outcome_can_be_read_without_knowing_the_ending(self, watches: WatchStore) -> None:
+    def test_the_outcome_is_an_attribute_of_its_own(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result(outcome=Outcome.CANCELLED))
         assert stored_item(WATCH.watch_id)["outcome"] == {"S": "CANCELLED"}
@@ -388,7 +388,7 @@ class TestRecordLog:
         with pytest.raises(Conflict):
             watches.record_log(WATCH.watch_id, LOG, None)
 
-    def test_no_answer_leaves_none(self, watches: WatchStore) -> None:
+    def test_without_a_response_none_is_recorded(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result())
         watches.record_log(WATCH.watch_id, LogRecord(LogStatus.NONE), None)
@@ -407,12 +407,12 @@ class TestRecordPublished:
         assert conflict.value.record is not None
         assert conflict.value.record.published_at == NOW + 61
 
-    def test_an_active_watch_was_not_told_of(self, watches: WatchStore) -> None:
+    def test_an_active_watch_cannot_be_recorded_as_published(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(Conflict):
             watches.record_published(WATCH.watch_id, NOW)
 
-    def test_a_watch_that_is_not_there_was_not_told_of(self, watches: WatchStore) -> None:
+    def test_a_missing_watch_cannot_be_recorded_as_published(self, watches: WatchStore) -> None:
         with pytest.raises(Conflict) as conflict:
             watches.record_published(WATCH.watch_id, NOW)
         assert conflict.value.record is None

@@ -1,4 +1,4 @@
-"""Redaction: however a vendor writes what it was sent, nobody reads it; and what is no secret stays as it came."""
+"""Redaction: a secret is removed in any form in which a vendor may return it, and all else stays as it is."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ WITH_MORE = {form for form in FORMS if "base64" in form}
 JSON_FORMS = ("JSON", "JSON, not ASCII only", "JSON, slashes too", "JSON of .NET", "JSON, mixed")
 
 
-def said(response: HttpResponse, vendor: str = "document360") -> str:
+def reported_text(response: HttpResponse, vendor: str = "document360") -> str:
     polled = parse_response(adapter(vendor), response, "1")
     return polled.detail if isinstance(polled, FailedPoll) else repr(polled)
 
@@ -147,11 +147,11 @@ class TestForms:
         assert found.fault is None
         assert found.text.startswith('{ "message":"no ')
         assert ": 1.50, " in found.text
-        assert left_of(secret, found.text) == left_of(secret, said(found)) == []
+        assert left_of(secret, found.text) == left_of(secret, reported_text(found)) == []
 
 
 def left_of(secret: str, text: str) -> list[str]:
-    """Give the pieces of a secret that a text shows, as it is or in base64 that begins anywhere."""
+    """Pieces of a secret in a text, plain or in base64 at any offset."""
     shown = [text]
     for run in re.findall(r"[A-Za-z0-9+/_-]{4,}", text):
         for start in range(4):
@@ -164,7 +164,7 @@ def left_of(secret: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 @pytest.mark.parametrize("form", ["plain", "JSON in JSON", "HTML", "URL"])
-def test_it_is_removed_from_every_encoding_and_the_encoding_stays(encoding: str, form: str) -> None:
+def test_it_is_removed_from_every_encoding_which_stays_the_same(encoding: str, form: str) -> None:
     secret = SECRETS[0]
     body = f'{{"message":"no {FORMS[form](secret)}"}}'.encode(encoding)
     found = redacted(HttpResponse(401, {}, body), [secret])
@@ -244,7 +244,7 @@ def test_a_signed_query_string_is_cut(signature: str, write: Callable[[str], str
     assert [left for left in ("deadbeef", "Signature", "AKIA", "FwoSESSION") if left in found.text] == []
     assert "l.txt" in found.text or "https://login.example/ " in found.text
     assert "for more" in found.text
-    assert "deadbeef" not in said(found, "egain")
+    assert "deadbeef" not in reported_text(found, "egain")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_a_body_that_was_cut_elsewhere_stays() -> None:
     assert redacted(response, SECRETS) is response
 
 
-def test_tens_of_thousands_of_signed_urls_leave_a_response_readable() -> None:
+def test_twenty_thousand_signed_urls_leave_a_response_readable() -> None:
     """Each is seen in every view of the text, and a backslash makes more views."""
     url = "https://b.example/log.txt?sig=c4n4ry&se=2026"
     messages = [{"message": f"wrote {url}"} for _ in range(20_000)]
@@ -352,9 +352,9 @@ MEASURED = """
 import boto3, pathlib, re, requests, resource, sys
 from import_watch.http_client import client as http
 from import_watch.http_client.redaction import redacted
-from import_watch.vendors.adapter import MOST_BYTES_WITH_LOG as MOST
+from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG as MOST
 from import_watch.vendors.response import error_text
-from import_watch.vendors.response_body import Answer
+from import_watch.vendors.response_body import HttpResponse
 
 def peak_megabytes():
     status = pathlib.Path("/proc/self/status")
@@ -396,7 +396,7 @@ KINDS = {
 
 
 for kind, make in KINDS.items():
-    answer = redacted(Answer(200, {}, make()), SECRETS)
+    answer = redacted(HttpResponse(200, {}, make()), SECRETS)
     value, said = answer.json(), error_text(answer)
     read = "read" if value is not None else answer.fault
     del answer, value, said

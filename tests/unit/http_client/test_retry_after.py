@@ -1,4 +1,4 @@
-"""When a vendor wants to be asked again: however it says so, within [0, 900] seconds."""
+"""Time of the next request that a vendor's headers name, in any form, within [0, 900] seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOW = 1_767_225_600.0
 HEADERS = ("retry-after", "x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 
 
-def told(status: int = 429, /, **headers: str) -> float | None:
+def read_delay(status: int = 429, /, **headers: str) -> float | None:
     return retry_after(
         HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, b""), NOW
     )
@@ -74,7 +74,7 @@ class TestOneHeader:
         ],
     )
     def test_a_value_gives_seconds_within_bounds(self, header: str, value: str, seconds: float) -> None:
-        assert told(**{header: value}) == pytest.approx(seconds)
+        assert read_delay(**{header: value}) == pytest.approx(seconds)
 
     @pytest.mark.parametrize(
         "value",
@@ -106,8 +106,8 @@ class TestOneHeader:
             "\ud800",
         ],
     )
-    def test_a_value_that_says_nothing_is_none(self, header: str, value: str) -> None:
-        assert told(**{header: value}) is None
+    def test_an_unreadable_value_is_none(self, header: str, value: str) -> None:
+        assert read_delay(**{header: value}) is None
 
     @given(value=st.text() | st.from_regex(r"\A[A-Z][a-z]{2}, [0-9]{1,3} [A-Z][a-z]{2} [0-9]{1,6} [0-9:]{5,9} ?.{0,9}"))
     @example("Thu, 01 Jan 2026 00:00:00 +" + "9" * 20)
@@ -117,17 +117,17 @@ class TestOneHeader:
     @example("0001-01-01T00:00:00+01:00")
     @example("9999-12-31T23:59:59.9999999Z")
     def test_no_value_raises_or_leaves_the_bounds(self, header: str, value: str) -> None:
-        seconds = told(**{header: value})
+        seconds = read_delay(**{header: value})
         assert seconds is None or 0 <= seconds <= 900
 
 
 def test_no_header_is_none() -> None:
-    assert told() is None
+    assert read_delay() is None
 
 
 @pytest.mark.parametrize("status", [300, 302, 400, 401, 403, 404, 418, 429, 500, 502, 503, 504])
 def test_retry_after_counts_with_every_status(status: int) -> None:
-    assert told(status, retry_after="17") == 17
+    assert read_delay(status, retry_after="17") == 17
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_retry_after_counts_with_every_status(status: int) -> None:
     ],
 )
 def test_the_fields_of_the_drafts_are_read(value: str, seconds: float | None) -> None:
-    assert told(ratelimit=value) == seconds
+    assert read_delay(ratelimit=value) == seconds
 
 
 @pytest.mark.parametrize("status", [403, 503])
@@ -170,18 +170,18 @@ def test_the_fields_of_the_drafts_are_read(value: str, seconds: float | None) ->
 def test_a_reset_counts_with_these_only_where_nothing_remains(
     status: int, headers: dict[str, str], seconds: float | None
 ) -> None:
-    assert told(status, **headers) == seconds
+    assert read_delay(status, **headers) == seconds
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 500, 502])
 def test_a_reset_does_not_count_with_others(status: int) -> None:
-    assert told(status, x_ratelimit_reset="17", x_ratelimit_remaining="0") is None
+    assert read_delay(status, x_ratelimit_reset="17", x_ratelimit_remaining="0") is None
 
 
 def test_retry_after_comes_before_the_rate_limits_reset() -> None:
-    assert told(retry_after="5", x_ratelimit_reset="60") == 5
+    assert read_delay(retry_after="5", x_ratelimit_reset="60") == 5
 
 
 @pytest.mark.parametrize("value", ["", "soon", "nan"])
-def test_a_retry_after_that_says_nothing_leaves_it_to_the_rate_limits_reset(value: str) -> None:
-    assert told(retry_after=value, x_ratelimit_reset="60") == 60
+def test_without_a_readable_retry_after_the_reset_counts(value: str) -> None:
+    assert read_delay(retry_after=value, x_ratelimit_reset="60") == 60

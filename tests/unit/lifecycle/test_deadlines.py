@@ -1,4 +1,4 @@
-"""Deadlines and clocks: a watch ends when it was said to, whatever the vendor's clock, the calendar or the season."""
+"""Deadlines and clocks: a watch ends at its deadline, whatever the vendor's clock, the calendar or the season."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.lifecycle import End, Wait, advance, defer_poll, start_watch
 
 T0 = 1_767_225_600.0
 HOUR = 3_600.0
-PATIENT = Tolerance(not_found=10**9, unrecognised=10**9, failing=10**9)
+TOLERANT = Tolerance(not_found=10**9, unrecognised=10**9, failing=10**9)
 MAX_POLLS = 20_000
 
 
@@ -28,13 +28,13 @@ def watched_until_the_end(
     start: Start, see: Callable[[float], Observation | FailedPoll]
 ) -> tuple[WatchResult, float, int]:
     """Poll an import as the state machine would; give the ending, when it came, and the longest wait."""
-    step: Wait | End = start_watch(start, T0, PATIENT)
+    step: Wait | End = start_watch(start, T0, TOLERANT)
     now, longest = T0, 0
     for _ in range(MAX_POLLS):
         if isinstance(step, End):
             return step.result, now, longest
         now, longest = now + step.seconds, max(longest, step.seconds)
-        step = advance(step.watch, see(now), now, PATIENT)
+        step = advance(step.watch, see(now), now, TOLERANT)
     raise AssertionError("the watch did not end")
 
 
@@ -63,15 +63,15 @@ FAILURES = st.builds(
 def test_a_watch_that_sees_no_end_is_given_up_at_its_deadline(
     timeout: int, polls: list[Observation | FailedPoll], started_at: float | None
 ) -> None:
-    turn = iter(polls * (MAX_POLLS // len(polls) + 1))
+    sequence = iter(polls * (MAX_POLLS // len(polls) + 1))
     start = Start("egain", "1", started_at=started_at, timeout_seconds=timeout)
-    result, ended, _ = watched_until_the_end(start, lambda _now: next(turn))
+    result, ended, _ = watched_until_the_end(start, lambda _now: next(sequence))
     assert result.reason == "TIMED_OUT"
     # The last poll is made at the deadline, or the floor after the one before it.
     assert timeout <= ended - T0 <= timeout + DEFAULT_POLICY.floor
 
 
-def test_it_tells_the_last_thing_that_was_seen() -> None:
+def test_the_message_has_the_last_status_that_was_seen() -> None:
     seen = Observation(ImportState.RUNNING, "In Progress", progress=ReportedProgress(0.4, 0.01))
     result, _, _ = watched_until_the_end(Start("egain", "1", timeout_seconds=600), lambda _now: seen)
     assert result.vendor_status == "In Progress"
@@ -85,56 +85,58 @@ def test_a_timeout_shorter_than_the_floor_is_kept_too() -> None:
     assert (result.reason, ended - T0) == ("TIMED_OUT", 1)
 
 
-def test_a_deadline_is_kept_where_it_is_nobodys_turn() -> None:
-    first = start_watch(Start("egain", "1", timeout_seconds=60), T0, PATIENT)
+def test_a_deadline_is_kept_while_the_connection_is_throttled() -> None:
+    first = start_watch(Start("egain", "1", timeout_seconds=60), T0, TOLERANT)
     throttled = defer_poll(first.watch, T0 + 60, RateShare(1_000, 60), T0 + 900)
     assert isinstance(throttled, End)
     assert throttled.result.reason == "TIMED_OUT"
 
 
-def test_watches_that_share_a_limit_and_a_deadline_are_each_given_up_in_their_own_turn() -> None:
+def test_watches_that_share_a_limit_are_given_up_one_by_one() -> None:
     """All at the deadline would be as many requests in one second as there are watches."""
     share, running = RateShare(200, 60), Observation(ImportState.RUNNING)
-    first = start_watch(Start("egain", "1", timeout_seconds=600), T0, PATIENT, share=share)
+    first = start_watch(Start("egain", "1", timeout_seconds=600), T0, TOLERANT, share=share)
     assert first.seconds == share.cycle_seconds == 500
-    second = advance(first.watch, running, T0 + 500, PATIENT, share=share)
+    second = advance(first.watch, running, T0 + 500, TOLERANT, share=share)
     assert isinstance(second, Wait)
     assert second.seconds == 500
-    last = advance(second.watch, running, T0 + 1_000, PATIENT, share=share)
+    last = advance(second.watch, running, T0 + 1_000, TOLERANT, share=share)
     assert isinstance(last, End)
     assert last.result.reason == "TIMED_OUT"
 
 
 @settings(deadline=None)
-@given(skew=st.floats(-HOUR, HOUR), took=st.floats(1, 80_000), told=st.booleans())
-def test_a_vendors_clock_that_is_an_hour_off_makes_no_watch_late(skew: float, took: float, *, told: bool) -> None:
+@given(skew=st.floats(-HOUR, HOUR), took=st.floats(1, 80_000), reported=st.booleans())
+def test_a_vendors_clock_that_is_an_hour_off_makes_no_watch_late(skew: float, took: float, *, reported: bool) -> None:
     """Its clock may be ahead or behind: the end is seen within the bound that holds for any evidence."""
     ends = T0 + took
 
     def see(now: float) -> Observation:
-        started_at = T0 + skew if told else None
+        started_at = T0 + skew if reported else None
         if now < ends:
             return Observation(ImportState.RUNNING, "Busy", started_at=started_at)
-        return Observation(ImportState.SUCCEEDED, "Done", started_at=started_at, ended_at=ends + skew if told else None)
+        return Observation(
+            ImportState.SUCCEEDED, "Done", started_at=started_at, ended_at=ends + skew if reported else None
+        )
 
     result, seen, _ = watched_until_the_end(Start("egain", "1", timeout_seconds=90_000), see)
     assert result.outcome == "SUCCEEDED"
-    # A start that is told an hour too early makes the import look older than it is, and a wait is a tenth of the age.
+    # A start that is reported an hour too early makes the import seem older, and a wait is a tenth of the age.
     assert seen - ends <= max(6, 0.1 * (took + HOUR), 60) + 1
     assert result.detection_lag_seconds is not None
     assert result.detection_lag_seconds >= 0
 
 
 @given(skew=st.floats(-HOUR, HOUR), took=st.floats(0, 80_000))
-def test_nor_does_it_make_a_running_time_negative(skew: float, took: float) -> None:
-    first = start_watch(Start("egain", "1"), T0, PATIENT)
+def test_a_vendors_clock_never_makes_a_running_time_negative(skew: float, took: float) -> None:
+    first = start_watch(Start("egain", "1"), T0, TOLERANT)
     seen = Observation(ImportState.RUNNING, started_at=T0 + skew)
-    step = advance(first.watch, seen, T0 + 5, PATIENT)
+    step = advance(first.watch, seen, T0 + 5, TOLERANT)
     assert running_time(step.watch, T0 + took + skew) >= 0
 
 
 @pytest.mark.parametrize("started_at", [T0 - 400 * 24 * HOUR, T0 + 400 * 24 * HOUR, 0.0])
-def test_a_start_in_another_year_is_not_believed(started_at: float) -> None:
+def test_a_start_in_another_year_is_ignored(started_at: float) -> None:
     _, _, longest = watched_until_the_end(
         Start("egain", "1", started_at=started_at, timeout_seconds=2_000),
         lambda _now: Observation(ImportState.RUNNING, started_at=started_at),
@@ -143,10 +145,10 @@ def test_a_start_in_another_year_is_not_believed(started_at: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("text", "meant"),
     [
         ("2028-02-29T12:00:00Z", datetime(2028, 2, 29, 12, tzinfo=UTC)),
-        # The hour that comes twice when summer time ends, told with its offset, is two different hours.
+        # The hour that is repeated when summer time ends is two different hours by its offset.
         ("2026-10-25T02:30:00+02:00", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
         ("2026-10-25T02:30:00+01:00", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
         # The hour that does not exist when it begins is still a moment, by its offset.
@@ -154,8 +156,8 @@ def test_a_start_in_another_year_is_not_believed(started_at: float) -> None:
         ("2026-12-31T23:59:59.999-12:00", datetime(2027, 1, 1, 11, 59, 59, 999_000, tzinfo=UTC)),
     ],
 )
-def test_the_calendar_does_no_harm(told: str, meant: datetime) -> None:
-    assert time_of(told) == meant.timestamp()
+def test_unusual_dates_are_read(text: str, meant: datetime) -> None:
+    assert time_of(text) == meant.timestamp()
 
 
 def test_a_day_that_does_not_exist_is_no_time() -> None:

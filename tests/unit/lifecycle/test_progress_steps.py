@@ -1,4 +1,4 @@
-"""The step of a percentage is learned from what is seen: one of steps of 10 says no more than that."""
+"""The resolution of a percentage is inferred from the reported values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.support.lifecycle import Wait, advance, start_watch
 from tests.unit.aws_fixtures import NOW
 
 
-def after(*told: ReportedProgress | None) -> Watch:
+def after(*reported: ReportedProgress | None) -> Watch:
     step = start_watch(Start("egain", "1"), NOW, Tolerance())
-    for number, progress in enumerate(told):
+    for number, progress in enumerate(reported):
         following = advance(
             step.watch, Observation(ImportState.RUNNING, progress=progress), NOW + 60 * (number + 1), Tolerance()
         )
@@ -33,15 +33,15 @@ def resolution(*percentages: float) -> float | None:
     ("seen", "expected"),
     [((10, 20, 30), 0.10), ((0, 10), 0.10), ((40, 60), 0.20), ((25, 50), 0.25), ((37,), 0.01), ((12.5, 25), 0.01)],
 )
-def test_it_is_the_greatest_that_all_that_was_seen_are_multiples_of(seen: tuple[float, ...], expected: float) -> None:
+def test_it_is_the_greatest_common_step_of_all_values(seen: tuple[float, ...], expected: float) -> None:
     assert resolution(*seen) == expected
 
 
-def test_one_that_is_no_multiple_makes_it_fine_for_good() -> None:
+def test_a_value_between_the_steps_makes_it_fine_permanently() -> None:
     assert resolution(10, 20, 33, 40, 50) == 0.01
 
 
-def test_it_is_kept_while_nothing_is_told() -> None:
+def test_it_is_kept_while_no_progress_is_reported() -> None:
     watch = after(ReportedProgress(0.1), ReportedProgress(0.13), None, ReportedProgress(0.2))
     assert watch.progress == ReportedProgress(0.2, 0.01)
 
@@ -58,6 +58,6 @@ def test_it_is_always_a_share_that_the_schedule_can_use(percentages: list[float]
     assert 0.01 <= found <= 1
 
 
-def test_a_percentage_that_stands_still_has_not_moved_though_its_step_was_learned() -> None:
+def test_a_newly_inferred_step_is_no_change_of_progress() -> None:
     watch = after(ReportedProgress(0.25), ReportedProgress(0.3), ReportedProgress(0.3))
     assert watch.progress_changed_at == NOW + 120

@@ -94,7 +94,7 @@ def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "told", "read"),
+    ("vendor", "raw", "read"),
     [
         ("voyado", 4711, "4711"),
         ("voyado", " 4711\n", "4711"),
@@ -106,8 +106,8 @@ def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
         ("egain", f"https://api.example.egain.cloud/import/content/{UUID}", UUID),
     ],
 )
-def test_an_import_id_is_read_in_the_vendor_s_own_form(vendor: str, told: str | int, read: str) -> None:
-    assert valid({"vendor": vendor, "importId": told}).import_id == read
+def test_an_import_id_is_read_in_the_vendor_s_own_form(vendor: str, raw: str | int, read: str) -> None:
+    assert valid({"vendor": vendor, "importId": raw}).import_id == read
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_a_field_that_is_wrong_or_missing_is_named_and_no_other(field: str, valu
     assert fields_at_fault(detail) == [field]
 
 
-@pytest.mark.parametrize("told", ["4711", 4711, UUID[:-1], f"{UUID} {UUID}", f"{{{UUID}}}", f"import/{UUID}"])
-def test_an_egain_import_id_must_be_a_job_s_uuid(told: str | int) -> None:
-    (fault,) = invalid({"vendor": "egain", "importId": told}).faults
+@pytest.mark.parametrize("raw", ["4711", 4711, UUID[:-1], f"{UUID} {UUID}", f"{{{UUID}}}", f"import/{UUID}"])
+def test_an_egain_import_id_must_be_a_job_s_uuid(raw: str | int) -> None:
+    (fault,) = invalid({"vendor": "egain", "importId": raw}).faults
     assert fault.startswith("importId must be the job's UUID")
 
 
@@ -207,12 +207,12 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("import_id", ["two words", "..", "x" * 201], ids=["blank", "dots", "too long"])
-def test_an_import_id_that_no_vendor_could_have_is_named_beside_an_unknown_vendor(import_id: str) -> None:
+def test_an_impossible_id_is_named_beside_an_unknown_vendor(import_id: str) -> None:
     assert fields_at_fault({"vendor": "dokument360", "importId": import_id}) == ["vendor", "importId"]
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "says"),
+    ("field", "value", "expected"),
     [
         ("vendor", "x", "document360, egain, voyado"),
         ("importId", "", "must be the id that the import request gave"),
@@ -224,9 +224,9 @@ def test_an_import_id_that_no_vendor_could_have_is_named_beside_an_unknown_vendo
         ("timeoutSeconds", 0, "from 1 to 2592000"),
     ],
 )
-def test_a_fault_says_what_would_be_right(field: str, value: JSON, says: str) -> None:
+def test_a_fault_names_what_is_valid(field: str, value: JSON, expected: str) -> None:
     (fault,) = invalid(MINIMAL | {field: value}).faults
-    assert says in fault
+    assert expected in fault
 
 
 @pytest.mark.parametrize("detail", [None, [], "text", 1])
@@ -241,7 +241,7 @@ def test_an_event_that_is_no_event_is_a_fault(whole: JSON) -> None:
     assert start.start == Start("", "")
 
 
-def test_what_could_be_read_of_an_invalid_event_is_given_back() -> None:
+def test_the_readable_fields_of_an_invalid_event_are_returned() -> None:
     assert invalid(FULL | {"timeoutSeconds": "a day"}).start == Start(
         vendor="egain",
         import_id=UUID,
@@ -253,21 +253,19 @@ def test_what_could_be_read_of_an_invalid_event_is_given_back() -> None:
     )
 
 
-def test_what_stood_in_a_faulty_field_is_given_back_short_and_harmless() -> None:
+def test_the_value_of_an_invalid_field_is_cut_and_cleaned() -> None:
     start = invalid({"vendor": "doku\nment\x1b[31m", "importId": "x" * 300 + "\x00", "connection": "a/b"}).start
     assert start.vendor == "doku ment [31m"
     assert start.import_id == "x" * 256
     assert start.connection == "a/b"
 
 
-@pytest.mark.parametrize(("told", "given_back"), [(4711, "4711"), (1.5, "1.5"), (None, ""), (True, ""), ({}, "")])
-def test_an_import_id_that_is_no_text_is_given_back_as_it_was_written_or_not_at_all(
-    told: JSON, given_back: str
-) -> None:
-    assert invalid({"vendor": "nobody", "importId": told}).start.import_id == given_back
+@pytest.mark.parametrize(("raw", "given_back"), [(4711, "4711"), (1.5, "1.5"), (None, ""), (True, ""), ({}, "")])
+def test_an_import_id_that_is_no_text_is_returned_or_empty(raw: JSON, given_back: str) -> None:
+    assert invalid({"vendor": "nobody", "importId": raw}).start.import_id == given_back
 
 
-def test_fields_that_nobody_knows_are_passed_over_and_can_be_told() -> None:
+def test_unknown_fields_are_ignored_and_listed() -> None:
     detail = MINIMAL | {"timeoutInSeconds": 60, "corelationId": "1"}
     assert valid(detail) == valid(MINIMAL)
     assert parsed(detail).ignored_fields == ("corelationId", "timeoutInSeconds")
@@ -278,12 +276,12 @@ def test_an_event_without_unknown_fields_has_none(whole: JSON) -> None:
     assert parse(whole, VENDORS.names, VENDORS.adapter).ignored_fields == ()
 
 
-def test_no_more_than_ten_unknown_fields_are_told() -> None:
+def test_at_most_ten_unknown_fields_are_listed() -> None:
     assert len(parsed({f"field{n}": n for n in range(30)}).ignored_fields) == 10
 
 
 def nested(levels: int, leaf: JSON = None, *, in_objects: bool = False) -> JSON:
-    """Give lists, or objects, within each other."""
+    """Lists, or objects, within each other."""
     for _ in range(levels):
         leaf = {"a": leaf} if in_objects else [leaf]
     return leaf
@@ -309,7 +307,7 @@ HOSTILE: dict[str, JSON] = {
 
 @pytest.mark.parametrize("field", KNOWN_FIELDS)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_value_that_is_beyond_python_itself_is_a_fault_of_its_field(name: str, field: str) -> None:
+def test_a_value_that_python_cannot_process_is_a_field_fault(name: str, field: str) -> None:
     detail = MINIMAL | {field: HOSTILE[name]}
     assert fields_at_fault(detail) == [field]
     start = invalid(detail).start
@@ -329,7 +327,7 @@ def test_metadata_is_as_deep_as_any_parser_takes(*, in_objects: bool) -> None:
 
 
 @pytest.mark.parametrize("whole", [{"id": 10**5_000}, {"id": nested(1_900)}, {"resources": nested(1_900)}])
-def test_an_envelope_that_is_beyond_python_has_no_id(whole: JSON) -> None:
+def test_an_envelope_that_python_cannot_process_has_no_id(whole: JSON) -> None:
     assert event_id(whole) is None
 
 
@@ -337,7 +335,7 @@ def test_an_envelope_that_is_beyond_python_has_no_id(whole: JSON) -> None:
 
 
 def anchored(schema: JSON) -> JSON:
-    """Give the schema with `$` as JSON Schema means it: in Python it also matches before a newline at the end."""
+    """Schema with `$` as JSON Schema defines it: in Python it also matches before a newline at the end."""
     if isinstance(schema, dict):
         return {
             key: re.sub(r"\$$", r"\\Z", value) if key == "pattern" else anchored(value) for key, value in schema.items()
@@ -426,27 +424,27 @@ def details(draw: st.DrawFn) -> Detail:
 
 @settings(max_examples=500)
 @given(details() | st.fixed_dictionaries(VALUES))
-def test_an_event_is_accepted_exactly_where_its_schema_accepts_it(detail: Detail) -> None:
+def test_the_code_accepts_exactly_the_events_of_the_schema(detail: Detail) -> None:
     assert (not parsed(detail).faults) == SCHEMA.is_valid(event(detail))
 
 
 @settings(max_examples=500)
 @given(details().filter(lambda detail: detail.get("vendor") in VENDORS.names and "importId" in detail))
-def test_the_fields_that_are_named_are_those_that_the_schema_names(detail: Detail) -> None:
+def test_the_code_and_the_schema_name_the_same_fields(detail: Detail) -> None:
     named = [fault.split()[0] for fault in parsed(detail).faults]
     assert sorted(named) == schema_faults(detail)
 
 
-@pytest.mark.parametrize("told", [*NO_TIMES, *(f"2026-01-31T09:30:00{zone}" for zone in ZONES), "2026-01-31t09:30,5z"])
-def test_a_start_is_a_time_exactly_where_the_schema_says_so(told: str) -> None:
-    detail = MINIMAL | {"startedAt": told}
+@pytest.mark.parametrize("raw", [*NO_TIMES, *(f"2026-01-31T09:30:00{zone}" for zone in ZONES), "2026-01-31t09:30,5z"])
+def test_the_code_accepts_exactly_the_times_of_the_schema(raw: str) -> None:
+    detail = MINIMAL | {"startedAt": raw}
     assert (not parsed(detail).faults) == SCHEMA.is_valid(event(detail))
 
 
 @pytest.mark.parametrize("vendor", VENDORS.names)
-@pytest.mark.parametrize("told", [*NO_IDS, 0, -7, 10**199, 10**200, 5.0, 1.5], ids=lambda told: str(told)[:20])
-def test_an_import_id_is_one_exactly_where_the_schema_says_so(vendor: str, told: str | float) -> None:
-    detail: Detail = {"vendor": vendor, "importId": told}
+@pytest.mark.parametrize("raw", [*NO_IDS, 0, -7, 10**199, 10**200, 5.0, 1.5], ids=lambda raw: str(raw)[:20])
+def test_the_code_accepts_exactly_the_import_ids_of_the_schema(vendor: str, raw: str | float) -> None:
+    detail: Detail = {"vendor": vendor, "importId": raw}
     assert (not parsed(detail).faults) == SCHEMA.is_valid(event(detail))
 
 

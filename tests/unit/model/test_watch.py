@@ -94,7 +94,7 @@ def test_what_is_no_time_is_none(text: object) -> None:
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_a_time_survives_being_written_and_read_to_the_millisecond(moment: datetime) -> None:
+def test_a_time_is_written_and_read_to_the_millisecond(moment: datetime) -> None:
     assert parse_iso(iso(moment.timestamp())) == pytest.approx(moment.timestamp(), abs=0.002)
 
 
@@ -107,13 +107,15 @@ OFFSETS = st.integers(-1_439, 1_439).map(lambda minutes: timezone(timedelta(minu
 @example("9999-12-31T23:59:59.999999Z")
 def test_every_time_that_can_be_read_can_be_written(text: str) -> None:
     time = parse_iso(text)
-    # An event or a vendor may say anything, and what was taken in goes out with the notification.
+    # An event or a vendor may send any time, and an accepted one is published in the notification.
     assert time is None or iso(time) is not None
 
 
-@pytest.mark.parametrize(("name", "told"), [("import_id", "importId"), ("vendor", "vendor"), ("log_polls", "logPolls")])
-def test_fields_have_their_json_names(name: str, told: str) -> None:
-    assert camel(name) == told
+@pytest.mark.parametrize(
+    ("name", "json_name"), [("import_id", "importId"), ("vendor", "vendor"), ("log_polls", "logPolls")]
+)
+def test_fields_have_their_json_names(name: str, json_name: str) -> None:
+    assert camel(name) == json_name
 
 
 def test_json_has_no_field_that_is_none() -> None:
@@ -163,7 +165,7 @@ def test_an_enum_read_from_json_is_an_enum_again() -> None:
     assert isinstance(read.awaiting_log.problems[0].severity, Severity)
 
 
-def test_metadata_survives_json_as_it_was_with_its_nulls_and_its_keys() -> None:
+def test_metadata_survives_json_with_its_nulls_and_its_keys() -> None:
     start = Start("egain", "1", metadata={"snake_case": None, "list": [1, {"a": 1.5}]})
     assert from_json(Start, json.loads(json.dumps(to_json(start)))) == start
 
@@ -172,7 +174,7 @@ def test_a_null_is_read_as_a_field_that_is_not_there() -> None:
     assert from_json(Watch, to_json(WATCH) | {"lastPollAt": None}) == WATCH
 
 
-def test_keys_that_nobody_knows_are_passed_over() -> None:
+def test_unknown_keys_are_ignored() -> None:
     assert from_json(Watch, to_json(WATCH) | {"addedLater": {"by": "a newer version"}}) == WATCH
 
 
@@ -191,6 +193,6 @@ def test_a_key_that_is_missing_inside_is_named_too() -> None:
         from_json(Watch, state)
 
 
-def test_a_state_that_nobody_knows_is_refused() -> None:
+def test_an_unknown_state_is_refused() -> None:
     with pytest.raises(ValueError, match="PAUSED"):
         from_json(Watch, to_json(WATCH) | {"importState": "PAUSED"})

@@ -1,4 +1,4 @@
-"""What a watch is said to have cost: against prices worked out by hand, the template and the state machine."""
+"""Estimated cost of a watch: against prices calculated by hand, the template and the state machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WATCH = Watch(
 
 
 def states_entered(actions: list[str]) -> Iterator[str]:
-    """Walk the state machine from its start, with what its functions return in turn."""
+    """States entered from the start of the state machine, with these results of its functions."""
     name, returned, action = MACHINE["StartAt"], iter(actions), ""
     while name:
         yield name
@@ -54,7 +54,7 @@ def test_transitions_are_counted_as_the_state_machine_makes_them(polls: int) -> 
     assert len(entered) == TRANSITIONS_PER_WATCH + TRANSITIONS_PER_POLL * polls
 
 
-def test_a_hand_over_costs_what_the_state_machine_needs_for_it_in_both_executions() -> None:
+def test_a_hand_over_costs_the_transitions_of_both_executions() -> None:
     handing_over = list(states_entered(["WAIT", "WAIT", "HAND_OVER"]))
     carrying_on = list(states_entered(["WAIT", "WAIT", "PUBLISH"]))
     assert (handing_over[-1], carrying_on[-1]) == ("HandedOver", "OutcomePublished")
@@ -92,7 +92,7 @@ def test_more_of_anything_costs_more(dearer: Watch) -> None:
     assert estimated_cost(dearer) > estimated_cost(WATCH)
 
 
-def test_every_further_execution_pays_for_its_function_and_its_reads_and_not_only_for_its_transitions() -> None:
+def test_another_execution_costs_transitions_function_and_reads() -> None:
     one, two = (estimated_cost(replace(WATCH, executions=executions)) for executions in (1, 2))
     function = 0.20 / 1e6 + 0.25 * 0.5 * 13.33 / 1e6
     table = 1.5 * 0.125 / 1e6
@@ -110,5 +110,5 @@ def test_a_watch_that_never_polled_still_costs_something() -> None:
     assert 0 < estimated_cost(replace(WATCH, polls=0, poll_milliseconds=0)) < 0.0005
 
 
-def test_a_cost_is_told_to_a_millionth_of_a_dollar() -> None:
+def test_a_cost_is_rounded_to_a_millionth_of_a_dollar() -> None:
     assert estimated_cost(WATCH) == round(estimated_cost(WATCH), 6)

@@ -1,4 +1,4 @@
-"""The sentence that a person reads: it names what it speaks of, and it is whole."""
+"""Messages of notifications: each names its import or connection, and is complete."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_message_is_one_whole_readable_text(text: str) -> None:
         assert slip not in text
 
 
-def test_a_success_is_told_with_its_warnings() -> None:
+def test_the_message_of_a_success_has_its_warnings() -> None:
     plain, warned = EVERY["ended"][:2]
     assert plain == "Import import-4711 at egain completed."
     assert warned == "Import import-4711 at egain completed with 1,234 warnings; see its log."
@@ -120,7 +120,7 @@ def test_a_validation_that_found_errors_left_nothing_out() -> None:
     assert text == ("Validation import-4711 at egain found 3 errors: see its log, and fix them before you import.")
 
 
-def test_a_partial_success_is_told_with_its_errors() -> None:
+def test_the_message_of_a_partial_success_has_its_errors() -> None:
     assert "1 error:" in EVERY["ended"][2]
 
 
@@ -128,7 +128,7 @@ def test_a_partial_success_is_told_with_its_errors() -> None:
     ("retryable", "advice"),
     [(True, "worth starting it again"), (False, "fix the cause"), (None, "see its log before you start it again")],
 )
-def test_a_failure_is_told_with_its_reason_and_what_to_do(retryable: bool | None, advice: str) -> None:
+def test_the_message_of_a_failure_has_its_reason_and_advice(retryable: bool | None, advice: str) -> None:
     text = sentence(WATCH, replace(FAILED, retryable=retryable))
     assert "The file is not a ZIP archive;" in text
     assert advice in text
@@ -142,7 +142,7 @@ def test_a_failure_is_told_with_its_reason_and_what_to_do(retryable: bool | None
         ("DELTA", "Import import-4711 (DELTA) at egain"),
     ],
 )
-def test_a_message_says_what_kind_of_job_it_was(job_type: str, start: str) -> None:
+def test_a_message_names_the_job_type(job_type: str, start: str) -> None:
     assert sentence(replace(WATCH, job_type=job_type), SUCCEEDED).startswith(start)
 
 

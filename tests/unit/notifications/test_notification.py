@@ -49,7 +49,7 @@ def ended(**changes: Any) -> StoredWatch:
     return a_stored_watch(result=a_result(**changes))
 
 
-def told(record: StoredWatch) -> dict[str, Any]:
+def notification_of(record: StoredWatch) -> dict[str, Any]:
     return notification(record, SOURCE)
 
 
@@ -124,7 +124,7 @@ def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> StoredWatc
 @given(data=st.data())
 def test_the_notification_of_every_outcome_is_valid(outcome: Outcome, reason: str | None, data: st.DataObject) -> None:
     record = data.draw(records(outcome, reason))
-    event = told(record)
+    event = notification_of(record)
     assert faults(event) == []
     assert mail(event)
     assert len(bounded(event)[1].encode()) < SNS_LIMIT
@@ -132,7 +132,7 @@ def test_the_notification_of_every_outcome_is_valid(outcome: Outcome, reason: st
 
 def test_a_watch_that_has_not_ended_has_no_notification() -> None:
     with pytest.raises(ValueError, match="has not ended"):
-        told(replace(a_stored_watch(), result=None))
+        notification_of(replace(a_stored_watch(), result=None))
 
 
 class TestEvent:
@@ -146,38 +146,38 @@ class TestEvent:
             (Outcome.UNKNOWN, "ImportFailed"),
         ],
     )
-    def test_the_type_tells_whether_the_import_completed(self, outcome: Outcome, kind: str) -> None:
-        assert told(ended(outcome=outcome))["type"] == event_type(outcome) == kind
+    def test_the_type_shows_whether_the_import_completed(self, outcome: Outcome, kind: str) -> None:
+        assert notification_of(ended(outcome=outcome))["type"] == event_type(outcome) == kind
 
-    def test_the_id_is_the_same_whenever_a_watch_is_told_of(self) -> None:
-        first = told(ended())["id"]
+    def test_every_notification_of_a_watch_has_the_same_id(self) -> None:
+        first = notification_of(ended())["id"]
         later = replace(ended(message="Other words."), execution="another", watch=a_watch(polls=9, generation=2))
-        assert told(later)["id"] == first == str(uuid.UUID(first))
+        assert notification_of(later)["id"] == first == str(uuid.UUID(first))
 
     @pytest.mark.parametrize("change", [{"watch_id": "voyado#default#6"}, {"registered_at": NOW + 86_400}], ids=repr)
     def test_the_id_of_another_watch_is_another(self, change: dict[str, Any]) -> None:
-        assert told(replace(ended(), watch=a_watch(**change)))["id"] != told(ended())["id"]
+        assert notification_of(replace(ended(), watch=a_watch(**change)))["id"] != notification_of(ended())["id"]
 
     def test_the_subject_is_the_watch(self) -> None:
-        assert told(ended())["subject"] == "voyado#default#5512340987651234567"
+        assert notification_of(ended())["subject"] == "voyado#default#5512340987651234567"
 
     def test_what_was_given_comes_back(self) -> None:
         metadata = {"nested": [1.5, 2**70, None], "Größe": "🙂"}
-        data = told(replace(ended(), metadata=metadata, correlation_id="order-5"))["data"]
+        data = notification_of(replace(ended(), metadata=metadata, correlation_id="order-5"))["data"]
         assert (data["metadata"], data["correlationId"]) == (metadata, "order-5")
 
     def test_the_import_id_stays_a_string(self) -> None:
-        assert told(ended())["data"]["importId"] == "5512340987651234567"
+        assert notification_of(ended())["data"]["importId"] == "5512340987651234567"
 
     def test_an_invalid_event_without_names_has_nulls(self) -> None:
         watch = a_watch(watch_id="invalid#1", vendor="", connection="", import_id="")
-        event = told(replace(ended(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"), watch=watch))
+        event = notification_of(replace(ended(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"), watch=watch))
         assert [event["data"][name] for name in ("vendor", "connection", "importId")] == [None, None, None]
         assert faults(event) == []
 
     @pytest.mark.parametrize(("keeps_log", "status"), [(True, "UNAVAILABLE"), (False, "NONE")])
-    def test_a_log_that_nobody_looked_for_is_told(self, status: str, *, keeps_log: bool) -> None:
-        event = told(replace(ended(), keeps_log=keeps_log))
+    def test_a_log_that_was_not_fetched_has_a_status(self, status: str, *, keeps_log: bool) -> None:
+        event = notification_of(replace(ended(), keeps_log=keeps_log))
         assert event["data"]["log"]["status"] == status
         assert faults(event) == []
 
@@ -192,7 +192,7 @@ class TestEvent:
         ],
     )
     def test_a_senseless_time_of_a_vendor_stops_no_notification(self, moment: str) -> None:
-        event = told(ended(started_at=parse_iso(moment), ended_at=parse_iso(moment)))
+        event = notification_of(ended(started_at=parse_iso(moment), ended_at=parse_iso(moment)))
         assert faults(event) == []
 
 
@@ -217,7 +217,7 @@ WORST_TEXTS = [
 @pytest.mark.parametrize("char", WORST_TEXTS, ids=ascii)
 class TestSize:
     def worst(self, char: str) -> StoredWatch:
-        """Give a record with as much of a character as contracts and readers let in."""
+        """Record with as many of a character as contracts and readers accept."""
         text = char * MAX_PROBLEM_TEXT
         metadata = {"m": char * (4_000 // len(json.dumps(char, ensure_ascii=False).encode("utf-8", "replace")))}
         problem = Problem(Severity.ERROR, text[:MAX_PROBLEM_TEXT])
@@ -233,10 +233,10 @@ class TestSize:
         return replace(a_stored_watch(), result=result, metadata=metadata, correlation_id=char * 256, log=log)
 
     def test_the_message_is_always_small_enough(self, char: str) -> None:
-        assert len(bounded(told(self.worst(char)))[1].encode()) < SNS_LIMIT
+        assert len(bounded(notification_of(self.worst(char)))[1].encode()) < SNS_LIMIT
 
     def test_both_forms_can_be_read(self, char: str) -> None:
-        event, message = bounded(told(self.worst(char)))
+        event, message = bounded(notification_of(self.worst(char)))
         forms = json.loads(message)
         assert forms.keys() == {"default", "email"}
         shown = json.loads(forms["default"])
@@ -244,7 +244,7 @@ class TestSize:
         assert SCHEMA.is_valid(shown)
 
     def test_only_problems_are_left_out(self, char: str) -> None:
-        whole = told(self.worst(char))
+        whole = notification_of(self.worst(char))
         event = bounded(whole)[0]
         kept = len(event["data"]["problems"])
         assert event["data"]["problems"] == whole["data"]["problems"][:kept]
@@ -279,7 +279,7 @@ def strictly_read(text: str) -> Any:
 
 
 def delivered(value: Any) -> Any:
-    """Give what a value is to be for a subscriber; names that become alike are told apart by what follows them."""
+    """Value that a subscriber gets; names that become equal are distinguished by what follows them."""
     if isinstance(value, str):
         return "".join("\ufffd" if 0xD800 <= ord(char) < 0xE000 else char for char in value)
     if isinstance(value, dict):
@@ -291,7 +291,7 @@ class TestWhatServicesCarry:
     @settings(max_examples=300, deadline=None)
     @given(st.dictionaries(any_text, any_json, max_size=4))
     def test_metadata_comes_back_but_for_halves_of_surrogate_pairs(self, metadata: dict[str, Any]) -> None:
-        message = bounded(told(replace(ended(), metadata=metadata)))[1]
+        message = bounded(notification_of(replace(ended(), metadata=metadata)))[1]
         forms = strictly_read(message)
         assert all(SQS_TAKES.fullmatch(form) for form in forms.values())
         assert delivered(strictly_read(forms["default"])["data"]["metadata"]) == delivered(metadata)
@@ -309,14 +309,14 @@ class TestWhatServicesCarry:
             ({"🙂": "\x00\n"}, {"🙂": "\x00\n"}),
         ],
     )
-    def test_what_json_cannot_say_is_replaced(self, metadata: dict[str, Any], carried: dict[str, Any]) -> None:
-        event = told(replace(ended(), metadata=metadata))
+    def test_what_json_cannot_represent_is_replaced(self, metadata: dict[str, Any], carried: dict[str, Any]) -> None:
+        event = notification_of(replace(ended(), metadata=metadata))
         forms = strictly_read(bounded(event)[1])
         assert strictly_read(forms["default"])["data"]["metadata"] == carried
 
     @pytest.mark.parametrize("char", [*"\x00\x0b\x1f\x7f\x85", "\ud800", "\ufffe", "\ufdd0", "\U0001ffff"], ids=ascii)
     def test_a_text_for_a_person_has_question_marks_instead(self, char: str) -> None:
-        event = told(ended(message=f"Import 5{char} failed.\nAsk."))
+        event = notification_of(ended(message=f"Import 5{char} failed.\nAsk."))
         forms = strictly_read(bounded(event)[1])
         assert forms["email"].startswith("Import 5? failed.\nAsk.\n")
         assert SQS_TAKES.fullmatch(forms["email"])
@@ -324,7 +324,7 @@ class TestWhatServicesCarry:
 
 def test_a_usual_notification_keeps_all_its_problems() -> None:
     problems = tuple(Problem(Severity.WARNING, f"Message {number}") for number in range(MAX_PROBLEMS))
-    event = told(ended(problems=problems))
+    event = notification_of(ended(problems=problems))
     assert bounded(event)[0] == event
     assert len(event["data"]["problems"]) == MAX_PROBLEMS
 
@@ -346,7 +346,7 @@ class TestMail:
         record = replace(
             a_stored_watch(), result=result, log=log, response="s3://archive/answer.json", correlation_id="order-5"
         )
-        return mail(told(record))
+        return mail(notification_of(record))
 
     @pytest.mark.parametrize(
         "wanted",
@@ -382,8 +382,8 @@ class TestMail:
             LogRecord(LogStatus.VENDOR_ONLY, source="s3://theirs/log.txt", reason="its bucket is not ours"),
         ],
     )
-    def test_it_says_where_the_log_is_or_why_not(self, log: LogRecord) -> None:
-        text = mail(told(replace(a_stored_watch(), log=log)))
+    def test_it_has_the_location_of_the_log_or_the_reason(self, log: LogRecord) -> None:
+        text = mail(notification_of(replace(a_stored_watch(), log=log)))
         assert log.status.value in text
         assert (log.reason or "") in text
         assert (log.source or "") in text
@@ -391,7 +391,7 @@ class TestMail:
     def test_nothing_is_called_none(self) -> None:
         watch = a_watch(watch_id="invalid#1", vendor="", connection="", import_id="")
         record = replace(ended(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"), watch=watch)
-        assert "None" not in mail(told(record))
+        assert "None" not in mail(notification_of(record))
 
 
 class TestTopic:
@@ -427,7 +427,7 @@ class TestTopic:
     def published(self, record: StoredWatch) -> dict[str, Any]:
         """Publish a notification, and give the envelope that a subscriber gets."""
         url = self.subscribe(raw=False)
-        self.topic.publish(told(record))
+        self.topic.publish(notification_of(record))
         (message,) = self.received(url)
         envelope: dict[str, Any] = json.loads(message["Body"])
         return envelope
@@ -435,10 +435,10 @@ class TestTopic:
     def test_a_queue_gets_the_event_and_nothing_else(self) -> None:
         url = self.subscribe(raw=True)
         record = replace(ended(), metadata={"a": [1.5, "木"]})
-        self.topic.publish(told(record))
-        assert [json.loads(message["Body"]) for message in self.received(url)] == [told(record)]
+        self.topic.publish(notification_of(record))
+        assert [json.loads(message["Body"]) for message in self.received(url)] == [notification_of(record)]
 
-    def test_the_attributes_are_what_filter_policies_ask_for(self) -> None:
+    def test_the_attributes_are_those_of_filter_policies(self) -> None:
         attributes = self.published(ended(outcome=Outcome.UNKNOWN, reason="TIMED_OUT"))["MessageAttributes"]
         assert {name: attribute["Value"] for name, attribute in attributes.items()} == {
             "eventType": "ImportFailed",
@@ -466,7 +466,7 @@ class TestTopic:
     )
     def test_a_filter_policy_chooses(self, policy: dict[str, Any], *, passes: bool) -> None:
         url = self.subscribe(raw=True, filter_policy=policy)
-        self.topic.publish(told(ended(outcome=Outcome.UNKNOWN, reason="TIMED_OUT")))
+        self.topic.publish(notification_of(ended(outcome=Outcome.UNKNOWN, reason="TIMED_OUT")))
         assert bool(self.received(url)) == passes
 
     @pytest.mark.parametrize("reason", ["x" * 5_000, "Größe 木 🙂", "'\"<>&"])

@@ -34,13 +34,13 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def answered(vendor: str, status: int, body: Any) -> Observation | FailedPoll:
+def parsed(vendor: str, status: int, body: Any) -> Observation | FailedPoll:
     text = body if isinstance(body, str) else json.dumps(body)
     return parse_response(VENDORS.adapter(vendor), HttpResponse(status, {}, text.encode()), IDS[vendor])
 
 
 def connected(vendor: str, secret: Any) -> FailedPoll:
-    """Give what a connection's secret leads to that cannot work."""
+    """Failed poll of a connection whose secret is invalid."""
     if secret is not None:
         client("secretsmanager").create_secret(Name=f"import-watch/{vendor}/default", SecretString=json.dumps(secret))
     found = Connections("import-watch", VENDORS.adapter(vendor), Hosts(), 0).get("default")
@@ -48,35 +48,35 @@ def connected(vendor: str, secret: Any) -> FailedPoll:
     return found
 
 
-def said(
+def message(
     vendor: str, *polled: Observation | FailedPoll, after: float = 60, every: float = 60, timeout: int | None = None
 ) -> str:
-    """Give the message of a watch that polls until it ends; the last answer is given again and again."""
+    """Message of a watch that polls until it ends; the last response is repeated."""
     start = Start(vendor, IDS[vendor], timeout_seconds=timeout, vendor_title=VENDORS.adapter(vendor).title)
     step = advance(start_watch(start, NOW, Tolerance()).watch, polled[0], NOW + after, Tolerance())
     for poll in range(1, 2_000):
         if isinstance(step, End):
-            return told(step.result)
+            return labelled(step.result)
         step = advance(step.watch, polled[min(poll, len(polled) - 1)], NOW + after + poll * every, Tolerance())
     raise AssertionError("the watch does not end")
 
 
-def told(result: WatchResult) -> str:
+def labelled(result: WatchResult) -> str:
     reason = result.reason if result.outcome.value == "UNKNOWN" else None
     return f"{result.outcome.value}{f' {reason}' if reason else ''} | {result.message}"
 
 
 def document360(status: str, *errors: str, log: Any = None) -> Observation | FailedPoll:
     found = [{"description": error} for error in errors]
-    return answered("document360", 200, {"status": status, "errors": found, "import_documentation_log": log})
+    return parsed("document360", 200, {"status": status, "errors": found, "import_documentation_log": log})
 
 
 def egain(status: str, **fields: Any) -> Observation | FailedPoll:
-    return answered("egain", 200, {"status": status, "jobType": "Import", **fields})
+    return parsed("egain", 200, {"status": status, "jobType": "Import", **fields})
 
 
 def voyado(status: str, **fields: Any) -> Observation | FailedPoll:
-    return answered("voyado", 200, {"id": IDS["voyado"], "status": status, "type": "PRODUCTS", **fields})
+    return parsed("voyado", 200, {"id": IDS["voyado"], "status": status, "type": "PRODUCTS", **fields})
 
 
 def invalid(detail: Any) -> str:
@@ -89,7 +89,7 @@ def invalid(detail: Any) -> str:
 def of_a_broken_watch() -> str:
     watch = start_watch(Start("voyado", IDS["voyado"], vendor_title="Voyado Elevate"), NOW, Tolerance()).watch
     result = broken(watch, NOW, "States.Timeout")
-    return told(replace(result, message=sentence(watch, result)))
+    return labelled(replace(result, message=sentence(watch, result)))
 
 
 RUNNING = {"progress": {"processed": 1250, "total": 5000, "percentage": 25}, "startTime": "2026-01-01T00:00:00Z"}
@@ -98,32 +98,32 @@ REFUSED_TOKEN = FailedPoll(PollError.UNAUTHORIZED, "no token from tokenUrl: HTTP
 AWAY = (503, "The service is down for maintenance")
 
 SITUATIONS: dict[str, Callable[[], str]] = {
-    "completed without errors": lambda: said("egain", egain("Successful")),
-    "completed with warnings": lambda: said("document360", document360("Completed", log=LOG)),
-    "completed with errors": lambda: said(
+    "completed without errors": lambda: message("egain", egain("Successful")),
+    "completed with warnings": lambda: message("document360", document360("Completed", log=LOG)),
+    "completed with errors": lambda: message(
         "egain", egain("Successful", results={"successful": 4985, "errors": 5}, logFileLocation="s3://logs/1.txt")
     ),
-    "completed with errors, and there is no log": lambda: said(
+    "completed with errors, and there is no log": lambda: message(
         "egain", egain("Successful", results={"successful": 4985, "errors": 5})
     ),
-    "completed, and the log is missing": lambda: said(
+    "completed, and the log is missing": lambda: message(
         "document360", document360("Completed", "Element 'ImportLog' not found.")
     ),
-    "failed half-way, worth another try": lambda: said(
-        "egain", egain("Failed", error="The database did not answer after 1250 items", retryable=True, **RUNNING)
+    "failed half-way, worth another try": lambda: message(
+        "egain", egain("Failed", error="The database did not respond after 1250 items", retryable=True, **RUNNING)
     ),
-    "failed, not worth another try": lambda: said(
+    "failed, not worth another try": lambda: message(
         "egain", egain("Failed", error="The manifest is not valid", retryable=False)
     ),
-    "failed, and it is unknown whether to try again": lambda: said(
+    "failed, and it is unknown whether to try again": lambda: message(
         "document360", document360("Error", "The archive holds no project file.", log={})
     ),
-    "failed, and the log is missing": lambda: said("document360", document360("Error", "The quota is exceeded.")),
-    "failed without a reason": lambda: said("voyado", voyado("FAILURE")),
-    "cancelled by a colleague": lambda: said("egain", egain("Cancelled", **RUNNING)),
-    "wrong or expired key": lambda: said("document360", answered("document360", 401, {"message": "Invalid token"})),
-    "wrong or expired client secret": lambda: said("egain", REFUSED_TOKEN),
-    "a host name mistyped": lambda: said(
+    "failed, and the log is missing": lambda: message("document360", document360("Error", "The quota is exceeded.")),
+    "failed without a reason": lambda: message("voyado", voyado("FAILURE")),
+    "cancelled by a colleague": lambda: message("egain", egain("Cancelled", **RUNNING)),
+    "wrong or expired key": lambda: message("document360", parsed("document360", 401, {"message": "Invalid token"})),
+    "wrong or expired client secret": lambda: message("egain", REFUSED_TOKEN),
+    "a host name mistyped": lambda: message(
         "document360",
         FailedPoll(
             PollError.UNAVAILABLE,
@@ -131,24 +131,24 @@ SITUATIONS: dict[str, Callable[[], str]] = {
             after_grace=True,
         ),
     ),
-    "wrong cluster": lambda: said("voyado", answered("voyado", 404, "")),
-    "import id mistyped": lambda: said("voyado", voyado("NOT_FOUND")),
+    "wrong cluster": lambda: message("voyado", parsed("voyado", 404, "")),
+    "import id mistyped": lambda: message("voyado", voyado("NOT_FOUND")),
     "import id of another vendor": lambda: invalid({"vendor": "egain", "importId": IDS["voyado"]}),
     "a start event with several invalid fields": lambda: invalid({"vendor": "voyado", "timeoutSeconds": "a day"}),
-    "the secret does not exist": lambda: said("voyado", connected("voyado", None)),
-    "the secret lacks a field": lambda: said("egain", connected("egain", {"apiDomain": "api.egain.cloud"})),
-    "the secret names a host that is not allowed": lambda: said(
+    "the secret does not exist": lambda: message("voyado", connected("voyado", None)),
+    "the secret lacks a field": lambda: message("egain", connected("egain", {"apiDomain": "api.egain.cloud"})),
+    "the secret names a host that is not allowed": lambda: message(
         "voyado", connected("voyado", {"baseUrl": "https://example.org", "apiKey": "unseen"})
     ),
-    "the vendor is down for an hour": lambda: said("voyado", answered("voyado", *AWAY)),
-    "the vendor refuses the request for an hour": lambda: said(
-        "egain", answered("egain", 406, {"code": "406-1", "developerMessage": "Accept-Language is missing"})
+    "the vendor is down for an hour": lambda: message("voyado", parsed("voyado", *AWAY)),
+    "the vendor refuses the request for an hour": lambda: message(
+        "egain", parsed("egain", 406, {"code": "406-1", "developerMessage": "Accept-Language is missing"})
     ),
-    "the vendor throttles for an hour": lambda: said("document360", answered("document360", 429, "")),
-    "a sign-in page instead of the API": lambda: said("voyado", answered("voyado", 200, "<html>Sign in</html>")),
-    "an unmapped status": lambda: said("document360", document360("Paused")),
-    "still running at the timeout": lambda: said("egain", egain("In Progress", **RUNNING), timeout=2 * HOUR),
-    "scheduled for later than the timeout": lambda: said(
+    "the vendor throttles for an hour": lambda: message("document360", parsed("document360", 429, "")),
+    "a sign-in page instead of the API": lambda: message("voyado", parsed("voyado", 200, "<html>Sign in</html>")),
+    "an unmapped status": lambda: message("document360", document360("Paused")),
+    "still running at the timeout": lambda: message("egain", egain("In Progress", **RUNNING), timeout=2 * HOUR),
+    "scheduled for later than the timeout": lambda: message(
         "egain", egain("Scheduled", startTime="2026-01-04T06:00:00Z"), timeout=HOUR
     ),
     "Import Watch itself failed": of_a_broken_watch,
@@ -166,7 +166,7 @@ def test_the_page_lists_the_situations() -> None:
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_what_a_person_reads(situation: str) -> None:
+def test_the_page_has_the_message_of_every_situation(situation: str) -> None:
     assert SITUATIONS[situation]() == documented()[situation]
 
 

@@ -1,4 +1,4 @@
-"""What past running times say of the next import."""
+"""Expected running time of the next import by past running times."""
 
 from __future__ import annotations
 

@@ -31,12 +31,12 @@ def ceiling_at(age: float) -> float:
     ("age", "seconds"),
     [(-3_600, 5), (0, 5), (30, 5), (50, 5), (51, 6), (123, 13), (300, 30), (599, 60)],
 )
-def test_with_nothing_known_it_waits_a_tenth_of_the_age_and_the_floor_at_least(age: float, seconds: int) -> None:
+def test_without_evidence_it_waits_a_tenth_of_the_age_or_floor(age: float, seconds: int) -> None:
     assert next_wait(age) == seconds
 
 
 @pytest.mark.parametrize("age", [600, 601, 3_600, 30_000])
-def test_with_nothing_known_it_waits_a_minute_at_most(age: float) -> None:
+def test_without_evidence_it_waits_a_minute_at_most(age: float) -> None:
     assert next_wait(age) == 60
 
 
@@ -84,7 +84,7 @@ def test_progress_counts_for_more_than_history() -> None:
     assert next_wait(600, history=History(50, math.log(DAY), 0), progress=Progress(0.94)) == 16
 
 
-def test_history_and_progress_say_nothing_of_an_import_that_is_queued() -> None:
+def test_history_and_progress_do_not_count_for_a_queued_import() -> None:
     evidence = next_wait(600, queued=True, history=History(50, math.log(DAY), 0), progress=Progress(1.0))
     assert evidence == 60
 
@@ -111,7 +111,7 @@ def test_jitter_never_polls_before_an_announced_start() -> None:
     assert next_wait(3_600, queued=True, starts_in=800, jitter=ALMOST_ONE) == 800
 
 
-def test_a_start_is_not_slept_to_once_the_import_runs() -> None:
+def test_an_announced_start_is_ignored_once_the_import_runs() -> None:
     assert next_wait(600, starts_in=1_800) == 60
 
 
@@ -122,12 +122,12 @@ def test_retry_after_only_lengthens(retry_after: float, jitter: float, seconds: 
     assert next_wait(600, retry_after=retry_after, jitter=jitter) == seconds
 
 
-def test_retry_after_may_put_off_a_known_start() -> None:
+def test_retry_after_may_exceed_the_time_until_a_known_start() -> None:
     assert next_wait(600, queued=True, starts_in=60, retry_after=300) == 300
 
 
 @pytest.mark.parametrize(("age", "jitter", "seconds"), [(500, 0.0, 50), (500, 0.5, 48), (500, 0.99, 46), (50, 0.9, 5)])
-def test_jitter_shortens_by_up_to_a_tenth_and_not_below_the_floor(age: float, jitter: float, seconds: int) -> None:
+def test_jitter_shortens_a_wait_by_a_tenth_at_most_to_the_floor(age: float, jitter: float, seconds: int) -> None:
     assert next_wait(age, jitter=jitter) == seconds
 
 
@@ -203,12 +203,12 @@ def test_the_wait_is_what_the_design_s_formula_gives(
 
 
 @given(age=AGES, jitter=JITTERS)
-def test_without_evidence_a_wait_is_at_most_a_tenth_of_the_age_up_to_the_ceiling(age: float, jitter: float) -> None:
+def test_without_evidence_age_and_ceiling_bound_the_wait(age: float, jitter: float) -> None:
     assert next_wait(age, jitter=jitter) <= max(FLOOR, math.ceil(min(0.10 * age, ceiling_at(age))))
 
 
 def within_age(progress: Progress | None, age: float) -> Progress | None:
-    """An import cannot have stood still for longer than it has run; `lifecycle` never says so either."""
+    """An import cannot be stalled for longer than it has run; `lifecycle` never reports that either."""
     return progress and replace(progress, seconds_since_change=min(age, progress.seconds_since_change))
 
 
@@ -220,7 +220,7 @@ def within_age(progress: Progress | None, age: float) -> Progress | None:
     history=st.none() | HISTORIES,
     jitter=JITTERS,
 )
-def test_with_any_evidence_true_or_false_a_wait_is_a_share_of_the_age_and_900_seconds_or_the_ceiling(
+def test_with_any_evidence_age_and_ceiling_bound_the_wait(
     age: float,
     queued: bool,
     starts_in: float | None,
@@ -276,11 +276,11 @@ def test_no_wait_is_below_the_floor(
 def test_whatever_else_is_known_retry_after_only_lengthens(
     age: float, queued: bool, starts_in: float | None, progress: Progress | None, retry_after: float, jitter: float
 ) -> None:
-    unasked = next_wait(age, queued=queued, starts_in=starts_in, progress=progress, jitter=jitter)
-    asked = next_wait(
+    without_hint = next_wait(age, queued=queued, starts_in=starts_in, progress=progress, jitter=jitter)
+    with_hint = next_wait(
         age, queued=queued, starts_in=starts_in, progress=progress, jitter=jitter, retry_after=retry_after
     )
-    assert asked >= max(unasked, retry_after)
+    assert with_hint >= max(without_hint, retry_after)
 
 
 @given(age=AGES, queued=st.booleans(), progress=st.none() | PROGRESSES, history=st.none() | HISTORIES, jitter=JITTERS)
@@ -303,7 +303,7 @@ def test_an_import_of_24_hours_takes_at_most_1200_polls(jitter: float | None) ->
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(0, 5), (0.5, 5), (1.5, 4), (4.2, 1), (5, 0), (3_600, 0), (-60, 5)])
-def test_the_first_poll_comes_one_floor_after_the_start_of_the_import(age: float, seconds: int) -> None:
+def test_the_first_poll_is_one_floor_after_the_import_s_start(age: float, seconds: int) -> None:
     assert first_wait(age) == seconds
 
 

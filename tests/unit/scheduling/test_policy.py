@@ -14,7 +14,7 @@ from import_watch.scheduling.policy import parse_policies, parse_policy
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("raw", "expected"),
     [
         ("default", DEFAULT_POLICY),
         ({}, DEFAULT_POLICY),
@@ -29,12 +29,12 @@ from import_watch.scheduling.policy import parse_policies, parse_policy
         *((name, policy) for name, policy in PRESETS.items()),
     ],
 )
-def test_a_policy_is_a_preset_or_its_knobs_or_both(told: Any, expected: Policy) -> None:
-    assert parse_policy(told) == expected
+def test_a_policy_is_a_preset_or_its_parameters_or_both(raw: Any, expected: Policy) -> None:
+    assert parse_policy(raw) == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "fault"),
+    ("raw", "fault"),
     [
         ("often", "policy.preset must be one of default"),
         (5, "policy must be the name of a preset or an object"),
@@ -56,9 +56,9 @@ def test_a_policy_is_a_preset_or_its_knobs_or_both(told: Any, expected: Policy) 
         ({"preset": ["default"]}, "policy.preset must be one of"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(told: Any, fault: str) -> None:
+def test_an_invalid_parameter_is_refused_by_name(raw: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        parse_policy(told)
+        parse_policy(raw)
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -67,14 +67,14 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 @given(
-    told=st.recursive(
+    raw=st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(),
         lambda more: st.lists(more) | st.dictionaries(st.text(), more),
     )
 )
-def test_anything_else_is_refused_too_and_never_crashes(told: Any) -> None:
+def test_any_other_value_is_refused_with_a_value_error(raw: Any) -> None:
     with suppress(ValueError):
-        assert next_wait(100, policy=parse_policy(told)) >= 1
+        assert next_wait(100, policy=parse_policy(raw)) >= 1
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_parameter_names_policies_by_vendor(text: str, expected: dict[str, P
         ("egain: often", "egain: policy.preset"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_refused(text: str, fault: str) -> None:
+def test_an_invalid_template_parameter_is_refused(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         parse_policies(text)
 
@@ -116,7 +116,7 @@ def test_a_function_gets_the_policy_of_its_vendor() -> None:
     assert settings.policy("egain", {}) == DEFAULT_POLICY
 
 
-def test_one_that_makes_no_sense_is_said_in_the_log_and_keeps_nobody_from_polling(
+def test_an_invalid_policy_is_logged_and_the_default_is_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     environment = {"POLLING_POLICIES": "egain: frugle; voyado: floor=10"}
@@ -127,7 +127,7 @@ def test_one_that_makes_no_sense_is_said_in_the_log_and_keeps_nobody_from_pollin
 @pytest.mark.parametrize(
     ("text", "unknown"), [("egian: frugal; voyado: floor=10", ["egian"]), ("egain: frugal", None), ("", None)]
 )
-def test_a_policy_of_a_vendor_that_there_is_not_is_said_in_the_log(
+def test_a_policy_of_an_unknown_vendor_is_logged(
     text: str, unknown: list[str] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.log_unknown_policies(("egain", "voyado"), {"POLLING_POLICIES": text})

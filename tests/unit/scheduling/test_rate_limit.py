@@ -31,9 +31,7 @@ def test_without_a_limit_nothing_is_changed(wait: int, active: int, *, at_least:
 
 
 @given(wait=st.integers(0, 10**6), share=SHARES, at_least=st.booleans())
-def test_no_watch_polls_more_often_than_its_share_of_half_the_limit(
-    wait: int, share: RateShare, *, at_least: bool
-) -> None:
+def test_no_watch_polls_more_than_its_share_of_half_the_limit(wait: int, share: RateShare, *, at_least: bool) -> None:
     if share.per_minute is not None:
         assert align_to_slot(wait, share, at_least=at_least) >= 60 * share.active / (0.5 * share.per_minute)
 
@@ -44,19 +42,19 @@ def test_a_wait_that_the_vendor_named_only_becomes_longer(wait: int, share: Rate
 
 
 @given(wait=st.integers(5, 10**6), share=SHARES)
-def test_a_wait_is_moved_by_no_more_than_half_a_round_but_for_the_first(wait: int, share: RateShare) -> None:
+def test_a_wait_is_moved_by_half_a_cycle_at_most(wait: int, share: RateShare) -> None:
     moved = align_to_slot(wait, share) - wait
     assert moved <= max(share.cycle_seconds / 2, share.cycle_seconds - wait) + 1
     assert moved >= -share.cycle_seconds / 2
 
 
 @pytest.mark.parametrize(("active", "wait", "expected"), [(1, 5, 5), (2, 5, 5), (4, 5, 10), (10, 37, 25), (10, 38, 50)])
-def test_waits_are_whole_rounds(active: int, wait: int, expected: int) -> None:
+def test_waits_are_whole_cycles(active: int, wait: int, expected: int) -> None:
     assert slot_seconds(60) == 2.5
     assert align_to_slot(wait, RateShare(active, 60)) == expected
 
 
-def test_the_first_turn_is_by_the_order_of_arrival() -> None:
+def test_the_first_slot_is_by_the_order_of_arrival() -> None:
     assert [initial_offset(arrival_index, 60) for arrival_index in (1, 2, 3)] == [0, 5, 7.5]
     assert initial_offset(1_000, None) == 0
 
@@ -140,7 +138,7 @@ def log_normal(median: float, sigma: float) -> Callable[[Random], float]:
 
 
 @pytest.mark.parametrize("count", [2, 7, 20, 29, 60, 200, 1_000])
-def test_watches_that_start_in_the_same_second_stay_under_half_the_limit(count: int) -> None:
+def test_simultaneous_starts_stay_under_half_the_limit(count: int) -> None:
     connection = Connection(60, log_normal(1_200, 1))
     connection.play([NOW] * count)
     assert connection.active == 0
@@ -148,26 +146,26 @@ def test_watches_that_start_in_the_same_second_stay_under_half_the_limit(count: 
 
 
 @pytest.mark.parametrize("limit", [30, 60, 600])
-def test_so_do_watches_that_start_in_bursts(limit: float) -> None:
+def test_bursts_of_starts_stay_under_half_the_limit(limit: float) -> None:
     connection = Connection(limit, log_normal(1_200, 1.2))
     connection.play([NOW + 900 * (number // 50) for number in range(400)])
     assert connection.busiest_minute <= limit / 2
 
 
-def test_so_do_watches_that_were_given_up_together() -> None:
+def test_simultaneous_deadlines_stay_under_half_the_limit() -> None:
     connection = Connection(60, lambda _random: 1e9, timeout=600)
     connection.play([NOW] * 200)
     assert connection.active == 0
     assert connection.busiest_minute <= 30
 
 
-def test_so_do_watches_whose_history_has_them_all_sleep_until_the_same_moment() -> None:
+def test_equal_waits_by_history_stay_under_half_the_limit() -> None:
     connection = Connection(60, log_normal(3_000, 0.25), History(20, math.log(3_000), 0.25))
     connection.play([NOW] * 100)
     assert connection.busiest_minute <= 30
 
 
-def test_so_do_watches_that_were_all_told_to_keep_away() -> None:
+def test_throttled_watches_stay_under_half_the_limit() -> None:
     connection = Connection(60, log_normal(1_800, 0.5))
     connection.play([NOW] * 200, throttled=(NOW + 300, NOW + 700))
     during = [at for at in connection.polled_at if NOW + 302 < at < NOW + 700]
@@ -175,7 +173,7 @@ def test_so_do_watches_that_were_all_told_to_keep_away() -> None:
     assert connection.busiest_minute <= 30
 
 
-def test_watches_that_start_by_chance_hardly_ever_pass_half_the_limit_and_never_the_limit() -> None:
+def test_random_starts_hardly_exceed_half_the_limit() -> None:
     random = Random(7)  # noqa: S311
     arrivals = sorted(NOW + random.random() * 15_000 for _ in range(500))
     connection = Connection(60, log_normal(1_800, 1.2))
@@ -184,9 +182,9 @@ def test_watches_that_start_by_chance_hardly_ever_pass_half_the_limit_and_never_
 
 
 class TestFirstPoll:
-    """A first wait is made by the limit that is known then; the secret may say another."""
+    """A first wait uses the limit that is known then; the secret may have another."""
 
-    def test_it_is_put_off_where_the_limit_is_lower_than_was_known(self) -> None:
+    def test_it_is_deferred_where_the_limit_is_lower_than_was_known(self) -> None:
         watch = a_watch(arrival_index=100, initial_rate=None)
         step = defer_poll(watch, NOW + 5, RateShare(100, 60))
         assert isinstance(step, Wait)
@@ -198,11 +196,11 @@ class TestFirstPoll:
         assert defer_poll(a_watch(arrival_index=100, initial_rate=60), NOW + 250, RateShare(100, 60)) is None
         assert defer_poll(a_watch(arrival_index=100, initial_rate=60), NOW + 250, RateShare(100, 600)) is None
 
-    def test_a_watch_that_is_carried_on_is_not_put_off_again(self) -> None:
+    def test_a_resumed_watch_is_not_deferred_again(self) -> None:
         assert defer_poll(a_watch(arrival_index=100, executions=2), NOW + 250, RateShare(100, 60)) is None
 
 
-def test_a_throttled_connection_is_left_alone_for_as_long_as_its_vendor_said() -> None:
+def test_a_throttled_connection_gets_no_poll_before_retry_after() -> None:
     failed = FailedPoll(PollError.THROTTLED, "slow down", retry_after=120)
     until = throttled_until(failed, a_watch(), NOW)
     step = defer_poll(a_watch(polls=3), NOW + 10, RateShare(), until)
@@ -211,15 +209,15 @@ def test_a_throttled_connection_is_left_alone_for_as_long_as_its_vendor_said() -
     assert defer_poll(a_watch(polls=3), NOW + 120, RateShare(), until) is None
 
 
-def test_without_a_word_from_the_vendor_it_is_left_alone_for_the_first_backoff() -> None:
+def test_without_retry_after_throttling_lasts_the_first_backoff() -> None:
     assert throttled_until(FailedPoll(PollError.THROTTLED, "slow down"), a_watch(), NOW) == NOW + backoff(1)
 
 
-def test_no_vendor_keeps_a_connection_away_for_longer_than_15_minutes() -> None:
+def test_throttling_of_a_connection_lasts_15_minutes_at_most() -> None:
     assert throttled_until(FailedPoll(PollError.THROTTLED, "", retry_after=86_400), a_watch(), NOW) == NOW + 900
 
 
-def test_a_deadline_is_kept_where_nobody_may_be_asked() -> None:
+def test_a_deadline_is_kept_while_the_connection_is_throttled() -> None:
     watch = a_watch(polls=3, deadline=NOW + 100, vendor_status="IN_PROGRESS")
     step = defer_poll(watch, NOW + 90, RateShare(), NOW + 500)
     assert isinstance(step, Wait)

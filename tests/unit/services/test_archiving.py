@@ -33,9 +33,9 @@ from tests.unit.aws_fixtures import EXECUTION, NOW, REGION, a_result, a_start, a
 
 ARCHIVE = "archive"
 RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
-KEPT = "s3://archive/kept/answer.json"
+EARLIER_RESPONSE = "s3://archive/kept/answer.json"
 SEEN = Observation(ImportState.SUCCEEDED, log=InlineLog({"articles": 1}, "articles: 1\n"))
-FAILED = FailedPoll(PollError.UNAVAILABLE, "Document360 answered HTTP 503")
+FAILED = FailedPoll(PollError.UNAVAILABLE, "Document360 responded with HTTP 503")
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Harness:
         ago: float = 0.0,
         **changes: Any,
     ) -> tuple[LogRecord | None, str | None]:
-        """Archive what a last poll brought so many seconds after its outcome, and give what was recorded."""
+        """Archive the result of a last poll, `ago` seconds after its outcome; what was recorded."""
         watch = a_watch(**changes)
         result = a_result(detected_at=time.time() - ago)
         self.watches.register(watch, EXECUTION, a_start(), keeps_log=True)
@@ -81,7 +81,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
         made = Harness(watch_table())
 
         class Timed(LogArchive):
-            """The real one, which also says what time it was given."""
+            """The real archive, which also records its time limits."""
 
             def archive(
                 self,
@@ -108,7 +108,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
         (-500.0, LOG_SECONDS),
     ],
 )
-def test_time_since_the_outcome_is_taken_off(harness: Harness, ago: float, seconds: float) -> None:
+def test_time_since_the_outcome_is_subtracted(harness: Harness, ago: float, seconds: float) -> None:
     log, response = harness.archive(SEEN, ago=ago)
     assert harness.seconds == [pytest.approx(seconds, abs=2.0)]
     assert log is not None
@@ -119,27 +119,27 @@ def test_time_since_the_outcome_is_taken_off(harness: Harness, ago: float, secon
 @pytest.mark.parametrize(
     ("polled", "kept", "recorded", "files"),
     [
-        # A later poll that brought nothing does not take the place of the answer that decided the outcome.
-        (FAILED, KEPT, KEPT, []),
-        (None, KEPT, KEPT, []),
+        # A later poll without a response does not replace the response that decided the outcome.
+        (FAILED, EARLIER_RESPONSE, EARLIER_RESPONSE, []),
+        (None, EARLIER_RESPONSE, EARLIER_RESPONSE, []),
         (FAILED, None, "new", ["answer.json"]),
-        (SEEN, KEPT, "new", ["answer.json", "log.json", "log.txt"]),
+        (SEEN, EARLIER_RESPONSE, "new", ["answer.json", "log.json", "log.txt"]),
         (SEEN, None, "new", ["answer.json", "log.json", "log.txt"]),
     ],
 )
-def test_the_answer_that_decided_an_outcome_is_the_one_recorded(
+def test_the_response_that_decided_an_outcome_is_recorded(
     harness: Harness, polled: Observation | FailedPoll | None, kept: str | None, recorded: str, files: list[str]
 ) -> None:
     _, response = harness.archive(polled, kept_answer=kept)
     assert harness.keys() == files
     assert response is not None
-    assert response == KEPT if recorded == KEPT else response.startswith("s3://archive/voyado/")
+    assert response == EARLIER_RESPONSE if recorded == EARLIER_RESPONSE else response.startswith("s3://archive/voyado/")
 
 
 @pytest.mark.parametrize(
     ("polled", "changes", "log"),
     [
-        (FAILED, {}, LogRecord(LogStatus.UNAVAILABLE, reason="no answer of the vendor named a log")),
+        (FAILED, {}, LogRecord(LogStatus.UNAVAILABLE, reason="no response of the vendor named a log")),
         (FAILED, {"log_missing": "not yet"}, LogRecord(LogStatus.UNAVAILABLE, reason="not yet")),
         (
             Observation(ImportState.SUCCEEDED, log=MissingLog("gone", expected=True, source="s3://theirs/l?sig=x")),

@@ -1,4 +1,4 @@
-"""Publishing an outcome: once, by whoever owns the watch, and the first outcome stands."""
+"""Publication of an outcome: once, by the owner of the watch, and the first outcome stands."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Account:
         assert found is not None
         return found
 
-    def told(self) -> list[dict[str, Any]]:
-        """Take what the subscriber has got since it was last asked."""
+    def received(self) -> list[dict[str, Any]]:
+        """Notifications that the subscriber received since the last call."""
         return self.subscriber.events()
 
 
@@ -68,40 +68,40 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 class TestEndedWatch:
-    def test_its_outcome_is_told_and_that_is_noted(self, account: Account) -> None:
+    def test_its_outcome_is_published_and_recorded_as_published(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, a_result())
         assert account.publish(watch) == "PUBLISHED"
-        (event,) = account.told()
+        (event,) = account.received()
         assert (event["type"], event["subject"]) == ("ImportCompleted", watch.watch_id)
         assert account.record(watch).published_at == NOW + 90
 
-    def test_it_is_told_once(self, account: Account) -> None:
+    def test_it_is_published_once(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, a_result())
         account.publish(watch)
         assert account.publish(watch, now=NOW + 99) == "ALREADY_PUBLISHED"
-        assert len(account.told()) == 1
+        assert len(account.received()) == 1
         assert account.record(watch).published_at == NOW + 90
 
-    def test_what_is_told_is_what_the_table_has_not_what_the_execution_carries(self, account: Account) -> None:
+    def test_the_record_is_published_not_the_input_of_the_execution(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(replace(watch, polls=7), a_result(outcome=Outcome.PARTIAL, counts={"errors": 2}))
         account.watches.record_log(
             watch.watch_id, LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5), "s3://archive/answer.json"
         )
         account.publish(replace(watch, polls=2, vendor_status="Stale"))
-        data = account.told()[0]["data"]
+        data = account.received()[0]["data"]
         assert (data["outcome"], data["counts"], data["watch"]["polls"]) == ("PARTIAL", {"errors": 2}, 7)
         assert (data["log"]["location"], data["answer"]) == ("s3://archive/log.txt", "s3://archive/answer.json")
 
-    def test_an_execution_that_failed_after_the_end_tells_the_outcome_all_the_same(self, account: Account) -> None:
+    def test_an_execution_that_failed_after_the_end_publishes_it(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, a_result())
         assert account.publish(watch, {"Error": "States.Timeout", "Cause": "late"}) == "PUBLISHED"
-        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+        assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
 
-    def test_an_outcome_that_sns_does_not_take_is_not_noted_as_told(self, account: Account) -> None:
+    def test_an_outcome_that_sns_refuses_stays_unpublished(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, a_result())
         gone = Topic(f"arn:aws:sns:{REGION}:123456789012:gone", client("sns"))
@@ -112,28 +112,28 @@ class TestEndedWatch:
         assert account.record(watch).published_at is None
         assert account.publish(watch) == "PUBLISHED"
 
-    def test_an_invalid_event_is_told(self, account: Account) -> None:
+    def test_an_invalid_event_is_published(self, account: Account) -> None:
         watch = a_watch(watch_id="invalid#event-1", vendor="", import_id="", next_poll_at=None)
         account.register(watch, result=a_result(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"))
         assert account.publish(watch) == "PUBLISHED"
-        assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
+        assert account.received()[0]["data"]["reason"] == "INVALID_EVENT"
 
 
 class TestSuperseded:
     @pytest.mark.parametrize("ended", [False, True])
-    def test_an_execution_that_does_not_own_the_watch_tells_nothing(self, account: Account, *, ended: bool) -> None:
+    def test_an_execution_without_the_watch_publishes_nothing(self, account: Account, *, ended: bool) -> None:
         owner = account.register(a_watch(generation=2))
         if ended:
             account.watches.end(owner, a_result())
         before = account.record(owner)
         assert account.publish(replace(owner, generation=1), {"Error": "States.TaskFailed"}) == "SUPERSEDED"
-        assert account.told() == []
+        assert account.received() == []
         assert account.record(owner) == before
 
-    def test_an_execution_ahead_of_the_table_tells_nothing(self, account: Account) -> None:
+    def test_an_execution_ahead_of_the_table_publishes_nothing(self, account: Account) -> None:
         owner = account.register(a_watch(generation=2))
         assert account.publish(replace(owner, generation=3)) == "SUPERSEDED"
-        assert account.told() == []
+        assert account.received() == []
 
 
 class TestBrokenWatch:
@@ -150,10 +150,10 @@ class TestBrokenWatch:
             (None, "the execution failed without an error"),
         ],
     )
-    def test_it_ends_as_unknown_naming_the_kind_of_error_only(self, account: Account, error: Any, why: str) -> None:
+    def test_it_ends_as_unknown_with_the_name_of_the_error_only(self, account: Account, error: Any, why: str) -> None:
         watch = account.register(a_watch())
         assert account.publish(watch, error) == "PUBLISHED"
-        (event,) = account.told()
+        (event,) = account.received()
         assert (event["type"], event["data"]["outcome"]) == ("ImportFailed", "UNKNOWN")
         assert event["data"]["reason"] == "WATCH_BROKEN"
         assert f"({why})" in event["data"]["message"]
@@ -168,35 +168,35 @@ class TestBrokenWatch:
         assert record.published_at == NOW + 90
         assert indexed() == []
 
-    def test_it_is_told_once(self, account: Account) -> None:
+    def test_it_is_published_once(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.publish(watch, {"Error": "States.Timeout"})
         assert account.publish(watch, {"Error": "States.Timeout"}) == "ALREADY_PUBLISHED"
-        assert len(account.told()) == 1
+        assert len(account.received()) == 1
 
-    def test_the_polls_that_the_table_knows_of_are_told(self, account: Account) -> None:
+    def test_the_polls_of_the_record_are_published(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.save(replace(watch, polls=5, vendor_status="IN_PROGRESS"))
         account.publish(watch, {"Error": "States.Timeout"})
-        data = account.told()[0]["data"]
+        data = account.received()[0]["data"]
         assert (data["watch"]["polls"], data["vendorStatus"]) == (5, "IN_PROGRESS")
 
     def test_an_outcome_that_only_awaited_its_log_stands(self, account: Account) -> None:
         seen = a_result(counts={"articles": 3}, problems=(Problem(Severity.WARNING, "Scaled."),))
         watch = account.register(a_watch(awaiting_log=seen, log_polls=1))
         assert account.publish(watch, {"Error": "States.Timeout"}) == "PUBLISHED"
-        data = account.told()[0]["data"]
+        data = account.received()[0]["data"]
         assert (data["outcome"], data["reason"], data["counts"]) == ("SUCCEEDED", None, {"articles": 3})
         assert account.record(watch).result == seen
 
-    def test_that_outcome_is_taken_from_the_table_not_from_the_execution(self, account: Account) -> None:
+    def test_an_awaited_outcome_is_taken_from_the_table(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.save(replace(watch, awaiting_log=a_result(), log_polls=1), watch)
         account.publish(watch, {"Error": "States.Timeout"})
-        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+        assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
 
 
 def test_a_watch_that_is_not_in_the_table_is_an_error(account: Account) -> None:
     with pytest.raises(LookupError, match="there is no watch"):
         account.publish(a_watch())
-    assert account.told() == []
+    assert account.received() == []

@@ -1,4 +1,4 @@
-"""Recovering watches: what died is carried on, what was not told is told, what lives is left alone."""
+"""Recovery: orphaned watches are resumed, pending outcomes are published, live watches stay unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plenty() -> float:
 
 
 class Clock:
-    """Time that passes only where a call costs some."""
+    """Clock that advances only by the cost of calls."""
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds
@@ -66,7 +66,7 @@ class Clock:
 
 
 class Account:
-    """A table, a topic with one subscriber, a state machine, and what recovers its watches."""
+    """A table, a topic with one subscriber, a state machine, and the recovery of its watches."""
 
     def __init__(self) -> None:
         self.watches: WatchStore = watch_table()
@@ -101,7 +101,7 @@ class Account:
         assert found is not None
         return found
 
-    def told(self) -> list[dict[str, Any]]:
+    def received(self) -> list[dict[str, Any]]:
         return self.subscriber.events()
 
     def sweep(self, now: float = LATER, time_left: Callable[[], float] = plenty) -> dict[str, int]:
@@ -111,7 +111,7 @@ class Account:
         return sibling_arn(executions_of(self.machine), successor_name(watch))
 
     def started(self) -> dict[str, Any]:
-        """Give what the execution of the newest name was started with."""
+        """Input of the only successor that was started."""
         listed = client("stepfunctions").list_executions(stateMachineArn=self.machine)["executions"]
         successors = [one["executionArn"] for one in listed if one["name"] != "first"]
         assert len(successors) == 1
@@ -153,27 +153,27 @@ class TestWatchOfADeadExecution:
         assert account.sweep(LATER + 600) == {"UNCHANGED": 1}
         assert account.record(watch).watch.generation == 2
 
-    def test_one_that_was_named_and_never_started_is_started(self, account: Account) -> None:
+    def test_a_successor_that_was_never_started_is_started(self, account: Account) -> None:
         successor_arn = a_watch(generation=2, executions=2)
         account.register(successor_arn, account.successor(successor_arn))
         assert account.sweep() == {"STARTED": 1}
         assert account.record(successor_arn).watch == successor_arn
         assert account.started() == {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
 
-    def test_after_three_executions_that_died_without_a_poll_it_ends_as_broken(self, account: Account) -> None:
+    def test_three_dead_executions_without_a_poll_end_it_as_broken(self, account: Account) -> None:
         watch = account.register(a_watch(takeovers=MAX_TAKEOVERS), DEAD)
         assert account.sweep() == {"BROKEN": 1}
-        (event,) = account.told()
+        (event,) = account.received()
         assert event["data"]["reason"] == "WATCH_BROKEN"
         assert "3 consecutive executions died without a poll" in event["data"]["message"]
         assert account.record(watch).published_at == LATER
         assert shared().active_watches == 0
 
-    def test_one_that_a_person_stopped_is_told_as_stopped(self, account: Account) -> None:
+    def test_a_stopped_execution_ends_its_watch_as_stopped(self, account: Account) -> None:
         watch = account.register(a_watch(vendor_status="IN_PROGRESS"))
         account.stop()
         assert account.sweep() == {"STOPPED": 1}
-        (event,) = account.told()
+        (event,) = account.received()
         assert (event["type"], event["data"]["outcome"]) == ("ImportFailed", "UNKNOWN")
         assert (event["data"]["reason"], event["data"]["vendorStatus"]) == ("WATCH_STOPPED", "IN_PROGRESS")
         assert account.record(watch).published_at == LATER
@@ -182,14 +182,14 @@ class TestWatchOfADeadExecution:
         account.register(a_watch(awaiting_log=a_result(), log_polls=1))
         account.stop()
         account.sweep()
-        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+        assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
 
-    def test_one_that_is_not_overdue_is_not_looked_at(self, account: Account) -> None:
+    def test_a_watch_that_is_not_overdue_is_not_checked(self, account: Account) -> None:
         account.register(a_watch(), DEAD)
         assert account.sweep(LATER - 1) == {}
 
 
-def test_a_watch_whose_execution_lives_is_left_alone_however_late_it_is(account: Account) -> None:
+def test_an_overdue_watch_with_a_live_execution_is_unchanged(account: Account) -> None:
     watch = account.register(a_watch())
     assert account.sweep(NOW + 100_000) == {"UNCHANGED": 1}
     assert account.record(watch).watch == watch
@@ -199,18 +199,18 @@ class TestUnpublishedOutcome:
     def test_it_is_published(self, account: Account) -> None:
         watch = account.register(a_watch(), DEAD)
         account.watches.end(watch, a_result())
-        # Whoever ended it died before it was counted.
+        # The execution that ended it died before it was counted.
         assert account.sweep(NOW + 60 + OVERDUE) == {"PUBLISHED": 1, "COUNTS_REPAIRED": 1}
-        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+        assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
         assert account.sweep(NOW + 9_000) == {}
 
-    def test_it_is_left_to_an_execution_that_lives(self, account: Account) -> None:
+    def test_it_is_left_to_a_live_execution(self, account: Account) -> None:
         watch = account.register(a_watch())
         account.watches.end(watch, a_result())
         assert account.sweep(NOW + 9_000)["UNCHANGED"] == 1
-        assert account.told() == []
+        assert account.received() == []
 
-    def test_one_that_an_execution_tells_just_before_it_ends_is_told_once(
+    def test_an_outcome_published_during_the_sweep_is_published_once(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         watch = account.register(a_watch())
@@ -222,9 +222,9 @@ class TestUnpublishedOutcome:
 
         monkeypatch.setattr(account.recovery._executions, "status", publishes_and_ends)
         assert account.sweep(NOW + 9_000)["UNCHANGED"] == 1
-        assert len(account.told()) == 1
+        assert len(account.received()) == 1
 
-    def test_one_whose_execution_is_forgotten_is_published(self, account: Account) -> None:
+    def test_an_outcome_of_a_deleted_execution_is_published(self, account: Account) -> None:
         """Step Functions keeps an execution for 90 days, and a topic may be gone for longer."""
         watch = account.register(a_watch(), DEAD)
         account.watches.end(watch, a_result())
@@ -236,9 +236,9 @@ class TestUnpublishedOutcome:
         account.watches.end(watch, a_result())
         account.stop()
         account.sweep(NOW + 9_000)
-        assert account.told()[0]["data"]["outcome"] == "SUCCEEDED"
+        assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
 
-    def test_one_that_sns_refuses_is_kept_and_tried_again(self, account: Account) -> None:
+    def test_an_outcome_that_sns_refuses_is_retried(self, account: Account) -> None:
         watch = account.register(a_watch(), DEAD)
         account.watches.end(watch, a_result())
         broken = account.recovering(f"arn:aws:sns:{REGION}:123456789012:gone")
@@ -246,9 +246,9 @@ class TestUnpublishedOutcome:
             assert broken.sweep(now, plenty)["FAILED"] == 1
         assert account.record(watch).published_at is None
         assert account.sweep(NOW + 9_600) == {"PUBLISHED": 1}
-        assert len(account.told()) == 1
+        assert len(account.received()) == 1
 
-    def test_outcomes_that_cannot_be_published_keep_no_watch_from_being_recovered(self, account: Account) -> None:
+    def test_failed_publications_do_not_prevent_recovery(self, account: Account) -> None:
         ended = account.register(a_watch(watch_id="voyado#default#1"), DEAD)
         account.watches.end(ended, a_result())
         account.register(a_watch(), DEAD)
@@ -258,7 +258,7 @@ class TestUnpublishedOutcome:
 
 
 class TestTime:
-    def test_a_sweep_that_runs_out_of_time_goes_on_next_time(self, account: Account) -> None:
+    def test_a_sweep_without_time_left_continues_next_time(self, account: Account) -> None:
         watches = [
             account.register(a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number), DEAD)
             for number in range(4)
@@ -275,9 +275,7 @@ class TestTime:
         account.sweep(LATER)
         assert shared().active_watches == 4
 
-    def test_publishing_takes_half_of_it_and_the_rest_is_for_watches(
-        self, account: Account, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_publishing_takes_half_of_the_time_at_most(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(8):
             ended = account.register(a_watch(watch_id=f"voyado#default#ended-{number}"), DEAD)
             account.watches.end(ended, a_result())
@@ -289,9 +287,7 @@ class TestTime:
         done = broken.sweep(NOW + 9_000, clock.left)
         assert (done["FAILED"], done["TAKEN_OVER"]) == (5, 3)
 
-    def test_counts_are_set_right_in_the_time_that_is_left_and_over_several_sweeps(
-        self, account: Account, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_counts_are_corrected_over_several_sweeps(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         """Names of connections come from start events: there may be any number of them."""
         names = [f"typo-{number}" for number in range(30)]
         for name in names:
@@ -310,7 +306,7 @@ class TestTime:
         assert [get("voyado", name).active_watches for name in names] == [0] * len(names)
         assert get("voyado", "default").active_watches == 3
 
-    def test_no_more_counts_are_checked_at_once_than_are_soon_read(
+    def test_the_number_of_counts_checked_by_a_sweep_is_bounded(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("import_watch.services.active_counts.MAX_CONNECTIONS", 3)
@@ -318,7 +314,7 @@ class TestTime:
             account.states.watch_began("voyado", f"typo-{number}")
         assert [account.sweep(NOW).get("COUNTS_REPAIRED") for _ in range(4)] == [3, 3, 1, None]
 
-    def test_a_watch_that_the_sweep_has_ended_counts_no_more_though_the_index_lags(self, account: Account) -> None:
+    def test_a_watch_that_the_sweep_ended_is_not_counted(self, account: Account) -> None:
         account.register(a_watch())
         account.stop()
         listed = list(account.watches.active())
@@ -326,7 +322,7 @@ class TestTime:
         assert account.sweep() == {"STOPPED": 1}
         assert shared().active_watches == 0
 
-    def test_a_count_that_cannot_be_read_takes_back_no_recovery(
+    def test_a_failed_read_of_a_count_undoes_no_recovery(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         watches = [account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD) for number in range(3)]
@@ -342,7 +338,7 @@ class TestTime:
         assert [account.record(watch).watch.generation for watch in watches] == [2, 2, 1]
         assert account.recovery._cursors.get().active is not None
 
-    def test_watches_that_are_left_alone_do_not_keep_counts_from_being_set_right(
+    def test_unchanged_watches_do_not_prevent_correct_counts(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for number in range(20):
@@ -357,7 +353,7 @@ class TestTime:
         assert shared().active_watches == 20
 
     @pytest.mark.usefixtures("account")
-    def test_where_it_left_off_is_an_item_that_dynamodb_takes(self) -> None:
+    def test_dynamodb_accepts_the_cursor_of_a_sweep(self) -> None:
         table = client("dynamodb").describe_table(TableName=TABLE)["Table"]
         keys = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
         last = {"watchId": {"S": "1"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}
@@ -387,7 +383,7 @@ def test_two_sweeps_at_once_take_a_watch_over_once(account: Account) -> None:
     assert account.record(watch).watch.generation == 2
 
 
-def test_the_count_of_active_watches_is_set_right(account: Account) -> None:
+def test_the_count_of_active_watches_is_corrected(account: Account) -> None:
     account.register(a_watch())
     for _ in range(5):
         account.states.watch_began("voyado", "default")
@@ -395,7 +391,7 @@ def test_the_count_of_active_watches_is_set_right(account: Account) -> None:
     assert shared().active_watches == 1
 
 
-def test_so_is_that_of_a_connection_without_active_watches(account: Account) -> None:
+def test_the_count_of_an_unused_connection_is_corrected(account: Account) -> None:
     account.states.watch_began("voyado", "default")
     assert account.sweep(NOW) == {"COUNTS_REPAIRED": 1}
     assert shared().active_watches == 0
@@ -431,48 +427,48 @@ class TestExecutionThatEnded:
     def ended(self, account: Account, status: str, given: Any = EVENT, execution: str = EXECUTION) -> Recovered:
         return account.recovery.execution_ended(*read_status_change(self.status_change(status, given, execution)), NOW)
 
-    def test_a_failed_one_has_its_watch_taken_over_at_once(self, account: Account) -> None:
+    def test_the_watch_of_a_failed_execution_is_taken_over_at_once(self, account: Account) -> None:
         watch = account.register(a_watch())
         assert self.ended(account, "FAILED") is Recovered.TAKEN_OVER
         assert account.record(watch).watch.executions == 2
 
-    def test_so_has_one_that_carried_it_on(self, account: Account) -> None:
+    def test_the_watch_of_a_failed_successor_is_taken_over(self, account: Account) -> None:
         successor_arn = account.register(a_watch(generation=2))
         given = {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
         assert self.ended(account, "TIMED_OUT", given) is Recovered.TAKEN_OVER
 
-    def test_a_stopped_one_is_told_of_at_once(self, account: Account) -> None:
+    def test_a_stopped_execution_is_published_at_once(self, account: Account) -> None:
         account.register(a_watch())
         assert self.ended(account, "ABORTED") is Recovered.STOPPED
-        assert account.told()[0]["data"]["reason"] == "WATCH_STOPPED"
+        assert account.received()[0]["data"]["reason"] == "WATCH_STOPPED"
         assert self.ended(account, "ABORTED") is Recovered.UNCHANGED
-        assert account.told() == []
+        assert account.received() == []
 
-    def test_one_that_named_its_successor_and_could_not_start_it_has_it_started(self, account: Account) -> None:
+    def test_a_successor_that_could_not_be_started_is_started(self, account: Account) -> None:
         successor_arn = a_watch(generation=2, executions=2)
         account.register(successor_arn, account.successor(successor_arn))
         assert self.ended(account, "FAILED") is Recovered.STARTED
         assert account.started() == {"resume": {"watchId": successor_arn.watch_id, "generation": 2}}
         assert self.ended(account, "FAILED") is Recovered.UNCHANGED
 
-    def test_one_that_does_not_own_the_watch_changes_nothing(self, account: Account) -> None:
+    def test_an_execution_without_the_watch_changes_nothing(self, account: Account) -> None:
         watch = account.register(a_watch())
         assert self.ended(account, "ABORTED", execution=DEAD) is Recovered.UNCHANGED
         assert account.record(watch).watch == watch
 
     @pytest.mark.parametrize(("status", "done"), [("FAILED", "TAKEN_OVER"), ("ABORTED", "STOPPED")])
-    def test_one_that_died_before_it_registered_loses_nothing(self, account: Account, status: str, done: str) -> None:
+    def test_an_execution_that_died_unregistered_loses_nothing(self, account: Account, status: str, done: str) -> None:
         assert self.ended(account, status).value == done
         record = account.record(a_watch())
         assert record.metadata == {"a": 1}
         assert (record.result is not None) == (status == "ABORTED")
 
-    def test_an_invalid_event_whose_execution_died_is_told_of(self, account: Account) -> None:
+    def test_an_invalid_event_of_a_dead_execution_is_published(self, account: Account) -> None:
         bad = {"id": "event-2", "detail": {"vendor": "other"}}
         assert self.ended(account, "FAILED", bad) is Recovered.PUBLISHED
-        assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
+        assert account.received()[0]["data"]["reason"] == "INVALID_EVENT"
 
-    def test_an_input_that_the_event_does_not_carry_is_asked_for(self, account: Account) -> None:
+    def test_an_input_that_the_event_omits_is_requested(self, account: Account) -> None:
         """Step Functions leaves it out where it is long."""
         execution = EXECUTION.replace(":first", ":long")
         client("stepfunctions").start_execution(stateMachineArn=account.machine, name="long", input=json.dumps(EVENT))
@@ -498,23 +494,23 @@ class TestExecutionThatEnded:
         ],
         ids=["digits", "lists", "objects", "resume", "watch"],
     )
-    def test_an_input_that_no_function_could_read_ends_as_an_invalid_event(self, account: Account, given: str) -> None:
+    def test_an_unreadable_input_ends_as_an_invalid_event(self, account: Account, given: str) -> None:
         event = self.status_change("FAILED", None)
         event["detail"]["input"] = given
         assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.PUBLISHED
-        assert account.told()[0]["data"]["reason"] == "INVALID_EVENT"
+        assert account.received()[0]["data"]["reason"] == "INVALID_EVENT"
         assert account.recovery.execution_ended(*read_status_change(event), NOW) is Recovered.UNCHANGED
-        assert account.told() == []
+        assert account.received() == []
 
     @pytest.mark.parametrize("event", [{}, {"detail": None}, {"detail": {"executionArn": "x", "status": "ODD"}}, []])
-    def test_an_event_that_is_none_is_an_error(self, event: Any) -> None:
+    def test_any_other_event_is_an_error(self, event: Any) -> None:
         with pytest.raises(ValueError, match=r"status change|ODD"):
             read_status_change(event)
 
 
-def test_an_outcome_is_told_as_what_it_is_though_recovery_tells_it(account: Account) -> None:
+def test_recovery_publishes_an_outcome_unchanged(account: Account) -> None:
     watch = account.register(a_watch(), DEAD)
     account.watches.end(watch, a_result(outcome=Outcome.PARTIAL, counts={"errors": 2}))
     account.sweep(NOW + 9_000)
-    data = account.told()[0]["data"]
+    data = account.received()[0]["data"]
     assert (data["outcome"], data["counts"]) == ("PARTIAL", {"errors": 2})

@@ -78,7 +78,7 @@ class TestNewWatch:
         assert done.seconds
         assert done.watch.next_poll_at == NOW + done.seconds
 
-    def test_it_is_recorded_with_what_is_to_be_given_back(self, watches: WatchStore) -> None:
+    def test_it_is_recorded_with_metadata_and_correlation_id(self, watches: WatchStore) -> None:
         record = recorded(watches, done := started(watches, event()))
         assert record.watch == done.watch
         assert (record.execution, record.metadata, record.correlation_id) == (EXECUTION, {"a": 1.5}, "order-5")
@@ -91,11 +91,11 @@ class TestNewWatch:
         done = started(watches, event(vendor=vendor, importId=JOB))
         assert recorded(watches, done).keeps_log is keeps_log
 
-    @pytest.mark.parametrize(("told", "seconds"), [(None, 86_400), (60, 60), (2_592_000, 2_592_000)])
-    def test_it_ends_when_the_event_says_else_after_a_day(
-        self, watches: WatchStore, told: int | None, seconds: int
+    @pytest.mark.parametrize(("timeout", "seconds"), [(None, 86_400), (60, 60), (2_592_000, 2_592_000)])
+    def test_it_ends_at_the_event_s_timeout_or_after_a_day(
+        self, watches: WatchStore, timeout: int | None, seconds: int
     ) -> None:
-        assert started(watches, event(timeoutSeconds=told)).watch.deadline == NOW + seconds
+        assert started(watches, event(timeoutSeconds=timeout)).watch.deadline == NOW + seconds
 
     def test_spellings_of_one_id_are_one_watch(self, watches: WatchStore) -> None:
         location = f"knowledge/contentmgr/v4/import/content/{JOB.upper()}/status"
@@ -104,7 +104,7 @@ class TestNewWatch:
         assert first.watch.watch_id == again.watch.watch_id == watch_id("egain", "default", JOB)
         assert again.action == "ALREADY_WATCHED"
 
-    def test_an_integer_id_beyond_2_to_the_53_is_the_string_of_its_digits(self, watches: WatchStore) -> None:
+    def test_a_large_integer_id_is_the_string_of_its_digits(self, watches: WatchStore) -> None:
         assert started(watches, event(importId=5512340987651234567)).watch.import_id == "5512340987651234567"
 
     def test_the_same_id_elsewhere_is_another_watch(self, watches: WatchStore) -> None:
@@ -127,20 +127,20 @@ class TestDuplicate:
         assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
         assert recorded(watches, first).result == a_result()
 
-    def test_the_same_execution_gets_the_same_again(self, watches: WatchStore) -> None:
+    def test_the_same_execution_gets_the_same_result_again(self, watches: WatchStore) -> None:
         first = started(watches, event())
         assert first.seconds == 5
         again = started(watches, event(), EXECUTION, NOW + 3)
         assert (again.action, again.watch, again.seconds) == ("WAIT", first.watch, 2)
 
-    def test_an_ended_watch_of_the_same_execution_is_still_to_be_told(self, watches: WatchStore) -> None:
-        """An attempt may have written the end and died before it told anybody."""
+    def test_an_ended_watch_of_the_same_execution_is_published(self, watches: WatchStore) -> None:
+        """An attempt may have written the outcome and died before it published it."""
         first = started(watches, event())
         watches.end(first.watch, a_result())
         again = started(watches, event(), EXECUTION, NOW + 3)
         assert (again.action, again.watch.watch_id) == ("PUBLISH", first.watch.watch_id)
 
-    def test_the_same_execution_goes_on_where_its_watch_is(self, watches: WatchStore) -> None:
+    def test_the_same_execution_resumes_its_watch(self, watches: WatchStore) -> None:
         first = started(watches, event())
         polled = replace(first.watch, polls=3, import_state=ImportState.RUNNING)
         watches.save(polled)
@@ -162,35 +162,33 @@ class TestWatchWhoseExecutionDied:
         assert again.watch == record.watch == replace(polled, generation=2, executions=2, execution_polls=0)
         assert (record.execution, record.metadata) == (OTHER_EXECUTION, {"a": 1.5})
 
-    def test_a_poll_that_is_overdue_is_made_at_once_and_one_that_is_due_is_waited_for(
-        self, watches: WatchStore
-    ) -> None:
+    def test_an_overdue_poll_is_made_at_once(self, watches: WatchStore) -> None:
         watches.save(replace(started(watches, event()).watch, next_poll_at=NOW + 40))
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION, NOW + 30).seconds == 10
         assert started(watches, event(), OTHER_EXECUTION, NOW + 60).seconds == 0
 
-    def test_an_attempt_whose_answer_was_lost_gets_the_same_again(self, watches: WatchStore) -> None:
+    def test_an_attempt_whose_response_was_lost_is_repeatable(self, watches: WatchStore) -> None:
         started(watches, event())
         self.stop()
         first, again = (started(watches, event(), OTHER_EXECUTION, NOW + 60) for _ in range(2))
         assert (again.action, again.watch) == (first.action, first.watch)
 
-    def test_an_outcome_that_nobody_was_told_is_published(self, watches: WatchStore) -> None:
+    def test_an_unpublished_outcome_is_published(self, watches: WatchStore) -> None:
         first = started(watches, event())
         watches.end(first.watch, a_result())
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION).action == "PUBLISH"
 
-    def test_one_that_was_told_is_not(self, watches: WatchStore) -> None:
+    def test_a_published_outcome_is_not_published_again(self, watches: WatchStore) -> None:
         first = started(watches, event())
         watches.end(first.watch, a_result())
         watches.record_published(first.watch.watch_id, NOW + 70)
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
-    def test_one_that_its_owner_told_while_we_asked_after_it_is_not(self, watches: WatchStore) -> None:
-        """The owner was at work when the item was read, and had done it and ended when it was asked after."""
+    def test_an_outcome_published_meanwhile_is_not_published_again(self, watches: WatchStore) -> None:
+        """The owner was running when the item was read, and had published and ended before its status was requested."""
 
         class EndsMeanwhile(Executions):
             def status(self, execution: str) -> ExecutionStatus:
@@ -203,7 +201,7 @@ class TestWatchWhoseExecutionDied:
         late = Registrar(VENDORS, watches, connection_store(), EndsMeanwhile(client("stepfunctions")), Tolerance())
         assert late.register(VENDORS.parse(event()), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
 
-    def test_one_that_its_owner_passed_on_while_we_asked_after_it_is_the_successors(self, watches: WatchStore) -> None:
+    def test_a_watch_handed_over_meanwhile_stays_with_the_successor(self, watches: WatchStore) -> None:
         class HandsOverMeanwhile(Executions):
             def status(self, execution: str) -> ExecutionStatus:
                 watches.transfer_ownership(replace(first.watch, generation=2, executions=2), f"{EXECUTION}-successor")
@@ -211,14 +209,14 @@ class TestWatchWhoseExecutionDied:
 
         first = started(watches, event())
         self.stop()
-        asking = HandsOverMeanwhile(client("stepfunctions"))
-        late = Registrar(VENDORS, watches, connection_store(), asking, Tolerance())
+        executions = HandsOverMeanwhile(client("stepfunctions"))
+        late = Registrar(VENDORS, watches, connection_store(), executions, Tolerance())
         assert late.register(VENDORS.parse(event()), OTHER_EXECUTION, NOW + 70).action == "ALREADY_WATCHED"
         assert recorded(watches, first).execution == f"{EXECUTION}-successor"
 
 
 class TestResume:
-    def test_the_execution_that_was_named_goes_on_where_the_watch_is(self, watches: WatchStore) -> None:
+    def test_the_named_successor_resumes_the_watch(self, watches: WatchStore) -> None:
         first = started(watches, event()).watch
         passed = replace(first, generation=2, executions=2, polls=4, next_poll_at=NOW + 30)
         watches.transfer_ownership(passed, OTHER_EXECUTION)
@@ -226,7 +224,7 @@ class TestResume:
         assert (done.action, done.watch, done.seconds) == ("WAIT", passed, 20)
 
     @pytest.mark.parametrize(("generation", "execution"), [(1, EXECUTION), (3, OTHER_EXECUTION), (2, EXECUTION)])
-    def test_any_other_is_superseded(self, watches: WatchStore, generation: int, execution: str) -> None:
+    def test_any_other_execution_is_superseded(self, watches: WatchStore, generation: int, execution: str) -> None:
         first = started(watches, event()).watch
         watches.transfer_ownership(replace(first, generation=2), OTHER_EXECUTION)
         assert registrar(watches).resume(first.watch_id, generation, execution, NOW).action == "SUPERSEDED"
@@ -236,7 +234,7 @@ class TestResume:
         watches.end(first, a_result())
         assert registrar(watches).resume(first.watch_id, 1, EXECUTION, NOW).action == "PUBLISH"
 
-    def test_one_that_is_gone_is_an_error(self, watches: WatchStore) -> None:
+    def test_a_missing_watch_is_an_error(self, watches: WatchStore) -> None:
         with pytest.raises(LookupError, match="there is no watch"):
             registrar(watches).resume("voyado#default#1", 1, EXECUTION, NOW)
 
@@ -249,11 +247,11 @@ class TestSharedWithTheConnection:
         started(watches, event(vendor="other"), OTHER_EXECUTION)
         assert shared().active_watches == 2
 
-    def test_watches_of_a_connection_with_a_limit_come_in_one_after_the_other(self, watches: WatchStore) -> None:
+    def test_watches_of_a_limited_connection_start_one_after_another(self, watches: WatchStore) -> None:
         waits = [started(watches, event(vendor="document360", importId=str(n))).seconds for n in range(1, 7)]
         assert waits == [5, 5, 8, 10, 13, 15]
 
-    def test_it_takes_the_history_of_its_connection_with_it(self, watches: WatchStore) -> None:
+    def test_a_new_watch_gets_the_history_of_its_connection(self, watches: WatchStore) -> None:
         for number in range(5):
             watch = started(watches, event(importId=str(number))).watch
             ran = replace(watch, import_state=ImportState.SUCCEEDED, running_since=NOW, job_type="PRODUCTS")
@@ -365,7 +363,7 @@ class TestInvalidEvent:
         assert started(watches, bad).action == "PUBLISH"
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
-    def test_two_invalid_events_are_told_of_each(self, watches: WatchStore) -> None:
+    def test_each_of_two_invalid_events_is_published(self, watches: WatchStore) -> None:
         first = started(watches, event("event-1", vendor="other"))
         second = started(watches, event("event-2", vendor="other"), OTHER_EXECUTION)
         assert (second.action, first.watch.watch_id != second.watch.watch_id) == ("PUBLISH", True)
@@ -375,7 +373,7 @@ class TestInvalidEvent:
         started(watches, event(timeoutSeconds=-1), OTHER_EXECUTION)
         assert recorded(watches, real).result is None
 
-    def test_what_could_be_read_is_given_back(self, watches: WatchStore) -> None:
+    def test_the_readable_fields_are_returned(self, watches: WatchStore) -> None:
         record = recorded(watches, started(watches, event(timeoutSeconds=-1)))
         assert (record.watch.vendor, record.watch.import_id) == ("voyado", "5512340987651234567")
         assert (record.metadata, record.correlation_id) == ({"a": 1.5}, "order-5")
@@ -406,8 +404,8 @@ class TestInvalidEvent:
         assert started(watches, bad, OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
     @pytest.mark.parametrize("envelope", [{"id": "event-1"}, {"id": "e" * 100}, {}], ids=["id", "longest id", "no id"])
-    def test_different_events_never_share_a_watch_whatever_id_they_bear(self, envelope: dict[str, Any]) -> None:
-        """Who starts an execution, or forges the mark of an event that is put back, chooses the id."""
+    def test_different_events_with_one_id_never_share_a_watch(self, envelope: dict[str, Any]) -> None:
+        """The sender of an event can choose any id, also that of a redriven event."""
         different = [{**envelope, "detail": detail} for detail in ODD_DETAILS]
         different += [
             {**envelope, "detail": None, "source": "a"},
@@ -422,7 +420,7 @@ class TestInvalidEvent:
         assert all(key.startswith(f"invalid#{envelope.get('id', '')}") and len(key.encode()) <= 150 for key in keys)
 
     @pytest.mark.parametrize("detail", ODD_DETAILS, ids=range(len(ODD_DETAILS)))
-    def test_one_that_is_put_back_or_comes_with_an_error_is_the_same(self, detail: Any) -> None:
+    def test_a_redriven_event_and_its_original_share_a_watch(self, detail: Any) -> None:
         first = {
             "version": "0",
             "id": "event-1",

@@ -1,4 +1,4 @@
-"""An import that does not get on is told of once, by an event of its own, and its watch goes on."""
+"""Stalled imports: one event of its own type is published, and the watch continues."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HALF_AN_HOUR = 1_800
 
 
 def still(**changes: Any) -> Watch:
-    """Give the watch of an import whose progress last moved at `NOW`."""
+    """Watch of an import whose progress last changed at `NOW`."""
     return a_watch(
         **{
             "import_state": ImportState.RUNNING,
@@ -59,12 +59,12 @@ def a_history(typical: float, count: int = 5) -> dict[str, History]:
     return {"-": History(count, math.log(typical), 0.25)}
 
 
-class TestStandstill:
-    def test_it_is_too_long_after_half_an_hour(self) -> None:
+class TestStalledSeconds:
+    def test_an_import_is_stalled_after_half_an_hour(self) -> None:
         assert stalled_seconds(still(), NOW + HALF_AN_HOUR) is None
         assert stalled_seconds(still(), NOW + HALF_AN_HOUR + 1) == HALF_AN_HOUR + 1
 
-    def test_where_imports_take_long_it_is_borne_for_three_times_as_long_as_they_take(self) -> None:
+    def test_long_imports_are_stalled_after_three_times_their_median(self) -> None:
         watch = still(histories=a_history(3_600))
         assert stalled_seconds(watch, NOW + 3 * 3_600 - 1) is None
         assert stalled_seconds(watch, NOW + 3 * 3_600 + 1) is not None
@@ -83,7 +83,7 @@ class TestStandstill:
             {"progress_changed_at": None},
         ],
     )
-    def test_an_import_of_which_no_progress_is_known_cannot_stand_still(self, changes: dict[str, Any]) -> None:
+    def test_an_import_without_progress_is_never_stalled(self, changes: dict[str, Any]) -> None:
         assert stalled_seconds(still(**changes), NOW + 86_400) is None
 
 
@@ -96,7 +96,7 @@ class Account:
         topics = (Topic(each.topic, client("sns")) for each in self.subscribers.values())
         self.publisher = Publisher(self.watches, connection_store(), next(topics), "/import-watch/stack", next(topics))
 
-    def told(self, name: str) -> list[dict[str, Any]]:
+    def received(self, name: str) -> list[dict[str, Any]]:
         return [
             {"event": json.loads(message["Body"]), "attributes": message.get("MessageAttributes", {})}
             for message in self.subscribers[name].messages()
@@ -109,16 +109,16 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield Account()
 
 
-class TestTelling:
-    def test_it_goes_to_those_who_asked_and_to_nobody_else(self, account: Account) -> None:
+class TestPublication:
+    def test_it_is_published_to_the_stalled_topic_only(self, account: Account) -> None:
         watch = still(stalled_at=NOW + 2_000)
         account.watches.register(watch, EXECUTION, a_start(correlation_id="c", metadata={"a": 1}), keeps_log=False)
         assert account.publisher.publish_stalled(watch.watch_id, NOW + 2_000)
-        (told,) = account.told("stalled")
-        assert account.told("outcomes") == []
-        assert list(SCHEMA.iter_errors(told["event"])) == []
-        assert told["attributes"]["eventType"]["StringValue"] == "ImportStalled"
-        data = told["event"]["data"]
+        (received,) = account.received("stalled")
+        assert account.received("outcomes") == []
+        assert list(SCHEMA.iter_errors(received["event"])) == []
+        assert received["attributes"]["eventType"]["StringValue"] == "ImportStalled"
+        data = received["event"]["data"]
         assert (data["correlationId"], data["metadata"], data["fractionDone"]) == ("c", {"a": 1}, 0.25)
         assert "has made no progress for 33 minutes 20 seconds (25% done, last status 'In Progress')" in data["message"]
 
@@ -129,16 +129,16 @@ class TestTelling:
             account.publisher.publish_stalled(watch.watch_id, NOW + 2_000)
         account.watches.end(watch, a_result())
         account.publisher.publish_for(watch.watch_id, 1, None, NOW + 3_000)
-        ids = {told["event"]["id"] for told in account.told("stalled")}
+        ids = {received["event"]["id"] for received in account.received("stalled")}
         assert len(ids) == 1
-        assert account.told("outcomes")[0]["event"]["id"] not in ids
+        assert account.received("outcomes")[0]["event"]["id"] not in ids
 
-    def test_an_import_that_has_ended_by_now_is_not_told_of(self, account: Account) -> None:
+    def test_an_import_that_has_ended_is_not_published(self, account: Account) -> None:
         watch = still(stalled_at=NOW)
         account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
         account.watches.end(watch, a_result())
         assert account.publisher.publish_stalled(watch.watch_id, NOW) == "NOT_PUBLISHED"
-        assert account.told("stalled") == []
+        assert account.received("stalled") == []
 
 
 def test_the_sample_is_what_is_published() -> None:

@@ -1,4 +1,4 @@
-"""The adapter contract: status maps, safe reading of fields, and what all vendors' answers share."""
+"""The adapter contract: status maps, safe reading of fields, and the rules for responses of all vendors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TestStatusMap:
             StatusMap({ImportState.SUCCEEDED: ("Done",), ImportState.FAILED: ("Done",)})
 
     @pytest.mark.parametrize("other", ["IN PROGRESS", "in_progress", "In-Progress"])
-    def test_a_status_that_is_mapped_twice_in_another_spelling_is_refused(self, other: str) -> None:
+    def test_a_status_mapped_twice_in_another_spelling_is_refused(self, other: str) -> None:
         with pytest.raises(ValueError, match=f"{other!r} is mapped twice"):
             StatusMap({ImportState.RUNNING: ("In Progress",), ImportState.QUEUED: (other,)})
 
@@ -85,7 +85,7 @@ class TestStatusMap:
     def test_anything_else_is_unrecognised(self, raw: str) -> None:
         assert StatusMap({ImportState.RUNNING: ("In Progress",)})[raw] is ImportState.UNRECOGNISED
 
-    def test_every_mapped_status_is_told(self) -> None:
+    def test_every_mapped_status_is_listed(self) -> None:
         statuses = StatusMap({ImportState.QUEUED: ("Queued", "Initiated"), ImportState.FAILED: ("Error",)})
         assert dict(statuses.items()) == {
             "queued": ImportState.QUEUED,
@@ -333,19 +333,19 @@ class TestResponse:
     )
     def test_two_values_under_one_key_are_a_fault_that_names_it(self, text: str, key: str) -> None:
         response = HttpResponse(200, {}, text.encode())
-        assert (response.json(), response.fault) == (None, f"the key {key} stands twice with different values")
-        assert unreadable(response, "why").detail == f"HTTP 200: the key {key} stands twice with different values"
+        assert (response.json(), response.fault) == (None, f"the key {key} occurs twice with different values")
+        assert unreadable(response, "why").detail == f"HTTP 200: the key {key} occurs twice with different values"
 
     @pytest.mark.parametrize("vendor", VENDORS.names)
     @pytest.mark.parametrize(
         ("body", "fault"),
         [
-            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' stands twice with different values"),
+            (b'{"status":"SUCCESS","status":"Error"}', "the key 'status' occurs twice with different values"),
             (b"[" + b'{"a":1},' * 600_000 + b"1]", "more values than can be read"),
         ],
         ids=["two values", "many values"],
     )
-    def test_a_poll_says_what_makes_a_response_unreadable(self, vendor: str, body: bytes, fault: str) -> None:
+    def test_a_failed_poll_names_what_makes_a_response_unreadable(self, vendor: str, body: bytes, fault: str) -> None:
         polled = parse_response(adapter(vendor), HttpResponse(200, {}, body), "1")
         assert polled == FailedPoll(PollError.UNREADABLE, f"HTTP 200: {fault}")
 
@@ -405,7 +405,7 @@ class TestSharedStatuses:
         ],
     )
     @pytest.mark.parametrize("body", [b"", b"oops", {"status": "Completed"}, {"status": "SUCCESS"}, [1]])
-    def test_a_status_that_all_share_is_a_failed_poll_whatever_the_body_says(
+    def test_a_shared_http_status_is_a_failed_poll_whatever_the_body(
         self, vendor: str, status: int, error: PollError, body: Any
     ) -> None:
         polled = parse_response(adapter(vendor), a_response(status, body), "5")
@@ -413,12 +413,12 @@ class TestSharedStatuses:
         assert polled.error is error
         assert str(status) in polled.detail
 
-    def test_what_a_server_error_says_is_kept(self, vendor: str) -> None:
+    def test_the_text_of_a_server_error_is_kept(self, vendor: str) -> None:
         polled = parse_response(adapter(vendor), a_response(503, b"Cluster is reindexing."), "5")
         assert isinstance(polled, FailedPoll)
         assert "Cluster is reindexing." in polled.detail
 
-    def test_a_truncated_answer_is_unreadable_though_it_parses(self, vendor: str) -> None:
+    def test_a_truncated_response_is_unreadable_though_it_parses(self, vendor: str) -> None:
         for state in ("Completed", "Successful", "SUCCESS"):
             polled = parse_response(adapter(vendor), a_response(200, {"status": state}, truncated=True), "5")
             assert isinstance(polled, FailedPoll)
@@ -426,13 +426,13 @@ class TestSharedStatuses:
 
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
     @pytest.mark.parametrize("body", [b"", b"oops", b"[]", b"{}", b"5", b'{"status":null}', b'{"status":7}'])
-    def test_an_answer_without_a_status_of_an_import_is_unreadable(self, vendor: str, status: int, body: bytes) -> None:
+    def test_a_response_without_an_import_status_is_unreadable(self, vendor: str, status: int, body: bytes) -> None:
         polled = parse_response(adapter(vendor), a_response(status, body), "5")
         assert isinstance(polled, FailedPoll)
         assert polled.error is PollError.UNREADABLE
 
     @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 226])
-    def test_any_2xx_with_a_status_tells_of_an_import(self, vendor: str, status: int) -> None:
+    def test_any_2xx_with_a_status_is_an_observation(self, vendor: str, status: int) -> None:
         for raw, state in adapter(vendor).statuses.items():
             polled = parse_response(adapter(vendor), a_response(status, {"status": raw}), "5")
             assert isinstance(polled, Observation)
@@ -473,12 +473,14 @@ class TestSharedStatuses:
             pytest.param({"retry-after": "30"}, b"<html></html>", PollError.THROTTLED, id="Retry-After and HTML"),
         ],
     )
-    def test_who_refuses_with_a_403(self, vendor: str, headers: dict[str, str], body: bytes, error: PollError) -> None:
+    def test_a_403_is_unauthorized_or_unavailable_by_its_sender(
+        self, vendor: str, headers: dict[str, str], body: bytes, error: PollError
+    ) -> None:
         polled = parse_response(adapter(vendor), HttpResponse(403, headers, body), "5")
         assert isinstance(polled, FailedPoll)
         assert polled.error is error
 
-    def test_a_status_that_the_vendor_settles_itself_comes_first(self, vendor: str) -> None:
+    def test_a_status_override_of_the_vendor_comes_first(self, vendor: str) -> None:
         own = FailedPoll(PollError.MISCONFIGURED, "no such tenant")
         status_overrides = replace(adapter(vendor), status_overrides={403: own})
         assert parse_response(status_overrides, a_response(403, {}), "5") is own
@@ -524,7 +526,7 @@ class TestErrorText:
             (b"", ""),
         ],
     )
-    def test_an_error_answer_says_its_message_or_the_start_of_its_text(self, body: Any, expected: str) -> None:
+    def test_an_error_text_is_the_message_or_the_start_of_the_body(self, body: Any, expected: str) -> None:
         assert error_text(a_response(500, body)) == expected
 
     @pytest.mark.parametrize("body", [b"x" * 5_000, {"message": "x" * 5_000}, {"errors": [{"description": "x" * 999}]}])
@@ -535,7 +537,7 @@ class TestErrorText:
     def test_it_never_raises_and_is_printable(self, body: Any) -> None:
         assert error_text(a_response(500, body)).isprintable()
 
-    def test_an_unreadable_answer_tells_its_status_why_and_what_it_said(self) -> None:
+    def test_an_unreadable_response_has_status_cause_and_text(self) -> None:
         polled = unreadable(a_response(406, {"message": "Not acceptable"}), "the answer has no status")
         assert polled == FailedPoll(PollError.UNREADABLE, "HTTP 406: the answer has no status (Not acceptable)")
 
@@ -591,7 +593,7 @@ def test_a_date_of_our_century_is_a_time() -> None:
     assert time_of("2000-01-01T00:00:00Z") == 946_684_800.0
 
 
-def test_what_is_read_of_an_answer_is_what_is_documented() -> None:
+def test_the_size_limits_of_a_response_are_as_documented() -> None:
     assert (MAX_BYTES, MAX_BYTES_WITH_LOG) == (1_048_576, 5_242_880)
     assert [VENDORS.adapter(name).max_bytes for name in VENDORS.names] == [5_242_880, 1_048_576, 1_048_576]
 

@@ -1,4 +1,4 @@
-"""What is particular to each vendor: its statuses, its ids, and its ways of telling how an import ended."""
+"""Rules of each vendor: its statuses, its ids, and how it reports the end of an import."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ class TestStatuses:
 
     @pytest.mark.parametrize("vendor", STATES)
     @pytest.mark.parametrize("status", ["Paused", "Success!", "Completed with errors", "None", "0", "✓", "x" * 5_000])
-    def test_any_other_status_is_unrecognised_and_told_as_it_is(self, vendor: str, status: str) -> None:
+    def test_any_other_status_is_unrecognised_and_kept_as_it_is(self, vendor: str, status: str) -> None:
         found = seen(vendor, {"status": status})
         assert (found.state, found.vendor_status) == (ImportState.UNRECOGNISED, status[:MAX_PROBLEM_TEXT])
 
 
 class TestDocument360:
-    def test_invalid_import_id_is_not_found_though_the_answer_says_success(self) -> None:
+    def test_invalid_import_id_is_not_found_despite_success_true(self) -> None:
         body = {"success": True, "errors": [{"description": "Invalid import id", "error_code": "400"}]}
         found = seen("document360", body, 400)
         assert found.state is ImportState.NOT_FOUND
@@ -120,7 +120,7 @@ class TestDocument360:
             b"Invalid import id",
         ],
     )
-    def test_invalid_import_id_is_known_by_its_words_wherever_they_stand(self, status: int, body: Any) -> None:
+    def test_invalid_import_id_is_recognised_in_any_field(self, status: int, body: Any) -> None:
         assert seen("document360", body, status).state is ImportState.NOT_FOUND
 
     @pytest.mark.parametrize("errors", [None, [], [{"description": "Quota exceeded"}], [{}], ["Invalid import ids"]])
@@ -130,7 +130,7 @@ class TestDocument360:
     def test_a_404_is_not_found(self) -> None:
         assert seen("document360", {"errors": [{"description": "Nothing here"}]}, 404).state is ImportState.NOT_FOUND
 
-    def test_completed_without_its_log_succeeded_and_the_log_may_still_come(self) -> None:
+    def test_completed_without_its_log_succeeded_and_awaits_the_log(self) -> None:
         body = {
             "import_documentation_log": None,
             "status": "Completed",
@@ -227,7 +227,7 @@ class TestDocument360:
         assert found.expected
 
     @pytest.mark.parametrize("errors", ["boom", ["boom"], {"description": "boom"}, [{"message": "boom"}]])
-    def test_an_error_in_any_shape_keeps_a_completed_import_from_being_a_success(self, errors: Any) -> None:
+    def test_an_error_in_any_shape_counts_for_a_completed_import(self, errors: Any) -> None:
         found = seen("document360", {"status": "Completed", "success": False, "errors": errors})
         assert (found.counts["errors"], found.problems) == (1, (Problem(Severity.ERROR, "boom"),))
 
@@ -235,7 +235,7 @@ class TestDocument360:
     def test_no_log_is_missed_before_the_end(self, status: str) -> None:
         assert seen("document360", {"status": status}).log is None
 
-    def test_the_reason_of_a_missing_log_is_as_short_as_any_vendor_message(self) -> None:
+    def test_the_reason_of_a_missing_log_is_cut(self) -> None:
         errors = [{"description": "x" * 900} for _ in range(500)]
         log = seen("document360", {"status": "Completed", "errors": errors}).log
         assert isinstance(log, MissingLog)
@@ -251,14 +251,14 @@ class TestDocument360:
         assert (found.counts["errors"], found.counts["warnings"]) == (1, 1)
 
     @pytest.mark.parametrize("text", ["The archive is damaged.", None])
-    def test_an_error_that_ended_the_import_is_never_told_as_a_success(self, text: str | None) -> None:
+    def test_an_error_that_ended_the_import_is_never_a_success(self, text: str | None) -> None:
         messages = [{"message_type": 0, "message": text, "cancel_operation": True}]
         found = seen("document360", {"status": "Completed", "import_documentation_log": {"messages": messages}})
         assert (found.state, found.reason) == (ImportState.FAILED, text)
 
-    @pytest.mark.parametrize("told", [False, None, 1, "true", "false", {}])
-    def test_only_a_true_cancel_operation_ends_an_import(self, told: Any) -> None:
-        messages = [{"message_type": 0, "message": "Left out.", "cancel_operation": told}]
+    @pytest.mark.parametrize("raw", [False, None, 1, "true", "false", {}])
+    def test_only_a_true_cancel_operation_ends_an_import(self, raw: Any) -> None:
+        messages = [{"message_type": 0, "message": "Left out.", "cancel_operation": raw}]
         found = seen("document360", {"status": "Completed", "import_documentation_log": {"messages": messages}})
         assert found.state is ImportState.SUCCEEDED
 
@@ -268,10 +268,10 @@ class TestDocument360:
         assert found.state is ImportState.RUNNING
 
     @pytest.mark.parametrize(
-        ("told", "count"), [("3", 3), (3, 3), (" 12 ", 12), (None, None), ("three", None), (-1, None), ([], None)]
+        ("raw", "count"), [("3", 3), (3, 3), (" 12 ", 12), (None, None), ("three", None), (-1, None), ([], None)]
     )
-    def test_languages_may_be_a_string_a_number_or_null(self, told: Any, count: int | None) -> None:
-        found = seen("document360", {"status": "Completed", "import_documentation_log": {"languages": told}})
+    def test_languages_may_be_a_string_a_number_or_null(self, raw: Any, count: int | None) -> None:
+        found = seen("document360", {"status": "Completed", "import_documentation_log": {"languages": raw}})
         assert found.counts.get("languages") == count
 
     @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ class TestDocument360:
             (2, Severity.INFO),
             (2.0, Severity.INFO),
             ("1", Severity.WARNING),
-            # What nobody knows is told as the gravest, so that it is not overlooked.
+            # An unknown severity counts as the highest, so that it is not overlooked.
             (3, Severity.ERROR),
             (-1, Severity.ERROR),
             (10**400, Severity.ERROR),
@@ -297,7 +297,7 @@ class TestDocument360:
         found = seen("document360", {"status": "Completed", "import_documentation_log": {"messages": messages}})
         assert found.problems == (Problem(severity, "Said."),)
 
-    def test_more_than_twenty_messages_are_all_counted_and_all_in_the_log(self) -> None:
+    def test_many_messages_are_all_counted_and_all_in_the_log(self) -> None:
         messages = [{"message_type": number % 3, "message": f"Message {number}"} for number in range(90)]
         found = seen("document360", {"status": "Completed", "import_documentation_log": {"messages": messages}})
         assert (found.counts["errors"], found.counts["warnings"]) == (30, 30)
@@ -307,12 +307,12 @@ class TestDocument360:
         assert all(f"Message {number}\n" in found.log.text for number in range(90))
 
     @pytest.mark.parametrize("messages", [None, "text", {}, [None, 5, "text", [], {"message": 5}, {"message": None}]])
-    def test_messages_of_any_other_shape_are_passed_over(self, messages: Any) -> None:
+    def test_messages_of_any_other_shape_are_ignored(self, messages: Any) -> None:
         found = seen("document360", {"status": "Completed", "import_documentation_log": {"messages": messages}})
         assert found.problems == ()
         assert isinstance(found.log, InlineLog)
 
-    def test_an_error_tells_its_reasons_from_the_request_before_those_of_the_log(self) -> None:
+    def test_errors_of_the_request_precede_those_of_the_log(self) -> None:
         body = {
             "status": "Error",
             "errors": [{"description": "The archive could not be opened."}],
@@ -325,12 +325,12 @@ class TestDocument360:
             "Stopped at article 3.",
         ]
 
-    def test_an_error_without_errors_tells_the_logs_own(self) -> None:
+    def test_an_error_without_errors_has_the_reason_of_the_log(self) -> None:
         messages = [{"message_type": 1, "message": "Slow."}, {"message_type": 0, "message": "Stopped."}]
         found = seen("document360", {"status": "Error", "import_documentation_log": {"messages": messages}})
         assert found.reason == "Stopped."
 
-    def test_success_speaks_of_the_request_only(self) -> None:
+    def test_the_success_field_is_about_the_request_only(self) -> None:
         assert seen("document360", {"status": "Error", "success": True}).state is ImportState.FAILED
         assert seen("document360", {"status": "Completed", "success": False}).state is ImportState.SUCCEEDED
 
@@ -400,22 +400,22 @@ class TestEgain:
             ("In Progress", {"estimatedCompletion": "2024-03-01T11:30:00.000Z"}, None),
         ],
     )
-    def test_the_end_is_told_by_the_time_of_completion_or_failure(
+    def test_the_end_is_the_time_of_completion_or_failure(
         self, status: str, times: dict[str, str], ended_at: float | None
     ) -> None:
         assert seen("egain", {"status": status, **times}).ended_at == ended_at
 
-    def test_the_time_of_the_start_is_told(self) -> None:
+    def test_the_time_of_the_start_is_read(self) -> None:
         found = seen("egain", {"status": "Scheduled", "startTime": "2024-03-01T10:00:00.000Z"})
         assert found.started_at == 1_709_287_200.0
 
     @pytest.mark.parametrize(
-        ("told", "retryable"), [(True, True), (False, False), (None, None), ("true", None), (1, None), (0, None)]
+        ("raw", "retryable"), [(True, True), (False, False), (None, None), ("true", None), (1, None), (0, None)]
     )
-    def test_retryable_is_true_false_or_not_told(self, told: Any, *, retryable: bool | None) -> None:
-        assert seen("egain", {"status": "Failed", "retryable": told}).retryable is retryable
+    def test_retryable_is_true_false_or_none(self, raw: Any, *, retryable: bool | None) -> None:
+        assert seen("egain", {"status": "Failed", "retryable": raw}).retryable is retryable
 
-    def test_a_failure_tells_its_reason(self) -> None:
+    def test_a_failure_has_its_reason(self) -> None:
         found = seen("egain", {"status": "Failed", "error": "Database connection timeout"})
         assert found.reason == "Database connection timeout"
         assert found.problems == (Problem(Severity.ERROR, "Database connection timeout"),)
@@ -423,25 +423,25 @@ class TestEgain:
     def test_a_success_has_no_reason(self) -> None:
         assert seen("egain", {"status": "Successful", "error": "Two items were retried"}).reason is None
 
-    def test_the_place_of_the_log_is_told_as_it_is(self) -> None:
+    def test_the_location_of_the_log_is_kept_as_it_is(self) -> None:
         found = seen("egain", {"status": "In Progress", "logFileLocation": " s3://mybucket/logs/import-7A84.txt "})
         assert found.log == StoredLog("s3://mybucket/logs/import-7A84.txt")
 
     @pytest.mark.parametrize("location", [None, "", "  ", 5, ["s3://mybucket/x"]])
     def test_without_a_place_the_log_is_missing(self, location: Any) -> None:
         log = seen("egain", {"status": "Successful", "logFileLocation": location}).log
-        assert log == MissingLog("the answer has no logFileLocation", expected=False)
+        assert log == MissingLog("the response has no logFileLocation", expected=False)
 
     @pytest.mark.parametrize("body", [b"", b"<html>404</html>", {"code": "404-100", "developerMessage": "No such job"}])
     def test_a_404_is_not_found_whatever_its_body(self, body: Any) -> None:
         assert seen("egain", body, 404).state is ImportState.NOT_FOUND
 
-    def test_a_404_tells_what_the_vendor_says(self) -> None:
+    def test_a_404_has_the_vendor_s_text(self) -> None:
         found = seen("egain", {"code": "404-100", "developerMessage": "No such job"}, 404)
         assert found.problems == (Problem(Severity.ERROR, "No such job"),)
 
     @pytest.mark.parametrize("status", [400, 406])
-    def test_a_400_and_a_406_are_poll_errors_and_tell_what_the_vendor_says(self, status: int) -> None:
+    def test_a_400_or_406_is_a_poll_error_with_the_vendor_s_text(self, status: int) -> None:
         polled = failed("egain", {"code": f"{status}-1", "developerMessage": "Bad header"}, status)
         assert polled.error is PollError.UNAVAILABLE
         assert "Bad header" in polled.detail
@@ -554,15 +554,15 @@ class TestVoyado:
         assert (found.state, found.progress, found.job_type) == (ImportState.QUEUED, None, "PRODUCTS")
 
     @pytest.mark.parametrize("other", ["5512340987651234568", 5512340987651234568, "", 0, 5.512340987651235e18, [ID]])
-    def test_an_answer_about_another_import_is_unreadable(self, other: Any) -> None:
+    def test_a_response_about_another_import_is_unreadable(self, other: Any) -> None:
         polled = failed("voyado", {"id": other, "status": "SUCCESS"})
         assert polled.error is PollError.UNREADABLE
 
-    @pytest.mark.parametrize("told", [ID, int(ID), None])
-    def test_the_id_may_be_a_string_an_integer_beyond_2_to_the_53_or_absent(self, told: Any) -> None:
-        assert seen("voyado", {"id": told, "status": "SUCCESS"}).state is ImportState.SUCCEEDED
+    @pytest.mark.parametrize("raw", [ID, int(ID), None])
+    def test_the_id_may_be_a_string_a_large_integer_or_absent(self, raw: Any) -> None:
+        assert seen("voyado", {"id": raw, "status": "SUCCESS"}).state is ImportState.SUCCEEDED
 
-    def test_a_failure_tells_its_message(self) -> None:
+    def test_a_failure_has_its_message(self) -> None:
         found = seen("voyado", {"id": ID, "status": "FAILURE", "message": "Import failed."})
         assert (found.reason, found.problems) == ("Import failed.", (Problem(Severity.ERROR, "Import failed."),))
 
@@ -575,7 +575,7 @@ class TestVoyado:
         polled = failed("voyado", b"Cluster is busy.", 503)
         assert (polled.error, polled.detail) == (
             PollError.UNAVAILABLE,
-            "Voyado Elevate answered HTTP 503: Cluster is busy.",
+            "Voyado Elevate responded with HTTP 503: Cluster is busy.",
         )
 
 
@@ -644,14 +644,14 @@ WRONG: st.SearchStrategy[Any] = st.one_of(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give the path of every field and list item."""
+    """Path of every field and list item."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [found for key, item in inner for found in [(*path, key), *places(item, (*path, key))]]
 
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> tuple[str, int, Any, bool]:
-    """Draw a documented answer that is no success, with fields dropped, nulled or retyped."""
+    """Documented response that is no success, with fields dropped, nulled or retyped."""
     vendor, status, body = copy.deepcopy(draw(st.sampled_from(DOCUMENTED)))
     own_status_changed = False
     for _ in range(draw(st.integers(1, 4))):
@@ -673,9 +673,7 @@ def spoilt(draw: st.DrawFn) -> tuple[str, int, Any, bool]:
 class TestSpoiltResponses:
     @settings(max_examples=1_500, deadline=None)
     @given(spoilt())
-    def test_no_answer_raises_and_none_becomes_a_success_by_accident(
-        self, response: tuple[str, int, Any, bool]
-    ) -> None:
+    def test_no_response_raises_or_becomes_a_success_by_accident(self, response: tuple[str, int, Any, bool]) -> None:
         vendor, status, body, own_status_changed = response
         found = polled(vendor, status, body)
         if isinstance(found, Observation) and found.state is ImportState.SUCCEEDED:
@@ -700,13 +698,13 @@ class TestSpoiltResponses:
 
 
 @pytest.mark.parametrize("text", ["3 articles could not be imported.", "The archive is corrupt.", "~"])
-def test_an_error_beside_a_completed_document360_import_makes_it_partial(text: str) -> None:
+def test_an_error_of_a_completed_document360_import_is_counted(text: str) -> None:
     found = seen("document360", {"status": "Completed", "success": False, "errors": [{"description": text}]})
     assert (found.state, found.counts["errors"]) == (ImportState.SUCCEEDED, 1)
     assert [problem.text for problem in found.problems] == [text]
 
 
-def test_warnings_and_information_of_a_document360_answer_are_told() -> None:
+def test_warnings_and_information_of_document360_are_problems() -> None:
     body = {
         "status": "Completed",
         "warnings": [{"description": "A link leads nowhere."}],

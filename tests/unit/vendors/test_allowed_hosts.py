@@ -1,4 +1,4 @@
-"""Which hosts may be asked: only https, only the vendor's or an allowed host, and no way around either."""
+"""Allowed hosts: only https, only the vendor's or an allowed host, and no way around either."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fault(vendor: str, url: str, hosts: Hosts | None = None) -> str | None:
 
 @pytest.mark.parametrize(("vendor", "url"), VENDOR_URLS)
 class TestVendorHosts:
-    def test_the_vendors_own_host_may_be_asked(self, vendor: str, url: str) -> None:
+    def test_the_vendors_own_host_is_allowed(self, vendor: str, url: str) -> None:
         assert fault(vendor, url) is None
 
     def test_the_host_may_be_in_upper_case(self, vendor: str, url: str) -> None:
@@ -149,7 +149,7 @@ class TestOtherAddresses:
             assert (fault(vendor, url) is None) == (other == vendor)
 
     @pytest.mark.parametrize("url", ["https://docs.acme.example", "https://DOCS.acme.Example:8443/base"])
-    def test_an_allowed_host_may_be_asked(self, vendor: str, url: str) -> None:
+    def test_a_host_of_the_allow_list_is_allowed(self, vendor: str, url: str) -> None:
         hosts = Hosts(allowed=frozenset({"docs.acme.example"}))
         assert fault(vendor, url, hosts) is None
         assert fault(vendor, url) is not None
@@ -187,8 +187,8 @@ class TestOtherAddresses:
 
     @given(url=st.text(st.characters(exclude_categories=())) | st.from_regex(r"https?://[^/]{0,30}"))
     def test_no_text_raises(self, vendor: str, url: str) -> None:
-        told = fault(vendor, url, Hosts(frozenset({"docs.acme.example"}), loopback_http=True))
-        assert told is None or told
+        message = fault(vendor, url, Hosts(frozenset({"docs.acme.example"}), loopback_http=True))
+        assert message is None or message
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_host_is_read_as_people_write_it(text: str, host: str | None) -> None:
     assert host_of(text) == host
 
 
-def test_the_parameter_allows_what_is_plainly_a_host_and_the_log_names_the_rest(
+def test_the_parameter_allows_valid_hosts_and_the_rest_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     text = "https://Docs.acme.example/, b.example:443 ,*.evil.example,\nc.example.;x@y"

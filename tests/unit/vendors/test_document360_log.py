@@ -1,4 +1,4 @@
-"""The log inside Document360's answers: counted whole, kept in short, and readable whatever its fields hold."""
+"""The log inside Document360's responses: counted whole, kept in short, and readable whatever its fields hold."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_every_message_counts(messages: list[Any], errors: int, warnings: int, s
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_it_is_written_for_people(log: dict[str, Any], text: str) -> None:
+def test_the_text_of_a_log_is_readable(log: dict[str, Any], text: str) -> None:
     assert text_of(log) == text
 
 

@@ -1,9 +1,9 @@
 """What the watches of one connection share: how many there are, its limit, and how long its past imports ran.
 
-One item a connection, in the table of watches. No poll writes it: only a watch that begins or ends, a vendor that
-throttles, and a limit that has changed do. A count that a crash left wrong, or an answer that was lost and asked for
-again, is set right by `recover_watches`; that finds every connection in an index, also where none of its watches is
-active. Names of connections come from start events, so an item that nobody writes any more expires.
+Each connection has one item in the table of watches. A normal poll does not write it: only the start and the end of a
+watch, throttling, and a changed limit do. A count that is wrong, after a crash or after a repeated write whose first
+response was lost, is repaired by `recover_watches`, which finds every connection in an index, also without active
+watches. Names of connections come from start events, so an item that is no longer written expires.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ CONNECTION = "CONNECTION"
 RETENTION_SECONDS = 180 * 86_400
 """Seconds for which an item is kept after its last write. Every start and end of a watch writes, and no watch lasts
 longer than 30 days, so that no item expires while a watch of its connection is active."""
-KEPT = "active = :connection, nextPollAt = :never, expiresAt = :expires"
-"""What every write sets besides: the keys of the index, which stay the same, and when the item expires."""
+COMMON_ASSIGNMENTS = "active = :connection, nextPollAt = :never, expiresAt = :expires"
+"""Assignments of every write: the keys of the index, which never change, and the expiry of the item."""
 MAX_JOB_TYPES = 10
-"""Job types of a connection whose running times are kept: vendors have two or three."""
+"""Maximum job types of a connection whose running times are kept: vendors have two or three."""
 ATTEMPTS = 5
-"""Tries to add a running time while others add theirs, before it is let go: the count is what matters."""
+"""Maximum attempts to add a running time while others add theirs; after that only the count is written, which matters
+more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,15 @@ class ConnectionState:
     Parameters
     ----------
     active_watches : int
-        Wrong until it is repaired, also below 0, where a write was made twice or never.
+        Wrong, possibly below 0, until it is repaired, where a write was made twice or never.
     throttled_until : float or None
-        Epoch seconds until which the vendor wants none of them.
+        Epoch seconds until which the vendor accepts no request of them.
     requests_per_minute : float or None
-        The limit, as a poll last read it in the connection's secret.
+        The limit that a poll last read from the connection's secret.
     running_times : mapping of str to tuple of float
-        Seconds that past imports ran, the latest last, by job type.
+        Running times of past imports in seconds, the latest last, by job type.
     revision : int
-        Changes with every running time that is added.
+        Increases with every running time that is added.
     """
 
     active_watches: int = 0
@@ -70,7 +71,7 @@ class ConnectionStore:
     table_name : str
         The table of watches.
     client : DynamoDBClient, optional
-        A boto3 client that is there already.
+        An existing boto3 client.
     """
 
     def __init__(self, table_name: str, client: DynamoDBClient | None = None) -> None:
@@ -78,17 +79,17 @@ class ConnectionStore:
         self._client: DynamoDBClient = client or table_client()
 
     def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:
-        """Read what is shared; nothing yet where no watch has begun."""
+        """Read the state of a connection; the initial one where no watch has begun."""
         found = self._client.get_item(TableName=self._table, Key=_key(vendor, connection), ConsistentRead=consistent)
         return _state(found.get("Item", {}))
 
     def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
-        """Give every vendor and connection of which anything is kept.
+        """Vendor and name of every connection that has an item.
 
         Parameters
         ----------
         after : tuple of str, optional
-            The last vendor and connection of an earlier look, which need not be kept any more: the rest follows.
+            The last vendor and connection of an earlier listing, which continues after it; its item may have expired.
         """
         start: PageToken | None = None
         if after is not None:
@@ -100,11 +101,11 @@ class ConnectionStore:
             yield vendor, connection
 
     def watch_began(self, vendor: str, connection: str) -> ConnectionState:
-        """Count one more active watch, and give what is shared with it in."""
+        """Count one more active watch, and return the state that includes it."""
         return self._count(vendor, connection, 1)
 
     def watch_withdrawn(self, vendor: str, connection: str) -> None:
-        """Take back a watch that was counted and did not begin."""
+        """Uncount a watch that was counted and did not begin."""
         self._count(vendor, connection, -1)
 
     def watch_ended(self, watch: Watch, running_time: RunningTime | None) -> None:
@@ -117,7 +118,7 @@ class ConnectionStore:
         ----------
         watch : Watch
         running_time : RunningTime or None
-            None where nothing is learned from this import.
+            None where this import is not used for the history.
         """
         try:
             if running_time is None or not self._remember(watch, running_time):
@@ -127,7 +128,7 @@ class ConnectionStore:
 
     def _remember(self, watch: Watch, running_time: RunningTime) -> bool:
         """Count one active watch less and add a running time in one write; False where others kept writing."""
-        # Only the end of a watch loads this.
+        # Needed only at the end of a watch, so loaded only then.
         from import_watch.scheduling.history import remembering
 
         job_type, seconds = running_time
@@ -148,9 +149,9 @@ class ConnectionStore:
         return False
 
     def throttled(self, watch: Watch, until: float) -> None:
-        """Have every watch of a connection keep away until a time; a later time that is known already stands.
+        """Stop the polls of a connection's watches until a time; a later stored time stays.
 
-        Nothing that goes wrong here is raised: the vendor would be asked again, just after it said to stay away.
+        A failure here is not raised: the poll would be repeated, immediately after the vendor throttled it.
         """
         try:
             self._update(
@@ -161,27 +162,27 @@ class ConnectionStore:
                 "attribute_not_exists(throttledUntil) OR throttledUntil < :until",
             )
         except (BotoCoreError, ClientError):
-            logger.exception("the connection's other watches were not told to keep away")
+            logger.exception("the connection's other watches were not informed of the throttling")
 
     def limit_read(self, watch: Watch, per_minute: float | None) -> None:
-        """Keep the limit that the connection's secret names, for watches that are yet to begin.
+        """Store the limit that the connection's secret names, for later watches.
 
-        Nothing that goes wrong here is raised: the next poll finds the same difference, and this one's answer counts.
+        A failure here is not raised: the next poll finds the same difference, and the response of this one counts.
         """
         try:
             self._update(
                 watch.vendor, watch.connection, "requestsPerMinute = :limit", {":limit": per_minute}, condition=None
             )
         except (BotoCoreError, ClientError):
-            logger.exception("the connection's limit was not kept for watches to come")
+            logger.exception("the connection's limit was not stored for later watches")
 
     def repair(self, vendor: str, connection: str, counted: int, seen: int) -> bool:
-        """Set the count of active watches right, unless it has changed since it was seen.
+        """Correct the count of active watches, unless it has changed since it was read.
 
         Returns
         -------
         bool
-            Whether it was set.
+            Whether it was corrected.
         """
         return self._update(
             vendor,
@@ -195,8 +196,8 @@ class ConnectionStore:
         found = self._client.update_item(
             TableName=self._table,
             Key=_key(vendor, connection),
-            UpdateExpression=f"SET {KEPT} ADD activeWatches :more",
-            ExpressionAttributeValues=_attributes({":more": more, **_kept()}),
+            UpdateExpression=f"SET {COMMON_ASSIGNMENTS} ADD activeWatches :more",
+            ExpressionAttributeValues=_attributes({":more": more, **_common_values()}),
             ReturnValues="ALL_NEW",
         )
         return _state(found["Attributes"])
@@ -208,8 +209,8 @@ class ConnectionStore:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(vendor, connection),
-                UpdateExpression=f"SET {KEPT}, {sets}",
-                ExpressionAttributeValues=_attributes({**values, **_kept()}),
+                UpdateExpression=f"SET {COMMON_ASSIGNMENTS}, {sets}",
+                ExpressionAttributeValues=_attributes({**values, **_common_values()}),
                 **({"ConditionExpression": condition} if condition else {}),  # type: ignore[arg-type]
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -217,7 +218,7 @@ class ConnectionStore:
         return True
 
 
-def _kept() -> dict[str, JSON]:
+def _common_values() -> dict[str, JSON]:
     return {":connection": CONNECTION, ":never": 0, ":expires": int(time.time()) + RETENTION_SECONDS}
 
 

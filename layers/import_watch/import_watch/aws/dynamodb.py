@@ -1,4 +1,4 @@
-"""Items of the table: plain JSON as DynamoDB attributes and back, the client for them, and a look through an index."""
+"""Access to the table: plain JSON as DynamoDB attributes and back, the client, and queries of an index."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ from import_watch.model.serialization import JSON
 
 ACTIVE_INDEX = "active-by-next-poll"
 PageToken: TypeAlias = dict[str, Any]
-"""Where a look through an index left off, as DynamoDB names it."""
+"""Position in an index after which a query continues: a key, as DynamoDB returns it."""
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def table_client() -> DynamoDBClient:
-    """Give a client whose patience is bounded, so that a slow table costs a poll and not the function's whole time."""
+    """DynamoDB client with short timeouts, so that a slow table costs one poll and not the function's whole time."""
     return boto3.client(
         "dynamodb",
         config=Config(
             connect_timeout=2,
             read_timeout=5,
             retries={"total_max_attempts": 4},
-            # The SDK's own is put together anew, twice, for every call: a seventh of its work in one.
+            # The SDK builds its own user agent twice for every call, which takes a seventh of the call's CPU time.
             user_agent=USER_AGENT,
-            # DynamoDB checks every request itself, and these are written by us alone: a quarter of the work in a write.
+            # DynamoDB validates every request itself, and this code writes all of them; validation takes a quarter of a
+            # write's CPU time.
             parameter_validation=False,
         ),
     )
 
 
 def serialize(value: JSON) -> Any:
-    """Turn plain JSON into an attribute."""
+    """Convert plain JSON to an attribute."""
     return TypeSerializer().serialize(_decimal(value))
 
 
 def deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the attributes of an item into plain values; numbers are Decimals."""
+    """Convert the attributes of an item to plain values; numbers are Decimals."""
     read = TypeDeserializer().deserialize
     return {name: read(value) for name, value in item.items()}
 
@@ -56,7 +57,7 @@ def query_index(
     order: str,
     start: PageToken | None = None,
 ) -> Iterator[tuple[str, float, PageToken]]:
-    """Give what is in one partition of an index of keys, in its order.
+    """Entries of one partition of an index of keys, in its order.
 
     Parameters
     ----------
@@ -66,13 +67,13 @@ def query_index(
         Name and value of the index' partition key.
     order : str
         Name of its sort key, a number.
-    start : Position, optional
-        Where an earlier look left off.
+    start : PageToken, optional
+        The token of the last entry of an earlier query.
 
     Yields
     ------
-    tuple of str, float and Position
-        Key and sort key of an item, and where to go on after it.
+    tuple of str, float and PageToken
+        Key and sort key of an item, and the token with which a query continues after it.
     """
     name, value = partition
     query: dict[str, Any] = {
@@ -94,7 +95,7 @@ def query_index(
 
 
 def _decimal(value: JSON) -> JSON:
-    """DynamoDB takes no floats; nine decimals of a second, or of a share, are all that is meant."""
+    """Value with decimals for floats, which DynamoDB does not accept; nine decimal places are enough."""
     if isinstance(value, float):
         return Decimal(str(round(value, 9)))
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Executions of the state machine: how one fares, and starting the one that carries a watch on."""
+"""Executions of the state machine: reads the status of one, and starts the one that resumes a watch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ExecutionStatus(StrEnum):
-    """How an execution fares, in the words of Step Functions; MISSING where there is none of that name."""
+    """Status of an execution, as Step Functions names it; MISSING where there is no such execution."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -31,12 +31,12 @@ class ExecutionStatus(StrEnum):
 
     @property
     def is_alive(self) -> bool:
-        """Whether the execution goes on by itself."""
+        """Whether the execution continues by itself."""
         return self in (ExecutionStatus.RUNNING, ExecutionStatus.PENDING_REDRIVE)
 
     @property
     def is_over(self) -> bool:
-        """Whether there was an execution, which has ended."""
+        """Whether the execution existed and has ended."""
         return not self.is_alive and self is not ExecutionStatus.MISSING
 
 
@@ -46,7 +46,7 @@ class Executions:
     Parameters
     ----------
     client : SFNClient, optional
-        A boto3 client that is there already.
+        An existing boto3 client.
     """
 
     def __init__(self, client: SFNClient | None = None) -> None:
@@ -54,13 +54,13 @@ class Executions:
 
     @cached_property
     def _client(self) -> SFNClient:
-        # Most registrations never ask.
+        # Most registrations never need the client.
         return self._given or boto3.client(
             "stepfunctions", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 4})
         )
 
     def status(self, execution: str) -> ExecutionStatus:
-        """Give how an execution fares.
+        """Status of an execution.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Executions:
         Raises
         ------
         botocore.exceptions.ClientError
-            If Step Functions does not tell.
+            If Step Functions does not return it.
         """
         try:
             return ExecutionStatus(self._client.describe_execution(executionArn=execution)["status"])
@@ -78,14 +78,14 @@ class Executions:
             return ExecutionStatus.MISSING
 
     def input(self, execution: str) -> JSON:
-        """Give what an execution was started with; None where it is gone."""
+        """Input of an execution; None where the execution no longer exists."""
         try:
             return parse_input(self._client.describe_execution(executionArn=execution)["input"])
         except self._client.exceptions.ExecutionDoesNotExist:
             return None
 
     def start(self, watch: Watch, state_machine: str) -> None:
-        """Start the execution that owns a watch in its present generation; nothing, if it was started before.
+        """Start the execution that owns a watch in its present generation, unless it was started before.
 
         Raises
         ------
@@ -100,9 +100,9 @@ class Executions:
 
 
 def parse_input(text: str) -> JSON:
-    """Read an execution's input; as the text that it is where its numbers or its nesting are too much for the parser.
+    """Parse an execution's input; return it as text where its numbers or its nesting are too large for the parser.
 
-    A start event that no function could read is then still known by something, and ends as one that is invalid.
+    So a start event that no function could parse still has an identity, and its watch ends as INVALID_EVENT.
     """
     try:
         return json.loads(text)

@@ -1,10 +1,10 @@
-"""The log archive: the vendor's last answer and the import's log, kept in our own S3 bucket.
+"""The log archive: the vendor's last response and the import's log, stored in the stack's own S3 bucket.
 
-Fetching a log is best effort and bounded in time and memory: whatever goes wrong becomes a `LogRecord` or a
-`MissingLog` that says so, never an exception, and never another outcome.
+Fetching a log is best effort and bounded in time and memory: every failure becomes a `LogRecord` or a `MissingLog` with
+its reason, never an exception, and never another outcome.
 
-A timeout of the SDK starts anew with every byte and every attempt, and nothing ends a look-up of a name. So each step
-runs in a thread of its own, which is given up at the deadline.
+A timeout of the SDK restarts with every byte and every attempt, and a name look-up cannot be interrupted. So each step
+runs in a thread of its own, which is abandoned at the deadline.
 """
 
 from __future__ import annotations
@@ -43,23 +43,24 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
 S3_CONFIG = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2})
 MIN_PUT_SECONDS = 1.0
-"""Time that writing what is at hand may take, however late it is."""
+"""Minimum time to write data that is available already, however late it is."""
 MAX_RESPONSE_SECONDS = 10.0
-"""Time that keeping an answer may take before its outcome is written."""
+"""Time limit for archiving a response before its outcome is written."""
 GIVE_UP_SECONDS = 0.5
-"""Time from its deadline that a step has to end by itself: a copy takes back the parts that it has written."""
+"""Time after its deadline in which a step may end by itself: a copy removes the parts that it has written."""
 PART_BYTES = 8 * 1024 * 1024
-"""Bytes of a log that are in memory at once while it is copied."""
+"""Maximum bytes of a log in memory while it is copied."""
 MAX_LOG_BYTES = 5 * 1024**3
-"""A larger log is left where it is: it could not be copied in time, and its parts stay well below S3's 10,000."""
+"""A larger log is not copied: there would not be enough time. With this limit, the parts stay well below S3's maximum
+of 10,000."""
 MAX_SOURCE = 2_048
-"""Characters kept of a log location that a vendor names."""
+"""Maximum characters of a log location that a vendor names."""
 NOT_THERE = frozenset({"NoSuchKey", "NotFound", "404", "AccessDenied", "Forbidden", "403"})
-"""What S3 says of an object that is not there; the last three where whoever asks may not list the bucket."""
+"""Error codes of S3 for an object that does not exist; the last three where the caller may not list the bucket."""
 TYPE = re.compile(r'[\w!#$&^.+-]+/[\w!#$&^.+-]+(?: ?; ?[\w!#$&^.+-]+=(?:[\w!#$&^.+:/-]+|"[ !#-[\]-~]*"))*', re.ASCII)
-"""A media type as HTTP writes it."""
+"""A media type in HTTP syntax."""
 ENCODINGS = re.compile(r"[\w!#$%&'*+.^`|~-]+(?: ?, ?[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
-"""One or several content codings as HTTP writes them."""
+"""One or several content codings in HTTP syntax."""
 MAX_HEADER_LENGTH = 200
 PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"})
 PASSING = (
@@ -71,27 +72,27 @@ PASSING = (
     HTTPError,
     OSError,
 )
-"""What a network does, or a service that is busy."""
+"""Transient errors of a network or a busy service."""
 LATE = (TimeoutError, sdk.ReadTimeoutError, sdk.ConnectTimeoutError)
 UNEXPECTED = "an unexpected error, which the log of the function has"
 RAW = "_raw_stream"
 CLOCK_SECONDS = 0.05
-"""What a socket's timeout may be early by."""
+"""Time by which a socket's timeout may come too early."""
 MIN_TIMEOUT_SECONDS = 0.1
 HARMLESS_TYPES = frozenset({"text/plain", "text/csv", "application/json"})
-"""Types that a browser shows and never runs."""
+"""Media types that a browser displays and never executes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """Where the log and the vendor's last answer are."""
+    """Locations of the log and of the vendor's last response."""
 
     log: LogRecord
     response: str | None
 
 
 class LogDeadlineExceeded(TimeoutError):
-    """The time for a log is used up."""
+    """The deadline of a log has passed."""
 
 
 class LogArchive:
@@ -110,7 +111,7 @@ class LogArchive:
         self._s3: S3Client = client or boto3.client("s3", config=S3_CONFIG)
 
     def keep(self, watch: Watch, response: HttpResponse) -> str | None:
-        """Keep an answer as it came, and give where; None where the archive does not take it in time."""
+        """Archive a response as it was received, and return its location; None where that fails or takes too long."""
         is_json = response.json() is not None
         return self._put_response(_folder(watch), response, time.monotonic() + MAX_RESPONSE_SECONDS, is_json=is_json)
 
@@ -122,23 +123,23 @@ class LogArchive:
         Parameters
         ----------
         watch : Watch
-            Gives the place in the archive.
+            Determines the location in the archive.
         log : StoredLog
-            Where the vendor says that it is.
+            Location that the vendor names.
         connection : Connection or None
             Names the buckets that a log may be copied from.
         seconds : float
-            Time that all of it may take.
+            Time limit for the whole copy.
 
         Returns
         -------
         LogRecord
-            ARCHIVED; VENDOR_ONLY where it may not or cannot be copied from there; UNAVAILABLE where copying failed, and
+            ARCHIVED; VENDOR_ONLY where it may not or cannot be copied from there; UNAVAILABLE where copying failed and
             would fail again.
         MissingLog
-            Always `expected`. The object is not there (yet), or what failed may pass, such as a timeout: whoever asks
-            looks again anyway, and only a log that was being copied when its time was up is not tried again, because it
-            would take as long the next time.
+            Always `expected`. The object does not exist (yet), or the error is transient, such as a timeout: the caller
+            tries again. Only a log that was being copied at the deadline is not tried again, because it would take as
+            long the next time.
         """
         source = source_of(log.location)
         found = s3_object(log.location)
@@ -155,7 +156,7 @@ class LogArchive:
         try:
             _within(ends, copy.run)
         except Exception as error:  # noqa: BLE001
-            # What a network, another account's bucket or its role does is nobody's mistake here.
+            # Errors of a network, of another account's bucket or of its role are not faults of this code.
             reason = f"{copy.step}: {_kind(error)}"
             if copy.may_pass(error):
                 return MissingLog(reason, expected=True, source=source)
@@ -171,20 +172,20 @@ class LogArchive:
         connection: Connection | None,
         seconds: float,
     ) -> Archived:
-        """Keep what is to be kept of an ended import.
+        """Archive the response and the log of an ended import.
 
         Parameters
         ----------
         watch : Watch
-            Gives the place in the archive.
-        answer : Answer or None
-            The vendor's last answer; archived as it came.
+            Determines the location in the archive.
+        response : HttpResponse or None
+            The vendor's last response; archived as it was received.
         log : LogReference
-            What that answer says of the log, or what came of fetching it.
+            The log as that response has it, or the result of fetching it.
         connection : Connection or None
             Names the buckets that a log may be copied from.
         seconds : float
-            Time that all of it may take; what is at hand has `MIN_PUT_SECONDS` at least.
+            Time limit for all steps; data that is available already has at least `MIN_PUT_SECONDS`.
 
         Returns
         -------
@@ -195,7 +196,8 @@ class LogArchive:
         folder = _folder(watch)
         location = None
         if response is not None:
-            # A log that came inside it has been read out of its JSON: parsing it again would take as much memory again.
+            # A log inside the response was read from its JSON already: parsing it again would take the same memory
+            # again.
             is_json = isinstance(log, InlineLog) or response.json() is not None
             location = self._put_response(folder, response, put_ends, is_json=is_json)
         if isinstance(log, StoredLog):
@@ -217,12 +219,12 @@ class LogArchive:
         try:
             return self._put(f"{folder}/{name}", response.body, kind, ends)
         except Exception as error:  # noqa: BLE001
-            logger.warning("the answer was not archived", reason=_kind(error))
+            logger.warning("the response was not archived", reason=_kind(error))
             return None
 
     def _put_inline(self, folder: str, log: InlineLog, ends: float) -> LogRecord:
         try:
-            # Loaded by the last poll of a watch whose answer has its log inside, and by no other.
+            # Needed only by the last poll of a watch whose response contains its log, so loaded only then.
             from import_watch.aws.log_json import json_bytes
 
             content = json_bytes(log.content)
@@ -230,12 +232,12 @@ class LogArchive:
             location = self._put(f"{folder}/log.json", content, "application/json", ends)
             del content
         except Exception as error:  # noqa: BLE001
-            return LogRecord(LogStatus.UNAVAILABLE, reason=f"the archive did not take it: {_kind(error)}")
+            return LogRecord(LogStatus.UNAVAILABLE, reason=f"the archive did not accept it: {_kind(error)}")
         try:
             text = log.text.encode("utf-8", "replace")
             self._put(f"{folder}/log.txt", text, "text/plain; charset=utf-8", ends)
         except Exception as error:  # noqa: BLE001
-            # It says nothing that log.json does not say as well.
+            # It contains nothing that log.json does not contain as well.
             logger.warning("the log was not archived as a text", reason=_kind(error))
         return LogRecord(LogStatus.ARCHIVED, location=location, bytes=size)
 
@@ -245,16 +247,16 @@ class LogArchive:
 
 
 class _TooLarge(Exception):
-    """A log is larger than any that is copied."""
+    """A log is larger than `MAX_LOG_BYTES`."""
 
 
 class _Copy:
-    """One copy of a log out of another bucket; `step` says what it is at.
+    """One copy of a log from another bucket; `step` describes its current step.
 
-    It is run in a thread, and looked at by another one that has given it up.
+    It runs in one thread; another one, which has abandoned it, reads `step`.
     """
 
-    SOURCE, ROLE, ARCHIVE = "it could not be copied", "its role could not be assumed", "the archive did not take it"
+    SOURCE, ROLE, ARCHIVE = "it could not be copied", "its role could not be assumed", "the archive did not accept it"
 
     def __init__(
         self, own: S3Client, source: S3Object, target: str, archive: str, connection: Connection, ends: float
@@ -270,31 +272,31 @@ class _Copy:
         self.location = f"s3://{archive}/{target}"
 
     def run(self) -> None:
-        """Copy it."""
+        """Copy the log."""
         reader = self._reader()
         found = reader.get_object(Bucket=self._source.bucket, Key=self._source.key)
         self._body = found["Body"]
         try:
             if (found.get("ContentLength") or 0) > MAX_LOG_BYTES:
                 raise _TooLarge
-            _read_as_it_comes(self._body, self._ends)
+            _limit_reads(self._body, self._ends)
             self._upload(_headers(found.get("ContentType"), found.get("ContentEncoding")))
         finally:
-            # Where it was not read to its end, its connection would stay open; a raw body need not be one that closes.
+            # If the body was not read to its end, its connection would stay open; a raw body may have no `close`.
             with suppress(AttributeError):
                 self._body.close()
 
     def _upload(self, headers: dict[str, str]) -> None:
-        # Only the poll that copies a log pays for loading the transfer manager.
+        # Only the poll that copies a log loads the transfer manager.
         from boto3.s3.transfer import TransferConfig
 
         config = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
         self.step = self.ARCHIVE
-        # Where reading or writing fails, it takes back the parts that it has written.
+        # Where reading or writing fails, it removes the parts that it has written.
         self._own.upload_fileobj(cast("IO[bytes]", self), self._archive, self._target, Config=config, ExtraArgs=headers)
 
     def read(self, amount: int = PART_BYTES) -> bytes:
-        """So many bytes of the log; fewer at its end only, which is what ends an upload."""
+        """The next `size` bytes of the log; fewer only at its end, which ends an upload."""
         self.step = self.SOURCE
         part = bytearray()
         while len(part) < amount and (piece := self._body.read(amount - len(part))):
@@ -306,7 +308,7 @@ class _Copy:
         return bytes(part)
 
     def may_pass(self, error: Exception) -> bool:
-        """Whether the same copy may go well a moment after such an error."""
+        """Whether the same copy may succeed a little later, after such an error."""
         if isinstance(error, sdk.ClientError):
             if self.step is self.SOURCE and _code(error) in NOT_THERE:
                 return True
@@ -317,7 +319,7 @@ class _Copy:
         return isinstance(error, PASSING)
 
     def _reader(self) -> S3Client:
-        """Client that may read the connection's buckets: in the role that it names, else our own."""
+        """Client that may read the connection's buckets: in the role that it names, else in the function's role."""
         role = self._connection.fields.get("logReaderRoleArn")
         if role is None:
             return self._own
@@ -340,8 +342,8 @@ class _Copy:
         return reader
 
 
-class _AsItComes:
-    """The raw body of a response, read by what there is: filling a buffer could take for ever."""
+class _AvailableBytes:
+    """The raw body of a response, which returns the available bytes: filling a buffer could take forever."""
 
     def __init__(self, raw: Any, ends: float) -> None:
         self._raw = raw
@@ -354,29 +356,30 @@ class _AsItComes:
         left = self._ends - time.monotonic()
         if left <= 0:
             raise LogDeadlineExceeded
-        with suppress(AttributeError):  # a body that has ended has let go of its socket
+        with suppress(AttributeError):  # a body that has ended has released its socket
             set_socket_timeout(self._raw, min(READ_SECONDS, left))
         piece: bytes = self._raw.read1(amount)
         return piece
 
 
-def _read_as_it_comes(body: StreamingBody, ends: float) -> None:
-    """Have a body end at a deadline, and still compare it with its length and its checksum."""
-    # Nothing public gives less than it was asked for; without this attribute a copy is still given up at its deadline.
+def _limit_reads(body: StreamingBody, ends: float) -> None:
+    """Let reads of a body fail at a deadline, with the check of its length and its checksum unchanged."""
+    # No public method returns fewer bytes than requested; without this attribute, a copy is still abandoned at its
+    # deadline.
     raw = getattr(body, RAW, None)
     if hasattr(raw, "read1"):
-        setattr(body, RAW, _AsItComes(raw, ends))
+        setattr(body, RAW, _AvailableBytes(raw, ends))
 
 
 def _within(ends: float, step: Callable[[], object]) -> None:
-    """Run a step in a thread, and give it up where it has not ended in time.
+    """Run a step in a thread, and abandon it where it has not ended in time.
 
     Raises
     ------
-    TooLate
-        If its time was up; it may still be under way.
+    LogDeadlineExceeded
+        If its deadline passed; the step may still be running.
     Exception
-        What the step itself raised.
+        Any exception of the step itself.
     """
     if time.monotonic() >= ends:
         raise LogDeadlineExceeded
@@ -398,15 +401,15 @@ def _within(ends: float, step: Callable[[], object]) -> None:
 
 
 def source_of(location: str) -> str:
-    """Give a location that a vendor names as it may leave: printable, short, and without a credential."""
+    """Vendor's location of a log in the form for a notification: printable, short, and without a credential."""
     return without_query(clean(location))[:MAX_SOURCE]
 
 
 def _headers(kind: object, encoding: object) -> dict[str, str]:
-    """Headers of a copy, without which its bytes cannot be read.
+    """Headers that a reader of a copy needs.
 
-    They are a third party's, so what is not well formed is dropped, and what a browser might run is only downloaded. A
-    file name, a language or how long to cache it is nothing that a reader needs.
+    They come from a third party, so malformed ones are dropped, and types that a browser might execute become
+    downloads. A reader does not need the file name, the language or the caching rules.
     """
     kind = kind if isinstance(kind, str) else ""
     if not TYPE.fullmatch(kind):
@@ -417,7 +420,7 @@ def _headers(kind: object, encoding: object) -> dict[str, str]:
     if kind.partition(";")[0].strip().lower() not in HARMLESS_TYPES:
         headers["ContentDisposition"] = "attachment"
     if isinstance(encoding, str) and len(encoding) <= MAX_HEADER_LENGTH and ENCODINGS.fullmatch(encoding):
-        # How an object was sent once, which some stores take for how it is encoded.
+        # A transfer coding of an upload, which some stores save as a content coding.
         codings = [coding for coding in re.split(" ?, ?", encoding) if coding.lower() != "aws-chunked"]
         if codings:
             headers["ContentEncoding"] = ", ".join(codings)
@@ -425,7 +428,7 @@ def _headers(kind: object, encoding: object) -> dict[str, str]:
 
 
 def _folder(watch: Watch) -> str:
-    """Give the folder of a watch; its time keeps apart two watches of one id, should the id ever come again."""
+    """Folder of a watch; its time distinguishes two watches with the same id."""
     at = datetime.fromtimestamp(watch.registered_at, UTC).strftime("%Y%m%dT%H%M%SZ")
     return "/".join((*(quote(part, safe="") for part in (watch.vendor, watch.connection, watch.import_id)), at))
 

@@ -1,4 +1,4 @@
-"""Writes a log as JSON that every reader takes, whatever is in it, and without holding it several times. Pure."""
+"""Encodes a log as JSON that every reader accepts, whatever it contains, without several copies in memory. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Iterator
 from import_watch.model.serialization import JSON
 
 BATCH = 1_000
-"""Entries that are written at once, where a log cannot be written in one."""
+"""Entries that are encoded together, where a log cannot be encoded as a whole."""
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 def json_bytes(content: JSON) -> bytes:
     """Write a JSON value as UTF-8, without indentation.
 
-    What JSON cannot say (NaN, infinity) and what few readers take (an integer of thousands of digits) becomes null.
-    Half of a surrogate pair is kept as the escape that it was.
+    Values that JSON cannot represent (NaN, infinity) and those that few readers accept (an integer of thousands of
+    digits) become null. A lone surrogate stays an escape.
     """
     try:
         return _encoded(ENCODER.encode(content))
     except (ValueError, RecursionError):
-        # The encoder gives up on the whole of it: only what it cannot write is written by hand.
+        # The encoder fails for the whole value: only the parts that it cannot encode are encoded here.
         written = bytearray()
         for piece in _pieces(content):
             written += _encoded(piece)
@@ -30,12 +30,12 @@ def json_bytes(content: JSON) -> bytes:
 
 
 def _encoded(text: str) -> bytes:
-    # Only surrogates cannot be encoded, only strings have them, and there this escape is that of JSON.
+    # Only surrogates cannot be encoded, only strings contain them, and within strings this escape is valid JSON.
     return text.encode("utf-8", "backslashreplace")
 
 
 def _pieces(content: JSON) -> Iterator[str]:
-    """Text of a value, piece by piece; with a stack of its own, so that no depth is too deep."""
+    """Text of a value, piece by piece; with a stack of its own, so that there is no maximum depth."""
     open_values: list[Iterator[str | tuple[JSON]]] = [iter([(content,)])]
     while open_values:
         for piece in open_values[-1]:
@@ -55,7 +55,7 @@ def _pieces(content: JSON) -> Iterator[str]:
 
 
 def _of_object(value: dict[str, JSON]) -> Iterator[str | tuple[JSON]]:
-    """Texts, and in a tuple the values that are yet to be written."""
+    """Texts, and in tuples the values that are still to be encoded."""
     before = "{"
     for key, item in value.items():
         yield f"{before}{ENCODER.encode(str(key))}:"
@@ -69,7 +69,7 @@ def _of_list(value: list[JSON]) -> Iterator[str | tuple[JSON]]:
     for start in range(0, len(value), BATCH):
         batch = value[start : start + BATCH]
         before = "," if start else ""
-        # What lies deep is not tried at every level anew.
+        # A deep value is not tried again at every level.
         text = None if len(batch) == 1 else _at_once(batch)
         if text is not None:
             yield f"{before}{text[1:-1]}"

@@ -1,4 +1,4 @@
-"""Reads where an object in S3 is out of the forms in which a vendor may write it. Pure."""
+"""Reads the location of an S3 object from any form in which a vendor may write it. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 MAX_KEY_BYTES = 1_024
-"""S3 has no longer key."""
+"""S3 keys are not longer."""
 PLAIN = re.compile(r"(?:s3[an]?://|arn:aws[a-z-]*:s3:::)([^/]+)/(.+)", re.IGNORECASE | re.DOTALL)
-"""A URI or an ARN: its key stands there as it is, so that `%` and `+` are part of it."""
+"""A URI or an ARN: its key is not escaped, so `%` and `+` are part of it."""
 QUERY_OF_S3 = re.compile(
     r"\?(?:X-Amz-[a-z-]+|AWSAccessKeyId|Signature|Expires|versionId|partNumber|response-[a-z-]+|x-id)=.*",
     re.IGNORECASE | re.DOTALL,
 )
-"""A query that somebody has left behind a key. Any other `?` is part of the key."""
+"""A query that was left after a key. Any other `?` is part of the key."""
 HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?"
     r"s3(?:-accelerate|-fips|-external-1)?(?:\.dualstack)?(?:[.-][a-z]{2,4}(?:-[a-z]+)+-\d+)?"
@@ -31,13 +31,13 @@ class S3Object(NamedTuple):
 
 
 def s3_object(location: str) -> S3Object | None:
-    """Object that a location names; None where it names none, or not plainly one.
+    """Object that a location names; None where it names none, or not clearly one.
 
     Parameters
     ----------
     location : str
         Untrusted. `s3://` (also `s3a://` and `s3n://`), an ARN, or a URL of S3 with the bucket in its host or in its
-        path. What a URL has in its query is not kept: a signature is not needed, and the newest version is what counts.
+        path. The query of a URL is dropped: a signature is not needed, and the newest version counts.
     """
     if found := PLAIN.fullmatch(location):
         key = QUERY_OF_S3.sub("", found[2], count=1)
@@ -54,7 +54,7 @@ def _of_url(location: str) -> S3Object | None:
         found = HOST.fullmatch(host)
         if found is None:
             return None
-        # Decoded after it is taken apart, and once: an escaped slash is part of a key, and no end of a bucket.
+        # Decoded after the split, and once: an escaped slash is part of a key, and does not end the bucket.
         bucket, path = found["bucket"], url.path[1:]
         if bucket is None:
             first, _, path = path.partition("/")
@@ -66,7 +66,7 @@ def _of_url(location: str) -> S3Object | None:
 
 
 def is_possible(key: str) -> bool:
-    """Whether S3 can have such a key at all."""
+    """Whether S3 allows such a key."""
     try:
         return len(key.encode()) <= MAX_KEY_BYTES
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""Connections: the secrets that say where a vendor is and how to authenticate there.
+"""Connections: the secrets with a vendor's base URL and credentials.
 
-A secret is read through Powertools Parameters, which caches it; `force_refresh` reads past the cache. Where a secret
-is missing or malformed the answer is a `FailedPoll` that names the fields at fault, never their values.
+A secret is read through Powertools Parameters, which caches it; `force_refresh` bypasses the cache. For a missing or
+malformed secret, the result is a `FailedPoll` that names the invalid fields, never their values.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MIN_PER_MINUTE, MAX_PER_MINUTE = 1, 100_000
-"""Bounds of a rate limit that is believed: with less, the watches of a connection would hardly ever poll."""
+"""Bounds of a valid rate limit: with a lower one, the watches of a connection would hardly ever poll."""
 
 
 class Connections:
@@ -63,7 +63,7 @@ class Connections:
     hosts : Hosts
         Hosts allowed besides the vendor's.
     cache_seconds : int
-        How long a secret that was read is believed.
+        Seconds for which a secret is cached.
     """
 
     def __init__(self, prefix: str, adapter: Adapter, hosts: Hosts, cache_seconds: int) -> None:
@@ -74,14 +74,14 @@ class Connections:
         self._secrets = SecretsProvider(boto3_client=_client())
 
     def get(self, name: str, *, force_refresh: bool = False) -> Connection | FailedPoll:
-        """Give a connection by name.
+        """Connection by name.
 
         Parameters
         ----------
         name : str
             As in the start event.
-        fresh : bool
-            Whether to read past the cache.
+        force_refresh : bool
+            Whether to bypass the cache.
 
         Returns
         -------
@@ -105,12 +105,12 @@ class Connections:
         return (*shape.required, *shape.optional, LIST_FIELD, NUMBER_FIELD, POLICY_FIELD)
 
     def _checked(self, name: str, fields: dict[str, JSON]) -> Connection:
-        """Give the connection.
+        """Connection from the fields of a secret.
 
         Raises
         ------
         ValueError
-            Naming all that is wrong with the fields.
+            Naming everything that is wrong with the fields.
         """
         faults: list[str] = []
 
@@ -145,17 +145,17 @@ class Connections:
     def _text(self, key: str, value: JSON) -> str:
         shape, authentication = self._adapter.connection, self._adapter.authentication
         if isinstance(authentication, ClientCredentials):
-            # Sent in a form, which can carry any text.
+            # Sent in a form, which may contain any text.
             return text_field(key, value, ascii_only=key not in shape.secret)
         if key != authentication.field:
             return text_field(key, value, ascii_only=True)
         if isinstance(value, str) and re.fullmatch(r"bearer +\S+", trimmed(value), re.IGNORECASE):
-            # A key has no blanks: an Authorization header was pasted whole.
+            # A key has no blanks: a whole Authorization header was pasted.
             value = trimmed(value).split()[1]
         return text_field(key, value, ascii_only=True, blanks=False)
 
     def _base_url(self, texts: Mapping[str, str], faults: list[str]) -> str:
-        """Give scheme, host and port in lower case; the empty text where they are at fault."""
+        """Scheme, host and port in lower case; empty where they are invalid."""
         shape = self._adapter.connection
         url = shape.base_url(texts)
         if url is None:
@@ -189,8 +189,8 @@ def _limit_of(value: JSON) -> float:
 
 
 def _client() -> SecretsManagerClient:
-    # Of the default session, as every other client: one of its own would read the SDK's data anew, for 100 ms.
-    # Bounded, so that a slow Secrets Manager costs a poll and not the function's whole time.
+    # Of the default session, like every other client: a session of its own would read the SDK's data again, for 100 ms.
+    # With short timeouts, so that a slow Secrets Manager costs one poll and not the function's whole time.
     return boto3.client(
         "secretsmanager", config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
     )
@@ -203,7 +203,7 @@ def _unread(secret_name: str, error: GetParameterError) -> FailedPoll:
         return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} does not exist: create it")
     if code in ("AccessDeniedException", "DecryptionFailure", "InvalidRequestException"):
         return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} cannot be read: {code}")
-    return FailedPoll(PollError.UNAVAILABLE, f"Secrets Manager did not give the secret {secret_name}: {code}")
+    return FailedPoll(PollError.UNAVAILABLE, f"Secrets Manager did not return the secret {secret_name}: {code}")
 
 
 def _why(cause: BaseException | None) -> str:

@@ -34,23 +34,23 @@ class Topic:
         )
 
     def publish(self, event: dict[str, JSON]) -> None:
-        """Publish a notification: readable text to e-mail subscribers, JSON to everybody else.
+        """Publish a notification: readable text to e-mail subscribers, JSON to all others.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            If SNS does not take it.
+            If SNS does not accept it.
         """
         event, message = bounded(event)
         self._send(event, message, f"{event['data']['outcome']}: import {_named(event['data'])}")
 
     def publish_stalled(self, event: dict[str, JSON]) -> None:
-        """Publish that an import does not get on: a sentence to e-mail subscribers, JSON to everybody else.
+        """Publish that an import is stalled: a sentence to e-mail subscribers, JSON to all others.
 
         Raises
         ------
         botocore.exceptions.ClientError
-            If SNS does not take it.
+            If SNS does not accept it.
         """
         message = _forms(event, event["data"]["message"])
         self._send(event, message, f"STALLED: import {_named(event['data'])}")
@@ -70,7 +70,7 @@ class Topic:
         }
         self._sns.publish(
             TopicArn=self._arn,
-            # SNS takes up to 100 visible ASCII characters.
+            # SNS accepts up to 100 visible ASCII characters.
             Subject=re.sub(r"[^ -~]", "?", subject)[:100],
             Message=message,
             MessageStructure="json",

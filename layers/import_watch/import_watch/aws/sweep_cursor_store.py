@@ -1,6 +1,6 @@
-"""Where the last sweep of `recover_watches` ran out of time, so that the next one goes on from there.
+"""Stores where the last sweep of `recover_watches` ran out of time, so that the next one continues from there.
 
-One item of the table. Sweeps that run at once may overwrite it: then a part is looked at twice, or later.
+It is one item of the table. Simultaneous sweeps may overwrite it: then a part is processed twice, or later.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEY = {"watchId": {"S": "sweep"}}
-"""With one part only, it is no watch's and no connection's."""
+"""With one part only, it cannot be the key of a watch or a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepCursor:
-    """Where a sweep left off.
+    """Where a sweep stopped.
 
     Parameters
     ----------
-    unpublished, active : Position or None
-        The last item that it saw in each index; None where it came to the end.
+    unpublished, active : PageToken or None
+        The last item that it processed in each index; None where it reached the end.
     connection : tuple of str or None
-        Vendor and name of the last connection whose count it checked; None where it came to the end.
+        Vendor and name of the last connection whose count it checked; None where it reached the end.
     """
 
     unpublished: PageToken | None = None
@@ -37,7 +37,7 @@ class SweepCursor:
 
 
 class SweepCursorStore:
-    """Reads and writes the position.
+    """Reads and writes the cursor.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class SweepCursorStore:
         self._client = client
 
     def get(self) -> SweepCursor:
-        """Read where to go on."""
+        """Read the cursor."""
         item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
         return SweepCursor(
             _token(item.get("afterUnpublished")),
@@ -60,9 +60,10 @@ class SweepCursorStore:
         )
 
     def keep(self, token: SweepCursor) -> None:
-        """Write where to go on."""
+        """Write the cursor."""
         item: dict[str, Any] = dict(KEY)
-        # `active` and `unpublished` are keys of the table's indexes: an item that has them as maps is refused.
+        # `active` and `unpublished` are keys of the table's indexes, so DynamoDB refuses an item with maps under these
+        # names.
         if token.unpublished is not None:
             item["afterUnpublished"] = {"M": token.unpublished}
         if token.active is not None:

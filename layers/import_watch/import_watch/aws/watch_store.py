@@ -1,9 +1,10 @@
-"""The table of watches: the truth about every watch, one item each, every write conditional.
+"""The table of watches: the authoritative state of every watch, one item each, every write conditional.
 
-An item is the flat state of a watch plus what its start event asked to be given back (`metadata`,
-`correlationId`), what it ended as (`ending`, `log`, `answer`) and when that was published (`publishedAt`). Two
-sparse indexes find what is not done with: an active watch carries `active` and is found by `nextPollAt`; one that has
-ended carries `unpublished` and is found by `detectedAt`, until its outcome is published. Only then may it expire.
+An item is the flat state of a watch plus the fields of its start event that the notification returns (`metadata`,
+`correlationId`), its result (`ending`) with the locations of its log and its last response, and the time of the
+publication (`publishedAt`). Two sparse indexes list the open work: an active watch has `active` and is found by
+`nextPollAt`; an ended one has `unpublished` and is found by `detectedAt`, until its outcome is published. Only then may
+it expire.
 """
 
 from __future__ import annotations
@@ -33,20 +34,20 @@ KNOWN_TO_PASS = (
     *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
     *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
 )
-"""Errors that every definition of the state machine retries for long, also that of the first release."""
+"""Errors that every definition of the state machine retries for a long time, also that of the first release."""
 SCHEMA_VERSION = 1
-"""Version of the item's shape, for whoever has to read one written by another release."""
+"""Version of the item's format, for code that reads an item of another release."""
 CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
-"""What a write after the first sets or, where the state no longer has it, removes."""
+"""Attributes that each write after the first sets or, where the state has no value, removes."""
 
 
 class Conflict(Exception):
-    """A conditional write that did not go through because the item is not as expected.
+    """A conditional write that failed because the item is not as expected.
 
     Attributes
     ----------
-    record : Record or None
-        The item as it is; None where there is none.
+    record : StoredWatch or None
+        The stored item; None where there is none.
     """
 
     def __init__(self, record: StoredWatch | None) -> None:
@@ -55,7 +56,7 @@ class Conflict(Exception):
 
 
 class WriteUnconfirmed(Exception):
-    """A write that the table did not take, or whose answer did not come: whether it was done is not known."""
+    """A write that failed, or whose response did not arrive: it is not known whether it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class WatchStore:
     ----------
     table_name : str
     retention_seconds : int
-        How long an ended watch is kept.
+        Seconds for which an ended watch is kept.
     client : DynamoDBClient, optional
         A boto3 client, for tests.
     """
@@ -93,15 +94,15 @@ class WatchStore:
         self._client: DynamoDBClient = client or table_client()
 
     def get(self, watch_id: str) -> StoredWatch | None:
-        """Read a watch, consistently; None where there is none."""
+        """Read a watch with a consistent read; None where there is none."""
         found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
         return _record(found["Item"]) if "Item" in found else None
 
     def reload_if_same_owner(self, seen: StoredWatch, *, owner_is_over: bool) -> StoredWatch | None:
-        """Give a watch as its owner left it; None where it has changed hands since it was seen.
+        """Latest state of a watch that its owner wrote; None where the owner has changed since `seen` was read.
 
-        What an owner that is over wrote last, be it that the outcome was told, may not have been seen yet. One that was
-        not even started has written nothing, and may start meanwhile: there the first look stands.
+        `seen` may not have the last write of an ended owner, such as that the outcome was published. An owner that was
+        never started has written nothing, and may start meanwhile: then `seen` itself is returned.
         """
         record = self.get(seen.watch.watch_id) if owner_is_over else seen
         return record if record is not None and record.execution == seen.execution else None
@@ -109,7 +110,7 @@ class WatchStore:
     def register(
         self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
     ) -> None:
-        """Write a new watch, active unless it has an `result` at once.
+        """Write a new watch, which is active unless it has a `result` at once.
 
         Raises
         ------
@@ -124,7 +125,7 @@ class WatchStore:
             **_standing(result),
         }
         if start.metadata is not None:
-            # As text, so that any number in it comes back as it came.
+            # As text, so that every number in it stays exactly as it was.
             attributes["metadata"] = json.dumps(start.metadata)
         if start.correlation_id is not None:
             attributes["correlationId"] = start.correlation_id
@@ -143,8 +144,8 @@ class WatchStore:
         Raises
         ------
         Conflict
-            If the watch has ended, another generation owns it, or a later poll is written: a function that was given
-            up for lost may still be running. Also if the table has another outcome that awaits its log, or none.
+            If the watch has ended, another generation owns it, or a later poll is written: a function that the state
+            machine gave up may still be running. Also if the table has another outcome that awaits its log, or none.
         WriteUnconfirmed
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
@@ -157,7 +158,7 @@ class WatchStore:
         Parameters
         ----------
         watch : Watch
-            As the new owner finds it, with the generation that is the new owner's.
+            As the new owner gets it, with the new owner's generation.
         execution : str
             ARN of the new owner, which need not have started yet.
         before : Watch, optional
@@ -175,12 +176,12 @@ class WatchStore:
             self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
-        """Write how a watch ended: the first who does so decides.
+        """Write the result of a watch: the first write decides.
 
         Parameters
         ----------
         watch : Watch
-        ending : Ending
+        result : WatchResult
         before : Watch, optional
             As in `save`.
 
@@ -212,7 +213,7 @@ class WatchStore:
         Returns
         -------
         Committed or None
-            What the table has, which may be what an earlier attempt of the same execution wrote; None where another
+            The state in the table, which may be that of an earlier attempt of the same execution; None where another
             execution owns the watch.
 
         Raises
@@ -237,7 +238,7 @@ class WatchStore:
         return Committed(watch, result)
 
     def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
-        """Write where the log and the last answer of an ended watch are; the first record stands.
+        """Write the locations of the log and the last response of an ended watch; the first record stands.
 
         Raises
         ------
@@ -250,12 +251,12 @@ class WatchStore:
         self._change(watch_id, values, (), "attribute_exists(ending) AND attribute_not_exists(#log)", {"#log": "log"})
 
     def record_published(self, watch_id: str, now: float) -> None:
-        """Write that the outcome was told, so that nobody tells it again.
+        """Write that the outcome was published, so that it is not published again.
 
         Raises
         ------
         Conflict
-            If the watch has not ended, or was told of already.
+            If the watch has not ended, or its outcome was published already.
         """
         self._change(
             watch_id,
@@ -265,22 +266,22 @@ class WatchStore:
         )
 
     def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
-        """Give every active watch, the one whose poll is due first first, as an index has it a moment ago.
+        """All active watches, by the time of their next poll, from an eventually consistent index.
 
         Parameters
         ----------
-        position : Position, optional
-            Where an earlier look left off.
+        token : PageToken, optional
+            The token of the last watch of an earlier listing.
 
         Yields
         ------
-        tuple of str, float and Position
-            Its id, when its next poll is due (epoch seconds), and where to go on after it.
+        tuple of str, float and PageToken
+            Its id, the time of its next poll (epoch seconds), and the token with which a listing continues after it.
         """
         return self._query_index(ACTIVE_INDEX, ("active", ACTIVE), "nextPollAt", token)
 
     def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
-        """Give every watch that has ended and whose outcome is not published, the one that ended first first."""
+        """All ended watches whose outcome is not published, by the time of their end."""
         return self._query_index(UNPUBLISHED_INDEX, ("unpublished", UNPUBLISHED), "detectedAt", token)
 
     def _query_index(
@@ -305,7 +306,7 @@ class WatchStore:
         if polls is not None:
             conditions.append("polls <= :polls")
             numbers[":polls"] = polls
-        # An outcome that the table knows is never forgotten by whoever has not read it.
+        # A write never removes an outcome that its writer has not read.
         read = before or watch
         if read.awaiting_log is None:
             conditions.append("attribute_not_exists(awaitingLog)")
@@ -363,12 +364,12 @@ def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
         if type(error).__name__ in known:
             raise
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
-            raise  # a mistake of ours, which no later poll makes good
+            raise  # a fault of this code, which a later poll would not fix
         raise WriteUnconfirmed(str(error)) from error
 
 
 def _standing(result: WatchResult | None) -> dict[str, JSON]:
-    """Give the attributes that say whether a watch is active, with those of the sparse index it is to be found in."""
+    """Attributes by which a watch is active or ended, with those of its sparse index."""
     if result is None:
         return {"active": ACTIVE}
     return {

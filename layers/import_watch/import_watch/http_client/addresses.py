@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
-# Not `is_global`: its tables differ from one Python to the next, and none of them has every range of these.
+# Not `is_global`: its tables differ between Python versions, and none of them has all of these ranges.
 _NOT_PUBLIC_4 = tuple(
     IPv4Network(network)
     for network in (
@@ -49,7 +49,7 @@ def is_public(address: str) -> bool:
     Parameters
     ----------
     address : str
-        As a socket gives it. A text that is no address, or one with a zone (`fe80::1%eth0`), is not public.
+        As a socket gives it. A text that is not an address, or an address with a zone (`fe80::1%eth0`), is not public.
     """
     try:
         found = ip_address(address)

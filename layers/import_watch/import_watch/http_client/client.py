@@ -1,4 +1,4 @@
-"""The vendor client: asks one vendor for the status of an import, with a connection's credentials."""
+"""The vendor client: requests the status of an import from one vendor, with a connection's credentials."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """Asks one vendor.
+    """Client of one vendor.
 
     Parameters
     ----------
     adapter : Adapter
         The vendor.
     private_addresses : bool
-        Whether a host may have an address that is not public: on the local stack alone.
+        Whether a host may have an address that is not public: only on the local stack.
     clock : callable
-        Gives epoch seconds; a parameter so that a test need not wait for a token to age.
+        Returns epoch seconds; a parameter so that a test need not wait until a token expires.
     """
 
     def __init__(
@@ -41,26 +41,26 @@ class Client:
         self._transport = HttpTransport(adapter.title, private_addresses=private_addresses, clock=clock)
         self._tokens: Tokens | None = None
 
-    def ask(
+    def request_status(
         self, connection: Connection, import_id: str, *, force_refresh: bool = False
     ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
-        """Ask for one import.
+        """Request the status of one import.
 
         Parameters
         ----------
         connection : Connection
-            Where, and with which credentials.
+            The base URL and the credentials.
         import_id : str
             In the vendor's canonical form.
-        fresh : bool
-            Whether to buy a new token rather than use one that is kept.
+        force_refresh : bool
+            Whether to fetch a new token instead of using a cached one.
 
         Returns
         -------
-        answer : Answer or None
-            As it came, less the connection's secrets and signed query strings; None where none came.
+        response : HttpResponse or None
+            As it was received, without the connection's secrets and signed query strings; None where none was received.
         polled : Observation or FailedPoll
-            What it means.
+            The meaning of the response.
         """
         headers = {"Accept": "application/json"}
         secrets = [connection.fields[name] for name in self._adapter.connection.secret]
@@ -79,13 +79,13 @@ class Client:
             return None, response
         response = redacted(response, secrets)
         polled = parse_response(self._adapter, response, import_id)
-        failed = isinstance(polled, FailedPoll) or response.status >= 400  # such as an import that is not found
+        failed = isinstance(polled, FailedPoll) or response.status >= 400  # for example, an import that is not found
         if failed and (hint := retry_after(response, self._clock())) is not None:
             polled = replace(polled, retry_after=hint)
         return response, polled
 
     def _kept_tokens(self) -> Tokens:
-        # Only a vendor that wants a token pays for loading this.
+        # Only a vendor that requires a token needs this module, so the others do not load it.
         from import_watch.http_client.oauth import Tokens
 
         if self._tokens is None:

@@ -1,4 +1,4 @@
-"""Decodes a compressed body piece by piece, so that memory stays bounded however far it expands. Pure."""
+"""Decodes a compressed body piece by piece, so that memory is bounded however large the decoded body is. Pure."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 PIECE_BYTES = 64 * 1024
-"""Largest piece that comes out of a decoder."""
+"""Maximum size of a piece that a decoder returns."""
 MAX_LAYERS = 3
-"""Encodings on top of each other: more than one is rare, and each costs time."""
+"""Maximum number of nested encodings: more than one is rare, and each costs time."""
 GZIP = frozenset({"gzip", "x-gzip"})
 NOT_SUPPORTED = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 
 
 class Undecodable(Exception):
-    """A body is not encoded as its header says; the text says so to a person, without quoting the response."""
+    """A body is not encoded as its header declares; the error's text is for a person and quotes nothing."""
 
 
 def decoded(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
-    """Give the pieces of the body without its content encodings.
+    """Pieces of the body without its content encodings.
 
     Parameters
     ----------
     pieces : iterable of bytes
-        The body as it came.
+        The body as it was received.
     content_encoding : str
-        The header. A name in it that is no compression (such as `utf-8`) is ignored: some servers send it with a plain
-        body.
+        The header. A name in it that is not a compression (such as `utf-8`) is ignored: some servers send it with an
+        uncompressed body.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def decoded(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
     names = [name for part in content_encoding.split(",") if (name := part.strip().lower())]
     layers = [name for name in names if name in GZIP or name == "deflate"]
     if NOT_SUPPORTED.intersection(names):
-        raise Undecodable("sent a response compressed in a way that was not asked for")
+        raise Undecodable("sent a response with a compression that was not requested")
     if len(layers) > MAX_LAYERS:
         raise Undecodable("sent a response that is compressed too many times")
     result = iter(pieces)
@@ -52,7 +52,7 @@ def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
         piece = received
         if stream is None:
             first += piece
-            if len(first) < 2:  # two bytes tell the formats apart
+            if len(first) < 2:  # two bytes distinguish the formats
                 continue
             stream, piece = zlib.decompressobj(_window(first, name)), first
         while piece:
@@ -64,16 +64,16 @@ def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
             try:
                 yield from _output(stream, piece)
             except zlib.error:
-                raise Undecodable("sent a response that is not compressed as it says") from None
+                raise Undecodable("sent a response that is not compressed as it declares") from None
             piece = stream.unused_data
     if first and (stream is None or not stream.eof):
         raise Undecodable("sent a compressed response that is cut off")
 
 
 def _output(stream: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
-    """Give the pieces that come out for one that goes in."""
+    """Decoded pieces of one encoded piece."""
     out = stream.decompress(piece, PIECE_BYTES)
-    # A full piece may have left more to come, even where nothing is left to go in.
+    # After a full piece, more output may follow, even where no input is left.
     while out:
         yield out
         if stream.eof or (len(out) < PIECE_BYTES and not stream.unconsumed_tail):
@@ -82,7 +82,7 @@ def _output(stream: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
 
 
 def _window(first: bytes, name: str) -> int:
-    """Name the format to zlib: many servers send raw deflate data where the standard asks for a zlib header."""
+    """Format as zlib's window size: many servers send raw deflate data where the standard requires a zlib header."""
     if name in GZIP:
         return 16 + zlib.MAX_WBITS
     has_header = first[0] & 0x0F == 8 and (first[0] * 256 + first[1]) % 31 == 0

@@ -1,4 +1,4 @@
-"""Bearer tokens by OAuth 2.0 client credentials: kept for their life, in memory only, by connection."""
+"""Bearer tokens by OAuth 2.0 client credentials: cached until they expire, in memory only, by connection."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from import_watch.vendors.fields import number_of, object_of, text_of
 from import_watch.vendors.response_body import HttpResponse
 
 TOKEN_SECONDS = 300.0
-"""Life of a token whose answer does not tell it: eGain does not document one."""
+"""Lifetime of a token whose response has none: eGain does not document one."""
 TOKEN_MARGIN = 60.0
-"""Seconds before its end at which a token is bought anew."""
+"""Seconds before its expiry at which a token is replaced."""
 MAX_TOKEN_SECONDS = 86_400.0
-"""Longest life that is believed."""
+"""Maximum lifetime that is used."""
 MAX_BYTES = 64 * 1024
 MAX_DESCRIPTION = 200
-"""Characters of an `error_description` that are quoted."""
+"""Maximum characters of an `error_description` that are quoted."""
 REFUSALS = frozenset({"invalid_client", "unauthorized_client", "invalid_scope", "invalid_grant"})
-"""Error codes that refuse these credentials."""
+"""Error codes that mean refused credentials."""
 OTHER_ERRORS = frozenset(
     {"invalid_request", "unsupported_grant_type", "temporarily_unavailable", "server_error", "slow_down"}
 )
-"""Error codes that do not: with them, even a 401 says nothing about the credentials."""
+"""Error codes that do not mean refused credentials, even with a 401."""
 NO_ENDPOINT = (404, 405, 410)
 
 
 class Tokens:
-    """Buys and keeps the tokens of one vendor's connections.
+    """Fetches and caches the tokens of one vendor's connections.
 
     Parameters
     ----------
-    exchanger : Exchanger
+    transport : HttpTransport
     clock : callable
-        Gives epoch seconds.
+        Returns epoch seconds.
     """
 
     def __init__(self, transport: HttpTransport, clock: Callable[[], float]) -> None:
@@ -50,14 +50,13 @@ class Tokens:
         self._kept: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def get(self, connection: Connection, how: ClientCredentials, *, force_refresh: bool) -> str | FailedPoll:
-        """Give a token: one that is kept, unless it is old or a `force_refresh` one is asked for.
+        """Token: the cached one, unless it has expired or `force_refresh` is set.
 
         Returns
         -------
         str or FailedPoll
-            UNAUTHORIZED where the client credentials are refused; MISCONFIGURED where there is no token endpoint at
-            the connection's `tokenUrl`; UNAVAILABLE, THROTTLED or UNREADABLE where the token endpoint is in trouble,
-            which passes.
+            UNAUTHORIZED where the client credentials are refused; MISCONFIGURED where there is no token endpoint at the
+            connection's `tokenUrl`; UNAVAILABLE, THROTTLED or UNREADABLE for a transient error of the token endpoint.
         """
         fields = connection.fields
         scope = fields.get("scope", how.default_scope)
@@ -65,10 +64,10 @@ class Tokens:
         token, ends = self._kept.get(key, ("", 0.0))
         if token and not force_refresh and self._clock() < ends:
             return token
-        bought = self._fetch_token(*key, how)
-        if isinstance(bought, FailedPoll):
-            return bought
-        token, lifetime = bought
+        fetched = self._fetch_token(*key, how)
+        if isinstance(fetched, FailedPoll):
+            return fetched
+        token, lifetime = fetched
         self._kept[key] = (token, self._clock() + max(0.0, lifetime - min(TOKEN_MARGIN, lifetime / 2)))
         return token
 
@@ -91,7 +90,7 @@ class Tokens:
             kind = body.get("token_type")
             if kind is None or (isinstance(kind, str) and kind.strip().casefold() in ("", "bearer")):
                 return token, _lifetime(body.get("expires_in"))
-        # What is quoted from here on has neither the secret in it nor a token that came all the same.
+        # From here on, quoted text contains neither the secret nor a token that was sent despite the error.
         body = object_of(redacted(response, [client_secret, token]).json())
         hint = retry_after(response, self._clock())
         error, what = _failure(response, body, usable=bool(token), throttled=hint is not None)
@@ -108,27 +107,30 @@ class Tokens:
 
 
 def _failure(response: HttpResponse, body: dict[str, JSON], *, usable: bool, throttled: bool) -> tuple[PollError, str]:
-    """Say what an answer without a usable token means, and why.
+    """Error and detail of a response without a usable token.
 
-    RFC 6749, 5.2: refused credentials are a 400 or a 401 with an `error` code. Whatever else a proxy or a server sends
-    says nothing about them.
+    RFC 6749, 5.2: refused credentials are a 400 or a 401 with an `error` code. Any other response of a proxy or a
+    server has no information about them.
     """
     status, code = response.status, _code(body)
-    said = _said(body)
+    detail = _error_detail(body)
     if status == 429:
-        return PollError.THROTTLED, said
+        return PollError.THROTTLED, detail
     if status >= 500:
-        return PollError.UNAVAILABLE, said
+        return PollError.UNAVAILABLE, detail
     if code in REFUSALS or (status == 401 and code not in OTHER_ERRORS):
-        return PollError.UNAUTHORIZED, said or ", the client credentials are refused"
+        return PollError.UNAUTHORIZED, detail or ", the client credentials are refused"
     if status == 403 and throttled:
-        return PollError.THROTTLED, said
+        return PollError.THROTTLED, detail
     if status in NO_ENDPOINT and code not in OTHER_ERRORS:
-        return PollError.MISCONFIGURED, f"{said}: no token endpoint at this URL; correct it in the connection's secret"
+        return (
+            PollError.MISCONFIGURED,
+            f"{detail}: no token endpoint at this URL; correct it in the connection's secret",
+        )
     if 300 <= status < 400:
         return PollError.UNAVAILABLE, ", a redirect, which is never followed"
     if status >= 400 or (code and (not usable or code in OTHER_ERRORS)):
-        return PollError.UNAVAILABLE, said or " without an error code"
+        return PollError.UNAVAILABLE, detail or " without an error code"
     if response.truncated:
         return PollError.UNAVAILABLE, f" with more than {MAX_BYTES:,} bytes"
     if usable:
@@ -142,18 +144,18 @@ def _code(body: dict[str, JSON]) -> str:
 
 
 def _error(body: dict[str, JSON]) -> str | None:
-    """Give the error code, which some servers put into an object."""
+    """Error code, which some servers put into an object."""
     error = body.get("error")
     return text_of(object_of(error).get("code") if isinstance(error, dict) else error)
 
 
-def _said(body: dict[str, JSON]) -> str:
+def _error_detail(body: dict[str, JSON]) -> str:
     code, description = _error(body), text_of(body.get("error_description"))
     return (f", {code[:80]}" if code else "") + (f": {description[:MAX_DESCRIPTION]}" if description else "")
 
 
 def _token(value: JSON) -> str:
-    """Give a token that can stand in a header, without blanks around it; empty for anything else."""
+    """Token that is valid in a header, without blanks around it; empty for anything else."""
     if not isinstance(value, str) or not value.isascii():
         return ""
     token = value.strip()

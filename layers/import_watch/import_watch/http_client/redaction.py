@@ -1,9 +1,9 @@
-"""Takes secrets and signed query strings out of a response before it is read or kept. Pure.
+"""Removes secrets and signed query strings from a response before it is read or stored. Pure.
 
-A vendor may send back what it was sent. Whole bodies are searched, because a text that is cut first could keep a piece
-of a secret, and searched for what they say once they are decoded: a server, a proxy or a log may escape a secret for
-JSON, HTML or URLs, one in another, or put it into base64. A text is decoded again and again, each of these views is
-searched, and what is found is traced back to where it stands in the text.
+A vendor may send back what it received. Whole bodies are searched, because a text that is cut first could contain a
+part of a secret. They are also searched in decoded form: a server, a proxy or a log may escape a secret for JSON, HTML
+or URLs, nest these escapes, or encode it in base64. A text is decoded repeatedly, each of these views is searched, and
+each finding is traced back to its position in the text.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from urllib.parse import quote, quote_plus, unquote
 from import_watch.vendors.response_body import HttpResponse, parse
 
 MARK = "(redacted)"
-SHORTEST = 6
-"""Characters below which a secret is no secret, and its removal would garble everything."""
+MIN_SECRET = 6
+"""Minimum characters of a secret: the removal of a shorter text would damage the whole response."""
 MIN_PIECE = 4
-"""Characters of what is left of a secret that are still removed: where a body was cut within it, or it was decoded."""
-MAX_ROUNDS = 6
-"""How often a text is decoded: escapes within escapes, as of JSON in a string of JSON in a URL."""
+"""Minimum characters of a part of a secret that is removed: where a body was cut within it, or it was decoded."""
+MAX_PASSES = 6
+"""How often a text is decoded, for nested escapes such as JSON in a JSON string in a URL."""
 
 MAX_SPANS = 150_000
-"""Places of one body that are replaced one by one; more are no response, and would take much memory."""
+"""Maximum places of one body that are replaced one by one; a normal response has fewer, and more would take much
+memory."""
 MAX_WORK = 8_000_000
-"""Escapes that are decoded for one body, some seconds' worth: the largest one in all its views, and what is found there
-traced back a few times. Beyond it the body is made so that reading it takes long."""
+"""Maximum escapes that are decoded for one body, a few seconds of work: enough for the largest body in all its views,
+with a few findings traced back. A body that needs more is crafted to take long."""
 
 Span = tuple[int, int, str]
-"""Where something begins and ends that is to be removed, and what is to stand there."""
+"""Start and end of a text to remove, and its replacement."""
 
 _UNIT = re.compile(
     r"""
@@ -50,9 +51,9 @@ _UNIT = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""One character as JSON, HTML or URLs escape it; and what is no character: NUL, and a line break within base64.
+"""One character as JSON, HTML or URLs escape it; also what decoding drops: NUL, and a line break within base64.
 
-An escape a part of which is itself escaped waits for the next round.
+An escape of which a part is escaped itself is decoded by the next pass.
 """
 _ESCAPE_SIGNS = ("\\", "&", "%", "\0", "\n")
 _SHORT_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
@@ -68,16 +69,16 @@ _CREDENTIAL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-"""A parameter of a URL that is a credential, or that makes it one."""
+"""A parameter of a URL that is a credential, or that makes the URL one."""
 _SIGNATURE = re.compile(
     r"(?<=[&;~])(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|sig|signature|hmac)=[^\s\"<>&\\]+",
     re.IGNORECASE,
 )
-"""A signature of a URL whose query has a blank or a quotation mark before it, which end a query elsewhere."""
+"""A signature of a URL whose query has a blank or a quotation mark before it; elsewhere, these end a query."""
 _QUERY = re.compile(r'[?#][^\s"<>\\]*')
 _USER_INFORMATION = re.compile(r'(?<=://)[^\s/?#"<>\\]+@')
 HTML_UNSAFE = ("<>&", "<>&'=", "<>&'\"+`")
-"""Characters that writers of JSON escape so that it is safe within HTML: of Go, of Java and of .NET."""
+"""Characters that JSON encoders of Go, Java and .NET escape, so that the JSON is safe within HTML."""
 MAX_TAIL, MAX_CUT_ESCAPE = 64 * 1024, 16
 _CUT_ESCAPE = re.compile(r"(?:\\+u?[0-9a-fA-F]{0,3}|%(?:25)*[0-9a-fA-F]?|&(?:amp;)*#?[xX]?[0-9a-zA-Z]{0,8})\Z")
 _BEFORE_HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)?([^/]*@)?")
@@ -87,27 +88,27 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[^\s\[\]{}:,"]+', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """What a secret looks like: `texts` in a view that is decoded, and `cores` within base64."""
+    """Forms of a secret: `texts` in a decoded view, and `cores` within base64."""
 
     texts: tuple[str, ...]
     cores: tuple[str, ...]
     truncated: bool = False
-    """Whether the body ends where it was cut, and so perhaps within a secret."""
+    """Whether the body was cut, and so may end within a secret."""
 
 
 def redacted(response: HttpResponse, secrets: Iterable[str]) -> HttpResponse:
-    """Response whose body has none of the secrets in it, nor query strings that are credentials.
+    """Response whose body contains neither the secrets nor query strings that are credentials.
 
     Parameters
     ----------
-    answer : Answer
+    response : HttpResponse
     secrets : iterable of str
-        Those shorter than `SHORTEST` are left alone.
+        Those shorter than `MIN_SECRET` are not removed.
 
     Returns
     -------
-    Answer
-        The same one where nothing was to be removed. Else one in the same encoding, and JSON if it was.
+    HttpResponse
+        The same object where nothing is removed. Else a response in the same encoding, which is still JSON if it was.
     """
     sought = replace(_sought(tuple(secrets)), truncated=response.truncated)
     content, body = response.content, response.body
@@ -115,9 +116,10 @@ def redacted(response: HttpResponse, secrets: Iterable[str]) -> HttpResponse:
     if clean is not content.text:
         body = content.encoded(clean)
     if content.encoding != "utf-8":
-        # The declared encoding may be wrong, and then the bytes show to others what the text does not show to us.
+        # The declared encoding may be wrong: then other readers would find in the bytes what the decoded text does not
+        # show.
         plain = body.decode("utf-8", "surrogateescape")
-        # Every second byte of most such bodies is NUL: to look beyond those is quick, to trace what is found is not.
+        # Every second byte of most such bodies is NUL: searching without those is fast, tracing findings back is not.
         if _is_in(plain.replace("\0", ""), sought):
             clean = _without(plain, sought)
             if clean is not plain:
@@ -133,31 +135,31 @@ def without_query(location: str) -> str:
     return scheme + location[len(scheme) + len(user) :] if scheme or ":" in user else location
 
 
-class _TooMuch(Exception):
-    """A body from which nothing is removed one by one."""
+class _TooManyFindings(Exception):
+    """A body with too many findings, or findings too expensive to trace, to remove them one by one."""
 
 
-@lru_cache(maxsize=64)  # a poll has the secrets of the one before: making their forms takes longer than searching
+@lru_cache(maxsize=64)  # consecutive polls have the same secrets, and computing their forms takes longer than searching
 def _sought(secrets: tuple[str, ...]) -> _Sought:
     texts: dict[str, None] = {}
     cores: dict[str, None] = {}
     for secret in secrets:
-        if len(secret) < SHORTEST:
+        if len(secret) < MIN_SECRET:
             continue
-        # A secret may itself look like an escape, or end as one begins, which a decoded view no longer shows.
+        # A secret may itself look like an escape, or end like the start of one, which a decoded view no longer shows.
         forms = [*_views(secret), *_misread(secret), secret.replace(" ", "+"), secret.replace("+", " ")]
         forms += [form.rstrip("\\") for form in forms]
         texts.update(dict.fromkeys(form for form in forms if len(form) >= MIN_PIECE))
         in_hex = secret.encode("utf-8", "replace").hex()
         texts.update(dict.fromkeys((in_hex, in_hex.upper())))
-        # RFC 6749, 2.3.1 has a client escape its id and secret before it puts them into base64.
+        # By RFC 6749, 2.3.1, a client escapes its id and secret before it encodes them in base64.
         for form in (secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), *_json_forms(secret)):
-            cores.update(dict.fromkeys(core for core in _base64_cores(form) if len(core) >= SHORTEST))
+            cores.update(dict.fromkeys(core for core in _base64_cores(form) if len(core) >= MIN_SECRET))
     return _Sought(tuple(texts), tuple(cores))
 
 
 def _misread(secret: str) -> Iterator[str]:
-    """Give what a secret of more than ASCII looks like to a reader, or a writer, of another encoding."""
+    """Forms of a secret with non-ASCII characters that was read or written in a wrong encoding."""
     if secret.isascii():
         return
     raw = secret.encode("utf-8", "replace")
@@ -168,7 +170,7 @@ def _misread(secret: str) -> Iterator[str]:
 
 
 def _json_forms(text: str) -> Iterator[str]:
-    """Give a text as it stands within JSON: writers differ on `/` and on letters beyond ASCII."""
+    """Forms of a text within JSON: encoders differ in `/` and in non-ASCII letters."""
     for ascii_only in (True, False):
         form = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield form
@@ -179,14 +181,14 @@ def _json_forms(text: str) -> Iterator[str]:
 
 
 def _safe_in_html(form: str, unsafe: str, *, upper_case: bool) -> str:
-    """Text of JSON in which characters that mean something to HTML are written by their number."""
+    """JSON text in which characters with a meaning in HTML are escaped by their number."""
     for char in unsafe:
         form = form.replace('\\"' if char == '"' else char, f"\\u{ord(char):04x}")
     return re.sub(r"\\u[0-9a-f]{4}", lambda code: f"\\u{code[0][2:].upper()}", form) if upper_case else form
 
 
 def _base64_cores(text: str) -> Iterator[str]:
-    """Give the characters that are in the base64 of every text with this one in it, wherever it begins."""
+    """Characters that are in the base64 of every text that contains this one, for each of its possible offsets."""
     for raw in {
         text.encode("utf-8", "replace"),
         text.encode("latin-1", "replace"),
@@ -200,7 +202,7 @@ def _base64_cores(text: str) -> Iterator[str]:
 
 
 def _without(text: str, sought: _Sought) -> str:
-    """Text from which all that is sought was removed; the very same where there is none of it."""
+    """Text without everything that is sought; the same object where it contains none of it."""
     try:
         spans = _spans(text, sought)
         if not spans:
@@ -215,9 +217,9 @@ def _without(text: str, sought: _Sought) -> str:
             left = _spans(result, sought)
         if not left and (not is_json or _is_json(result)):
             return result
-    except _TooMuch:
+    except _TooManyFindings:
         is_json = _is_json(text)
-    # What was removed has left something that reads as a secret, or no JSON: nothing of it is worth a risk.
+    # The rest still contains a form of a secret, or is no longer JSON: the whole text is replaced.
     return f'"{MARK}"' if is_json else MARK
 
 
@@ -226,10 +228,10 @@ def _is_json(text: str) -> bool:
 
 
 def _is_in(text: str, sought: _Sought) -> bool:
-    """Whether a text, or the end of it, has anything that is sought."""
+    """Whether a text, or its end, contains anything that is sought."""
     try:
         return bool(_spans(text, sought))
-    except _TooMuch:
+    except _TooManyFindings:
         return True
 
 
@@ -243,7 +245,10 @@ def _applied(text: str, spans: Sequence[Span]) -> str:
 
 
 def _applied_by_token(text: str, spans: Iterable[Span]) -> str:
-    """Do the same where a plain cut leaves no JSON: as in a number, or in two keys that were different."""
+    """Text with whole JSON tokens replaced, where replacing only the spans makes the JSON invalid.
+
+    Such as in a number, or in two keys that become equal.
+    """
     pieces: list[str] = []
     kept = count = 0
     waiting = iter(_merged(spans))
@@ -259,7 +264,7 @@ def _applied_by_token(text: str, spans: Iterable[Span]) -> str:
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Spans in order, none of which touches another: of two secrets that overlap, all goes."""
+    """Spans in order, none of which touches another: two overlapping secrets are removed completely."""
     merged: list[Span] = []
     for start, end, mark in sorted(spans):
         if merged and start < merged[-1][1]:
@@ -271,42 +276,42 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _spans(text: str, sought: _Sought) -> list[Span]:
-    """Where in a text anything sought stands, in whatever view of it.
+    """Spans of a text that contain anything sought, in any view of it.
 
     Raises
     ------
-    _TooMuch
-        If there is more of it, or it is deeper within escapes, than is worth the time.
+    _TooManyFindings
+        If there are too many findings, or too deeply nested escapes, for the time that tracing takes.
     """
     found: set[Span] = set()
     work = 0
-    for rounds, view in enumerate(_views(text)):
+    for passes, view in enumerate(_views(text)):
         here = list(islice(chain(_secret_spans(view, sought), _credential_spans(view)), MAX_SPANS + 1))
-        work += sum(map(view.count, _ESCAPE_SIGNS)) * (1 + rounds * bool(here))
+        work += sum(map(view.count, _ESCAPE_SIGNS)) * (1 + passes * bool(here))
         if work > MAX_WORK:
-            raise _TooMuch
-        # What one view shows, the next often shows too.
-        found.update(_back(here, text, rounds))
+            raise _TooManyFindings
+        # A finding of one view is often in the next one, too.
+        found.update(_back(here, text, passes))
         if len(found) > MAX_SPANS:
-            raise _TooMuch
+            raise _TooManyFindings
     if sought.truncated:
         found.update(_end_spans(text, sought))
-    # A cut must not begin or end within an escape.
+    # A span must not begin or end within an escape.
     return _aligned(found, text) if found else []
 
 
-def _back(spans: list[Span], text: str, rounds: int) -> list[Span]:
-    """Give spans of a view, which took so many rounds of decoding, as spans of the text."""
+def _back(spans: list[Span], text: str, passes: int) -> list[Span]:
+    """Spans of the text for spans of the view after `passes` decoding passes."""
     if spans:
-        for before in reversed(list(islice(_views(text), rounds))):
+        for before in reversed(list(islice(_views(text), passes))):
             spans = _traced(spans, before)
     return spans
 
 
 def _views(text: str) -> Iterator[str]:
-    """Give a text, and what it says as often as it is decoded."""
+    """A text, followed by its decoded views."""
     yield text
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_PASSES):
         if not any(sign in text for sign in _ESCAPE_SIGNS):
             return
         following = _UNIT.sub(lambda unit: _decoded(unit[0]), text)
@@ -325,7 +330,7 @@ def _decoded(unit: str) -> str:
     if unit[0] == "&":
         return html.unescape(unit)
     if unit[0] == "%":
-        # Alone, a byte from 80 on is no UTF-8: it is how older forms write Latin-1.
+        # A single byte from 80 on is not valid UTF-8: older forms encode Latin-1 so.
         return chr(int(unit[2:], 16)) if unit[1] == "u" else unquote(unit, "latin-1" if len(unit) == 3 else "utf-8")
     return ""
 
@@ -336,25 +341,25 @@ def _secret_spans(view: str, sought: _Sought) -> Iterator[Span]:
             yield start, start + len(text), MARK
     for core in sought.cores:
         for start in _positions(view, core):
-            # The characters beside it hold bits of the secret too.
+            # The adjacent characters contain bits of the secret, too.
             end = start + len(core)
             yield start - (view[start - 1 : start] in _BASE64), end + (view[end : end + 1] in _BASE64), MARK
 
 
 def _end_spans(text: str, sought: _Sought) -> Iterator[Span]:
-    """Give where the beginning of a secret stands at the very end, be it with an escape that was cut too."""
+    """Span of the start of a secret at the end of a text that was cut, even where an escape was cut, too."""
     before = max(0, len(text) - MAX_TAIL)
     tail = text[before:]
     cut = _CUT_ESCAPE.search(tail, len(tail) - MAX_CUT_ESCAPE)
     for part in (tail, tail[: cut.start()]) if cut else (tail,):
-        for rounds, view in enumerate(_views(part)):
+        for passes, view in enumerate(_views(part)):
             pieces = (
                 sought_for[:length]
                 for sought_for in (*sought.texts, *sought.cores)
                 for length in range(MIN_PIECE, len(sought_for))
             )
             here = [(len(view) - len(piece), len(view), MARK) for piece in pieces if view.endswith(piece)]
-            for start, _, mark in _back(here, part, rounds):
+            for start, _, mark in _back(here, part, passes):
                 yield before + start, len(text), mark
 
 
@@ -379,7 +384,7 @@ def _credential_spans(view: str) -> Iterator[Span]:
 
 
 class _Units:
-    """Where the escapes of a text stand, in it and in what it says decoded.
+    """Positions of the escapes of a text, in the text and in its decoded view.
 
     Parameters
     ----------
@@ -387,7 +392,7 @@ class _Units:
     """
 
     def __init__(self, text: str) -> None:
-        # Only who has found something pays for loading these.
+        # Needed only after a finding, so loaded only then.
         from array import array
 
         self.starts, self.ends = array("I"), array("I")
@@ -410,7 +415,7 @@ def _traced(spans: Iterable[Span], before: str) -> list[Span]:
     units = _Units(before)
 
     def character(position: int) -> tuple[int, int]:
-        """Where the character stands that is in this place once decoded."""
+        """Span of the character that is at this position in the decoded view."""
         at = bisect_right(units.decoded_starts, position) - 1
         if at < 0:
             return position, position + 1
@@ -428,7 +433,7 @@ def _aligned(spans: Iterable[Span], text: str) -> list[Span]:
     units = _Units(text)
 
     def escape(position: int) -> tuple[int, int]:
-        """Escape that this place lies within, or the place itself."""
+        """Span of the escape around this position, or the position itself."""
         at = bisect_right(units.starts, position) - 1
         within = at >= 0 and units.starts[at] < position < units.ends[at]
         return (units.starts[at], units.ends[at]) if within else (position, position)

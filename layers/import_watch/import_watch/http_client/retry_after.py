@@ -1,4 +1,4 @@
-"""When a vendor wants to be asked again, out of the headers of its answer. Pure."""
+"""Reads from the headers of a response when the vendor accepts the next request. Pure."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from import_watch.model.timestamps import parse_iso
 from import_watch.vendors.response_body import HttpResponse
 
 MAX_HEADER_LENGTH = 1_000
-"""Characters of a header that is read; no real one is longer."""
+"""Maximum characters of a header that is read; no real one is longer."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e9, 1.0))
-"""From which size on a number is a time of day, in which fractions of a second. No vendor asks for 30 years."""
+"""Sizes from which a number is a time since the epoch, each with its fraction of a second. No vendor requests a wait of
+30 years."""
 _RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 _REMAINING = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
 
 
 def retry_after(response: HttpResponse, now: float) -> float | None:
-    """Give the seconds after which the vendor wants to be asked again, within [0, 900]; None where it does not say.
+    """Seconds until the vendor accepts the next request, within [0, 900]; None where the headers name no time.
 
-    `Retry-After` counts with every status. When a rate limit is reset says when to come back only where the limit was
-    reached: with 429, and with a 403 or 503 that says that nothing remains. Of several values the longest counts.
+    `Retry-After` counts with every status. The reset time of a rate limit counts only where the limit was reached: with
+    429, and with a 403 or 503 whose headers show that no request remains. Of several values the longest counts.
 
     Parameters
     ----------
-    answer : Answer
+    response : HttpResponse
         Of a request that failed. Each value may be seconds, a time since the epoch in seconds or fractions of them, an
         HTTP date or an ISO 8601 date-time.
     now : float
@@ -44,7 +45,7 @@ def retry_after(response: HttpResponse, now: float) -> float | None:
 
 def _header(response: HttpResponse, name: str) -> str:
     text = response.headers.get(name, "")
-    # `float` and the parsers of dates take the digits of every script.
+    # `float` and the date parsers accept the digits of every script.
     return text if text.isascii() and len(text) <= MAX_HEADER_LENGTH else ""
 
 
@@ -63,7 +64,7 @@ def _resets(response: HttpResponse) -> Iterator[str]:
     for name in _RESETS:
         yield _header(response, name)
     policies = _rate_limit(response)
-    # Of several policies, those that have something left do not hold up the next request.
+    # Of several policies, those with requests left do not delay the next request.
     reached = [fields for fields in policies if _number(fields.get("r", "")) == 0]
     for fields in reached or policies:
         for name in ("reset", "t"):
@@ -77,7 +78,7 @@ def _rate_limit(response: HttpResponse) -> list[dict[str, str]]:
 
 
 def _longest(text: str, now: float) -> float | None:
-    """Read one value, or several where a header came more than once: requests joins them by commas."""
+    """Read one value, or several where a header occurred more than once: requests joins them by commas."""
     # A comma between a weekday and a day of a month is part of a date.
     parts = re.split(r",(?!\s*[0-9]{1,2}[ -][A-Za-z]{3})", text)
     return max((one for part in parts if (one := _seconds(part, now)) is not None), default=None)
@@ -89,7 +90,7 @@ def _seconds(text: str, now: float) -> float | None:
     if number is not None:
         return next((number / unit - now for size, unit in _EPOCH_UNITS if number > size), number)
     if _NUMBER.fullmatch(text):
-        return None  # a number that is too large to be one
+        return None  # a number that is too large for a time
     moment = parse_iso(text)
     return _http_date(text, now) if moment is None else moment - now
 

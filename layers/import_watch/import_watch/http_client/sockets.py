@@ -1,8 +1,8 @@
-"""The connections of one session: where they may lead, how long they may take, and when one may be used again.
+"""The connections of one session: their allowed addresses, their time limits, and when one may be reused.
 
-requests and urllib3 bound neither the whole time of an exchange nor the address behind a name, and they keep a
-connection whatever is left on it. The classes here add that where a socket is opened, written to and read from: every
-wait gets at most the time that the exchange has left, so nothing has to interrupt it from outside.
+requests and urllib3 limit neither the total time of an exchange nor the addresses of a host name, and they keep a
+connection even with unread data on it. The classes here add these limits where a socket is opened, written to and read
+from: every wait gets at most the time that the exchange has left, so nothing has to interrupt it from outside.
 """
 
 from __future__ import annotations
@@ -29,23 +29,24 @@ from import_watch.http_client.addresses import is_public
 from import_watch.model.observation import PollError
 
 MAX_IDLE_SECONDS = 30.0
-"""Longest time between two uses of a connection: load balancers and NAT gateways forget idle ones."""
+"""Maximum time between two uses of a connection: load balancers and NAT gateways drop idle ones."""
 MAX_INTERIM_RESPONSES = 20
-"""Interim responses (1xx) before the final one."""
+"""Maximum interim responses (1xx) before the final one."""
 MAX_HEAD_BYTES = 512 * 1024
-"""Bytes of everything before the body, interim responses included."""
+"""Maximum bytes before the body, interim responses included."""
 UNACKNOWLEDGED_MILLISECONDS = 5_000
-"""Time for which sent data may stay unacknowledged: a peer that is slow to respond still acknowledges the request."""
+"""Maximum time for which sent data may be unacknowledged: a peer that is slow to respond still acknowledges the
+request."""
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class SendFailed(Exception):
-    """An exchange failed. No base class of what urllib3 and requests catch, so it reaches the caller as it is.
+    """A failed exchange. urllib3 and requests do not catch this class, so it reaches the caller unchanged.
 
     Parameters
     ----------
     detail : str
-        The cause for a person, to stand behind the name of the peer. It may have the host's name in it, never a header.
+        The cause for a person, to follow the name of the peer. It may contain the host's name, never a header.
     """
 
     error = PollError.UNAVAILABLE
@@ -57,23 +58,23 @@ class SendFailed(Exception):
 
 
 class PrivateAddress(SendFailed):
-    """A host has no public address: it is the metadata service of the cloud, or somebody's inner network."""
+    """A host without a public address: it may be the metadata service of the cloud, or a private network."""
 
     error = PollError.MISCONFIGURED
 
 
 class NameNotFound(SendFailed):
-    """There is no host of that name: a misconfiguration, unless its name server is wrong for a moment."""
+    """No host has that name: a misconfiguration, unless its name server has a transient error."""
 
     after_grace = True
 
 
 class DeadlinePassed(SendFailed):
-    """The time of the exchange is used up."""
+    """The deadline of the exchange has passed."""
 
 
 class Sockets:
-    """What the connections of one session share: the rules, and what is known of the exchange that is under way.
+    """Shared state of the connections of one session: the limits, and the exchange in progress.
 
     One exchange at a time.
 
@@ -82,8 +83,8 @@ class Sockets:
     private_addresses : bool
         Whether a host may have an address that is not public.
     clock : callable
-        Gives epoch seconds. Idle time is wall-clock time, because a monotonic clock may stand still while a function
-        is frozen.
+        Gives epoch seconds. Idle time is wall-clock time, because a monotonic clock may stop while a function is
+        frozen.
     """
 
     def __init__(self, *, private_addresses: bool, clock: Callable[[], float]) -> None:
@@ -98,28 +99,28 @@ class Sockets:
         self.reusable = False
 
     def begin(self, seconds: float, *, connect_seconds: float, silence_seconds: float) -> None:
-        """Start the time of an exchange.
+        """Start the time limit of an exchange.
 
         Parameters
         ----------
         seconds : float
-            For all of it.
+            For the whole exchange.
         connect_seconds : float
             For one address of the host.
         silence_seconds : float
-            Between two pieces of a response that has begun.
+            Maximum between two pieces of a response that has begun.
         """
         self._ends = time.monotonic() + seconds
         self.seconds, self._connect_seconds, self.silence_seconds = seconds, connect_seconds, silence_seconds
 
     def attempt(self, *, reuse: bool) -> None:
-        """Forget the attempt before; `reuse` says whether a kept connection may be used."""
+        """Reset the state of the previous attempt; `reuse` is whether a kept connection may be used."""
         self._reuse = reuse
         self._connection = self.received = None
         self.reused = self.reusable = False
 
     def remaining(self) -> float:
-        """Give the seconds that the exchange has left.
+        """Seconds that the exchange has left.
 
         Raises
         ------
@@ -132,7 +133,7 @@ class Sockets:
         return left
 
     def late(self) -> DeadlinePassed:
-        """Say how far the exchange had come when its time was used up."""
+        """Error for an exchange whose deadline has passed, with the phase that it had reached."""
         if self._connection is None:
             return DeadlinePassed(f"could not be reached: no connection within {self.seconds:g} s")
         return DeadlinePassed(
@@ -144,11 +145,11 @@ class Sockets:
     def open(self, host: str, port: int, options: Any) -> socket.socket:
         """Connect to the first address of a host that can be reached.
 
-        Only the very addresses that were checked are connected to: a second look-up could give others.
+        Only the checked addresses are connected to: a second look-up could return others.
 
         Raises
         ------
-        ExchangeFailed
+        SendFailed
         """
         found = self._look_up(host.strip("[]"), port)
         addresses = found if self._private_addresses else [one for one in found if is_public(str(one[4][0]))]
@@ -181,7 +182,7 @@ class Sockets:
         raise SendFailed(f"could not be reached: {self._why(errors)} ({host}:{port})")
 
     def _why(self, errors: list[OSError]) -> str:
-        # An address of a family that this network does not route says less than any other one.
+        # An error for an address family that this network does not route is less specific than any other one.
         error = next((one for one in errors if one.errno not in _NO_ROUTE), errors[0] if errors else None)
         if isinstance(error, ConnectionRefusedError):
             return "connection refused"
@@ -192,7 +193,7 @@ class Sockets:
         return "no route to the host" if error is not None and error.errno in _NO_ROUTE else "no connection"
 
     def _look_up(self, host: str, port: int) -> list[Any]:
-        """Addresses of a host. A look-up cannot be interrupted, but its thread can be left behind."""
+        """Addresses of a host. A look-up cannot be interrupted, but its thread can be abandoned."""
         found: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
         def look_up() -> None:
@@ -216,7 +217,7 @@ class Sockets:
 
     @property
     def received_bytes(self) -> int:
-        """Bytes of the response that have come."""
+        """Bytes of the response that were received."""
         return 0 if self.received is None else self.received.count
 
     @property
@@ -231,14 +232,14 @@ class Sockets:
             connection.idle_since = None
 
     def may_reuse(self, connection: _Plain) -> bool:
-        """Whether a kept connection may be used; that nothing is readable on its socket is urllib3's to find out."""
+        """Whether a kept connection may be used; urllib3 checks that its socket has no readable data."""
         if not self._reuse or connection.idle_since is None:
             return False
-        # A clock that was set back says nothing.
+        # After a clock was set back, the idle time is unknown.
         return 0 <= self._clock() - connection.idle_since <= MAX_IDLE_SECONDS
 
     def settle(self, *, complete: bool) -> None:
-        """Keep the connection that was used if nothing can be left on it, and close it otherwise.
+        """Keep the used connection if no data can be left on it, and close it otherwise.
 
         Parameters
         ----------
@@ -256,12 +257,12 @@ class Sockets:
 
 
 def _has_pending(opened: Any) -> bool:
-    """Whether TLS has decrypted bytes that nobody has read; the socket is not readable then."""
+    """Whether TLS has decrypted bytes that were not read; the socket is not readable then."""
     return isinstance(opened, ssl.SSLSocket) and opened.pending() > 0
 
 
 class _Received(io.RawIOBase):
-    """The bytes of one response as they come, counted, and each piece waited for no longer than is left."""
+    """The bytes of one response as they are received, counted, with each wait limited to the time that is left."""
 
     def __init__(self, opened: socket.socket, sockets: Sockets) -> None:
         self._opened = opened
@@ -285,10 +286,10 @@ class _Received(io.RawIOBase):
         try:
             size = self._file.readinto(buffer) or 0
         except TimeoutError as error:
-            if error.errno == errno.ETIMEDOUT:  # of the network: nobody acknowledges what was sent
+            if error.errno == errno.ETIMEDOUT:  # of the network: the sent data was not acknowledged
                 raise
             if is_silence:
-                raise DeadlinePassed(f"did not go on with its response for {silence:g} s") from None
+                raise DeadlinePassed(f"did not continue its response for {silence:g} s") from None
             raise self._sockets.late() from None
         self.count += size
         self.ended = not size
@@ -302,7 +303,7 @@ class _Received(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """The buffer of a response, which knows what it still held when it was closed."""
+    """The buffer of a response, which records how many bytes it still contained when it was closed."""
 
     def close(self) -> None:
         if not self.closed and isinstance(self.raw, _Received):
@@ -311,7 +312,7 @@ class _Reader(io.BufferedReader):
 
 
 class _Response(http.client.HTTPResponse):
-    """A response whose interim responses are skipped and whose framing is beyond doubt."""
+    """A response without its interim responses, whose framing is unambiguous."""
 
     sockets: Sockets
 
@@ -322,7 +323,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = _Reader(self._received)
 
     def begin(self) -> None:
-        """Read the head of the final response. `http.client` skips 100 alone, and takes 103 for the response."""
+        """Read the head of the final response. `http.client` skips only 100, and treats 103 as the response."""
         for _ in range(MAX_INTERIM_RESPONSES + 1):
             super().begin()
             if self._received.ended:
@@ -330,7 +331,7 @@ class _Response(http.client.HTTPResponse):
             # What follows 101 is another protocol.
             if not 100 <= self.status < 200 or self.status == 101:
                 break
-            # `begin` does nothing where there are headers already.
+            # `begin` does nothing where headers are set already.
             self.headers = self.msg = None  # type: ignore[assignment]
         if 100 <= self.status < 200:
             raise not_http()
@@ -339,8 +340,7 @@ class _Response(http.client.HTTPResponse):
         self._settle_length()
 
     def _check_headers(self) -> None:
-        # The parser of headers is one for mail: after a malformed line it takes the rest for a text, and urllib3 writes
-        # that into the log.
+        # The header parser is one for mail: after a malformed line it treats the rest as a body, and urllib3 logs that.
         defects = {type(defect).__name__ for defect in self.msg.defects}
         if self.msg.get_unixfrom() or defects - {"StartBoundaryNotFoundDefect", "MultipartInvariantViolationDefect"}:
             raise not_http()
@@ -353,7 +353,7 @@ class _Response(http.client.HTTPResponse):
         lengths = {part.strip() for value in self.msg.get_all("content-length", []) for part in str(value).split(",")}
         if codings not in ([], ["chunked"], ["identity"]):
             raise not_http()
-        # `int` takes more for a number than HTTP does.
+        # `int` accepts more forms of a number than HTTP does.
         if len(lengths) > 1 or not all(re.fullmatch(r"[0-9]{1,15}", length) for length in lengths):
             raise not_http()
         has_body = self.status not in (204, 304)
@@ -361,17 +361,17 @@ class _Response(http.client.HTTPResponse):
             self.chunked = False
         elif lengths and not self.chunked:
             self.length = int(*lengths)
-        # Two statements of the length, or a length where there must be no body: peers disagree on where it ends.
+        # Two lengths, or a length where there must be no body: peers disagree on where the response ends.
         clear = not (codings and lengths) and (has_body or (not codings and lengths <= {"0"}))
         self.sockets.reusable = clear and self.version == 11 and not self.will_close
 
 
 class _Plain(HTTPConnection):
-    """A connection that keeps to the rules of its session."""
+    """A connection that applies the limits of its session."""
 
     sockets: Sockets
     idle_since: float | None = None
-    """Since when it has been kept unused, by the clock of its session; None where it is not kept."""
+    """Time since which it is idle, by the clock of its session; None where it is not kept."""
 
     def _new_conn(self) -> socket.socket:
         return self.sockets.open(self._dns_host, self.port or self.default_port, self.socket_options)
@@ -409,7 +409,7 @@ class _Secure(_Plain, HTTPSConnection):
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             raise SendFailed(f"could not be reached: connection broken off in the TLS handshake {where}") from None
         except ssl.SSLError as error:
-            what = "it does not speak TLS" if error.reason in _NOT_TLS else "the TLS handshake failed"
+            what = "it does not support TLS" if error.reason in _NOT_TLS else "the TLS handshake failed"
             raise SendFailed(f"could not be reached: {what} {where}") from None
         except TimeoutError as error:
             if error.errno == errno.ETIMEDOUT:
@@ -433,7 +433,7 @@ _FAULTS = {
     62: "it is for another host name",
     64: "it is for another host name",
 }
-"""By the code that OpenSSL gives (X509_V_ERR_…)."""
+"""By OpenSSL's error code (X509_V_ERR_…)."""
 
 
 def _fault(error: Exception) -> str:
@@ -443,17 +443,17 @@ def _fault(error: Exception) -> str:
 
 
 def not_http() -> SendFailed:
-    """Make the failure of a peer whose bytes are no HTTP response, or none whose end is beyond doubt."""
+    """Error for a peer whose bytes are not an HTTP response, or one without an unambiguous end."""
     return SendFailed("sent a response that is not HTTP")
 
 
 def broken_off() -> SendFailed:
-    """Make the failure of a connection that ended too soon."""
+    """Error for a connection that ended too early."""
     return SendFailed("could not be read: connection broken off before the response was complete")
 
 
 def pool_classes(bounds: Sockets) -> dict[str, Any]:
-    """Make connection pools for urllib3, by scheme, whose connections keep to the rules of a session."""
+    """Connection pools for urllib3, by scheme, whose connections apply the limits of a session."""
 
     class Response(_Response):
         sockets = bounds

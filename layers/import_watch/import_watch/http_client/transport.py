@@ -1,7 +1,7 @@
-"""One HTTP exchange within bounds: of time in all, of bytes read, and of where it may go.
+"""One HTTP exchange with limits on its total time, the bytes read, and the allowed addresses.
 
-No redirect is followed and no proxy or credential is taken from the environment. Nothing here raises for what a
-network, a vendor or a secret sends.
+No redirect is followed and no proxy or credential is taken from the environment. No input from a network, a vendor or a
+secret makes this module raise.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from import_watch.model.observation import FailedPoll, PollError
 from import_watch.vendors.response_body import HttpResponse
 
 CONNECT_SECONDS = 5.0
-"""Longest that connecting to one address of a host may take."""
+"""Maximum time to connect to one address of a host."""
 READ_SECONDS = 15.0
-"""Longest silence within a response that has begun. The wait for its first byte may use all that is left."""
+"""Maximum time between two pieces of a response. The wait for its first byte may use all the time that is left."""
 EXCHANGE_SECONDS = 20.0
-"""Longest that one exchange may take in all, from the look-up of the host's name to the last byte read."""
+"""Maximum time of one exchange, from the look-up of the host name to the last byte read."""
 CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send: a GET, or a POST where there is a `form`. Both may be sent twice."""
+    """Request to send: a GET, or a POST where it has a `form`. Both may be sent twice."""
 
     url: str
     headers: Mapping[str, str]
@@ -44,16 +44,16 @@ class Request:
 
 
 class HttpTransport:
-    """Exchanges requests for answers, over connections that are kept for a short time.
+    """Sends requests and reads their responses, over connections that are kept for a short time.
 
     Parameters
     ----------
     peer : str
-        The vendor's name for a person, for what is said of a failure.
+        The vendor's name for people, for the details of failed polls.
     private_addresses : bool
-        Whether a host may have a loopback, link-local or private address: on the local stack alone.
+        Whether a host may have a loopback, link-local or private address: only on the local stack.
     clock : callable
-        Gives epoch seconds; a parameter so that a test need not wait for a connection to age.
+        Returns epoch seconds; a parameter so that a test need not wait until a connection is too old.
     """
 
     def __init__(self, peer: str, *, private_addresses: bool = False, clock: Callable[[], float] = time.time) -> None:
@@ -62,19 +62,19 @@ class HttpTransport:
         self._session = _Session()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
-        # One session serves every connection of a vendor: what one was given is not another's.
+        # One session serves every connection of a vendor: cookies of one must not be sent for another.
         self._session.cookies = _NoCookies()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, _Adapter(self._sockets))
 
     def send(self, request: Request) -> HttpResponse | FailedPoll:
-        """Send a request and read its answer.
+        """Send a request and read its response.
 
         Returns
         -------
-        Answer or FailedPoll
-            UNAVAILABLE where the peer could not be reached, broke off, or was not done at the deadline; MISCONFIGURED
-            where its host has no public address or the request cannot be written as HTTP.
+        HttpResponse or FailedPoll
+            UNAVAILABLE where the peer could not be reached, broke off, or had not finished at the deadline;
+            MISCONFIGURED where its host has no public address or the request cannot be written as HTTP.
         """
         prepared = self._prepared(request)
         if prepared is None:
@@ -116,7 +116,7 @@ class HttpTransport:
                 response, complete = _read(stream, max_bytes)
         except DeadlinePassed:
             raise
-        except Exception as error:  # noqa: BLE001 - what a peer can make the layers below raise is not a closed list
+        except Exception as error:  # noqa: BLE001 - a peer can cause any error in the layers below
             if self._sockets.reused and not self._sockets.received_bytes:
                 raise _Stale from None
             raise self._cause(error) from None
@@ -128,36 +128,36 @@ class HttpTransport:
         return response
 
     def _cause(self, error: Exception) -> SendFailed:
-        """Find the cause under what urllib3 and requests make of it; their words may quote headers, so none is used."""
+        """Cause behind an error of urllib3 or requests; their messages may quote headers, so none is used."""
         chain = list(_chain(error))
         for one in chain:
             if isinstance(one, SendFailed):
                 return one
             if isinstance(one, Undecodable):
                 return SendFailed(str(one))
-        # Every error of requests is an OSError, so its class says nothing.
+        # Every error of requests is an OSError, so that class is not specific.
         if any(isinstance(one, OSError) and not isinstance(one, requests.RequestException) for one in chain):
             return broken_off()
         if any(isinstance(one, http.client.IncompleteRead) for one in chain):
             return broken_off() if self._sockets.received_end else not_http()
         if any(isinstance(one, http.client.HTTPException | urllib3.exceptions.HTTPError) for one in chain):
             return not_http()
-        # None of the known causes: possibly a fault of ours, which must be seen.
+        # None of the known causes: possibly a fault of this code, which must be visible in the log.
         from import_watch.observability import logger
 
-        logger.error("An exchange failed for an unknown cause", extra={"causes": [type(one).__name__ for one in chain]})
+        logger.error("an exchange failed for an unknown cause", extra={"causes": [type(one).__name__ for one in chain]})
         return SendFailed("could not be read, for a cause that is in the function's log")
 
 
 class _Stale(SendFailed):
-    """A kept connection failed before a byte of the response came: the request may be sent once more."""
+    """A kept connection failed before the first byte of the response: the request may be sent once more."""
 
     def __init__(self) -> None:
         super().__init__("could not be reached: a kept connection was no longer open")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """List the error and those that it was made of."""
+    """The error, and all errors behind it."""
     waiting, seen = [error], set[int]()
     while waiting:
         one = waiting.pop()
@@ -170,7 +170,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _read(response: requests.Response, max_bytes: int) -> tuple[HttpResponse, bool]:
-    """Read an answer, and say whether it was read to its end.
+    """Read a response, and return whether it was read to its end.
 
     The status of an error counts even where its body cannot be read. The body of a redirect is not read at all.
     """
@@ -194,7 +194,7 @@ def _read(response: requests.Response, max_bytes: int) -> tuple[HttpResponse, bo
 
 
 def _pieces(raw: Any, max_bytes: int) -> Iterator[bytes]:
-    """Give the body as it comes, one read of the socket at a time; compression hardly ever makes one larger."""
+    """Raw pieces of the body, one read of the socket each; a compressed body is rarely larger than the decoded one."""
     taken = 0
     while taken <= max_bytes + CHUNK_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=False)):
         taken += len(chunk)
@@ -202,21 +202,21 @@ def _pieces(raw: Any, max_bytes: int) -> Iterator[bytes]:
 
 
 class _NoCookies(RequestsCookieJar):
-    """A jar that stays empty: what a vendor sets is not even parsed."""
+    """A cookie jar that stays empty: cookies of a vendor are not even parsed."""
 
     def extract_cookies(self, _response: Any, _request: Any) -> None:
-        """Leave them where they are."""
+        """Ignore the cookies."""
 
 
 class _Session(requests.Session):
-    """A session that knows no redirect: requests reads the body of one whole, even where it is not to follow it."""
+    """A session without redirects: requests reads the whole body of a redirect, even where it must not follow it."""
 
     def get_redirect_target(self, resp: Any) -> None:
         """None for every response."""
 
 
 class _Adapter(HTTPAdapter):
-    """Sends over connections that keep to the rules of `Sockets`."""
+    """Sends over connections that apply the limits of `Sockets`."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
@@ -227,7 +227,7 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._sockets)
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """Leave out what requests would parse of it besides: cookies, and the encoding of a text."""
+        """Response without what requests would also parse: cookies, and the encoding of a text."""
         response = requests.Response()
         response.status_code = resp.status
         response.headers = CaseInsensitiveDict(resp.headers)

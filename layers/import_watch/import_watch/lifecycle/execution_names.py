@@ -1,4 +1,4 @@
-"""Names of the executions that resume a watch: the same name from every caller, so that none is started twice. Pure."""
+"""Names of the executions that resume a watch: every caller gets the same name, so none is started twice. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from import_watch.model.timestamps import iso
 from import_watch.model.watch import Watch
 
 RESUME: Final = "resume"
-"""Key of an execution's input that resumes a watch, in place of a start event."""
+"""Key in the input of an execution that resumes a watch, instead of a start event."""
 
 
 class Successor(NamedTuple):
@@ -38,8 +38,8 @@ def successor_of(watch: Watch, execution: str) -> Successor:
 def successor_name(watch: Watch) -> str:
     """Name of the execution that owns a watch in its present generation.
 
-    The time of registration is in it: a watch may be registered anew once it has expired, and AWS gives a name to one
-    execution only, for 90 days.
+    It contains the time of registration: a watch may be registered again once it has expired, and AWS accepts a name
+    only once in 90 days.
     """
     seed = f"{watch.watch_id}/{iso(watch.registered_at)}"
     return f"{hashlib.sha256(seed.encode()).hexdigest()[:40]}-{watch.generation}"

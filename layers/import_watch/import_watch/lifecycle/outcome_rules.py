@@ -1,6 +1,6 @@
 """Rules that end a watch: the result of an observation, a failed poll, a deadline or an internal failure. Pure.
 
-A result states codes and facts. Its sentence is written in `notifications`.
+A result has codes and facts only. `notifications` writes its sentence.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from import_watch.model.watch import Tolerance, Watch
 
 COMPLETED = frozenset({Outcome.SUCCEEDED, Outcome.PARTIAL})
 MIN_POLLS = 5
-"""Consecutive polls of one kind that an UNKNOWN outcome needs besides its time: a few may be alike by chance.
+"""Consecutive polls of one kind that an UNKNOWN outcome needs besides its grace period: a few may fail by chance.
 
 A readable response that differs ends such a run. A poll that fails in another way restarts the count of polls, not the
 time."""
 CLOCK_SKEW_SECONDS = 300.0
-"""How far a vendor's clock may be ahead of ours."""
+"""Maximum seconds by which a vendor's clock may be ahead of ours."""
 ROUNDING_SECONDS = 1.0
-"""Vendors cut their times to whole seconds."""
+"""Tolerance in seconds, because vendors cut their times to whole seconds."""
 FIRST_UNAUTHORIZED_SECONDS = 60.0
 """Grace period of refused credentials that never worked in this watch: a wrong key should be reported soon."""
 
@@ -51,7 +51,7 @@ def of_poll(
     now : float
         Epoch seconds.
     last_seen_running : float
-        Epoch seconds at which the import cannot have ended yet, as far as was known before.
+        Epoch seconds of the last time at which the import had not ended, as far as was known before the poll.
     tolerance : Tolerance
         The grace periods.
     """
@@ -63,24 +63,24 @@ def of_poll(
     if seen_before is None:
         return timed_out(watch, now, polled) if found is None and now >= watch.deadline else found
     if found is None or found.outcome is Outcome.UNKNOWN:
-        return None  # an outcome that was seen is not replaced
+        return None  # a known outcome is not replaced
     if found.outcome is not seen_before.outcome and not {found.outcome, seen_before.outcome} <= COMPLETED:
         return found
     return replace(found, detected_at=seen_before.detected_at, detection_lag_seconds=seen_before.detection_lag_seconds)
 
 
 def timed_out(watch: Watch, now: float, polled: Observation | FailedPoll | None = None) -> WatchResult:
-    """Result of a watch whose time is over; `polled` is its last poll, None where none could be made."""
+    """Result of a watch at its deadline; `polled` is its last poll, None where none could be made."""
     return _unknown(watch, Reason.TIMED_OUT, now, polled)
 
 
 def broken(watch: Watch, now: float, why: str) -> WatchResult:
-    """Result of a watch that failed internally; an outcome seen before still stands."""
+    """Result of a watch that failed internally; a known outcome still counts."""
     return watch.awaiting_log or _unknown(watch, Reason.WATCH_BROKEN, now, detail=why)
 
 
 def stopped(watch: Watch, now: float) -> WatchResult:
-    """Result of a watch whose execution was stopped by a person; an outcome seen before still stands."""
+    """Result of a watch whose execution was stopped by a person; a known outcome still counts."""
     return watch.awaiting_log or _unknown(watch, Reason.WATCH_STOPPED, now)
 
 
@@ -133,7 +133,7 @@ def _of_failure(watch: Watch, failed: FailedPoll, now: float, tolerance: Toleran
     if at_once or (later and _is_over(watch.misconfigured_since, watch.misconfigured_polls, now, tolerance.not_found)):
         return _unknown(watch, Reason.MISCONFIGURED, now, failed, detail=failed.detail)
     if watch.failures in (watch.unauthorized_polls, watch.misconfigured_polls):
-        return None  # nothing else failed, so its own grace period counts, however short that for all failures is
+        return None  # nothing else failed, so its own grace period counts, even if the one for all failures is shorter
     if not _is_over(watch.failing_since, watch.failures, now, tolerance.failing):
         return None
     reason = Reason.UNREADABLE_ANSWER if watch.only_unreadable else Reason.VENDOR_UNAVAILABLE
@@ -170,14 +170,14 @@ def _is_over(since: float | None, polls: int | None, now: float, grace: float) -
 
 
 def _has_log(log: LogReference) -> bool:
-    """Whether a person finds a log: in the archive, or at the vendor's location."""
+    """Whether a log is available to a person: in the archive, or at the vendor's location."""
     if isinstance(log, LogRecord):
         return log.status in (LogStatus.ARCHIVED, LogStatus.VENDOR_ONLY)
     return isinstance(log, InlineLog | StoredLog)
 
 
 def _plausible_end(watch: Watch, seen: Observation, now: float) -> float | None:
-    """Vendor's end of an import; None where it names none, or one that cannot be right."""
+    """End time of an import by its vendor; None where it names none, or an implausible one."""
     ended = seen.ended_at
     if ended is None or ended > now + CLOCK_SKEW_SECONDS:
         return None

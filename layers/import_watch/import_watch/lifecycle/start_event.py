@@ -1,6 +1,6 @@
 """Reads an `ImportStarted` event: a valid start, or every fault by the name of its field. Pure.
 
-The published JSON Schema (`events/schemas/import-started.schema.json`) says the same; it is written out here
+The published JSON Schema (`events/schemas/import-started.schema.json`) defines the same rules; they are repeated here
 because a schema validator would cost every cold start more than the rest of the function.
 """
 
@@ -24,41 +24,41 @@ from import_watch.vendors.fields import printable_id
 MAX_TIMEOUT_SECONDS = 30 * 86_400
 MAX_METADATA_BYTES = 4_096
 MAX_METADATA_DEPTH = 100
-"""Objects and lists within each other: many a subscriber's parser takes few more."""
+"""Maximum nesting of objects and lists: many subscribers' parsers accept only a little more."""
 MAX_EXCERPT_BITS = 1_024
-"""Size of an integer that is still written out: the time that takes grows with the square of its length."""
+"""Maximum bits of an integer that is written as text: the time for that grows with the square of its length."""
 MAX_TEXT_LENGTH = 256
 MAX_EVENT_ID_LENGTH = 100
 MAX_NUMERIC_ID = 10**38
 SAFE_INTEGER = 2.0**53
-"""Beyond it a float may have lost digits, and would name another import."""
+"""Maximum of a float as an id: a larger one may have lost digits, and would name another import."""
 DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
 MAX_IGNORED_FIELDS = 10
 REDRIVEN = "import-watch/event/"
-"""Begins a resource of an event that was put back on the bus: the rest is the id that it had first."""
+"""Prefix of a resource in an event that was sent to the bus again; the rest is the event's first id."""
 CONNECTION_RULE = "must be 1 to 64 letters, digits, '-', '_' or '.', and neither . nor .."
 METADATA_RULE = f"must be an object of at most {MAX_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
 ENVELOPE = frozenset({"version", "id", "account", "time", "region", "resources"})
-"""What EventBridge sets anew in an event that is put back on the bus."""
+"""Fields that EventBridge replaces in an event that is sent to the bus again."""
 KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
 
 
 @dataclass(frozen=True, slots=True)
 class StartEvent:
-    """An `ImportStarted` event, as it was read once.
+    """An `ImportStarted` event after parsing.
 
     Parameters
     ----------
     start : Start
-        What could be read; empty texts where there was nothing to read.
+        What could be read; empty texts for missing fields.
     watch_id : str
-        Key of the watch that it starts; one of its own where the event is invalid.
+        Key of the watch that it starts; a separate key where the event is invalid.
     correlation : str or None
-        What all log lines of the import are found by: its `correlationId`, else the id of the event.
+        Correlation id of all log lines of the import: its `correlationId`, else the id of the event.
     faults : tuple of str
-        One for each field at fault, beginning with its name; empty where the event is valid.
+        One for each invalid field, beginning with its name; empty where the event is valid.
     ignored_fields : tuple of str
         Names of unknown fields.
     """
@@ -80,7 +80,7 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
     vendors : tuple of str
         Names of the known vendors.
     adapter_of : callable
-        The adapter of one of them.
+        Returns the adapter of one of them.
     """
     detail = event.get("detail") if isinstance(event, Mapping) else None
     if not isinstance(detail, Mapping):
@@ -93,18 +93,23 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
 
 
 def event_id(event: JSON) -> str | None:
-    """Give the id that EventBridge gave an event, at most 100 characters; None where there is none to be used.
+    """The id that EventBridge gave to an event, at most 100 characters; None where there is no usable one.
 
-    Of one that was put back on the bus, which gave it another, it is the first.
+    For an event that was sent to the bus again and so got another id, it is the first id.
     """
     if not isinstance(event, Mapping):
         return None
     resources = event.get("resources")
     marks = [mark for mark in resources if isinstance(mark, str)] if isinstance(resources, list) else []
     first = next((mark.removeprefix(REDRIVEN) for mark in marks if mark.startswith(REDRIVEN)), None)
-    told = event.get("id") if first is None else first
-    usable = isinstance(told, str) and 1 <= len(told) <= MAX_EVENT_ID_LENGTH and told.isascii() and told.isprintable()
-    return told if usable else None
+    identifier = event.get("id") if first is None else first
+    usable = (
+        isinstance(identifier, str)
+        and 1 <= len(identifier) <= MAX_EVENT_ID_LENGTH
+        and identifier.isascii()
+        and identifier.isprintable()
+    )
+    return identifier if usable else None
 
 
 REQUIRED = object()
@@ -171,7 +176,7 @@ def _id_hint(adapter: Adapter | None) -> str:
 
 
 def _connection(value: JSON) -> str:
-    # As a part of a path, in the secret's name or the archive, the two would lead elsewhere.
+    # In a path, such as the secret's name or a key of the archive, these two names would lead elsewhere.
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) or value in (".", ".."):
         raise ValueError
     return str(value)
@@ -193,7 +198,7 @@ def _metadata(value: JSON) -> JSON:
 
 
 def _is_nested_within(levels: int, value: JSON) -> bool:
-    """Whether a value has at most so many levels; level by level, as a deep one is beyond what may call itself."""
+    """Whether a value has at most `levels` levels; without recursion, because a deep value would exceed its limit."""
     level = [value]
     for _ in range(levels + 1):
         level = [part for part in level if isinstance(part, dict | list)]
@@ -219,7 +224,7 @@ def _timeout(value: JSON) -> int:
 
 
 def _excerpt(value: JSON) -> str:
-    """Give back what stood in a faulty field, short and harmless; numbers as they are written."""
+    """Content of an invalid field, short and without control characters; numbers as they are written."""
     if isinstance(value, str):
         # Cut before it is cleaned as well: a text may be as long as a whole event.
         return clean(value[: 2 * MAX_TEXT_LENGTH])[:MAX_TEXT_LENGTH]
@@ -229,24 +234,23 @@ def _excerpt(value: JSON) -> str:
 
 
 def _invalid_id(event: JSON) -> str:
-    """Give the id of the watch of an event that cannot be watched: by its own id, and by its content.
+    """Id of the watch of an invalid event, from the event's id and its content.
 
-    Its id alone is not enough: whoever puts an event on the bus may name another one as the event that is put back,
-    and whoever starts an execution chooses what id stands in its input. An event that is put back has the content that
-    it had first.
+    The event's id alone is not enough: a sender may name any other event as the one that is sent again, and a caller
+    who starts an execution chooses the id in its input. An event that is sent again has its first content.
     """
-    told = event_id(event)
+    identifier = event_id(event)
     content = _without_error(event)
-    if told is None:
+    if identifier is None:
         return f"invalid#{_digest(content)}"
     resources = content.get("resources")
     named = [one for one in resources if not _is_mark(one)] if isinstance(resources, list) else resources
     content = {name: value for name, value in content.items() if name not in ENVELOPE} | {"resources": named or None}
-    return f"invalid#{told}#{_digest(content)}"
+    return f"invalid#{identifier}#{_digest(content)}"
 
 
 def _without_error(event: JSON) -> JSON:
-    """Give an event as it came, without the error that the state machine adds when register_watch fails with it."""
+    """Event as it came, without the error that the state machine adds when register_watch fails with it."""
     error = event.get("error") if isinstance(event, Mapping) else None
     if not isinstance(error, Mapping) or not error.keys() <= {"Error", "Cause"}:
         return event
@@ -258,9 +262,9 @@ def _is_mark(resource: JSON) -> bool:
 
 
 def _digest(value: JSON) -> str:
-    """Give 32 hexadecimal digits of the hash of a JSON value.
+    """Hash of a JSON value, as 32 hexadecimal digits.
 
-    It is not written as JSON for that: a deep value, a long number and half of a surrogate pair cannot be.
+    The value is not encoded as JSON for it: that fails for a deep value, a long number and a lone surrogate.
     """
     digest = hashlib.sha256()
     rest = [value]

@@ -28,11 +28,11 @@ from import_watch.scheduling.poll_delay import LOG_POLL_SECONDS, stalled_seconds
 from import_watch.scheduling.rate_limit import UNSHARED, RateShare, initial_offset
 
 MAX_LOG_POLLS = 2
-"""Further polls for the log of a finished import that is not there yet."""
+"""Maximum further polls for the log of a finished import that does not exist yet."""
 MAX_LOG_WAIT = (MAX_LOG_POLLS + 1) * LOG_POLL_SECONDS
-"""Seconds from the poll that saw the end to the last one that may fetch the log."""
+"""Maximum seconds from the poll that detected the end to the last one that may fetch the log."""
 ON_TIME_SECONDS = 60
-"""Seconds after its time at which a poll is still on time: a function may have to start, or to be retried."""
+"""Seconds after its planned time until which a poll is on time: a function may have to start, or to be retried."""
 NO_AWAITED_LOG: Mapping[str, Any] = {"awaiting_log": None, "log_polls": 0, "log_missing": None, "log_source": None}
 """Fields of a watch that awaits no log."""
 
@@ -46,11 +46,11 @@ class Transition:
     watch : Watch
         As it is to be stored.
     result : WatchResult or None
-        None while the watch goes on. It is final: nothing that is seen later changes it.
+        None while the watch continues. A result is final: no later poll changes it.
     stalled : bool
-        Whether the import has just been found to make no progress.
+        Whether this step found the import stalled.
     handed_over : bool
-        Whether the watch is as its successor owns it.
+        Whether the watch is already owned by its successor.
     """
 
     watch: Watch
@@ -72,13 +72,14 @@ def start_watch(
     Parameters
     ----------
     start : Start
-        A valid start event. A `started_at` in the future (a clock ahead of ours) is taken as now.
+        A valid start event. A `started_at` in the future (of a clock ahead of ours) counts as now.
     now : float
         Epoch seconds.
     tolerance : Tolerance
     policy : Policy
     share : RateShare
-        The connection, this watch counted: the number of active watches is its position in the order of arrival.
+        The connection's share, this watch included: the number of active watches is its position in the order of
+        arrival.
     histories : mapping of str to History, optional
         Running times of the connection's past imports, by job type.
     """
@@ -102,11 +103,11 @@ def start_watch(
 
 
 def exclude_own_downtime(watch: Watch, now: float) -> Watch:
-    """Watch that is about to be polled, without the time in which we could not poll it.
+    """Watch that is about to be polled, with own downtime excluded from its grace periods.
 
-    Where a poll is late, an execution had died, or a function could not run or was killed with its response. That time
-    says nothing of the vendor, so it is not part of any grace period. Two polls that fail by chance, before and after
-    it, would else end a watch whose import is well.
+    A poll is late where an execution had died, or a function could not run or was ended before it returned. That time
+    is no evidence against the vendor, so it is not part of any grace period. Otherwise two polls that fail by chance,
+    before and after it, would end the watch of a healthy import.
     """
     if watch.failing_since is None or watch.next_poll_at is None or now - watch.next_poll_at <= ON_TIME_SECONDS:
         return watch
@@ -120,9 +121,9 @@ def exclude_own_downtime(watch: Watch, now: float) -> Watch:
 
 
 def defer_poll(watch: Watch, now: float, share: RateShare) -> Transition:
-    """Watch whose poll may not be made now; TIMED_OUT at its deadline, which is kept also where no poll can be made.
+    """Watch whose poll may not be made now; TIMED_OUT at its deadline, which holds also where no poll can be made.
 
-    An outcome that was seen and only awaits its log is not replaced.
+    A known outcome that only awaits its log is not replaced.
     """
     watch = replace(
         exclude_own_downtime(watch, now), execution_polls=watch.execution_polls + 1, initial_rate=share.per_minute
@@ -151,7 +152,7 @@ def advance(
     tolerance : Tolerance
         The grace periods.
     began : float, optional
-        Epoch seconds at which the poll began, so that our own downtime before it is excluded.
+        Epoch seconds at which the poll began, so that own downtime before it is excluded.
 
     Returns
     -------
@@ -201,14 +202,14 @@ def schedule(transition: Transition, now: float, seconds: int, max_polls: int | 
         result = replace(awaited, missing_log=watch.log_missing or "")
         return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)
     if max_polls is not None and watch.execution_polls >= max_polls:
-        return Transition(hand_over(watch), handed_over=True)  # the successor finds out whether the import is stalled
+        return Transition(hand_over(watch), handed_over=True)  # the successor checks whether the import is stalled
     if watch.stalled_at is None and stalled_seconds(watch, now) is not None:
         return Transition(replace(watch, stalled_at=now), stalled=True)
     return Transition(watch)
 
 
 def hand_over(watch: Watch) -> Watch:
-    """Active watch as the next execution owns it: nothing that was seen starts from zero."""
+    """Active watch as the next execution owns it: all observations are kept."""
     return replace(watch, generation=watch.generation + 1, executions=watch.executions + 1, execution_polls=0)
 
 
@@ -226,10 +227,10 @@ def resume_delay(watch: Watch, now: float, share: RateShare = UNSHARED, policy: 
 
 
 def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
-    """Give a watch with a failed poll in it.
+    """Watch with a failed poll in it.
 
-    It breaks a run of another kind, whose polls are counted anew. Its time goes on: a gateway's 503 says nothing of the
-    credentials, nor of an import that was not found.
+    A failed poll of another kind restarts a run's count of polls, but not its time: a gateway's 503 has no information
+    about the credentials, nor about an import that was not found.
     """
     watch = replace(
         watch,
@@ -254,16 +255,16 @@ def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
         watch = replace(watch, misconfigured_since=since)
     return replace(
         watch,
-        unauthorized_polls=_counted(watch.unauthorized_since, watch.unauthorized_polls, goes_on=unauthorized),
-        misconfigured_polls=_counted(watch.misconfigured_since, watch.misconfigured_polls, goes_on=misconfigured),
+        unauthorized_polls=_counted(watch.unauthorized_since, watch.unauthorized_polls, continues=unauthorized),
+        misconfigured_polls=_counted(watch.misconfigured_since, watch.misconfigured_polls, continues=misconfigured),
     )
 
 
-def _counted(since: float | None, polls: int | None, *, goes_on: bool) -> int | None:
-    """Give how many polls a run has with one more, of its kind or of another."""
+def _counted(since: float | None, polls: int | None, *, continues: bool) -> int | None:
+    """Number of polls of a run after one more poll, of its kind or of another."""
     if since is None:
         return None
-    return (polls or 0) + 1 if goes_on else 0
+    return (polls or 0) + 1 if continues else 0
 
 
 def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
@@ -272,7 +273,7 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
     waits = seen.state in (ImportState.QUEUED, ImportState.NOT_FOUND)
     unfinished = seen.state in (ImportState.QUEUED, ImportState.RUNNING)
     if unfinished:
-        # The vendor's last readable status counts: what was taken for the end of the import was not.
+        # The vendor's last readable status counts: the import had not ended.
         watch = replace(watch, kept_answer=None, **NO_AWAITED_LOG)
     not_found, unrecognised = seen.state is ImportState.NOT_FOUND, seen.state is ImportState.UNRECOGNISED
     return replace(
@@ -289,9 +290,9 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         progress=progress,
         percent_step=step,
         progress_changed_at=now if progress_moved else watch.progress_changed_at,
-        not_found_since=_first_seen(watch.not_found_since, _unknown_from(watch, now), goes_on=not_found),
+        not_found_since=_first_seen(watch.not_found_since, _unknown_from(watch, now), continues=not_found),
         not_found_polls=(watch.not_found_polls or 0) + 1 if not_found else None,
-        unrecognised_since=_first_seen(watch.unrecognised_since, now, goes_on=unrecognised),
+        unrecognised_since=_first_seen(watch.unrecognised_since, now, continues=unrecognised),
         unrecognised_polls=(watch.unrecognised_polls or 0) + 1 if unrecognised else None,
         unauthorized_since=None,
         unauthorized_polls=None,
@@ -305,35 +306,35 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
     )
 
 
-def _infer_resolution(watch: Watch, told: ReportedProgress | None) -> tuple[int | None, ReportedProgress | None]:
-    """Give the step of the percentages that were seen so far, and the progress with it as its resolution.
+def _infer_resolution(watch: Watch, reported: ReportedProgress | None) -> tuple[int | None, ReportedProgress | None]:
+    """Step of the percentages seen so far, and the progress with this step as its resolution.
 
-    A percentage that is only ever seen in steps of 10 says no more than that: taking it for one of steps of 1 has an
-    import polled late.
+    A percentage that was only seen in steps of 10 has no finer resolution: with an assumed step of 1, polls would be
+    late.
     """
-    if told is None or told.resolution is not None:
-        return watch.percent_step, told
-    step = math.gcd(watch.percent_step or 0, round(told.fraction * 100), 100)
-    return step, replace(told, resolution=step / 100)
+    if reported is None or reported.resolution is not None:
+        return watch.percent_step, reported
+    step = math.gcd(watch.percent_step or 0, round(reported.fraction * 100), 100)
+    return step, replace(reported, resolution=step / 100)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:
-    """Give the earlier time: a vendor whose start moves on with the clock would else keep an import young for ever."""
+    """Earlier time: with a vendor whose start moves with the clock, an import would stay young forever."""
     return min((time for time in (one, other) if time is not None), default=None)
 
 
 def _not_before(polled: Observation | FailedPoll, now: float) -> float | None:
-    """Give the time before which the vendor wants no request, if it says so."""
+    """Time before which the vendor accepts no request, if the response names one."""
     return now + min(polled.retry_after, MAX_RETRY_AFTER) if polled.retry_after else None
 
 
 def _not_ahead(time: float | None, now: float) -> float | None:
-    """Give a vendor's time of something that has happened; None where it lies ahead of every plausible clock."""
+    """Vendor's time of a past event; None where it is ahead of every plausible clock."""
     return None if time is None or time > now + CLOCK_SKEW_SECONDS else time
 
 
 def _trusted_start(watch: Watch, seen: Observation) -> float | None:
-    """Give the announced start, unless the vendor puts it off from poll to poll: then the schedule alone decides."""
+    """Announced start, unless the vendor postpones it from poll to poll: then the schedule alone decides."""
     if seen.state is not ImportState.QUEUED or seen.started_at is None:
         return None
     postponed = watch.announced_start is not None and seen.started_at != watch.announced_start
@@ -341,19 +342,19 @@ def _trusted_start(watch: Watch, seen: Observation) -> float | None:
 
 
 def _unknown_from(watch: Watch, now: float) -> float:
-    """Give the time from which an unknown import counts: the start of the watch, unless it was known before."""
+    """Start of the grace period of an unknown import: the start of the watch, unless the import was known before."""
     known_before = watch.import_state not in (None, ImportState.NOT_FOUND)
     return now if known_before else watch.registered_at
 
 
-def _first_seen(since: float | None, otherwise: float, *, goes_on: bool) -> float | None:
-    if not goes_on:
+def _first_seen(since: float | None, otherwise: float, *, continues: bool) -> float | None:
+    if not continues:
         return None
     return otherwise if since is None else since
 
 
 def _last_seen_running(watch: Watch) -> float:
-    """Give the last time at which an import that has ended by now cannot have ended, for all that is known."""
+    """Last known time at which the import had not ended."""
     if watch.seen_at is not None:
         return watch.seen_at
     return watch.registered_at if watch.started_at is None else min(watch.started_at, watch.registered_at)

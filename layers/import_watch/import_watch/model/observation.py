@@ -1,4 +1,4 @@
-"""What one poll says of an import: an observation, or a failed poll."""
+"""The result of one poll: an observation of the import, or a failed poll."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TypeAlias
 from import_watch.model.serialization import JSON
 
 MAX_RETRY_AFTER = 900
-"""Seconds that a vendor may ask us to stay away."""
+"""Maximum of a vendor's Retry-After that is honoured, in seconds."""
 MAX_PROBLEMS = 20
-"""Vendor messages carried in a notification; the rest is in the archived log."""
+"""Vendor messages in a notification; the rest is in the archived log."""
 MAX_PROBLEM_TEXT = 1_000
 """Characters kept of one vendor message."""
 
 
 class ImportState(StrEnum):
-    """What a vendor says of an import, in our words."""
+    """States of an import: the meaning of a vendor's status."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -34,7 +34,7 @@ FINISHED = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.CANCELLED)
 
 
 class PollError(StrEnum):
-    """What went wrong with a poll. A failed poll says nothing of the import."""
+    """Why a poll failed. A failed poll has no information about the import."""
 
     UNAVAILABLE = "UNAVAILABLE"
     THROTTLED = "THROTTLED"
@@ -44,7 +44,7 @@ class PollError(StrEnum):
 
 
 class Severity(StrEnum):
-    """How grave a vendor message is."""
+    """Severity of a vendor message."""
 
     ERROR = "ERROR"
     WARNING = "WARNING"
@@ -70,14 +70,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ReportedProgress:
-    """How far an import is by its vendor's word.
+    """Progress of an import, as its vendor reports it.
 
     Parameters
     ----------
     fraction : float
-        Share done, in [0, 1].
+        Completed share, in [0, 1].
     resolution : float or None
-        The smallest step that it can show; None for a percentage, whose steps are learned from what is seen.
+        The smallest step that it can show; None for a percentage, whose steps are inferred from the polls.
     """
 
     fraction: float
@@ -86,7 +86,7 @@ class ReportedProgress:
 
 @dataclass(frozen=True, slots=True)
 class InlineLog:
-    """A log that came inside the vendor's answer: the vendor's own object, and the same for a person to read."""
+    """A log inside the vendor's response: the vendor's own object, and its content as text for a person."""
 
     content: JSON
     text: str
@@ -94,14 +94,14 @@ class InlineLog:
 
 @dataclass(frozen=True, slots=True)
 class StoredLog:
-    """A log that the vendor says is kept at `location`: an untrusted string."""
+    """A log that the vendor keeps at `location`, which is an untrusted string."""
 
     location: str
 
 
 @dataclass(frozen=True, slots=True)
 class MissingLog:
-    """A log that should be there and is not; `expected` when another look may find it, `source` where it should be."""
+    """A log that was not found; `expected` if a later poll may find it, `source` where it should be."""
 
     reason: str
     expected: bool
@@ -120,14 +120,14 @@ class LogRecord:
 
 
 LogReference: TypeAlias = InlineLog | StoredLog | MissingLog | LogRecord | None
-"""What is known of the log: as the response has it, or what came of fetching it.
+"""What is known of the log: as the response has it, or the result of fetching it.
 
-None where the vendor keeps none, or it is too early to know."""
+None where the vendor keeps no log, or it is too early to know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one readable answer of a vendor says of an import."""
+    """The content of one readable response of a vendor about an import."""
 
     state: ImportState
     vendor_status: str | None = None
@@ -149,17 +149,17 @@ class FailedPoll:
 
     Parameters
     ----------
-    trouble : Trouble
+    error : PollError
     detail : str
         The cause, for a person.
     retry_after : float or None
-        Seconds after which the vendor wants the next request, if it says so.
+        Seconds after which the vendor accepts the next request, if the response names a time.
     problems : tuple of Problem
         Messages of the vendor.
     after_grace : bool
-        With MISCONFIGURED: whether a gateway may say the same for a moment, so that it is final only after the grace
-        period of an import that is not found. With UNAVAILABLE: whether it is a misconfiguration, after the same time,
-        where the watch never had a readable response.
+        With MISCONFIGURED: whether a gateway may send the same response for a short time, so that it is final only
+        after the grace period of an import that is not found. With UNAVAILABLE: whether it is a misconfiguration, after
+        the same time, where the watch never had a readable response.
     """
 
     error: PollError

@@ -9,7 +9,7 @@ from import_watch.model.observation import Problem
 
 
 class Outcome(StrEnum):
-    """How a watch ended. UNKNOWN is not FAILED: it says that *we* do not know how the import ended."""
+    """The result of a watch. UNKNOWN is not FAILED: Import Watch could not determine how the import ended."""
 
     SUCCEEDED = "SUCCEEDED"
     PARTIAL = "PARTIAL"
@@ -35,7 +35,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchResult:
-    """How a watch ended and what is known of it: the part of the notification that is decided once.
+    """The result of a watch with its facts: the part of the notification that is decided once.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class WatchResult:
     message : str
         The sentence for a person. The rules state facts only; it is written from them when the result is stored.
     implausible : bool or None
-        True where the vendor's end cannot be right: nothing is learned from such a running time.
+        True where the vendor's end time cannot be right: such a running time is not used for the history.
     detail : str or None
         The cause of an UNKNOWN outcome, for a person.
     grace_seconds : float or None
         The grace period that was used up.
     has_log : bool or None
-        Whether a person finds a log.
+        Whether a log is available to a person.
     missing_log : str or None
         Why the log of a finished import is not available; empty where no reason is known.
     """

@@ -1,4 +1,4 @@
-"""A watch as the table has it."""
+"""A watch as it is stored in the table."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class StoredWatch:
     watch : Watch
     execution : str
         ARN of the execution that owns the watch.
-    ending : Ending or None
+    result : WatchResult or None
         None while the watch is active.
-    log, answer : LogRecord, str or None
-        Where the log and the vendor's last answer are; None until they were looked after.
+    log, response : LogRecord, str or None
+        Locations of the log and of the vendor's last response; None until they are archived.
     published_at : float or None
-        When the outcome was told.
+        When the outcome was published.
     """
 
     watch: Watch

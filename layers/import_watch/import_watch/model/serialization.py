@@ -1,4 +1,4 @@
-"""The model's values as plain JSON and back: what states, items and events are made of. Pure."""
+"""Converts the model's values to plain JSON and back, for states, items and events. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 JSON: TypeAlias = Any
-"""A JSON value as `json.loads` gives it: its shape is never taken for granted."""
+"""A JSON value as `json.loads` returns it: every reader checks its shape."""
 
 
 def camel(name: str) -> str:
-    """Give the JSON name of a field: `import_id` is `importId` in states, items and events."""
+    """JSON name of a field: `import_id` is `importId` in states, items and events."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
 
 
 def to_json(value: object, without: Collection[str] = ()) -> JSON:
-    """Turn a value of this module into plain JSON; fields that are None, or its own that are named, are left out."""
+    """Convert a value of the model to plain JSON, without fields that are None or that `without` names."""
     if is_dataclass(value) and not isinstance(value, type):
         return {
             part.key: to_json(current)
@@ -39,12 +39,12 @@ Value = TypeVar("Value")
 
 
 def from_json(kind: type[Value], value: JSON) -> Value:
-    """Build a dataclass of this module from what `to_json` gave; keys it does not know are passed over.
+    """Build a dataclass of the model from the result of `to_json`; unknown keys are ignored.
 
     Raises
     ------
     ValueError
-        If a field without a default is missing, naming it: the state was not written by us.
+        If a field without a default is missing, naming it: the state was not written by Import Watch.
     """
     found: dict[str, Any] = {}
     for part in _parts(cast("Hashable", kind)):
@@ -56,7 +56,7 @@ def from_json(kind: type[Value], value: JSON) -> Value:
 
 
 class _Part(NamedTuple):
-    """A field of a dataclass, looked at once: every poll reads a watch and writes it twice."""
+    """A field of a dataclass, inspected once: every poll reads a watch and writes it twice."""
 
     name: str
     key: str

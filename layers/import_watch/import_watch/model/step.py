@@ -25,7 +25,7 @@ class NextAction(StrEnum):
 
 
 LEGACY_ACTIONS = {NextAction.STALLED: NextAction.WAIT, NextAction.HAND_OVER: NextAction.SUPERSEDED}
-"""Actions for an execution whose definition, that of release 0.1.0, does not know the other one."""
+"""Replacements for actions that the definition of release 0.1.0 does not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,10 @@ class Step:
     successor: Mapping[str, JSON] | None = None
 
     def in_supported_actions(self, supported: Collection[str]) -> Step:
-        """Step in actions that the execution's definition knows: it may be that of release 0.1.0.
+        """The same step, in actions that the execution's definition supports: it may be that of release 0.1.0.
 
-        An execution that knows no hand-over ends, and `recover_watches` starts the successor that the table names.
+        An execution without support for a hand-over ends, and `recover_watches` starts the successor that the table
+        names.
         """
         if self.action in supported:
             return self

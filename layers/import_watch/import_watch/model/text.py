@@ -1,4 +1,4 @@
-"""Text without what cannot be seen in it."""
+"""Removes invisible characters from text."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ OUTER_BLANKS = (
     " \t\n\r\v\f\0\x1c\x1d\x1e\x1f\x85\xa0\xad\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
-"""What cannot be seen around a text that somebody pasted: blanks, line breaks, marks of width, direction and order."""
+"""Invisible characters around a pasted text: blanks, line breaks, zero-width characters, direction and byte order
+marks."""
 
 
 def trimmed(text: str) -> str:
-    """Text without what stands around it and cannot be seen."""
+    """Text without invisible characters at its ends."""
     return text.strip(OUTER_BLANKS)
 
 
 def clean(text: str) -> str:
-    """Take control characters out of vendor text, and blanks at its ends; lone surrogates become '?'."""
+    """Remove control characters from vendor text, and blanks at its ends; lone surrogates become '?'."""
     if text.isprintable():
         return text.strip()
     text = text.encode("utf-8", "replace").decode("utf-8")

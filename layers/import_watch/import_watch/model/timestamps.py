@@ -1,4 +1,4 @@
-"""Times as ISO 8601 text and back; a time is epoch seconds, UTC."""
+"""Converts times to ISO 8601 text and back; a time is epoch seconds, UTC."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def iso(time: float | None) -> str | None:
 
 
 def parse_iso(text: object) -> float | None:
-    """Read an ISO 8601 date-time into epoch seconds; no offset is read as UTC; None where it is not one."""
+    """Epoch seconds of an ISO 8601 date-time, without an offset in UTC; None where the text is none."""
     if not isinstance(text, str) or not 11 <= len(text) <= 40 or text[10] not in "Tt ":
         return None
     try:
         moment = datetime.fromisoformat(text)
         time = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        iso(time)  # a time at the edge of the calendar can be read in its own zone, and not be written in UTC
+        iso(time)  # a time at the edge of the calendar can be valid in its own zone and have no equivalent in UTC
     except (ValueError, OverflowError):
         return None
     return time

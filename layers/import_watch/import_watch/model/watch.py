@@ -1,7 +1,7 @@
-"""The words of Import Watch as types: imports, observations, watches and outcomes, without any I/O.
+"""The central types of Import Watch: start events, grace periods, watches and their keys, without any I/O.
 
-Everything here is a plain value. Other modules know the model; the model knows nobody.
-Times are epoch seconds (float, UTC) unless a name says otherwise.
+All of them are plain values. Other modules import the model; the model imports none of them. Times are epoch seconds
+(float, UTC), unless the name contains another unit.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from import_watch.model.outcome import WatchResult
 from import_watch.model.serialization import JSON
 
 MAX_JOB_TYPE_KEY = 60
-"""Characters kept of a job type where running times are kept by it."""
+"""Maximum characters of a job type as a key of running times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """A valid `ImportStarted`: what to watch.
 
-    `key_id` is the id as it stands in the watch's key, where that is another spelling of `import_id`.
+    `key_id` is the id in the watch's key, where that is another spelling of `import_id`.
     """
 
     vendor: str
@@ -41,16 +41,16 @@ class Tolerance:
     Parameters
     ----------
     not_found : int
-        For an import that the vendor does not know, from the start of the watch (or, if it had been known,
-        from the first such answer).
+        For an import that the vendor does not know, from the start of the watch (or, if the vendor knew it before, from
+        the first such response).
     unrecognised : int
-        For a status that nobody has mapped.
+        For an unmapped status.
     failing : int
-        For nothing but failed polls.
+        For failed polls without a good one between them.
     unauthorized : int
-        For refused credentials, once the watch has had a readable response; before it, a minute of this at most.
+        For refused credentials, once the watch has had a readable response; before that, at most a minute.
     timeout : int
-        For the whole watch, unless the start event says otherwise.
+        For the whole watch, unless the start event sets another.
     """
 
     not_found: int = 120
@@ -62,7 +62,7 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Running times of past imports of one kind, as the median and spread of their natural logarithms."""
+    """Running times of past imports of one job type, as the median and spread of their natural logarithms."""
 
     count: int
     log_median: float
@@ -71,18 +71,18 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The small state of one watch: what the state machine carries from poll to poll and the table keeps.
+    """The small state of one watch, which the state machine carries from poll to poll and the table stores.
 
-    `generation` says which execution may write; `executions` counts those that have owned the watch, and
-    `takeovers` those since its last poll that took it over from a dead one. `execution_polls` counts the polls of
-    the present execution, deferred ones included. `arrival_index` is its position among the watches of its connection
-    when it was registered, and `initial_rate` the requests per minute that its first interval was made for.
-    `histories` are those of its connection when it was registered, by job type. `stalled_at` is when it was published
-    that the import makes no progress. `correlation` is what all its log lines are found by: the `correlationId` of the
-    start event, else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an
-    unbroken run of such polls, and the `…_polls` beside it counts them; for runs of failed polls that time moves on by
-    the time for which a poll was late. `seen_at` is the time of the last readable response, `unfinished_at` that of the
-    last one with the import queued or running. Before `not_before` the vendor accepts no request.
+    `generation` identifies the execution that may write; `executions` counts those that have owned the watch, and
+    `takeovers` those since its last poll that took it over from a dead one. `execution_polls` counts the polls of the
+    present execution, deferred ones included. `arrival_index` is its position among the watches of its connection when
+    it was registered, and `initial_rate` the requests per minute that its first interval was made for. `histories` are
+    those of its connection when it was registered, by job type. `stalled_at` is the time of the poll after which it was
+    published that the import is stalled. `correlation` is on all its log lines: the `correlationId` of the start event,
+    else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an unbroken run of such
+    polls, and the `…_polls` beside it counts them; for runs of failed polls, that time is moved forward by the time for
+    which a poll was late. `seen_at` is the time of the last readable response, `unfinished_at` that of the last one
+    with the import queued or running. Before `not_before` the vendor accepts no request.
     """
 
     watch_id: str
@@ -154,27 +154,27 @@ FIXED_FIELDS = frozenset(
         "correlation",
     }
 )
-"""Fields of a `Watch` that stand from its registration on."""
+"""Fields of a `Watch` that never change after its registration."""
 
 
 def watch_id(vendor: str, connection: str, import_id: str) -> str:
-    """Give the key of a watch, `vendor#connection#importId`, escaped so that no two imports share one.
+    """Key of a watch, `vendor#connection#importId`, escaped so that no two imports share one.
 
     Parameters
     ----------
     vendor, connection, import_id : str
-        As in the start event, the id already in the vendor's canonical form.
+        As in the start event, with the id in the vendor's canonical form.
     """
     return _key(vendor, connection, import_id)
 
 
 def connection_key(vendor: str, connection: str) -> str:
-    """Give the key of what the watches of a connection share: with one part less, it can be no watch's."""
+    """Key of what the watches of a connection share: it has one part less than the key of a watch."""
     return _key(vendor, connection)
 
 
 def key_parts(key: str) -> tuple[str, ...]:
-    """Give what a key was made of."""
+    """Unescaped parts of a key."""
     return tuple(part.replace("%23", "#").replace("%25", "%") for part in key.split("#"))
 
 
@@ -183,5 +183,5 @@ def _key(*parts: str) -> str:
 
 
 def job_type_key(job_type: str | None) -> str:
-    """Give the kind of an import, whose running times are kept together: its job type, cut, if the vendor tells one."""
+    """Key under which the running times of a job type are kept: its first characters; `-` for no job type."""
     return (job_type or "-")[:MAX_JOB_TYPE_KEY]

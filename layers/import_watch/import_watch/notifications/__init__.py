@@ -1,1 +1,1 @@
-"""What people and consumers read when a watch has ended. Pure."""
+"""The messages and notifications that are published about a watch. Pure."""

@@ -1,4 +1,4 @@
-"""What a watch cost, estimated: every price in one place, with its date. Pure."""
+"""Estimated cost of a watch: every price in one place, with its date. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIGABYTE_SECOND = 13.3334 / 1e6
 WRITE = 0.625 / 1e6
 """DynamoDB on demand, one write of up to 1 KB."""
 READ = 0.125 / 1e6
-"""DynamoDB on demand, one consistent read of up to 4 KB; one that may be a moment old costs half."""
+"""DynamoDB on demand, one consistent read of up to 4 KB; an eventually consistent read costs half."""
 EVENT = 1.00 / 1e6
 """EventBridge, one custom event."""
 PUBLISH = 0.50 / 1e6
@@ -27,40 +27,40 @@ MEMORY_GB = 0.5
 OTHER_SECONDS = 0.5
 """Billed time of register_watch and publish_outcome together, cold starts included."""
 HAND_OVER_SECONDS = 0.25
-"""Billed time of register_watch where it carries a watch on."""
+"""Billed time of register_watch where it resumes a watch."""
 TRANSITIONS_PER_POLL = 3
 """Wait, PollVendor, NextAction."""
 TRANSITIONS_PER_WATCH = 4
 """RegisterWatch, its NextAction, PublishOutcome, OutcomePublished."""
 TRANSITIONS_PER_HAND_OVER = 4
-"""HandOver, HandedOver; RegisterWatch and its NextAction in the execution that carries on."""
+"""HandOver, HandedOver; RegisterWatch and its NextAction in the successor."""
 WRITES_PER_POLL = 3
-"""The item, and its move within the index: one removed, one put."""
+"""The item, and its move within the index: one entry removed, one added."""
 WRITES_PER_WATCH = 7
-"""Besides its polls, the last of which ends it: the item and its place in the index when it is registered; where its
-log is; that it has been told, and its place in the index; and the connection's shared state at both ends."""
+"""Besides its polls, the last of which ends it: the item and its index entry at the registration; the location of its
+log; the publication, and the index entry; and the connection's shared state at the start and at the end."""
 READS_PER_WATCH = 3
-"""The watch and its connection's shared state, by those who end it and tell of it."""
+"""The watch and its connection's shared state, when it ends and when its outcome is published."""
 READS_PER_HAND_OVER = 1.5
-"""The watch, and the connection's shared state, which may be a moment old."""
+"""The watch, and an eventually consistent read of the connection's shared state."""
 READS_PER_POLL = 0.5
-"""The connection's shared state, which may be a moment old."""
+"""An eventually consistent read of the connection's shared state."""
 
 
 def estimated_cost(watch: Watch) -> float:
-    """Estimate what a watch has cost in USD, to a millionth; the vendor's charges and SNS deliveries are not in it."""
+    """Estimated cost of a watch in USD, to a millionth, without the vendor's charges and SNS deliveries."""
     return round(price(watch.polls, watch.executions, watch.poll_milliseconds / 1000), 6)
 
 
 def price(polls: float, executions: float, poll_seconds: float) -> float:
-    """Give what a watch costs in USD.
+    """Cost of a watch in USD.
 
     Parameters
     ----------
     polls : float
-        Polls of the watch; means over many watches are welcome.
+        Polls of the watch; a mean over many watches is also valid.
     executions : float
-        Executions that it went through: each but the first was handed over to, or took it over.
+        Executions that owned it: each but the first got it by a hand-over, or took it over.
     poll_seconds : float
         Billed time of all its polls together.
     """

@@ -1,4 +1,4 @@
-"""The one sentence that a person reads: what happened, and what to do next. Pure."""
+"""The message of a notification, one sentence for a person: what happened, and what to do next. Pure."""
 
 from __future__ import annotations
 

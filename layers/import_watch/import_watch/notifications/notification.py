@@ -1,4 +1,4 @@
-"""The event that goes out: one CloudEvents message per watch, on the SNS topic."""
+"""The published event: one CloudEvents message per watch, on the SNS topic."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from import_watch.notifications.messages import duration, stalled
 
 COMPLETED, FAILED, STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
 NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
-"""Makes ids of notifications; never to be changed, or repeats would look new."""
+"""Namespace of the ids of notifications; it must never change, or repeats would look new."""
 MAX_BYTES = 250_000
-"""SNS takes 256 KiB for the message, in all its forms, and its attributes."""
+"""SNS accepts 256 KiB for the message, in all its forms, and its attributes."""
 PROBLEMS_IN_MAIL = 5
 MAX_ATTRIBUTE = 200
-"""Characters of a vendor's own reason that are carried as a message attribute."""
+"""Maximum characters of a vendor's reason in a message attribute."""
 SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a pair: JSON can name it, and UTF-8 cannot carry it."""
+"""A lone surrogate: JSON can represent it as an escape, and UTF-8 cannot."""
 NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 1 << 16)
 )
 ESCAPED = re.compile(f"[\x7f-\x9f\u2028\u2029{NONCHARACTERS}]")
-"""What is written as an escape in JSON. SQS refuses U+FFFE and U+FFFF; the others are no text to many a reader."""
+"""Characters that are escaped in JSON. SQS refuses U+FFFE and U+FFFF; many readers do not accept the others as text."""
 UNREADABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{NONCHARACTERS}]")
-"""What becomes a question mark in a text for a person: it has no escapes."""
+"""Characters that become a question mark in text for a person, which has no escapes."""
 
 
 def event_type(outcome: Outcome) -> str:
-    """Give the type under which an outcome is told."""
+    """CloudEvents type of an outcome."""
     return COMPLETED if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else FAILED
 
 
 def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
-    """Give the CloudEvents 1.0 event of an ended watch.
+    """CloudEvents 1.0 event of an ended watch.
 
     Parameters
     ----------
-    record : Record
-        With an `result`.
+    record : StoredWatch
+        With a `result`.
     source : str
         CloudEvents source: the stack.
 
@@ -87,11 +87,11 @@ def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
 
 
 def stall_notification(record: StoredWatch, source: str, now: float) -> dict[str, JSON]:
-    """Give the CloudEvents 1.0 event of an import that does not get on: its watch goes on.
+    """CloudEvents 1.0 event of a stalled import, whose watch continues.
 
     Parameters
     ----------
-    record : Record
+    record : StoredWatch
     source : str
         CloudEvents source: the stack.
     now : float
@@ -115,7 +115,7 @@ def stall_notification(record: StoredWatch, source: str, now: float) -> dict[str
 
 
 def mail(event: dict[str, JSON]) -> str:
-    """Write a notification for a person who gets it as e-mail."""
+    """Text of a notification for a person who gets it as e-mail."""
     data = event["data"]
     log = data["log"]
     lines = [data["message"], ""]
@@ -135,23 +135,23 @@ def mail(event: dict[str, JSON]) -> str:
     if text := readable_log(log["location"]):
         lines += [f"  readable: {text}"]
     if data["answer"]:
-        lines += [f"Answer:     {data['answer']}"]
+        lines += [f"Response:   {data['answer']}"]
     if data["problems"]:
         shown = data["problems"][:PROBLEMS_IN_MAIL]
-        lines += ["", f"What the vendor says ({len(shown)} of {len(data['problems'])}):"]
+        lines += ["", f"Messages of the vendor ({len(shown)} of {len(data['problems'])}):"]
         lines += [f"  {problem['severity']}: {problem['text']}" for problem in shown]
     return "\n".join(lines) + "\n"
 
 
 def readable_log(location: str | None) -> str | None:
-    """Give where a log lies as a text for a person, where the log itself is JSON: `log.txt` beside `log.json`."""
+    """Location of a log as text for a person, where the log itself is JSON: `log.txt` beside `log.json`."""
     if location is None or not location.endswith("/log.json"):
         return None
     return location.removesuffix(".json") + ".txt"
 
 
 def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
-    """Give the event and the SNS message that carries it, with fewer problems where it would be too large."""
+    """Event and its SNS message, with fewer problems where it would be too large."""
     while True:
         message = _forms(event, mail(event))
         problems = event["data"]["problems"]
@@ -161,10 +161,10 @@ def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
 
 
 def json_text(value: JSON) -> str:
-    """Write a value as JSON that every parser reads and every service carries.
+    """Write a value as JSON that every parser and every service accepts.
 
-    Half of a surrogate pair becomes U+FFFD, and a number that JSON does not have becomes null; all else comes back as
-    it is.
+    A lone surrogate becomes U+FFFD, and a number that JSON does not have becomes null; everything else is unchanged
+    after parsing.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -188,18 +188,18 @@ def _harmless(value: JSON) -> JSON:
     for name, item in value.items():
         key = _harmless(name)
         while key in found or (key != name and key in value):
-            key += "\ufffd"  # No member takes the place of another.
+            key += "\ufffd"  # No member overwrites another.
         found[key] = _harmless(item)
     return found
 
 
 def _forms(event: dict[str, JSON], text: str) -> str:
-    """Give the SNS message that carries an event as JSON, and as a text for who gets it as e-mail."""
+    """SNS message with an event as JSON, and as text for e-mail subscribers."""
     return json.dumps({"default": json_text(event), "email": UNREADABLE.sub("?", text)}, ensure_ascii=False)
 
 
 def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "") -> dict[str, JSON]:
-    """Give what CloudEvents asks for; the id is stable, so that a consumer can drop a repeat."""
+    """Attributes that CloudEvents requires; the id is stable, so that a consumer can drop a repeat."""
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}{more}")),
@@ -212,7 +212,7 @@ def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "")
 
 
 def _given_back(record: StoredWatch) -> dict[str, JSON]:
-    """Give what names the import; empty where an event that could not be watched named none."""
+    """Fields that identify the import; empty where an invalid event named none."""
     watch = record.watch
     return {
         "vendor": watch.vendor or None,

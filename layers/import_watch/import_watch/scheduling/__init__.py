@@ -1,1 +1,1 @@
-"""When to poll next: pure arithmetic over a watch and what is known of its import."""
+"""When to poll next: pure arithmetic over a watch and what is known about its import."""

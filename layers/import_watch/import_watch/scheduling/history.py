@@ -9,24 +9,24 @@ from statistics import median, quantiles
 from import_watch.model.watch import History
 
 REMEMBERED = 20
-"""Running times that are kept for one job type, the latest."""
+"""Number of running times that are kept for one job type: the latest ones."""
 NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 MIN_SIGMA = 0.25
-"""Minimum spread: that of a few running times may be small by chance."""
-SHORTEST = 1.0
-"""Seconds: shorter running times count as this, so that their logarithm says something."""
+"""Minimum spread: the spread of a few running times may be small by chance."""
+MIN_RUNNING_TIME = 1.0
+"""Minimum in seconds: shorter running times count as this, because the logarithm of a time near zero is extreme."""
 
 
 def history_of(running_times: Sequence[float]) -> History:
-    """Median and spread of running times, robust: one import that hung for a day has no more weight than another.
+    """Median and robust spread of running times: one import that hung for a day has no more weight than another.
 
     Parameters
     ----------
     running_times : sequence of float
         Seconds, at least one.
     """
-    logs = [math.log(max(SHORTEST, time)) for time in running_times]
+    logs = [math.log(max(MIN_RUNNING_TIME, time)) for time in running_times]
     sigma = 0.0
     if len(logs) > 1:
         lower, _, upper = quantiles(logs, n=4, method="inclusive")
@@ -35,5 +35,5 @@ def history_of(running_times: Sequence[float]) -> History:
 
 
 def remembering(running_times: Sequence[float], another: float) -> tuple[float, ...]:
-    """Running times of a job type with another one; the oldest are dropped."""
+    """Running times of a job type with one more; the oldest are dropped."""
     return (*running_times, another)[-REMEMBERED:]

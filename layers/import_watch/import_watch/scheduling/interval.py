@@ -1,9 +1,8 @@
-"""When to poll next: a pure function of what is known of an import.
+"""When to poll next: a pure function of what is known about an import.
 
-The rule follows from one wish: the time between the end of an import and the poll that sees it should be a
-small share of how long the import took. So a wait is a share of the age; evidence (progress, a start that
-is known, past imports of the same kind) may stretch it, within bounds that hold for any evidence, true or
-false.
+The rule follows from one goal: the time between the end of an import and the poll that detects it should be a small
+share of the import's running time. So an interval is a share of the age. Evidence (progress, an announced start, past
+imports of the same job type) may lengthen it, within bounds that hold for any evidence, true or false.
 """
 
 from __future__ import annotations
@@ -28,34 +27,34 @@ __all__ = [
 ]
 
 ANNOUNCED_RATIO, ANNOUNCED_SECONDS = 0.5, 900.0
-"""Longest wait for an announced start, as a share of the age and in seconds: a scheduled import may be cancelled, or
-started by hand, at any time."""
+"""Maximum interval before an announced start, as a share of the age and in seconds: a scheduled import may be
+cancelled, or started by hand, at any time."""
 HISTORY_NEEDED = 5
-"""Past imports below which their durations say too little to act on."""
+"""Number of past imports from which their running times are used: fewer are not reliable."""
 LOW_QUANTILE = 1.645
 """Standard deviations below the median at which 5 % of a log-normal lie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The knobs of the schedule.
+    """The parameters of the schedule.
 
     Parameters
     ----------
     floor : float
-        Least seconds between two polls.
+        Minimum seconds between two polls.
     ratio : float
-        Share of the age to wait when nothing else is known.
+        Interval as a share of the age, when nothing else is known.
     ceiling : float
-        Most seconds to wait when nothing else is known, until `ceiling_ratio` of the age is more.
+        Maximum interval in seconds when nothing else is known, until `ceiling_ratio` of the age is more.
     ceiling_ratio : float
-        Share of the age that takes over from `ceiling` in very long imports.
+        Share of the age that replaces `ceiling` in very long imports.
     informed_ratio : float
-        Share of the age up to which evidence may stretch a wait.
+        Maximum interval with evidence, as a share of the age.
     informed_ceiling : float
-        Seconds up to which evidence may stretch a wait.
+        Maximum interval with evidence, in seconds.
     jitter : float
-        Greatest share by which jitter shortens a wait.
+        Maximum share by which jitter shortens an interval.
     """
 
     floor: float = 5
@@ -69,16 +68,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import is.
+    """Progress of an import.
 
     Parameters
     ----------
     fraction : float
-        Share done, 0 to 1.
+        Completed share, 0 to 1.
     resolution : float
         The smallest step that it can show, above 0.
     seconds_since_change : float
-        Seconds since it last moved, at most the import's age: an import cannot have stood still for longer.
+        Seconds since the share last changed, at most the import's age.
     """
 
     fraction: float
@@ -95,20 +94,20 @@ PRESETS: Mapping[str, Policy] = {
     "thrifty": Policy(floor=5, ratio=0.45, ceiling=85, ceiling_ratio=0.0005),
     "frugal": Policy(floor=5, ratio=0.45, ceiling=170, ceiling_ratio=0.0005),
 }
-"""Policies by name, for people to choose from: all of one rule, from the soonest to the fewest polls.
+"""Named policies to choose from. All follow the same rule, from the smallest lag to the fewest polls.
 
 default
-    What stands in `Policy`: between `even` and `thrifty`.
+    The defaults of `Policy`: between `even` and `thrifty`.
 quick
-    Half a minute at most with nothing known, two with evidence: where people sit and wait.
+    At most half a minute without evidence, two minutes with it: for imports that people wait for.
 prompt
-    42 seconds at most with nothing known, five minutes with evidence.
+    At most 42 seconds without evidence, five minutes with it.
 even
-    52 seconds at most, and smaller lags in long imports than the default has, at a few more polls.
+    At most 52 seconds, and smaller lags in long imports than the default, for a few more polls.
 thrifty
-    A minute and a half at most with nothing known: three quarters of the default's polls.
+    At most a minute and a half without evidence: three quarters of the default's polls.
 frugal
-    Three minutes at most with nothing known: half of the default's polls, where the bill or the vendor counts most.
+    At most three minutes without evidence: half of the default's polls, where cost or the vendor's limit matters most.
 
 `benchmarks/schedule` measures them; `docs/schedule.md` has the figures.
 """
@@ -125,7 +124,7 @@ def next_wait(
     jitter: float = 0.0,
     policy: Policy = DEFAULT_POLICY,
 ) -> int:
-    """Give the whole seconds to wait before the next poll.
+    """Interval until the next poll, in whole seconds.
 
     Parameters
     ----------
@@ -135,17 +134,17 @@ def next_wait(
     queued : bool
         Whether the import was last seen waiting to run.
     starts_in : float, optional
-        Seconds until the start that the vendor announced; while `queued` it is waited for, within bounds.
+        Seconds until the start that the vendor announced; while `queued`, the interval lasts until then, within bounds.
     progress : Progress, optional
-        What the vendor tells of a running import.
+        As the vendor reports it for a running import.
     history : History, optional
-        Running times of this connection's past imports of the same kind; used from 5 imports on.
+        Running times of this connection's past imports of the same job type; used from 5 imports on.
     retry_after : float, optional
-        Seconds after which the vendor wants to be asked again; only ever lengthens the wait.
+        Seconds after which the vendor accepts the next request; it can only lengthen the interval.
     jitter : float
-        0 ≤ u < 1, repeatable (see `jitter_of`); shortens the wait by up to `policy.jitter` of it.
+        0 ≤ u < 1, deterministic (see `jitter_of`); it shortens the interval by up to `policy.jitter` of it.
     policy : Policy
-        The knobs.
+        The parameters of the schedule.
 
     Returns
     -------
@@ -176,16 +175,16 @@ def next_wait(
 
 
 def first_wait(age: float, policy: Policy = DEFAULT_POLICY) -> int:
-    """Give the seconds from the registration of a watch to its first poll.
+    """Seconds from the registration of a watch to its first poll.
 
-    No poll came before it, so the floor is counted from the start of the import: one that began a while ago
-    (a start event that came late) is polled at once.
+    There was no poll before it, so the floor is counted from the start of the import: an import that started earlier
+    (its start event came late) is polled at once.
     """
     return math.ceil(max(0.0, policy.floor - max(0.0, age)))
 
 
 def jitter_of(watch_id: str, poll: int) -> float:
-    """Give 0 ≤ u < 1 from a watch and the number of its poll: spread over watches, and repeatable."""
+    """Deterministic number, 0 ≤ u < 1, from a watch and the number of its poll: spread evenly over watches."""
     return zlib.crc32(f"{watch_id}/{poll}".encode()) / 2**32
 
 

@@ -11,17 +11,17 @@ from import_watch.scheduling.rate_limit import UNSHARED, RateShare, align_to_slo
 from import_watch.scheduling.running_time import import_age
 
 STALLED_SECONDS, STALLED_TIMES = 1_800.0, 3.0
-"""Without progress for longer than this, an import is stalled: in seconds, and in typical running times."""
+"""Time without progress after which an import is stalled: in seconds, and in typical running times."""
 PERCENT = 0.01
-"""Resolution of a percentage of which nothing else is known."""
+"""Resolution of a percentage whose steps are not known."""
 FIRST_BACKOFF, MAX_BACKOFF = 30, 300
-"""Seconds between failed polls: from the first, doubling, to the most."""
+"""Back-off after failed polls in seconds: the first interval, which doubles up to the maximum."""
 UNAUTHORIZED_INTERVAL, FIRST_UNAUTHORIZED_INTERVAL = 60, 15
-"""Seconds between polls with refused credentials; the second where they never worked in this watch."""
+"""Seconds between polls with refused credentials; the second value where they never worked in this watch."""
 LOG_POLL_SECONDS = 20
-"""Longest interval before a poll for the log of a finished import: a log delays an outcome by a minute at most."""
+"""Maximum interval before a poll for the log of a finished import: a log delays an outcome by a minute at most."""
 MIN_LOG_POLL_SECONDS = 15
-"""Shortest interval before such a poll, so that two of them cover half a minute also where an import is young."""
+"""Minimum interval before such a poll, so that two of them cover half a minute also for a short import."""
 
 
 def next_interval(
@@ -93,7 +93,7 @@ def throttled_until(failed: FailedPoll, watch: Watch, now: float) -> float:
 
 
 def backoff(failures: int) -> int:
-    """Minimum seconds until the next poll after so many consecutive failed ones (1 or more)."""
+    """Minimum seconds until the next poll after `failures` (1 or more) consecutive failed ones."""
     return int(min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10)))
 
 
@@ -106,12 +106,12 @@ def stalled_seconds(watch: Watch, now: float) -> float | None:
         return None
     history = watch.histories.get(job_type_key(watch.job_type))
     typical = math.exp(history.log_median) if history is not None and history.count >= HISTORY_NEEDED else 0.0
-    stood = now - watch.progress_changed_at
-    return stood if stood > max(STALLED_SECONDS, STALLED_TIMES * typical) else None
+    seconds = now - watch.progress_changed_at
+    return seconds if seconds > max(STALLED_SECONDS, STALLED_TIMES * typical) else None
 
 
 def _by_schedule(watch: Watch, now: float, policy: Policy, retry_after: float | None) -> tuple[int, bool]:
-    """Seconds by what was last seen of the import, and whether they may only be lengthened.
+    """Seconds by the last observation of the import, and whether they may only be lengthened.
 
     A vendor may send Retry-After with an import that is not found, too.
     """
@@ -126,14 +126,14 @@ def _after_failure(watch: Watch, failed: FailedPoll, now: float, policy: Policy)
     if failed.error is PollError.UNAUTHORIZED:
         interval = UNAUTHORIZED_INTERVAL if worked_before else FIRST_UNAUTHORIZED_INTERVAL
         return max(interval, math.ceil(min(failed.retry_after or 0, MAX_RETRY_AFTER)), math.ceil(policy.floor)), True
-    # What may be a gateway's mistake is polled as an import that is not found.
+    # A possible mistake of a gateway is polled like an import that is not found.
     if failed.retry_after or failed.is_misconfiguration_after_grace(worked_before=worked_before):
         return _by_schedule(watch, now, policy, failed.retry_after)
     return max(_alone(watch, now, policy), backoff(watch.failures)), True
 
 
 def _until_deadline(watch: Watch, now: float, policy: Policy, share: RateShare) -> int:
-    """Seconds until the last poll, which falls on the deadline: an import that had just ended is not missed.
+    """Seconds until the last poll, which falls on the deadline, so that an import that has just ended is not missed.
 
     Watches that share a limit may have one deadline, too: each makes its last poll in its own first slot after it.
     """
@@ -147,7 +147,7 @@ def _until_deadline(watch: Watch, now: float, policy: Policy, share: RateShare) 
 
 
 def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None = None) -> int:
-    """Interval by the schedule of a watch that has its connection for itself."""
+    """Interval by the schedule alone, as if the watch were the only one of its connection."""
     running = watch.import_state is ImportState.RUNNING
     age, progress = import_age(watch, now), None
     if running and watch.progress is not None and watch.progress_changed_at is not None:

@@ -1,9 +1,9 @@
-"""A connection's rate limit, shared by its watches without a word between them. Pure.
+"""A connection's rate limit, shared by its watches without communication between them. Pure.
 
-A *round* is the time in which every active watch of a connection may poll once. A watch comes in at the end of the
-round, by its place in the order of arrival, and then waits for whole rounds. So watches that were spread out stay
-spread out, whatever makes them wait: the schedule, a history that sends them all to sleep until the same moment, or a
-vendor that wants none of them for a while.
+A *cycle* is the time in which every active watch of a connection may poll once. A new watch is appended to the cycle,
+by its arrival index, and then waits for whole cycles. So watches that were spread out stay spread out, whatever
+determines their intervals: the schedule, a history that gives all of them the same next poll, or a vendor that
+throttles all of them for some time.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import math
 from dataclasses import dataclass
 
 SHARE = 0.4
-"""Share of the limit that is planned for. At most half is to be used in any minute: arrivals, endings and clocks that
-nobody can plan for take the rest."""
+"""Share of the limit that slots are planned with. At most half of the limit should be used in any minute: watches that
+start or end and clocks that differ, which cannot be planned, use the rest."""
 ASSUMED_PER_MINUTE = 60.0
-"""Requests per minute that a vendor is taken to allow if it throttles and its limit is not known."""
+"""Requests per minute that are assumed for a vendor that throttles and whose limit is not known."""
 THROTTLING_REMEMBERED = 3_600.0
-"""Seconds for which such a vendor is taken to throttle."""
+"""Seconds after the last throttling for which that limit is assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RateShare:
 
     @property
     def cycle_seconds(self) -> float:
-        """The length of a round in seconds; 0 where no limit is known."""
+        """The length of a cycle in seconds; 0 where no limit is known."""
         return slot_seconds(self.per_minute) * max(1, self.active)
 
 
@@ -45,7 +45,7 @@ UNSHARED = RateShare()
 
 
 def rate_share(active: int, per_minute: float | None, throttled_until: float | None, now: float) -> RateShare:
-    """Give a watch's share of a connection by what is known of it.
+    """A watch's share of a connection's rate limit, from what is known about the connection.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def rate_share(active: int, per_minute: float | None, throttled_until: float | N
     per_minute : float or None
         Its limit, if the secret or the vendor's documents name one.
     throttled_until : float or None
-        Epoch seconds until which the vendor last wanted none of its watches.
+        Epoch seconds until which the vendor last accepted no request of its watches.
     now : float
         Epoch seconds.
     """
@@ -63,25 +63,25 @@ def rate_share(active: int, per_minute: float | None, throttled_until: float | N
 
 
 def slot_seconds(per_minute: float | None) -> float:
-    """Give the seconds from one poll of a connection to the next, whoever polls; 0 where no limit is known."""
+    """Seconds from one poll of a connection to the next, by any of its watches; 0 where no limit is known."""
     return 60 / (SHARE * per_minute) if per_minute else 0.0
 
 
 def align_to_slot(wait: int, share: RateShare, *, at_least: bool = False) -> int:
-    """Give the wait that keeps a watch in its turn.
+    """Interval that keeps a watch in its slot.
 
     Parameters
     ----------
     wait : int
-        Seconds that the watch would wait if it were alone.
-    share : Share
+        Interval in seconds without a rate limit.
+    share : RateShare
     at_least : bool
-        Whether the vendor named the wait, so that it may only become longer.
+        Whether the vendor named the interval, so that it may only become longer.
 
     Returns
     -------
     int
-        Whole rounds, as near to `wait` as they come and at least one.
+        Whole cycles, the nearest to `wait` and at least one.
     """
     seconds = share.cycle_seconds
     if not seconds:
@@ -93,5 +93,5 @@ def align_to_slot(wait: int, share: RateShare, *, at_least: bool = False) -> int
 
 
 def initial_offset(arrival_index: int, per_minute: float | None) -> float:
-    """Give the seconds from the registration of a watch to its first turn, by its place in the order of arrival."""
+    """Seconds from the registration of a watch to its first slot, by its arrival index."""
     return arrival_index * slot_seconds(per_minute) if arrival_index > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Age of an import that runs, and running time of one that has ended. Pure."""
+"""Age of a running import, and running time of an ended one. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 
 
 class RunningTime(NamedTuple):
-    """Running time of an import: `job_type` is the key under which it is kept, `seconds` how long it ran."""
+    """Running time of an import in `seconds`; `job_type` is the key under which it is kept."""
 
     job_type: str
     seconds: float
 
 
 def import_age(watch: Watch, now: float) -> float:
-    """Seconds since the import is known to run; while it waits, since the watch began.
+    """Seconds since the import is known to run; while it is queued, since the watch began.
 
-    A start in the future is a clock ahead of ours, and one months ago a mistake: neither says anything of age.
+    A start in the future comes from a clock ahead of ours, and one months ago is a mistake: neither is used.
     """
     if watch.import_state in (None, ImportState.QUEUED, ImportState.NOT_FOUND):
         return now - watch.registered_at
@@ -56,5 +56,5 @@ def measured_running_time(watch: Watch, result: WatchResult) -> RunningTime | No
     lag = (result.detection_lag_seconds or 0.0) * (0.5 if result.ended_at is None else 1.0)
     seconds = round(running_time(watch, result.detected_at - lag), 1)
     if result.ended_at is not None and seconds <= 0:
-        return None  # it ended before anything that is known of its start
+        return None  # it ended before its earliest known start
     return RunningTime(job_type_key(watch.job_type), seconds)

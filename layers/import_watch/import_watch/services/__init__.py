@@ -1,1 +1,1 @@
-"""What the functions do, step by step."""
+"""The steps of the functions, which combine the pure core with AWS and the vendors."""

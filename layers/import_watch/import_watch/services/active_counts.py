@@ -11,8 +11,8 @@ from import_watch.model.watch import key_parts
 from import_watch.observability import Metric, emit_metrics, logger
 
 MAX_CONNECTIONS = 1_000
-"""Connections whose counts one sweep checks: the longer ago a count was read, the likelier it is that as many watches
-have begun as have ended since."""
+"""Maximum connections whose counts one sweep checks: the older a count is, the likelier it is that equally many watches
+have begun and ended since it was read."""
 
 
 class ActiveCounts:
@@ -52,13 +52,13 @@ class ActiveCounts:
         Returns
         -------
         tuple of str or None
-            The last connection that was checked; None where that was the last of all.
+            The last connection that was checked; None where all connections were checked.
         """
         budget = time_left()
         if budget <= 0:
             return start
-        # Read before the watches are counted: a watch that begins meanwhile changes it, and nothing is set then.
-        # Half of the time is kept for the count, without which nothing that was read is of use.
+        # Read before the watches are counted: a watch that begins meanwhile changes the count, and then nothing is
+        # repaired. Half of the time is reserved for counting, without which the values that were read are useless.
         stored: dict[tuple[str, str], int] = {}
         complete = True
         for key in self._connections.known() if start is None else self._connections.known(start):
@@ -66,17 +66,17 @@ class ActiveCounts:
                 complete = False
                 break
             stored[key] = self._connections.get(*key, consistent=True).active_watches
-        # One pass, and a whole one: between two a watch polls, and moves past the other.
+        # One complete pass: between two partial ones, a watch may poll and move from one part to the other.
         active: set[str] = set()
         for watch_id, _due, _token in self._watches.active():
             if time_left() <= 0:
                 logger.warning("the sweep had no time to count the active watches")
                 return start
-            active.add(watch_id)  # once, though one that polls meanwhile comes again
+            active.add(watch_id)  # once, although a watch that polls meanwhile is listed again
         counted = Counter(_connection_of(watch_id) for watch_id in active.difference(ended))
         self._emit_metrics(counted)
         if start is None and complete:
-            # A connection that is not known has no item, unless a watch has begun since: then nothing is set.
+            # A connection that is not known has no item, unless a watch has begun since: then nothing is repaired.
             stored = dict.fromkeys(counted, 0) | stored
         checked = start
         for key, seen in stored.items():

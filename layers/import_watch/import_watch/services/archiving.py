@@ -1,4 +1,4 @@
-"""Archives the log and the last answer of a watch that has ended: best effort, which can never change the outcome."""
+"""Archives the log and the last response of an ended watch: best effort, which can never change the outcome."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ LOG_SECONDS = 40.0
 """Time from the detection of an outcome that archiving may take."""
 ARCHIVE_FAILED = "the archive failed for a reason that the log of the function has"
 MIN_LOG_SECONDS = 5.0
-"""Time that it has at least: looking again for a log that was late has used up the other."""
+"""Minimum of that time, where polls for a late log have used it up."""
 
 
 class Archiving:
-    """Archives for one vendor, and records in the table where things are.
+    """Archives logs and responses of one vendor, and records their locations in the table.
 
     Parameters
     ----------
     bucket : str
-    watches : Watches
+    watches : WatchStore
     keeps_log : bool
         Whether the vendor keeps a log at all.
     """
@@ -81,18 +81,19 @@ class Archiving:
         ----------
         watch : Watch
         log : StoredLog
-            Where the vendor says that it is.
+            Location that the vendor names.
         connection : Connection or None
             Names the buckets that a log may be copied from.
         seconds : float
-            Time that it may take; it is kept to within a second.
+            Time limit, which is met to within a second.
 
         Returns
         -------
         LogRecord
-            ARCHIVED, VENDOR_ONLY where it may not or cannot be copied, or UNAVAILABLE where another try is no use.
+            ARCHIVED, VENDOR_ONLY where it may not or cannot be copied, or UNAVAILABLE where another attempt would fail,
+            too.
         MissingLog
-            Where another look may find it: always `expected`, and with its `source`.
+            Where a later attempt may find it: always `expected`, and with its `source`.
         """
         try:
             return self._logs().fetch(watch, log, connection, seconds)
@@ -119,13 +120,13 @@ class Archiving:
         connection = reply.connection if reply else None
         decides = isinstance(polled, Observation) and polled.state in FINISHED
         if watch.kept_answer is not None and not decides:
-            response = None  # the one that decided the outcome is archived already
+            response = None  # the response that decided the outcome is archived already
         spent = max(0.0, time.time() - result.detected_at)
         left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:
             archived = self._logs().archive(watch, response, self._reference(watch, polled), connection, left)
         except Exception:  # noqa: BLE001
-            # The outcome stands in the table by now: whatever happens to the log, people are to be told of it.
+            # The outcome is in the table by now, and it must be published, whatever happens to the log.
             logger.exception("the archive failed")
             archived = Archived(LogRecord(LogStatus.UNAVAILABLE, reason=ARCHIVE_FAILED), None)
         if archived.log.reason:
@@ -136,7 +137,7 @@ class Archiving:
             logger.info("the log had been recorded before")
 
     def _logs(self) -> LogArchive:
-        # Only the last polls of a watch pay for loading the archive.
+        # Only the last polls of a watch need the archive, so the others do not load it.
         from import_watch.aws.log_archive import LogArchive
 
         return LogArchive(self._bucket)
@@ -146,5 +147,5 @@ class Archiving:
             return None
         if isinstance(polled, Observation) and polled.log is not None:
             return polled.log
-        reason = watch.log_missing or "no answer of the vendor named a log"
+        reason = watch.log_missing or "no response of the vendor named a log"
         return MissingLog(reason, expected=False, source=watch.log_source)

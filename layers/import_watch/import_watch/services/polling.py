@@ -1,4 +1,4 @@
-"""One poll of one watch, a straight line: context, request, transition, interval, one write, effects, next step.
+"""One poll of one watch, step by step: context, request, transition, interval, one write, effects, next step.
 
 Where the table does not confirm the write, the state machine carries the state, and the next poll writes it.
 """
@@ -77,7 +77,7 @@ class Poller:
             ARN of the execution that polls.
         """
         read, reply, now = watch, None, time.time()
-        # Credentials that were refused may have been replaced since.
+        # Refused credentials may have been replaced since.
         connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
         shared = self._connection_store.get(watch.vendor, watch.connection)
         own = None if isinstance(connection, FailedPoll) else connection
@@ -113,8 +113,9 @@ class Poller:
             committed = self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
         except WriteUnconfirmed:
             if result or successor or watch.awaiting_log or read.awaiting_log:
-                raise  # An outcome that is known must not be in the state machine's state alone.
-            # Raised, the poll would be repeated and this response lost, which may be the only good one in an hour.
+                raise  # A known outcome must not be only in the state machine's state.
+            # If it were raised, the poll would be repeated and this response lost, which may be the only good one in an
+            # hour.
             logger.exception("the poll could not be written: the state machine carries it to the next poll")
             emit_metrics({Metric.POLL_WRITE_FAILURES: 1})
             committed = Committed(replace(watch, stalled_at=read.stalled_at))
@@ -134,12 +135,12 @@ class Poller:
             logger.info("an earlier attempt, whose response was lost, has polled: the watch continues from there")
         left = max(1, math.ceil((watch.next_poll_at or 0.0) - time.time()))
         if committed.by_lost_attempt or watch.awaiting_log is not None:
-            seconds = left if committed.by_lost_attempt else min(seconds, left)  # copying a log has taken some time
+            seconds = left if committed.by_lost_attempt else min(seconds, left)  # copying a log took some time
         stalled = transition.stalled and watch.stalled_at is not None and not committed.by_lost_attempt
         return Step(NextAction.STALLED if stalled else NextAction.WAIT, watch, seconds)
 
     def _update_connection(self, watch: Watch, reply: Reply, shared: ConnectionState) -> None:
-        """Share with the connection's other watches what concerns them all: throttling, and its rate limit."""
+        """Store what concerns all watches of the connection: throttling, and its rate limit."""
         polled, connection = reply.polled, reply.connection
         if isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED:
             self._connection_store.throttled(watch, throttled_until(polled, watch, reply.received_at))

@@ -82,7 +82,7 @@ class Publisher:
         if record.watch.generation != generation:
             return NextAction.SUPERSEDED
         if record.result is None:
-            # Only an execution that failed comes here with a watch that has not ended.
+            # Only a failed execution publishes a watch that has not ended.
             why = _error_name(error)
             logger.error("the execution failed; the watch ends as broken", why=why)
             ended = self.end(record, lambda watch: broken(watch, now, why))
@@ -156,7 +156,7 @@ class Publisher:
 
 
 def _emit_metrics(record: StoredWatch, now: float) -> None:
-    """Measure a watch whose outcome is published: every watch is, and once."""
+    """Emit the metrics of a watch whose outcome is published: for every watch, exactly once."""
     watch, result = record.watch, record.result
     if result is None:
         return

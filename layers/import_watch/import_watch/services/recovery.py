@@ -30,7 +30,7 @@ from import_watch.services.publication import Publisher
 from import_watch.services.registration import Registrar
 
 MAX_TAKEOVERS = 3
-"""Consecutive executions that may die without a single poll before a watch ends as broken."""
+"""Consecutive executions that may die without a poll before the watch ends as WATCH_BROKEN."""
 MAX_PUBLISHING_SHARE = 0.5
 """Share of a sweep's time after which it publishes no more: outcomes that cannot be published, because the topic is
 gone, must not keep watches from being recovered."""
@@ -59,7 +59,7 @@ class Recovery:
 
     Parameters
     ----------
-    watches : Watches
+    watches : WatchStore
     connections : ConnectionStore
     executions : Executions
     registrar : Registrar
@@ -150,7 +150,7 @@ class Recovery:
         ended: set[str] = set()
         for watch_id, due, token in self._watches.active(start):
             if due > now - self._overdue_seconds:
-                break  # as is every one after it
+                break  # and so are all after it
             recovered = self._attempt(watch_id, now)
             done[recovered] += 1
             if recovered in ENDED:
@@ -257,7 +257,7 @@ class Recovery:
 
 
 def read_status_change(event: JSON) -> tuple[str, ExecutionStatus, JSON]:
-    """Read an event of Step Functions about an execution: its ARN, how it ended, and its input if it is told.
+    """Read an event of Step Functions about an execution: its ARN, its final status, and its input if the event has it.
 
     Raises
     ------

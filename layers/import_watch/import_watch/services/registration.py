@@ -1,4 +1,4 @@
-"""Registers a start event as a watch, once however often the event comes, and resumes a watch that exists."""
+"""Registers a start event as a watch, once for all deliveries of the event, and resumes an existing watch."""
 
 from __future__ import annotations
 

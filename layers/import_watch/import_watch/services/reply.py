@@ -1,4 +1,4 @@
-"""What the status request of a poll brought."""
+"""The result of the status request of a poll."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from import_watch.vendors.response_body import HttpResponse
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a status request brought.
+    """The result of a status request.
 
     Parameters
     ----------

@@ -42,12 +42,12 @@ class StatusRequests:
         """
         began = time.monotonic()
         refused_before = watch.unauthorized_polls is not None
-        response, polled = self._ask(watch, connection, force_refresh=refused_before)
+        response, polled = self._request(watch, connection, force_refresh=refused_before)
         # With a Retry-After, the next poll reads the secret again.
         refused = isinstance(polled, FailedPoll) and polled.error is PollError.UNAUTHORIZED and not polled.retry_after
         if refused and not refused_before:
             connection = self._connections.get(watch.connection, force_refresh=True)
-            response, polled = self._ask(watch, connection, force_refresh=True)
+            response, polled = self._request(watch, connection, force_refresh=True)
         spent, received_at = time.monotonic() - began, time.time()
         used = connection if isinstance(connection, Connection) else None
         return Reply(
@@ -59,12 +59,12 @@ class StatusRequests:
             milliseconds=round((time.monotonic() - began) * 1000),
         )
 
-    def _ask(
+    def _request(
         self, watch: Watch, connection: Connection | FailedPoll, *, force_refresh: bool
     ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
         if isinstance(connection, FailedPoll):
             return None, connection
-        return self._client.ask(connection, watch.import_id, force_refresh=force_refresh)
+        return self._client.request_status(connection, watch.import_id, force_refresh=force_refresh)
 
     def _with_log(
         self, watch: Watch, polled: Observation | FailedPoll, connection: Connection | None, now: float

@@ -11,9 +11,9 @@ from import_watch.model.serialization import JSON
 from import_watch.vendors.adapter import Adapter
 
 MAX_DIGITS = 262_144
-"""Digits of a number in an event: an execution's input has no more bytes, and reading them takes 0.2 s."""
+"""Maximum digits of a number in an event: an execution's input has no more bytes, and parsing them takes 0.2 s."""
 MAX_NESTING = 10_000
-"""Levels of an event that are read: the parser's own stack has room for twice as many."""
+"""Maximum nesting of an event that is parsed: the parser's own stack has room for twice as many levels."""
 
 
 class VendorRegistry:

@@ -1,1 +1,1 @@
-"""What a vendor states, and how its responses and connections are read. Pure."""
+"""What a vendor folder defines, and how responses and connections are read. Pure."""

@@ -1,8 +1,8 @@
-"""What a vendor folder states: the adapter contract, the declarative status map, and how to read fields safely.
+"""What a vendor folder defines: the adapter contract and the declarative status map.
 
-An adapter is a value. It holds no I/O: `http` sends what it asks for, `poller` hands it the answer, and it
-returns what the answer means. Vendor answers are untrusted, so every field is read through one of the small
-readers at the end, which give None for anything that is not of the documented type.
+An adapter is a value without I/O: `http_client` sends the request that it defines, and it returns the meaning of the
+response. Vendor responses are untrusted, so an adapter reads every field through a reader of `fields`, which returns
+None for anything that is not of the documented type.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from import_watch.model.observation import FailedPoll, ImportState, Observation
 from import_watch.vendors.response_body import HttpResponse
 
 MAX_BYTES = 1024 * 1024
-"""What is read of an answer that carries no inline log."""
+"""Maximum bytes that are read of a response without an inline log."""
 MAX_BYTES_WITH_LOG = 5 * 1024 * 1024
-"""What is read of an answer that may carry an inline log."""
+"""Maximum bytes that are read of a response that may contain an inline log."""
 
 
 def normalized_status(raw: str) -> str:
-    """Give a status without what makes no difference: case, blanks, `_`, `-`, and the two spellings of cancelled."""
+    """Status without differences in case, blanks, `_` and `-`, and with one spelling of cancelled."""
     return re.sub(r"[\s_-]+", "", raw).casefold().replace("canceled", "cancelled")
 
 
@@ -37,7 +37,7 @@ class StatusMap:
     Raises
     ------
     ValueError
-        If a raw status stands under two states or a state has none: the map would be a guess.
+        If a raw status is under two states or a state has none: such a map is ambiguous.
     """
 
     def __init__(self, statuses: Mapping[ImportState, tuple[str, ...]]) -> None:
@@ -55,13 +55,13 @@ class StatusMap:
         return self._states.get(normalized_status(raw), ImportState.UNRECOGNISED)
 
     def items(self) -> tuple[tuple[str, ImportState], ...]:
-        """Give every mapped status (normalized) with its state."""
+        """Every mapped status (normalized) with its state."""
         return tuple(self._states.items())
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Authentication by a header that carries a field of the connection as it is."""
+    """Authentication by a header whose value is a field of the connection, unchanged."""
 
     header: str
     field: str
@@ -69,7 +69,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """OAuth 2.0 client credentials: a form POST to the connection's `tokenUrl` buys a bearer token.
+    """OAuth 2.0 client credentials: a form POST to the connection's `tokenUrl` returns a bearer token.
 
     `scope_hint` is another scope that the vendor gives to some clients, for the message about a refused scope.
     """
@@ -80,18 +80,18 @@ class ClientCredentials:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSpec:
-    """Which fields a connection's secret has, and which hosts it may lead to.
+    """Fields of a connection's secret, and the hosts that its URLs may have.
 
     Parameters
     ----------
     required, optional : tuple of str
         Names of text fields, besides those that give the base URL.
     secret : tuple of str
-        Those of them that are never to be seen.
+        Those of them that must never appear in output.
     base_url : callable
-        Gives the base URL from the fields, or None where they do not name one.
+        Returns the base URL from the fields, or None where they do not name one.
     base_url_fields : str
-        The same for a person: which field to set.
+        Which field a person has to set for it.
     hosts : tuple of str
         Regular expressions; a host must match one of them whole.
     """
@@ -106,37 +106,38 @@ class ConnectionSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
-    """All that is particular to one vendor.
+    """Everything that is specific to one vendor.
 
     Parameters
     ----------
     vendor : str
         The name in start events, in function names and of the folder (`functions/poll_<vendor>`).
     title : str
-        The name that a person knows.
+        The name for people.
     statuses : StatusMap
-    connection : ConnectionShape
+    connection : ConnectionSpec
     authentication : ApiKey or ClientCredentials
     path : str
         Path of the status request; `{import_id}` is replaced by the escaped id.
     read : callable
-        Gives what an answer to the question for an import id means, for every status that `parse_response` leaves.
+        Returns the meaning of a response to the request for an import id, for every HTTP status that `parse_response`
+        does not handle.
     keeps_log : bool
         Whether the vendor keeps a log at all.
     import_id : callable
-        Gives the canonical id from what was in the start event, or None where it cannot be one.
+        Returns the canonical id for the id of a start event, or None where it is invalid.
     import_id_hint : str
-        What an id looks like, for the message about one that cannot be right.
-    most_bytes : int
-        How much of an answer is read.
-    settled : mapping of int to FailedPoll
-        HTTP statuses that this vendor gives a meaning of its own.
+        What a valid id looks like, for the message about an invalid one.
+    max_bytes : int
+        Maximum bytes that are read of a response.
+    status_overrides : mapping of int to FailedPoll
+        HTTP statuses that have a special meaning at this vendor.
     unknown_id_phrases : tuple of str
-        What a 400, 404 or 422 says of an id that the vendor does not know; compared by letters and digits alone.
+        Phrases of a 400, 404 or 422 about an id that the vendor does not know; compared by letters and digits alone.
     key_id : callable
-        Gives the one spelling of an id by which imports are told apart.
+        Returns the spelling of an id that is used in keys.
     requests_per_minute : float or None
-        The limit of a connection that names none; None where the vendor documents none.
+        The rate limit of a connection that names none; None where the vendor documents none.
     """
 
     vendor: str
@@ -156,6 +157,6 @@ class Adapter:
     requests_per_minute: float | None = None
 
     def url(self, base_url: str, import_id: str) -> str:
-        """Give the address to ask for an import: `base_url` gives scheme, host and port, the path is ours."""
+        """URL of the status request: scheme, host and port are those of `base_url`, the path is the adapter's."""
         base = urlsplit(base_url)
         return f"{base.scheme}://{base.netloc}{self.path.format(import_id=quote(import_id, safe=''))}"

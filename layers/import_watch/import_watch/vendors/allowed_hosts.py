@@ -1,4 +1,4 @@
-"""Which hosts may be asked: the vendor's own, those the stack allows, and on the local stack this machine. Pure."""
+"""Hosts to which requests are allowed: the vendor's, the stack's, and on the local stack this machine. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PLAUSIBLE_HOST = (
     r"(?=.{1,100}$)(?:[a-z0-9_-]{1,40}\.)+(?:[a-z]{2,24}|xn--[a-z0-9-]{1,40})"
     r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f.]{0,40}:[0-9a-f:.]{1,45}|localhost"
 )
-"""What is plainly a name or an address, and no credential."""
+"""What is clearly a host name or an address, and not a credential."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def host_of(text: str) -> str | None:
-    """Name of a host out of what somebody wrote for one: with a scheme, a port, a path, or a dot at the end.
+    """Host name in a text that may also have a scheme, a port, a path, or a dot at the end.
 
     Returns
     -------
     str or None
-        In lower case; None where it is not plainly one host.
+        In lower case; None where it is not clearly one host.
     """
     text = trimmed(text)
     parts = _parts(with_scheme(text))
@@ -33,7 +33,7 @@ def host_of(text: str) -> str | None:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """Parts of a URL; None where it cannot be split, or its port is no port, which only reading it shows."""
+    """Parts of a URL; None where it cannot be split, or its port is invalid, which only reading the port shows."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -44,21 +44,21 @@ def _parts(url: str) -> SplitResult | None:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Which hosts may be asked besides those of the vendor's pattern.
+    """Hosts to which requests are allowed besides those of the vendor's pattern.
 
     Parameters
     ----------
     allowed : frozenset of str
         Lower-case host names of private hosting.
     loopback_http : bool
-        Whether plain http to this machine is allowed: the local stack alone sets it.
+        Whether plain http to this machine is allowed: only the local stack sets it.
     """
 
     allowed: frozenset[str] = frozenset()
     loopback_http: bool = False
 
     def fault(self, url: str, patterns: tuple[str, ...]) -> str | None:
-        """Give what is wrong with an address, or None where it may be asked.
+        """What is wrong with a URL, or None where requests to it are allowed.
 
         Parameters
         ----------
@@ -79,13 +79,13 @@ class Hosts:
             return "must begin with https://"
         if host in self.allowed or any(re.fullmatch(pattern, host) for pattern in patterns):
             return None
-        # What is no plausible name may be a credential in the wrong field.
+        # What is not a plausible host name may be a credential in the wrong field.
         shown = f"the host {host!r}, which" if re.fullmatch(PLAUSIBLE_HOST, host) else "a host that"
         return f"leads to {shown} is neither the vendor's nor in the parameter AllowedHosts"
 
 
 def with_scheme(location: str) -> str:
-    """URL of a host as people write one, `https://` if it names no scheme; what is no host stays what it is."""
+    """URL of a host, with `https://` if it has no scheme; a text that is not a host stays unchanged."""
     location = re.sub(r"(?:https?://)+(?=https?://)", "", location, count=1, flags=re.IGNORECASE)
     if re.match(r"[a-z][a-z0-9+.-]*://|https?[:/]", location, re.IGNORECASE):
         return location

@@ -1,7 +1,8 @@
 """Reads the fields of a connection's secret as people, the console and Terraform write them. Pure.
 
-What has one plain meaning is read: a blank or a line break around a value, a number or a list as text, a bucket as an
-ARN. All else is refused by a `ValueError` that names the field, what is wrong and where, and never the value.
+A value with one clear meaning is accepted: with a blank or a line break around it, a number or a list as text, a bucket
+as an ARN. Everything else is refused by a `ValueError` that names the field, what is wrong and where, and never the
+value.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ _BUCKET_FORMS = tuple(
 
 
 def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
-    """Give the fields of a secret, by their names; one that is empty has the value None.
+    """Fields of a secret, by their names; an empty one has the value None.
 
     Parameters
     ----------
     secret : str or bytes
-        As Secrets Manager keeps it.
+        As Secrets Manager stores it.
     known : collection of str
-        Names that fields of this vendor's connections have.
+        Names of the fields of this vendor's connections.
 
     Raises
     ------
     ValueError
-        Where it is no JSON object, or has two values of one name.
+        Where it is not a JSON object, or has two values for one name.
     """
     text = ResponseBody(secret).text if isinstance(secret, bytes) else secret
     if isinstance(secret, bytes) and "\ufffd" in text:
@@ -53,7 +54,7 @@ def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
     if fault is not None:
         raise ValueError(_fault_of_json(text) if fault == NOT_JSON else _without_value(fault, known))
     if isinstance(value, str):
-        # Made a JSON text twice, as by `jsonencode` of what was one already.
+        # Encoded as JSON twice, as by `jsonencode` of a text that was JSON already.
         value, fault = parse(trimmed(value))
         if fault not in (None, NOT_JSON):
             raise ValueError(_without_value(fault, known))
@@ -63,13 +64,13 @@ def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
     for name, field in value.items():
         short = trimmed(name)
         if short in fields and fields[short] != field:
-            raise ValueError(_without_value(f"the key {short!r} stands twice with different values", known))
+            raise ValueError(_without_value(f"the key {short!r} occurs twice with different values", known))
         fields[short] = None if _is_empty(field) else field
     return fields
 
 
 def misspelled(fields: Collection[str], known: Collection[str]) -> list[str]:
-    """Give a fault for each name that is a known one but for case, `_`, `-` and blanks, where the latter is absent."""
+    """A fault for each name that differs from an absent known one only in case, `_`, `-` and blanks."""
     meant = {_spelling(name): name for name in known}
     return [
         f"unknown field {clean(name)}: did you mean {meant[_spelling(name)]}?"
@@ -79,27 +80,27 @@ def misspelled(fields: Collection[str], known: Collection[str]) -> list[str]:
 
 
 def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True) -> str:
-    """Give the text of a field, without what stands around it and cannot be seen.
+    """Text of a field, without invisible characters around it.
 
     Parameters
     ----------
     name : str
-        Of the field, for the message.
+        Name of the field, for the message.
     value : JSON
     ascii_only : bool
-        Whether it can only be visible ASCII: it is sent as a header, or is the name of a host.
+        Whether it must be visible ASCII: it is sent as a header, or is a host name.
     blanks : bool
-        Whether blanks may be within it.
+        Whether blanks are allowed within it.
 
     Raises
     ------
     ValueError
-        Naming the field, and the first character at fault with its place in the value as it is stored.
+        Naming the field, and the first invalid character with its position in the stored value.
     """
     kind = "visible ASCII" if ascii_only else "printable"
     if not isinstance(value, str):
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        fix = ": put it in quotes" if number else f", not {_kind_of(value)}"
+        fix = ": put it in quotes" if number else f", not {_type_name(value)}"
         raise ValueError(f"{name} must be a text of {kind} characters{fix}")
     text = trimmed(value)
     before = len(value) - len(value.lstrip(OUTER_BLANKS))
@@ -107,24 +108,24 @@ def text_field(name: str, value: JSON, *, ascii_only: bool, blanks: bool = True)
         if what := _fault_of(char, ascii_only=ascii_only, blanks=blanks):
             raise ValueError(f"{name} has {what} at character {position}: it must be a text of {kind} characters")
     if ascii_only and len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
-        raise ValueError(f"{name} stands in quotation marks of its own: remove them")
+        raise ValueError(f"{name} is in quotation marks: remove them")
     return text
 
 
 def host_fault(name: str, text: str) -> str:
-    """Say what keeps a field from naming a host, and where; the value itself is not quoted."""
+    """Why a field does not name a host, and at which character; the value itself is not quoted."""
     position = next((at for at, char in enumerate(text, 1) if not re.match(r"[A-Za-z0-9.:/-]", char)), None)
     what = "a blank" if position and text[position - 1] == " " else "a character that no host name has"
     return f"{name} has {what} at character {position}" if position else f"{name} is not the name of a host"
 
 
 def buckets_of(value: JSON) -> tuple[str, ...]:
-    """Give names of buckets, each once, from a list or a text: as names, `s3://` or `https://` locations or ARNs.
+    """Bucket names, each once, from a list or a text of names, `s3://` or `https://` locations or ARNs.
 
     Raises
     ------
     ValueError
-        Naming the item that is no bucket, by its place.
+        Naming the item that is not a bucket, by its position.
     """
     if isinstance(value, str):
         listed = parse(value)[0] if trimmed(value).startswith("[") else None
@@ -147,7 +148,7 @@ def _is_empty(value: JSON) -> bool:
     return value is None or value == [] or (isinstance(value, str) and trimmed(value) in ("", "null", "[]"))
 
 
-def _kind_of(value: JSON) -> str:
+def _type_name(value: JSON) -> str:
     return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "true or false"
 
 
@@ -156,7 +157,7 @@ def _spelling(name: str) -> str:
 
 
 def _fault_of_json(text: str) -> str:
-    """Say where a text stops being JSON, in the parser's words for what it expects there: they quote nothing."""
+    """Where a text stops being JSON, with the parser's message for what it expects there, which quotes nothing."""
     text = trimmed(text)
     if not text:
         return "it is empty"
@@ -175,7 +176,7 @@ def _fault_of_json(text: str) -> str:
 
 
 def _without_value(fault: str | None, known: Collection[str]) -> str:
-    """Keep the name in a fault of JSON where it is a field's: any other may be a value in the wrong place."""
+    """Keep the name in a fault of JSON where it is the name of a field: any other may be a value in the wrong place."""
     if fault is None or any(repr(name) in fault for name in known):
         return fault or ""
     return re.sub(r"""the key ('.*'|".*")""", "a key", fault)

@@ -1,4 +1,4 @@
-"""Readers of the fields of an untrusted response: each gives None for what is not of the documented type."""
+"""Readers of the fields of an untrusted response: each returns None for what is not of the documented type."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from import_watch.model.timestamps import parse_iso
 from import_watch.vendors.response_body import NumberText, parse
 
 MAX_ID_LENGTH = 200
-"""Characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
+"""Maximum characters of an import id: every vendor's ids are far shorter, and table and archive keys are bounded."""
 MAX_TEXTS = 1_000
-"""Texts that are read out of one list: it may have millions."""
+"""Maximum texts that are read from one list, which may have millions."""
 MAX_NAMED, MAX_NAME = 100, 100
-"""Errors that are listed by the names of their fields, and characters of such a name."""
+"""Maximum errors that are listed by the names of their fields, and maximum characters of such a name."""
 TEXT_FIELDS = ("description", "message", "detail", "details", "title", "error", "code")
-"""Where the text of an error may stand, the most telling first."""
+"""Fields that may contain the text of an error, the most specific first."""
 EARLIEST_TIME = 946_684_800.0
-"""The year 2000: before it no vendor imported anything."""
+"""The year 2000: no vendor imported anything before it."""
 
 
 def printable_id(raw: str) -> str | None:
-    """Give the id if it can stand in a path: visible ASCII, and no dot segment; None otherwise."""
+    """The id, if it is valid in a path: visible ASCII, and no dot segment; None otherwise."""
     raw = raw.strip()
     if not re.fullmatch(rf"[!-~]{{1,{MAX_ID_LENGTH}}}", raw) or raw in (".", ".."):
         return None
@@ -32,8 +32,8 @@ def printable_id(raw: str) -> str | None:
 
 
 def text_of(value: JSON) -> str | None:
-    """Give a non-empty text, cleaned and cut at `MAX_PROBLEM_TEXT` characters."""
-    # Cut before it is cleaned, too: that takes a hundred times the memory of a text.
+    """Non-empty text, cleaned and cut at `MAX_PROBLEM_TEXT` characters."""
+    # Cut before it is cleaned, too: cleaning takes a hundred times the memory of a text.
     is_text = isinstance(value, str) and not isinstance(value, NumberText)
     if is_text and (cleaned := clean(value.lstrip()[: 2 * MAX_PROBLEM_TEXT])):
         return cleaned[:MAX_PROBLEM_TEXT]
@@ -41,7 +41,7 @@ def text_of(value: JSON) -> str | None:
 
 
 def integer_of(value: JSON) -> int | None:
-    """Give a count: a non-negative whole number, or a string of digits (one vendor sends those)."""
+    """Count: a non-negative whole number, or a string of digits (one vendor sends those)."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
@@ -52,51 +52,50 @@ def integer_of(value: JSON) -> int | None:
 
 
 def number_of(value: JSON) -> float | None:
-    """Give a number of sane size; NaN is none."""
+    """Number of plausible size; NaN is not a number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not -(10**15) < value < 10**15:
         return None
     return float(value)
 
 
 def time_of(value: JSON) -> float | None:
-    """Give an ISO 8601 date-time as epoch seconds; a date that stands for "none", such as year 1, is none."""
+    """Epoch seconds of an ISO 8601 date-time; None for a date that means "no date", such as year 1."""
     time = parse_iso(value)
     return time if time is not None and time >= EARLIEST_TIME else None
 
 
 def json_in(text: str) -> JSON:
-    """Give the JSON value that a text holds; None where it holds none."""
+    """JSON value of a text; None where it has none."""
     return parse(text)[0]
 
 
 def object_of(value: JSON) -> dict[str, JSON]:
-    """Give an object, an empty one for anything else."""
+    """Object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def list_of(value: JSON) -> list[JSON]:
-    """Give a list, an empty one for anything else."""
+    """List; an empty one for anything else."""
     return value if isinstance(value, list) else []
 
 
 def id_of(value: JSON) -> str | None:
-    """Give an id that a response names, also where it is a whole number; None for anything else."""
+    """Id in a response, also where it is a whole number; None for anything else."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
         return str(value)
     return text_of(value)
 
 
 def count_of(value: JSON, otherwise: int | None = None) -> int | None:
-    """Give how many there are, whatever the vendor wrote: a number, a number as text, or the things themselves.
+    """Count in any form that a vendor writes: a number, a number as text, or the counted things themselves.
 
     Parameters
     ----------
     value : JSON
-        An object with a total or a count is that many, one of numbers their sum, any other its entries; one that has
-        anything is more than 0.
+        An object counts as its total or count, an object of numbers as their sum, any other as the number of its
+        entries; an object that is not empty counts as more than 0.
     otherwise : int or None
-        What a value that cannot be read counts as: something is there, and errors that cannot be counted must not make
-        an import a success.
+        Count of a value that cannot be read: errors that cannot be counted must not make an import a success.
     """
     if value is None or value == "":
         return None
@@ -115,17 +114,17 @@ def count_of(value: JSON, otherwise: int | None = None) -> int | None:
 
 NO_COUNT = ("none", "no", "no errors", "no warnings", "n/a", "-")
 WRITTEN_COUNT = r"\s*([0-9]{1,3}(?:[,.'\u2019_\s][0-9]{3})+|[0-9]{1,15})(?:\.0+)?\s*(?i:errors?|warnings?|items?)?\s*"
-"""A count as text: its digits, grouped or not, and perhaps what is counted."""
+"""A count as text: its digits, grouped or not, and optionally the name of what is counted."""
 
 
 def errors_in(value: JSON) -> tuple[list[str], int]:
-    """Give the texts of a list of errors or the like, and how many there are, also those without a text.
+    """Texts of a list of errors or similar, and how many entries it has, those without a text included.
 
     Parameters
     ----------
     value : JSON
-        A list, one error alone, errors by the names of fields, or just their number. Of a list, the first `MAX_TEXTS`
-        are looked into.
+        A list, a single error, errors by the names of fields, or only their number. Of a list, the first `MAX_TEXTS`
+        are read.
     """
     if isinstance(value, list):
         found = [item for item in value if item is not None and item is not False and item not in ("", {}, [])]
@@ -135,8 +134,8 @@ def errors_in(value: JSON) -> tuple[list[str], int]:
             return [text], 1
         named = (
             f"{clean(name[:MAX_NAME])}: {text}"[:MAX_PROBLEM_TEXT]
-            for name, said in value.items()
-            for item in (said if isinstance(said, list) else [said])
+            for name, entry in value.items()
+            for item in (entry if isinstance(entry, list) else [entry])
             if (text := _text_in(item))
         )
         by_field = list(islice(named, MAX_NAMED))
@@ -149,7 +148,7 @@ def errors_in(value: JSON) -> tuple[list[str], int]:
 
 
 def texts_of(value: JSON) -> list[str]:
-    """Give the texts of a list of errors or the like (the first `MAX_TEXTS`): see `errors_in`."""
+    """Texts of a list of errors or similar (the first `MAX_TEXTS`): see `errors_in`."""
     return errors_in(value)[0]
 
 
@@ -160,5 +159,5 @@ def _text_in(item: JSON) -> str | None:
 
 
 def errors_of(texts: list[str]) -> tuple[Problem, ...]:
-    """Give texts as problems of severity ERROR."""
+    """Problems of severity ERROR with these texts."""
     return tuple(Problem(Severity.ERROR, text) for text in texts)

@@ -1,4 +1,4 @@
-"""What a response means at every vendor; the rest is decided by the adapter."""
+"""The meaning of a response, as far as it is the same at every vendor; the adapter decides the rest."""
 
 from __future__ import annotations
 
@@ -12,59 +12,59 @@ from import_watch.vendors.fields import MAX_NAME, errors_of, object_of, text_of
 from import_watch.vendors.response_body import NOT_JSON, HttpResponse
 
 MAX_ERROR_TEXT = 200
-"""Characters of an error answer that are shown to a person."""
+"""Maximum characters of an error response that are shown to a person."""
 MAX_ERRORS_SHOWN = 20
 MAX_HTML_PROLOG = 64 * 1024
-"""Characters among which an HTML document has begun, comments before it included."""
+"""Maximum characters before the first element of an HTML document, comments included."""
 HTML_BEGINNINGS = "!doctype|html|head|body|title|meta|link|style|script|center|h1|h2|p|div|table"
-"""Elements with which a page, or a piece of one, begins."""
+"""Elements with which an HTML page, or a part of one, begins."""
 MESSAGE_DEPTH = 4
-"""Objects and lists in each other within which a message is looked for."""
+"""Maximum nesting of objects and lists in which a message is searched."""
 MESSAGE_KEYS = (
     *("developerMessage", "message", "userMessage", "error_description", "error", "detail"),
     *("errors", "description", "title", "reason"),
 )
-"""Where an error answer's message for a person stands; the first that has one counts."""
+"""Keys of an error response that contain its message for a person; the first one with a text counts."""
 
 
 def parse_response(adapter: Adapter, response: HttpResponse, import_id: str) -> Observation | FailedPoll:
-    """Say what an answer means: what all vendors share is settled here, the rest by the adapter.
+    """Meaning of a response: the part that all vendors share is decided here, the rest by the adapter.
 
     Returns
     -------
     Observation or FailedPoll
-        Never an exception: an answer that cannot be read is a `FailedPoll` of trouble UNREADABLE.
+        Never an exception: a response that cannot be read is a `FailedPoll` with the error UNREADABLE.
     """
     if is_unknown_id(adapter, response, import_id):
         return not_found(response)
     status_overrides = adapter.status_overrides.get(response.status)
     if status_overrides is not None:
         return status_overrides
-    told = f"{adapter.title} answered HTTP {response.status}"
+    summary = f"{adapter.title} responded with HTTP {response.status}"
     error = _shared_error(response)
     if error is not None:
-        said = error_text(response)
-        return FailedPoll(error, f"{told}: {said}" if said else told)
+        text = error_text(response)
+        return FailedPoll(error, f"{summary}: {text}" if text else summary)
     if 300 <= response.status < 400:
-        return FailedPoll(PollError.UNREADABLE, f"{told}, a redirect, which is never followed")
+        return FailedPoll(PollError.UNREADABLE, f"{summary}, a redirect, which is never followed")
     if response.truncated and response.is_success:
-        return FailedPoll(PollError.UNREADABLE, f"{told} with more than {adapter.max_bytes:,} bytes")
+        return FailedPoll(PollError.UNREADABLE, f"{summary} with more than {adapter.max_bytes:,} bytes")
     return adapter.read(response, import_id)
 
 
 def not_found(response: HttpResponse) -> Observation:
-    """Give what a response means that knows no such import: its words, if it has any, are kept for a person."""
-    said = error_text(response)
-    return Observation(ImportState.NOT_FOUND, problems=errors_of([said] if said else []))
+    """Observation of an import that the vendor does not know; its problem is the message of the response, if any."""
+    text = error_text(response)
+    return Observation(ImportState.NOT_FOUND, problems=errors_of([text] if text else []))
 
 
 def is_unknown_id(adapter: Adapter, response: HttpResponse, import_id: str) -> bool:
-    """Whether a response says for certain that the vendor does not know the import."""
+    """Whether a response states clearly that the vendor does not know the import."""
     if response.status == 410:
         return True
     if response.status not in (400, 404, 422):
         return False
-    # The id itself may stand between the words of a phrase, and each sentence or text of the body for itself.
+    # The id itself may be between the words of a phrase; each sentence or text of the body is compared by itself.
     text = response.text[:MAX_WORDS_TEXT].replace('\\"', " ")
     text = re.sub(re.escape(import_id), " ", text, flags=re.IGNORECASE) if import_id else text
     sentences = [f"{_words(sentence)} ".removeprefix("the ") for sentence in re.split(r'[".;:!?,\n{}<>()\[\]]+', text)]
@@ -73,7 +73,7 @@ def is_unknown_id(adapter: Adapter, response: HttpResponse, import_id: str) -> b
 
 
 MAX_WORDS_TEXT = 10_000
-"""Characters of an error response that are searched for what it says of an id."""
+"""Maximum characters of an error response that are searched for a phrase about an id."""
 
 
 def _words(text: str) -> str:
@@ -82,10 +82,10 @@ def _words(text: str) -> str:
 
 
 def _shared_error(response: HttpResponse) -> PollError | None:
-    """Give what an HTTP status means at every vendor; None where it is the vendor's to say.
+    """Error that an HTTP status means at every vendor; None where the adapter decides.
 
-    A 403 that names a time to come back throttles, and one that is a web page is a proxy's or a firewall's. Any other
-    4xx is no response about an import: asking again may help, and the vendor's own words say what is wrong.
+    A 403 with a Retry-After means throttling, and a 403 with a web page comes from a proxy or a firewall. Any other 4xx
+    has no information about an import: a later request may succeed, and the vendor's message explains the error.
     """
     status = response.status
     if status == 403 and response.headers.get("retry-after", "").strip():
@@ -100,15 +100,15 @@ def _shared_error(response: HttpResponse) -> PollError | None:
 
 
 def unreadable(response: HttpResponse, why: str) -> FailedPoll:
-    """Say that an answer is not what the vendor's page promises; a fault of its JSON says more than `why`."""
+    """Failed poll for a response that is not as documented; a fault of its JSON is more specific than `why`."""
     if response.fault not in (None, NOT_JSON):
         return FailedPoll(PollError.UNREADABLE, f"HTTP {response.status}: {response.fault}")
-    said = error_text(response)
-    return FailedPoll(PollError.UNREADABLE, f"HTTP {response.status}: {why}" + (f" ({said})" if said else ""))
+    text = error_text(response)
+    return FailedPoll(PollError.UNREADABLE, f"HTTP {response.status}: {why}" + (f" ({text})" if text else ""))
 
 
 def error_text(response: HttpResponse) -> str:
-    """Give what an error answer says to a person: a message out of its JSON, else the start of its text, or nothing."""
+    """Message of an error response for a person: from its JSON, else the start of its text, or empty."""
     if response.fault is None:
         return _message(response.json(), MESSAGE_DEPTH)[:MAX_ERROR_TEXT]
     if response.fault != NOT_JSON or is_html(response):
@@ -117,7 +117,7 @@ def error_text(response: HttpResponse) -> str:
 
 
 def is_html(response: HttpResponse) -> bool:
-    """Whether a body is an HTML document, whatever its Content-Type: such as a proxy or a sign-in page sends."""
+    """Whether a body is an HTML document, whatever its Content-Type, for example from a proxy or a sign-in page."""
     text = response.text[:MAX_HTML_PROLOG]
     while True:
         text = text.lstrip("\ufeff\0 \t\r\n\f")
@@ -130,7 +130,7 @@ def is_html(response: HttpResponse) -> bool:
 
 
 def _message(value: JSON, depth: int) -> str:
-    """Message for a person in a value of an error answer, wherever it is used to stand; empty where there is none."""
+    """Message for a person in a value of an error response, in any of the usual places; empty where there is none."""
     if isinstance(value, str):
         return text_of(value) or ""
     if depth == 0:
@@ -149,6 +149,6 @@ def _message(value: JSON, depth: int) -> str:
 
 
 def _by_field(errors: JSON, depth: int) -> str:
-    """Errors that stand under the names of the fields at fault."""
-    found = [(name, _message(said, depth)) for name, said in list(object_of(errors).items())[:MAX_ERRORS_SHOWN]]
-    return "; ".join(f"{clean(name[:MAX_NAME])}: {said}" for name, said in found if said)
+    """Errors that are listed under the names of the invalid fields."""
+    found = [(name, _message(text, depth)) for name, text in list(object_of(errors).items())[:MAX_ERRORS_SHOWN]]
+    return "; ".join(f"{clean(name[:MAX_NAME])}: {text}" for name, text in found if text)

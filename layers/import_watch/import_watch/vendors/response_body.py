@@ -1,7 +1,7 @@
 """Reads the body of a response: its encoding, its text and its JSON value, each once and within bounds. Pure.
 
-Whatever a server sends becomes a text, and a JSON value or a fault in words: nothing here raises. An oddity that
-leaves the meaning plain is read; two different values under one key do not leave it plain.
+Whatever a server sends becomes a text, and a JSON value or the description of a fault: nothing here raises. A deviation
+from the standard is accepted where the meaning is clear; two different values under one key are not clear.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from import_watch.model.serialization import JSON
 NOT_JSON = "the body is not JSON"
 TOO_MANY_VALUES = "more values than can be read"
 MAX_DEPTH = 100
-"""Lists and objects within each other; what is deeper is not read, for nothing that a vendor documents is."""
+"""Maximum nesting of lists and objects; deeper values are not read, and no vendor documents any."""
 TOO_DEEP = "(too deep to be read)"
 MAX_VALUE_BYTES = 100 * 1024 * 1024
-"""Memory that the values of one body may take: a function has 512 MB, and its code and the body are in there too."""
+"""Maximum memory for the values of one body: a function has 512 MB, also for its code and the body."""
 MAX_KEY_SHOWN = 60
 MAX_CHARSET_NAME = 40
 
-# Measured on CPython 3.11 to 3.13, rounded up to what the allocator hands out.
+# Measured on CPython 3.11 to 3.13, rounded up to the allocator's block sizes.
 OBJECT_BYTES, LIST_BYTES, ITEM_BYTES, STRING_BYTES, NUMBER_BYTES = 190, 112, 9, 64, 32
 MIN_STRING, MIN_NUMBER = 2, 3
-"""Characters of a string and of a number that are not shared by all that equal them."""
+"""Minimum characters of a string, and of a number, with an object of its own; shorter equal ones share one."""
 KEY_BYTES = 30
-"""Of a key in its object's table."""
+"""Bytes of a key in its object's table."""
 DISTINCT_KEY_BYTES = 160
-"""Of a key that was not met before: its text, and its place in the parser's memory of keys."""
+"""Bytes of a key that occurs for the first time: its text, and its entry in the parser's cache of keys."""
 PAIR_BYTES = 80
-"""Of a key and its value while both are handed to `object_pairs_hook`."""
+"""Bytes of a key and its value while both are passed to `object_pairs_hook`."""
 
-_BOMS = (  # UTF-32 first: the mark of UTF-16 is the beginning of its mark
+_BOMS = (  # UTF-32 first, because its byte order mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -46,31 +46,31 @@ _BOMS = (  # UTF-32 first: the mark of UTF-16 is the beginning of its mark
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9][A-Za-z0-9._:+-]*)""", re.IGNORECASE)
-# Python also has codecs that are no encoding of a text as a server sends it (idna, rot13, unicode_escape, utf-7).
+# Python also has codecs that no server uses for text (idna, rot13, unicode_escape, utf-7).
 _TEXT_CODEC = re.compile(
     r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-[a-z]+|kz1048|tis-620|ptcp154"
     r"|shift_jis\w*|euc_\w+|iso2022_\w+|gb\w+|big5\w*|hz|johab"
 )
 _WIDE = ("utf-16", "utf-32")
 _OUTER = " \t\r\n\v\f\0\x1a\x1e\xa0\u200b\u2028\u2029\ufeff"
-"""What may stand around a JSON text and means nothing: blanks, NUL, marks of an end, of a record, of a byte order."""
+"""Characters without meaning around a JSON text: blanks, NUL, end-of-file and record separators, byte order marks."""
 _STRING = re.compile(r'"[^"]*"')
 _STRING_OR_BRACKET = re.compile(r'"[^"]*"|[][{}]')
 _KEY = re.compile(r'"([^"]*)"\s*:')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NONE: dict[str, JSON] = {}
-"""Stands for every empty object: nothing writes into what a vendor sent."""
+"""Shared by all empty objects: no code changes values that a vendor sent."""
 
 
 class ResponseBody:
-    """What the bytes of a response's body say.
+    """The body of a response as text and as JSON.
 
     Parameters
     ----------
     body : bytes
     content_type : str
-        The header of that name; it may be missing and may be wrong.
+        The Content-Type header; it may be missing and may be wrong.
     """
 
     def __init__(self, body: bytes, content_type: str = "") -> None:
@@ -79,12 +79,12 @@ class ResponseBody:
 
     @cached_property
     def encoding(self) -> str:
-        """Encoding by the byte order mark, else by what the NUL bytes show, else as declared; UTF-8 if nothing says."""
+        """Encoding by the byte order mark, else by the positions of NUL bytes, else as declared, else UTF-8."""
         return self._mark[1] or _shown(self._body) or _declared(self._content_type, self._body)
 
     @cached_property
     def text(self) -> str:
-        """Text without its byte order mark; U+FFFD stands for each byte that is not of the encoding."""
+        """Text without its byte order mark; U+FFFD replaces each byte that is invalid in the encoding."""
         return self._body[len(self._mark[0]) :].decode(self.encoding, "replace")
 
     @property
@@ -98,7 +98,7 @@ class ResponseBody:
         return self._parsed[1]
 
     def encoded(self, text: str) -> bytes:
-        """Bytes of another text in this body's encoding, with its byte order mark."""
+        """Another text as bytes in this body's encoding, with its byte order mark."""
         return self._mark[0] + text.encode(self.encoding, "replace")
 
     @cached_property
@@ -113,8 +113,8 @@ class ResponseBody:
 def parse(text: str) -> tuple[JSON, str | None]:
     """JSON value of a text, and None; or None, and why there is no value.
 
-    Numbers that Python does not hold (of thousands of digits, Infinity) are `NumberText`, NaN is null, and what lies
-    deeper than `MAX_DEPTH` is `TOO_DEEP`.
+    Numbers that Python cannot represent (of thousands of digits, Infinity) are `NumberText`, NaN is null, and values
+    deeper than `MAX_DEPTH` are `TOO_DEEP`.
     """
     text = text.strip(_OUTER)
     if not text or not (text[0] in '{["-' or text[0].isalnum()):
@@ -137,7 +137,7 @@ def parse(text: str) -> tuple[JSON, str | None]:
     try:
         value = _decoded(text, object_hook=count)
         if keys != shape.keys:
-            # A key stands twice somewhere. Rare, so that only this way pays for looking at every pair.
+            # A key occurs twice somewhere. This is rare, so only this branch pays for checking every pair.
             value = None
             if shape.bytes_of_values(PAIR_BYTES) > MAX_VALUE_BYTES:
                 return None, TOO_MANY_VALUES
@@ -150,17 +150,17 @@ def parse(text: str) -> tuple[JSON, str | None]:
 
 
 class _TwoValuesError(ValueError):
-    """Two different values stand under one key: parsers disagree on which of them counts."""
+    """One key has two different values: parsers disagree on which of them counts."""
 
 
 class NumberText(str):
-    """A number that Python does not hold, as it is written: something is there, and it is no text."""
+    """A number that Python cannot represent, as it is written: it is not empty, and it is not a text."""
 
     __slots__ = ()
 
 
 class _Shape:
-    """What a JSON text is made of, counted without parsing it."""
+    """Counts of the parts of a JSON text, without parsing it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -172,14 +172,14 @@ class _Shape:
         self._string_characters = len(text) - len(outside) - 2 * self._strings
         structure = sum(map(outside.count, "[]{}:,"))
         self._number_characters = len(outside) - structure
-        # As many brackets as this cannot be deeper.
+        # The nesting cannot be deeper than the number of brackets.
         self.depth = outside.count("{") + self._lists
         if self.depth > MAX_DEPTH:
             brackets = outside.encode("ascii", "replace").translate(None, _NO_BRACKETS)
             self.depth = max(accumulate(map(_STEP.__getitem__, brackets)))
 
     def bytes_of_values(self, pair_bytes: int) -> int:
-        """Upper bound of the memory of all values, with so many bytes more for every key."""
+        """Upper bound of the memory of all values, with `pair_bytes` additional bytes for every key."""
         texts = len(self._text) * (1 if self._text.isascii() else 2)
         strings = max(0, self._strings - self.keys)
         least = (
@@ -194,7 +194,7 @@ class _Shape:
         most = least + self.keys * DISTINCT_KEY_BYTES
         if least > MAX_VALUE_BYTES or most <= MAX_VALUE_BYTES:
             return most
-        # Most keys stand in many objects, and the parser keeps each once.
+        # Most keys occur in many objects, and the parser keeps each once.
         distinct = len({found[1] for found in _KEY.finditer(_without_escapes(self._text))})
         return least + distinct * DISTINCT_KEY_BYTES
 
@@ -205,7 +205,7 @@ def _without_escapes(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """Text in which `TOO_DEEP` stands for whatever lies deeper than `MAX_DEPTH`."""
+    """Text in which `TOO_DEEP` replaces everything deeper than `MAX_DEPTH`."""
     pieces, depth, kept = [], 0, 0
     for found in _STRING_OR_BRACKET.finditer(_without_escapes(text)):
         bracket = found[0]
@@ -229,12 +229,12 @@ def _decoded(text: str, **hooks: JSON) -> JSON:
         raise
     except _TwoValuesError:
         raise
-    except ValueError:  # an integer of more digits than Python reads
+    except ValueError:  # an integer with more digits than Python accepts
         return json.loads(text, strict=False, parse_float=_float, parse_constant=_constant, parse_int=_int, **hooks)
 
 
 def _float(text: str) -> float | str:
-    """Give a number; one that no float holds as it is written, so that it is still seen that something is there."""
+    """Number; as text where a float cannot represent it, so that the value is not lost."""
     number = float(text)
     return number if math.isfinite(number) else NumberText(text)
 
@@ -247,7 +247,7 @@ def _int(text: str) -> int | str:
 
 
 def _constant(name: str) -> NumberText | None:
-    """Infinity is something, and NaN is nothing; neither is JSON, and some servers write them."""
+    """Infinity as text, and NaN as None; neither is valid JSON, but some servers send them."""
     return None if name == "NaN" else NumberText(name)
 
 
@@ -258,7 +258,7 @@ def _unambiguous(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = {}
     for key, value in pairs:
         if key in found and not _same(found[key], value):
-            raise _TwoValuesError(f"the key {key[:MAX_KEY_SHOWN]!r} stands twice with different values")
+            raise _TwoValuesError(f"the key {key[:MAX_KEY_SHOWN]!r} occurs twice with different values")
         found[key] = value
     return found
 
@@ -275,7 +275,7 @@ def _same(one: JSON, other: JSON) -> bool:
 
 
 def _shown(body: bytes) -> str:
-    """Give the encoding that the NUL bytes show: a JSON text begins with two ASCII characters (RFC 4627, 3)."""
+    """Encoding by the positions of NUL bytes: a JSON text begins with two ASCII characters (RFC 4627, 3)."""
     first = body[:4]
     match [byte != 0 for byte in first]:
         case [False, False, False, True]:
@@ -297,32 +297,33 @@ def _declared(content_type: str, body: bytes) -> str:
         name = codecs.lookup(found[1]).name
     except (LookupError, ValueError):
         return "utf-8"
-    if not _TEXT_CODEC.fullmatch(name) or name == "ascii":  # UTF-8 is ASCII, and more
+    if not _TEXT_CODEC.fullmatch(name) or name == "ascii":  # UTF-8 is a superset of ASCII
         return "utf-8"
     if name.startswith(_WIDE):
         if body[:1] in (b"{", b"[", b'"') and b"\0" not in body[:64]:
-            return "utf-8"  # What is declared cannot be: these would be no JSON, whose first characters are ASCII.
+            # The declared encoding is wrong: a JSON text begins with ASCII characters, which have NUL bytes in it.
+            return "utf-8"
         return name if name.endswith("e") else f"{name}-be"  # RFC 2781, 4.3: without a mark
     return name
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An HTTP answer as it came: `status`, `headers` with lower-case names, the (bounded) `body`."""
+    """An HTTP response as it was received: `status`, `headers` with lower-case names, the (bounded) `body`."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
     content: ResponseBody = field(init=False, repr=False, compare=False)
-    """The body as text and as JSON; each is made once, and kept for whoever asks next."""
+    """The body as text and as JSON; each is decoded once and cached."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "content", ResponseBody(self.body, self.headers.get("content-type", "")))
 
     @property
     def text(self) -> str:
-        """The body as text; U+FFFD stands for what is not of its encoding."""
+        """The body as text; U+FFFD replaces bytes that are invalid in its encoding."""
         return self.content.text
 
     @property
@@ -332,9 +333,9 @@ class HttpResponse:
 
     @property
     def is_success(self) -> bool:
-        """Whether the HTTP status is one of success: each may carry the status of an import."""
+        """Whether the HTTP status means success: any such response may contain the status of an import."""
         return 200 <= self.status < 300
 
     def json(self) -> JSON:
-        """JSON value of the body; None where it is not JSON, or null, or more or less than one meaning: see `fault`."""
+        """JSON value of the body; None where it is null, not JSON, or ambiguous: see `fault`."""
         return self.content.value
