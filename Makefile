@@ -93,7 +93,7 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios to 
 
 
 audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of the packages that the lock files pin, as far as the registry knows them
-	@$(BIN)/python tests/static/audit_locks.py $${CI:+--must-be-told}
+	@$(BIN)/python tests/static/audit_locks.py $${CI:+--fail-if-unknown}
 
 build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # otherwise each deploy would look changed

@@ -1,1 +1,1 @@
-"""Benchmarks: what is measured side by side in one run, and told as ratios."""
+"""Benchmarks: measurements taken side by side in one run, and reported as ratios."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: runs every benchmark in turn, each in a process of its own, and tells whether one failed."""
+"""`python -m benchmarks`: runs all benchmarks, each in its own process, and reports whether one failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run `python -m benchmarks.<name>` for every folder that can be run; give the worst exit status."""
+    """Run `python -m benchmarks.<name>` for every folder that can be run; return the worst exit status."""
     names = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__main__.py"))
     worst = 0
     for name in names:

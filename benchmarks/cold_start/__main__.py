@@ -1,8 +1,8 @@
-"""Measures the poll function beside a straightforward handler, in fresh processes that take turns.
+"""Measures the poll function beside a straightforward handler, in fresh processes, alternately.
 
     python -m benchmarks.cold_start [--runs 15] [--polls 40]
 
-Ends with exit status 1 if something is not reached that is to be.
+Exits with status 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ def main(
     with tempfile.TemporaryDirectory(prefix="import-watch-") as folder, surroundings() as around:
         measured = contenders(Path(folder), around.registered, EXECUTION)
         done: dict[str, list[Run]] = {contender.title: [] for contender in measured}
-        # The first turn is not counted: it writes the bytecode of the runtime's packages.
-        for turn in range(runs + 1):
+        # The first repetition is not counted: it writes the bytecode of the runtime's packages.
+        for repetition in range(runs + 1):
             for contender in measured:
-                run = _run(contender, around, polls, write_bytecode=turn == 0)
-                if turn:
+                run = _run(contender, around, polls, write_bytecode=repetition == 0)
+                if repetition:
                     done[contender.title].append(run)
         if not _traced(around):
             raise RuntimeError("the peer sent no segment, so its Tracer was not at work")
@@ -120,19 +120,19 @@ def _run(contender: Contender, around: Surroundings, polls: int, *, write_byteco
     )
     if done.returncode != 0:
         raise RuntimeError(f"{contender.title} failed: {done.stderr[-2_000:]}")
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    response = told["answer"]
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    response = result["response"]
     if response.get("action", "WAIT") != "WAIT" or response.get("done", False):
         raise RuntimeError(f"{contender.title} did not find a running import: {response}")
     return Run(
-        import_ms=told["importSeconds"] * 1_000,
-        first_ms=told["firstSeconds"] * 1_000,
-        warm_ms=statistics.median(poll["seconds"] for poll in told["polls"]) * 1_000,
-        bare_ms=statistics.median(told["bareSeconds"]) * 1_000,
-        own_ms=statistics.median(poll["ownSeconds"] for poll in told["polls"]) * 1_000,
-        peak_mb=told["peakBytes"] / 1e6,
-        modules=len(told["modules"]),
-        exchanges=told["exchanges"],
+        import_ms=result["importSeconds"] * 1_000,
+        first_ms=result["firstSeconds"] * 1_000,
+        warm_ms=statistics.median(poll["seconds"] for poll in result["polls"]) * 1_000,
+        bare_ms=statistics.median(result["bareSeconds"]) * 1_000,
+        own_ms=statistics.median(poll["ownSeconds"] for poll in result["polls"]) * 1_000,
+        peak_mb=result["peakBytes"] / 1e6,
+        modules=len(result["modules"]),
+        exchanges=result["exchanges"],
     )
 
 
@@ -145,7 +145,7 @@ def _traced(around: Surroundings) -> bool:
 
 
 def _print(measured: list[tuple[Contender, list[Run]]]) -> list[str]:
-    """Print the table, and give what was not reached."""
+    """Print the table, and return the targets that were missed."""
     count = len(measured[0][1])
     table = Table(title=f"Medians of {count} fresh processes each, Python {platform.python_version()}")
     table.add_column("")
@@ -178,7 +178,7 @@ def _shares(figures: list[float]) -> list[str]:
 
 
 def _goal(row: Row, figures: list[float]) -> tuple[str, bool]:
-    """Give what is to be reached, and whether the first contender does."""
+    """Text of the target, and whether the first contender reaches it."""
     if row.most is not None:
         reached = figures[0] < row.most
         return f"< {row.most:g}: {'reached' if reached else 'MISSED'}", reached

@@ -28,11 +28,11 @@ class Contender:
     layout : Layout
         Where it lies.
     handler : str
-        As Lambda is told it.
+        As configured in Lambda.
     event : dict
         Of its first invocation.
     follow : str or None
-        The key of its answer that the next event carries on.
+        The key of its response that is copied into the next event.
     size : int
         Bytes of its code and its layer, unzipped.
     packaged_size : int
@@ -56,7 +56,7 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
     folder : Path
         To build in.
     registered : dict
-        What `register_watch` answered: our poll's first event.
+        Response of `register_watch`: the first event of our poll.
     execution : str
         ARN that registered it.
     """
@@ -67,7 +67,7 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
     for path in plain.rglob("__pycache__"):
         shutil.rmtree(path)
     shutil.copytree(plain, opt)
-    # Whichever interpreter measures stands for Lambda's, so its bytecode stands for Lambda's too.
+    # The measuring interpreter represents Lambda's, so its bytecode represents Lambda's too.
     _run("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(opt))
     event = {"watch": registered["watch"], "execution": execution}
     handler = "handler.handler"
@@ -94,7 +94,7 @@ def _peer(target: Path, *platform: str) -> Path:
 
 
 def _without_botocore(target: Path) -> None:
-    """Take out what the X-Ray SDK asks for and the runtime has: the peer is to be a careful one."""
+    """Remove what the X-Ray SDK requires and the runtime has: the peer is to be built with care."""
     for path in target.glob("botocore*"):
         shutil.rmtree(path)
 

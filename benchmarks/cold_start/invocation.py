@@ -1,10 +1,10 @@
-"""Runs one handler in a fresh process, as the runtime of Lambda does, and tells what that took.
+"""Runs one handler in a fresh process, as the runtime of Lambda does, and prints what that took.
 
     python -I -S -B invocation.py <search path> <handler> < order
 
-The order is a line of JSON: `event`, `follow` (the key of an answer that takes the place of the same key in the next
-event, or null) and `polls`, how often the warm handler is called. What is told is the last line, JSON too. Nothing is
-imported here but what the runtime has loaded anyway before it comes to a handler.
+The order is a line of JSON: `event`, `follow` (the key of a response that replaces the same key in the next
+event, or null) and `polls`, how often the warm handler is called. The result is the last line, also JSON. Nothing is
+imported here but what the runtime has loaded anyway before it loads a handler.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 
 class Context:
-    """What a handler is told of its invocation."""
+    """What a handler learns about its invocation."""
 
     function_name = "benchmark"
     function_version = "$LATEST"
@@ -29,12 +29,12 @@ class Context:
     aws_request_id = "00000000-0000-0000-0000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give plenty."""
+        """Always enough time."""
         return 60_000
 
 
 class Network:
-    """The time spent inside the calls of sockets, and the requests sent, put between sockets and whoever uses them."""
+    """The time spent inside the calls of sockets, and the requests sent, recorded between sockets and their users."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -44,7 +44,7 @@ class Network:
             setattr(socket.socket, name, self._timed(name, getattr(socket.socket, name)))
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start again from zero."""
         self.seconds = 0.0
         self.requests = []
         self._sending = None
@@ -74,7 +74,7 @@ class Network:
 
 
 def main() -> None:
-    """Run the handler and tell."""
+    """Run the handler and print the result."""
     order = json.loads(sys.stdin.readline())
     event, key = order["event"], order["follow"]
     before = set(sys.modules)
@@ -84,11 +84,11 @@ def main() -> None:
     imported = time.perf_counter()
     response = handler(event, Context())
     invoked = time.perf_counter()
-    told = {
+    result = {
         "importSeconds": imported - started,
         "firstSeconds": invoked - started,
         "modules": sorted(set(sys.modules) - before),
-        "answer": response,
+        "response": response,
         "polls": [],
         "exchanges": 0,
         "bareSeconds": [],
@@ -101,16 +101,16 @@ def main() -> None:
             began = time.perf_counter()
             response = handler(event, Context())
             took = time.perf_counter() - began
-            told["polls"].append({"seconds": took, "ownSeconds": took - network.seconds})
-        told["exchanges"] = len(network.requests)
+            result["polls"].append({"seconds": took, "ownSeconds": took - network.seconds})
+        result["exchanges"] = len(network.requests)
         # A copy: what is sent from here on is recorded too.
-        told["bareSeconds"] = bare(list(network.requests), order["polls"])
-    told["peakBytes"] = peak_bytes()
-    sys.__stdout__.write("\n" + json.dumps(told) + "\n")  # type: ignore[union-attr]
+        result["bareSeconds"] = bare(list(network.requests), order["polls"])
+    result["peakBytes"] = peak_bytes()
+    sys.__stdout__.write("\n" + json.dumps(result) + "\n")  # type: ignore[union-attr]
 
 
 def bare(requests: list[tuple[Any, bytes]], times: int) -> list[float]:
-    """Give the seconds that the last poll's exchanges take with nothing around them, over kept connections."""
+    """Seconds that the last poll's exchanges take with nothing around them, over kept connections."""
     sockets = {peer: socket.create_connection(peer) for peer, _ in requests}
     taken = []
     for _ in range(times):
@@ -125,7 +125,7 @@ def bare(requests: list[tuple[Any, bytes]], times: int) -> list[float]:
 
 
 def parse_response(sock: socket.socket) -> None:
-    """Read an HTTP answer that tells its length."""
+    """Read an HTTP response with a Content-Length."""
     response = b""
     while b"\r\n\r\n" not in response:
         response += received(sock)
@@ -136,7 +136,7 @@ def parse_response(sock: socket.socket) -> None:
 
 
 def received(sock: socket.socket) -> bytes:
-    """Give the next bytes.
+    """Next bytes.
 
     Raises
     ------
@@ -145,12 +145,12 @@ def received(sock: socket.socket) -> bytes:
     """
     data = sock.recv(65_536)
     if not data:
-        raise ConnectionError("the server closed the connection inside an answer")
+        raise ConnectionError("the server closed the connection inside a response")
     return data
 
 
 def peak_bytes() -> int:
-    """Give the most memory that this process has had; unlike getrusage's, not its parent's before it began."""
+    """Most memory that this process has had; unlike getrusage's, not its parent's before it began."""
     with open("/proc/self/status") as status:  # noqa: PTH123
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 

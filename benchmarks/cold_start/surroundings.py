@@ -27,9 +27,9 @@ class Surroundings:
     environment : dict of str to str
         What a function's process is given: the poll function's variables, and Lambda's own.
     registered : dict
-        What `register_watch` answered for the one import.
+        Response of `register_watch` for the one import.
     daemon : socket
-        Gets the segments of whoever is traced.
+        Receives the segments of traced functions.
     """
 
     environment: dict[str, str]
@@ -38,7 +38,7 @@ class Surroundings:
 
 
 class _Vendor(BaseHTTPRequestHandler):
-    """Says of every import that it runs, in one piece: two would wait for each other's acknowledgement."""
+    """Reports every import as running, in one packet: two would wait for each other's acknowledgement."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -52,7 +52,7 @@ class _Vendor(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.schedule`: measures, prints, and checks what the pages in `docs/` tell.
+"""`python -m benchmarks.schedule`: measures, prints, and checks the figures of the pages in `docs/`.
 
 It ends with status 1 where the pages have other figures than those measured; `--write` puts the new ones in.
 """
@@ -33,7 +33,7 @@ def main(
     *,
     write: Annotated[bool, typer.Option("--write", help="Write the pages' figures and the picture.")] = False,
 ) -> None:
-    """Measure, print, and check what the pages in docs/ tell; with status 1 where they have other figures."""
+    """Measure, print, and check the figures of the pages in docs/; exit with status 1 where they differ."""
     began = time.monotonic()
     results = run(seed, imports)
     others = {other: run(other, imports) for other in OTHER_SEEDS if other != seed}

@@ -72,7 +72,7 @@ def _durable(figures: Figures) -> float:
 
 
 def _durable_poll() -> float:
-    """Give the price of a check: a step that is tried again, in an invocation of its own."""
+    """Price of a check: a step that is tried again, in an invocation of its own."""
     return _operation() + INVOCATION + POLL_SECONDS * MEMORY_GB * GIGABYTE_SECOND
 
 
@@ -110,7 +110,7 @@ INDEX_WRITES_PER_POLL = 2
 
 
 def quotas(ours: Figures) -> list[Quota]:
-    """Give the quotas that bound the number of open watches, and what one takes of each.
+    """Quotas that bound the number of open watches, and what one takes of each.
 
     Sources: Step Functions "Service quotas" (state transitions 5,000 a second in us-east-1, us-west-2 and eu-west-1,
     800 elsewhere; an older edition had a refill of 1,500 and 500; open executions 1,000,000), Lambda "Quotas"

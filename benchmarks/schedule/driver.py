@@ -11,7 +11,7 @@ from import_watch.model.observation import MAX_RETRY_AFTER
 from import_watch.scheduling.interval import Policy, Progress, first_wait, jitter_of, next_wait
 from import_watch.scheduling.poll_delay import backoff
 
-from benchmarks.schedule.imports import HttpResponse, Import
+from benchmarks.schedule.imports import Import, Response
 from benchmarks.schedule.peers import Peer
 
 MAX_POLLS = 100_000
@@ -49,18 +49,18 @@ class Watching:
         self._announced: float | None = None
         self._starts_at: float | None = None
         self._since = 0.0
-        self._told_since: float | None = None
+        self._reported_start: float | None = None
         self._fraction: float | None = None
         self._resolution: float | None = None
         self._changed_at = 0.0
         self._step = 0
 
     def first(self) -> int:
-        """Give the seconds to the first poll."""
+        """Seconds to the first poll."""
         return first_wait(0.0, self._policy)
 
-    def after(self, response: HttpResponse, now: float) -> int:
-        """Give the seconds to the next poll, after one that did not see the end."""
+    def after(self, response: Response, now: float) -> int:
+        """Seconds to the next poll, after one that did not see the end."""
         self._polls += 1
         if response.refused is not None:
             self._failures += 1
@@ -77,7 +77,7 @@ class Watching:
             self._since = now
         else:
             self._starts_at = self._announced = None
-            self._told_since = response.running_since if self._told_since is None else self._told_since
+            self._reported_start = response.running_since if self._reported_start is None else self._reported_start
         if response.fraction is not None and response.fraction != self._fraction:
             self._changed_at = now
         self._fraction, self._resolution = response.fraction, response.resolution
@@ -89,7 +89,7 @@ class Watching:
     def _scheduled(self, now: float, retry_after: float | None = None) -> int:
         since = 0.0
         if self._running:
-            since = self._since if self._told_since is None else self._told_since
+            since = self._since if self._reported_start is None else self._reported_start
         age = now - since
         progress = None
         if self._running and self._fraction is not None and self._resolution is not None:

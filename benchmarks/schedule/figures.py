@@ -1,4 +1,4 @@
-"""The figures that are told of a schedule, and what they say of one beside another. Pure."""
+"""The figures that are reported of a schedule, and how two schedules compare. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from import_watch.notifications.cost import price
 from benchmarks.schedule.driver import Run
 
 POLL_SECONDS = 0.2
-"""Billed time that a warm poll function is taken to need, most of it the vendor's answer."""
+"""Billed time that a warm poll function is taken to need, most of it waiting for the vendor's response."""
 POLLS_PER_EXECUTION = 200
 """Polls after which an execution hands over to a fresh one."""
 
@@ -60,7 +60,7 @@ COLUMNS: Mapping[str, str] = {
 
 
 def figures_of(runs: Sequence[Run]) -> Figures:
-    """Give the figures of many runs."""
+    """Figures of many runs."""
     lags = sorted(run.lag for run in runs)
     executions = [1 + (run.polls - 1) // POLLS_PER_EXECUTION for run in runs]
     polls, handed = _mean(run.polls for run in runs), _mean(executions)
@@ -78,24 +78,24 @@ def figures_of(runs: Sequence[Run]) -> Figures:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Give the least value that so large a share does not exceed."""
+    """Smallest value that this share of the values does not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def ratios(figures: Figures, to: Figures) -> dict[str, float]:
-    """Give each column of a schedule over the same one of another."""
+    """Each column of a schedule over the same one of another."""
     one, other = asdict(figures), asdict(to)
     return {column: one[column] / other[column] for column in COLUMNS}
 
 
 def dominates(one: Figures, other: Figures) -> bool:
-    """Tell whether a schedule is no worse than another in every column, and better in one."""
+    """Whether a schedule is no worse than another in every column, and better in one."""
     compared = ratios(one, other).values()
     return max(compared) <= 1 and min(compared) < 1
 
 
 def frontier(schedules: Mapping[str, Figures]) -> list[str]:
-    """Name the schedules to which none is better in polls and no worse in p95 lag, or the other way round; by polls."""
+    """Name the schedules to which none is better in polls and no worse in p95 lag, or vice versa; by polls."""
     reached, best = math.inf, []
     for name in sorted(schedules, key=lambda name: (schedules[name].polls, schedules[name].lag_p95)):
         if schedules[name].lag_p95 < reached:

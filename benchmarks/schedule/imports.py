@@ -1,6 +1,6 @@
-"""Simulates imports: when they start and end, and what their vendor answers meanwhile. The same seed, the same imports.
+"""Simulates imports: when they start and end, and how their vendor responds meanwhile. The same seed, the same imports.
 
-How long they run is drawn from `running_times`; why it is so and not otherwise, here and there, stands in
+How long they run is drawn from `running_times`; the reasons for both are in
 `docs/schedule.md`. Every scenario has as many imports as any other.
 """
 
@@ -21,15 +21,15 @@ from benchmarks.schedule.running_times import CHOSEN, RunningTimes
 
 CHANGED_KIND = 0.10
 """Share of imports with a history that are not at all like those before them."""
-PUT_OFF = 0.30
+LATE_START = 0.30
 """Share of announced starts that come late, by up to two minutes."""
 THROTTLED_MINUTES = 0.25
 """Share of minutes in which a throttling vendor refuses every request."""
-UNTOLD = 0.20
-"""Share of throttling vendors that do not say for how long."""
+WITHOUT_RETRY_AFTER = 0.20
+"""Share of throttling vendors that send no Retry-After."""
 
 
-class HttpResponse(NamedTuple):
+class Response(NamedTuple):
     """What a poll brings. `refused` is None, or the seconds in Retry-After, or 0 for a 429 without one."""
 
     ended: bool = False
@@ -63,7 +63,7 @@ class Curve:
     resolution: float | None = None
 
     def at(self, share: float) -> float:
-        """Give what the vendor tells at a share of the running time."""
+        """Progress that the vendor reports at a share of the running time."""
         after = min(bisect_right(self.points, (share, math.inf)), len(self.points) - 1)
         (x0, y0), (x1, y1) = self.points[after - 1], self.points[after]
         done = y0 + (y1 - y0) * (share - x0) / (x1 - x0)
@@ -82,7 +82,7 @@ class Import:
     progress: Curve | None = None
     history: History | None = None
     throttled: int | None = None
-    told_how_long: bool = True
+    sends_retry_after: bool = True
 
     @property
     def ends(self) -> float:
@@ -90,27 +90,27 @@ class Import:
         return self.starts + self.seconds
 
     def refused(self, now: float) -> float | None:
-        """Give what a poll at this time is refused with; None where it is answered."""
+        """Refusal of a poll at this time: its Retry-After, or 0; None where it is not refused."""
         if self.throttled is None:
             return None
         minute = int(now // 60)
         if zlib.crc32(f"{self.throttled}/{minute}".encode()) / 2**32 >= THROTTLED_MINUTES:
             return None
-        return (minute + 1) * 60 - now if self.told_how_long else 0.0
+        return (minute + 1) * 60 - now if self.sends_retry_after else 0.0
 
-    def response(self, now: float) -> HttpResponse:
-        """Give what a poll at this time brings."""
+    def response(self, now: float) -> Response:
+        """Response to a poll at this time."""
         refused = self.refused(now)
         if refused is not None:
-            return HttpResponse(refused=refused)
+            return Response(refused=refused)
         if now >= self.ends:
-            return HttpResponse(ended=True)
+            return Response(ended=True)
         if now < self.starts:
-            return HttpResponse(queued=True, announced_start=self.announced_start)
+            return Response(queued=True, announced_start=self.announced_start)
         since = self.starts if self.announced_start is not None else None
         if self.progress is None:
-            return HttpResponse(running_since=since)
-        return HttpResponse(
+            return Response(running_since=since)
+        return Response(
             running_since=since,
             fraction=self.progress.at((now - self.starts) / self.seconds),
             resolution=self.progress.resolution,
@@ -159,7 +159,7 @@ def _exact_progress(scenario: str, number: int, chance: random.Random, times: Ru
 
 
 def _stalls(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
-    """Progress that stands still up to three times, and then for long at 99 or 100 % while the import finishes."""
+    """Progress that stalls up to three times, and then for long at 99 or 100 % while the import finishes."""
     finish, last = chance.uniform(0.6, 0.95), chance.choice((0.99, 1.0))
     stalls = chance.randint(1, 3)
     done = sorted(chance.uniform(0.1, 0.95) for _ in range(stalls))
@@ -175,20 +175,20 @@ def _stalls(scenario: str, number: int, chance: random.Random, times: RunningTim
 
 
 def _coarse_progress(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
-    """Tell a percentage in steps of ten that misleads: what it calls half may take 1/8 of the time, or 4/5."""
+    """Percentage in steps of ten that misleads: what it calls half may take 1/8 of the time, or 4/5."""
     curve = Curve(power=_log_uniform(chance, 1 / 3, 3), steps=10)
     return Import(scenario, number, times.draw(chance), progress=curve)
 
 
 def _queued(scenario: str, number: int, chance: random.Random, times: RunningTimes) -> Import:
-    """Half wait for nobody knows how long; half for a start that was announced, may come late, and is told of then.
+    """Half wait for an unknown time; half for an announced start, which may come late and is then reported.
 
     The one vendor that announces starts also counts what is done.
     """
     if number % 2:
         return Import(scenario, number, times.draw(chance), starts=_log_uniform(chance, 5, 3_600))
     announced = _log_uniform(chance, 60, 4 * 3_600)
-    late = chance.uniform(0, 120) if chance.random() < PUT_OFF else 0.0
+    late = chance.uniform(0, 120) if chance.random() < LATE_START else 0.0
     counted = _exact_progress(scenario, number, chance, times)
     return replace(counted, starts=announced + late, announced_start=announced)
 
@@ -199,7 +199,7 @@ def _throttled(scenario: str, number: int, chance: random.Random, times: Running
         number,
         times.draw(chance),
         throttled=chance.getrandbits(32),
-        told_how_long=chance.random() >= UNTOLD,
+        sends_retry_after=chance.random() >= WITHOUT_RETRY_AFTER,
     )
 
 

@@ -20,7 +20,7 @@ class OtherTimes:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the pages of `docs/` tell.
+    """The figures of the pages of `docs/`.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Measured:
 
 
 def reached(measured: Measured) -> dict[str, list[Target]]:
-    """Give every target, and what was reached of it, by the running times and the seed of the imports."""
+    """Every target with its measured value, by the running times and the seed of the imports."""
     of_optimum = measured.optimum[OURS]["polls"] / measured.optimum[OURS]["best"]
     chosen = (measured.results, *measured.others.values())
     by_seed = {f"{CHOSEN.name}, {each.seed}": targets(each, of_optimum) for each in chosen}
@@ -53,5 +53,5 @@ def reached(measured: Measured) -> dict[str, list[Target]]:
 
 
 def reached_by_exponent(measured: Measured) -> dict[str, list[Target]]:
-    """Give the targets of the default, and what was reached of them, by the exponent of a power law."""
+    """Targets of the default, and what was reached of them, by the exponent of a power law."""
     return {name: of_the_default(each.results, each.of_optimum) for name, each in measured.by_running_times.items()}

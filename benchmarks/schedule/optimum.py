@@ -3,7 +3,7 @@
 Barlow, Hunter and Proschan, "Optimum Checking Procedures", 1963: what is lost is a price per check, and a price per
 second from the end to the check that sees it. The times of the checks that lose least are found by dynamic programming
 over a fine grid, from the longest running time back to the start; the price per second is then chosen so that the mean
-lag is the one asked for. No schedule that knows as little has fewer polls at that mean lag. It is bound by nothing:
+lag is the requested one. No schedule that knows as little has fewer polls at that mean lag. It is bound by nothing:
 neither by a floor, nor by whole seconds, nor by a longest wait.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from import_watch.scheduling.interval import Policy, first_wait, jitter_of, next_wait
 
-from benchmarks.schedule.running_times import CHOSEN, LONGEST
+from benchmarks.schedule.running_times import CHOSEN, MAX_SECONDS
 
 Shares = Callable[[float], float]
 """Of seconds: the share of imports that has ended by then, or their mean running time times that share."""
@@ -54,13 +54,13 @@ class Optimum:
     """
 
     def __init__(
-        self, longest: float = LONGEST, ended: Shares = CHOSEN.ended_by, mean: Shares = CHOSEN.mean_up_to
+        self, longest: float = MAX_SECONDS, ended: Shares = CHOSEN.ended_by, mean: Shares = CHOSEN.mean_up_to
     ) -> None:
         self._longest = longest
         self._of_time = (ended, mean)
 
     def at_price(self, second: float) -> Checks:
-        """Give the schedule that loses least where a poll costs 1 and a second of lag this much."""
+        """Schedule that loses least where a poll costs 1 and a second of lag this much."""
         grid = self._grid(second)
         ended, mean = ([share(time) for time in grid] for share in self._of_time)
         last = len(grid) - 1
@@ -82,7 +82,7 @@ class Optimum:
         return self.evaluate(times)
 
     def at_lag(self, lag: float) -> Checks:
-        """Give the fewest polls with which a mean lag of so many seconds can be had: without the times of the polls.
+        """Fewest polls with which this mean lag in seconds can be reached: without the times of the polls.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Optimum:
         return Checks(cheap.polls + between * (dear.polls - cheap.polls), lag)
 
     def evaluate(self, times: Iterable[float]) -> Checks:
-        """Give what any schedule does with imports of this distribution, exactly; `times` must reach the longest."""
+        """Exact polls and lag of any schedule with this distribution; `times` must reach the longest import."""
         polls = lag = before = 0.0
         ended_before = mean_before = 0.0
         listed = tuple(times)
@@ -131,8 +131,8 @@ class Optimum:
         return grid
 
 
-def poll_times(wait: Callable[[float, int], float], longest: float = LONGEST) -> Iterator[float]:
-    """Give when a schedule polls until the longest import has ended.
+def poll_times(wait: Callable[[float, int], float], longest: float = MAX_SECONDS) -> Iterator[float]:
+    """Times at which a schedule polls until the longest import has ended.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def poll_times(wait: Callable[[float, int], float], longest: float = LONGEST) ->
 
 
 def ours(optimum: Optimum, policy: Policy, watches: int = WATCHES) -> Checks:
-    """Give what our schedule does with nothing but the status, averaged over the jitter of many watches."""
+    """Polls and lag of our schedule with nothing but the status, averaged over the jitter of many watches."""
 
     def of_watch(watch: int) -> Checks:
         def wait(age: float, polls: int) -> float:

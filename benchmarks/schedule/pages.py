@@ -20,9 +20,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
 PICTURE = DOCS / "schedule.svg"
 OPEN_AT_ONCE = (1_000, 10_000, 100_000)
-"""Open watches for which the page says what to ask for."""
+"""Open watches for which the page states the quota to request."""
 SPARE = 1.5
-"""What is asked for over what is taken on average: polls do not come evenly."""
+"""Quota to request over the average use: polls do not come evenly."""
 CLOSE = 0.01
 """Share by which a figure may differ where it was measured with another mathematics library."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -30,12 +30,12 @@ _MARKED = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTA
 
 
 def refreshed(page: str, measured: Measured) -> str:
-    """Give a page with the measured figures between its marks.
+    """A page with the measured figures between its marks.
 
     Raises
     ------
     ValueError
-        If a mark asks for figures that nobody knows.
+        If a mark names unknown figures.
     """
 
     def fill(mark: re.Match[str]) -> str:
@@ -47,14 +47,14 @@ def refreshed(page: str, measured: Measured) -> str:
 
 
 def differences(page: str, measured: Measured) -> list[str]:
-    """Lines of a page that differ from what was measured by more than rounding, each with what it is to be."""
+    """Lines of a page that differ from the measured figures by more than the tolerance, each with the expected line."""
     lines = zip_longest(page.splitlines(), refreshed(page, measured).splitlines(), fillvalue="")
-    return [f"{line}\n    is to be {force_refresh}" for line, force_refresh in lines if not _alike(line, force_refresh)]
+    return [f"{line}\n    is to be {expected}" for line, expected in lines if not _alike(line, expected)]
 
 
-def _alike(line: str, force_refresh: str) -> bool:
-    figures, others = _NUMBER.findall(line), _NUMBER.findall(force_refresh)
-    return _NUMBER.sub("#", line) == _NUMBER.sub("#", force_refresh) and all(map(_close, figures, others))
+def _alike(line: str, expected: str) -> bool:
+    figures, others = _NUMBER.findall(line), _NUMBER.findall(expected)
+    return _NUMBER.sub("#", line) == _NUMBER.sub("#", expected) and all(map(_close, figures, others))
 
 
 def _close(figure: str, other: str) -> bool:
@@ -76,8 +76,8 @@ def _pooled(measured: Measured) -> str:
         cells = [f"{number(column, values[column])} ({compared[column]:.2f})" for column in COLUMNS]
         rows.append([f"**{name}**" if name == OURS else name, *cells])
     count = measured.results.imports * len(measured.results.scenarios)
-    told = f"{count:,} imports, seed {measured.results.seed}; in brackets the ratio to {OURS}'s default.\n\n"
-    return told + _table(["schedule", *COLUMNS.values()], rows)
+    caption = f"{count:,} imports, seed {measured.results.seed}; in brackets the ratio to {OURS}'s default.\n\n"
+    return caption + _table(["schedule", *COLUMNS.values()], rows)
 
 
 def _scenarios(measured: Measured) -> str:
@@ -108,9 +108,9 @@ def _targets(measured: Measured) -> str:
 
 def _compared(by_imports: Mapping[str, Sequence[Target]]) -> str:
     rows = []
-    for told in zip(*by_imports.values(), strict=True):
-        bound = f"at {'most' if told[0].at_most else 'least'} {told[0].bound:g}"
-        rows.append([told[0].name, bound, *map(_reached, told)])
+    for same in zip(*by_imports.values(), strict=True):
+        bound = f"at {'most' if same[0].at_most else 'least'} {same[0].bound:g}"
+        rows.append([same[0].name, bound, *map(_reached, same)])
     return _table(["target", "bound", *by_imports], rows)
 
 
@@ -141,8 +141,8 @@ def _presets(measured: Measured) -> str:
     sixty, rows = measured.results.pooled[SIXTY], []
     for name, figures in measured.results.pooled.items():
         if name.startswith(OURS):
-            told = [f"${figures.dollars / 1_000 * count:,.2f}" for count in MONTHLY]
-            rows.append([name, f"{figures.lag:.0f}", *told, f"{figures.dollars / sixty.dollars:.2f}"])
+            costs = [f"${figures.dollars / 1_000 * count:,.2f}" for count in MONTHLY]
+            rows.append([name, f"{figures.lag:.0f}", *costs, f"{figures.dollars / sixty.dollars:.2f}"])
     return _table(["", "mean lag s", *(f"{count:,} a month" for count in MONTHLY), "of fixed 60 s"], rows)
 
 
@@ -158,16 +158,18 @@ def _perpoll(measured: Measured) -> str:
 def _quotas(measured: Measured) -> str:
     rows = []
     for quota in quotas(measured.results.pooled[OURS]):
-        asked = []
+        requested = []
         for count in OPEN_AT_ONCE:
             needed = SPARE * quota.each * count
             if needed <= quota.limit:
-                asked.append("enough")
+                requested.append("enough")
             elif quota.can_be_raised:
-                asked.append(f"ask for {_round_up(needed):,}")
+                requested.append(f"request {_round_up(needed):,}")
             else:
-                asked.append(f"{_round_up(needed):,} needed, cannot be raised")
-        rows.append([quota.name, f"{quota.limit:,.0f}", f"{quota.each:.3g}", f"{_round_down(quota.watches):,}", *asked])
+                requested.append(f"{_round_up(needed):,} needed, cannot be raised")
+        rows.append(
+            [quota.name, f"{quota.limit:,.0f}", f"{quota.each:.3g}", f"{_round_down(quota.watches):,}", *requested]
+        )
     headings = ["quota", "default", "a watch takes", "open watches it allows"]
     return _table([*headings, *(f"for {count:,} open" for count in OPEN_AT_ONCE)], rows)
 

@@ -35,7 +35,7 @@ class Peer:
     honours_retry_after: bool = False
 
     def all_waits(self, chance: random.Random) -> Iterator[float]:
-        """Give the seconds before each of its polls, without end."""
+        """Seconds before each of its polls, without end."""
         return chain((self.first,), self.waits(chance))
 
 
@@ -73,16 +73,16 @@ def _gcloud(chance: random.Random) -> Iterator[float]:
 
 PEERS = (
     # AWS Step Functions developer guide, sample project "Poll for Job Status": its example input has "wait_time": 60,
-    # and the machine waits before it asks (awsdocs/aws-step-functions-developer-guide,
+    # and the machine waits before it polls (awsdocs/aws-step-functions-developer-guide,
     # doc_source/sample-project-job-poller.md). Airflow: BaseSensorOperator(poke_interval=60), in every version read.
     # Copies of the sample in public code have 3, 10, 20 and 30 s.
     Peer("fixed 60 s", 60, every(60)),
-    # azure-core: LROBasePolling(timeout=30), ARMPolling(timeout=30): sleep, then ask; int(Retry-After) instead where
-    # told (sdk/core/azure-core/azure/core/polling/base_polling.py). azure-mgmt-core's reference has the same 30; the
+    # azure-core: LROBasePolling(timeout=30), ARMPolling(timeout=30): sleep, then poll; int(Retry-After) instead where
+    # sent (sdk/core/azure-core/azure/core/polling/base_polling.py). azure-mgmt-core's reference has the same 30; the
     # JavaScript SDK's is 2 s.
     Peer("Azure SDK for Python, 30 s", 30, every(30), honours_retry_after=True),
     # botocore 1.43.106, data/*/*/waiters-2.json: 622 waiters; a delay of 15 s is the most common (228; 30 s: 101,
-    # 5 s: 74). A waiter asks, then sleeps (botocore/waiter.py). Most give up after 40 to 60 polls.
+    # 5 s: 74). A waiter polls, then sleeps (botocore/waiter.py). Most give up after 40 to 60 polls.
     Peer("botocore waiter, 15 s", 0, every(15)),
     # What is written by hand around boto3: durable functions' figures (below) without their jitter. No document has it.
     Peer("exponential, 5 s × 1.5 to 300 s", 0, growing(5, 1.5, 300)),

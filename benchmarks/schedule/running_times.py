@@ -1,7 +1,7 @@
 """How long imports run: the distributions that they are drawn from, and what the optimum has to know of each. Pure.
 
-Nobody gives away how long imports run. What is told of them is the range, 10 seconds to 24 hours, and that the tail is
-heavy. The log-normal was chosen before any figure was seen, and most tables rest on it. The targets are told beside it
+No vendor publishes how long imports run. Known are the range, 10 seconds to 24 hours, and that the tail is heavy.
+The log-normal was chosen before any figure was seen, and most tables rest on it. The targets are reported beside it
 for what a heavy tail means elsewhere in computing, a power law, of the same range and mean; and one table shows what
 hangs on its exponent.
 """
@@ -14,29 +14,29 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Protocol
 
-SHORTEST, LONGEST = 10.0, 86_400.0
+MIN_SECONDS, MAX_SECONDS = 10.0, 86_400.0
 """Seconds: the range of running times."""
 _NORMAL = NormalDist()
 _CUT_BELOW, _CUT_ABOVE = 0.01, 0.99
-_LOG_MEDIAN = (math.log(SHORTEST) + math.log(LONGEST)) / 2
-_LOG_SIGMA = (math.log(LONGEST) - math.log(SHORTEST)) / 2 / _NORMAL.inv_cdf(_CUT_ABOVE)
+_LOG_MEDIAN = (math.log(MIN_SECONDS) + math.log(MAX_SECONDS)) / 2
+_LOG_SIGMA = (math.log(MAX_SECONDS) - math.log(MIN_SECONDS)) / 2 / _NORMAL.inv_cdf(_CUT_ABOVE)
 
 
 class RunningTimes(Protocol):
-    """A distribution of running times between `SHORTEST` and `LONGEST`."""
+    """A distribution of running times between `MIN_SECONDS` and `MAX_SECONDS`."""
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """Its name in tables."""
 
     def draw(self, chance: random.Random) -> float:
-        """Give the running time of an import, in seconds."""
+        """Running time of an import, in seconds."""
 
     def ended_by(self, seconds: float) -> float:
-        """Give the share of imports that run for so long at most."""
+        """Share of imports that end by then."""
 
     def mean_up_to(self, seconds: float) -> float:
-        """Give the mean running time of those that run for so long at most, times their share."""
+        """Mean running time of the imports that end by then, times their share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,23 @@ class LogNormal:
     name: str = "log-normal"
 
     def draw(self, chance: random.Random) -> float:
-        """Give the running time of an import, in seconds."""
+        """Running time of an import, in seconds."""
         return math.exp(_LOG_MEDIAN + _LOG_SIGMA * _NORMAL.inv_cdf(chance.uniform(_CUT_BELOW, _CUT_ABOVE)))
 
     def ended_by(self, seconds: float) -> float:
-        """Give the share of imports that run for so long at most."""
+        """Share of imports that end by then."""
         share = (_NORMAL.cdf(self._standard(seconds)) - _CUT_BELOW) / (_CUT_ABOVE - _CUT_BELOW)
         return min(1.0, max(0.0, share))
 
     def mean_up_to(self, seconds: float) -> float:
-        """Give the mean running time of those that run for so long at most, times their share."""
+        """Mean running time of the imports that end by then, times their share."""
         whole = math.exp(_LOG_MEDIAN + _LOG_SIGMA**2 / 2) / (_CUT_ABOVE - _CUT_BELOW)
-        shortest, reached = (_NORMAL.cdf(self._standard(until) - _LOG_SIGMA) for until in (SHORTEST, seconds))
+        shortest, reached = (_NORMAL.cdf(self._standard(until) - _LOG_SIGMA) for until in (MIN_SECONDS, seconds))
         return whole * max(0.0, reached - shortest)
 
     @staticmethod
     def _standard(seconds: float) -> float:
-        return (math.log(min(max(seconds, SHORTEST), LONGEST)) - _LOG_MEDIAN) / _LOG_SIGMA
+        return (math.log(min(max(seconds, MIN_SECONDS), MAX_SECONDS)) - _LOG_MEDIAN) / _LOG_SIGMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +76,33 @@ class PowerLaw:
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """Its name in tables."""
         return f"power law {self.exponent:g}"
 
     def draw(self, chance: random.Random) -> float:
-        """Give the running time of an import, in seconds."""
+        """Running time of an import, in seconds."""
         share = chance.random()
         if self.exponent == 0:
-            return float(SHORTEST * (LONGEST / SHORTEST) ** share)
-        return float((SHORTEST**-self.exponent - share * self._whole()) ** (-1 / self.exponent))
+            return float(MIN_SECONDS * (MAX_SECONDS / MIN_SECONDS) ** share)
+        return float((MIN_SECONDS**-self.exponent - share * self._whole()) ** (-1 / self.exponent))
 
     def ended_by(self, seconds: float) -> float:
-        """Give the share of imports that run for so long at most."""
-        within = min(max(seconds, SHORTEST), LONGEST)
+        """Share of imports that end by then."""
+        within = min(max(seconds, MIN_SECONDS), MAX_SECONDS)
         if self.exponent == 0:
-            return math.log(within / SHORTEST) / math.log(LONGEST / SHORTEST)
-        return float((SHORTEST**-self.exponent - within**-self.exponent) / self._whole())
+            return math.log(within / MIN_SECONDS) / math.log(MAX_SECONDS / MIN_SECONDS)
+        return float((MIN_SECONDS**-self.exponent - within**-self.exponent) / self._whole())
 
     def mean_up_to(self, seconds: float) -> float:
-        """Give the mean running time of those that run for so long at most, times their share."""
-        within = min(max(seconds, SHORTEST), LONGEST)
+        """Mean running time of the imports that end by then, times their share."""
+        within = min(max(seconds, MIN_SECONDS), MAX_SECONDS)
         if self.exponent == 0:
-            return (within - SHORTEST) / math.log(LONGEST / SHORTEST)
+            return (within - MIN_SECONDS) / math.log(MAX_SECONDS / MIN_SECONDS)
         power = 1 - self.exponent
-        return float(self.exponent / power * (within**power - SHORTEST**power) / self._whole())
+        return float(self.exponent / power * (within**power - MIN_SECONDS**power) / self._whole())
 
     def _whole(self) -> float:
-        return float(SHORTEST**-self.exponent - LONGEST**-self.exponent)
+        return float(MIN_SECONDS**-self.exponent - MAX_SECONDS**-self.exponent)
 
 
 CHOSEN: RunningTimes = LogNormal()
@@ -115,9 +115,9 @@ def _power_law_of_mean(mean: float) -> PowerLaw:
     low, high = PowerLaw(0.0), PowerLaw(0.99)
     for _ in range(50):
         middle = PowerLaw((low.exponent + high.exponent) / 2)
-        low, high = (middle, high) if middle.mean_up_to(LONGEST) > mean else (low, middle)
+        low, high = (middle, high) if middle.mean_up_to(MAX_SECONDS) > mean else (low, middle)
     return low
 
 
-SAME_MEAN = _power_law_of_mean(CHOSEN.mean_up_to(LONGEST))
+SAME_MEAN = _power_law_of_mean(CHOSEN.mean_up_to(MAX_SECONDS))
 """The power law over the range whose imports run for as long, on average, as those of what was chosen."""

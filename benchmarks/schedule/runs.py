@@ -17,7 +17,7 @@ from benchmarks.schedule.peers import PEERS
 from benchmarks.schedule.running_times import CHOSEN, RunningTimes
 
 SEED = 2
-"""The presets were chosen on seed 1; what is told was measured on others."""
+"""The presets were chosen on seed 1; the reported figures were measured on others."""
 IMPORTS = 1_200
 """Imports of each scenario."""
 OURS = "Import Watch"
@@ -25,7 +25,7 @@ _PEERS = {peer.name: peer for peer in PEERS}
 
 
 def name_of(preset: str) -> str:
-    """Give the name under which a preset stands in tables."""
+    """Name under which a preset stands in tables."""
     return OURS if preset == "default" else f"{OURS}, {preset}"
 
 

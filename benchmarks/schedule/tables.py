@@ -52,7 +52,7 @@ def show(
 
 
 def number(column: str, value: float) -> str:
-    """Write a figure with as many digits as it is good for."""
+    """Write a figure with its significant digits."""
     if column == "dollars":
         return f"{value:.2f}"
     return f"{value:.2f}" if column == "relative_lag" else f"{value:.1f}"
@@ -85,8 +85,8 @@ def _compared(title: str, by_imports: Mapping[str, Sequence[Target]]) -> Table:
     table = Table(title=title)
     for heading in ("target", "bound", *by_imports):
         table.add_column(heading, justify="left" if heading == "target" else "right")
-    for told in zip(*by_imports.values(), strict=True):
-        table.add_row(told[0].name, f"{'≤' if told[0].at_most else '≥'} {told[0].bound:g}", *map(_reached, told))
+    for same in zip(*by_imports.values(), strict=True):
+        table.add_row(same[0].name, f"{'≤' if same[0].at_most else '≥'} {same[0].bound:g}", *map(_reached, same))
     return table
 
 

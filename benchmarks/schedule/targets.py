@@ -1,4 +1,4 @@
-"""What was set out to be reached, and whether it was. Pure."""
+"""The targets, and whether each was reached. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Target:
 
 
 def targets(results: Results, of_optimum: float) -> list[Target]:
-    """Give every target beside what was reached.
+    """Every target with its measured value.
 
     Parameters
     ----------
@@ -56,10 +56,12 @@ def targets(results: Results, of_optimum: float) -> list[Target]:
 
 
 def of_the_default(results: Results, of_optimum: float) -> list[Target]:
-    """Give those targets that no preset and no peer but one poll a minute takes part in."""
+    """Targets that compare with nothing but one poll a minute and the optimum."""
     reached = ratios(results.pooled[OURS], results.pooled[SIXTY])
-    told = [Target(f"{COLUMNS[column]} of fixed 60 s", bound, reached[column]) for column, bound in OF_FIXED_60.items()]
-    return [*told, Target("polls over the optimum's, status only", OF_OPTIMUM, of_optimum)]
+    compared = [
+        Target(f"{COLUMNS[column]} of fixed 60 s", bound, reached[column]) for column, bound in OF_FIXED_60.items()
+    ]
+    return [*compared, Target("polls over the optimum's, status only", OF_OPTIMUM, of_optimum)]
 
 
 def dominated_by(pooled: Mapping[str, Figures]) -> dict[str, Sequence[str]]:

@@ -19,11 +19,11 @@ from benchmarks.schedule import pages
 from benchmarks.schedule.bill import MONTHLY, quotas, ways
 from benchmarks.schedule.driver import Watching, follow, follow_by_peer
 from benchmarks.schedule.figures import COLUMNS, POLLS_PER_EXECUTION, Figures, dominates, frontier, quantile
-from benchmarks.schedule.imports import SCENARIOS, HttpResponse, Import, imports
+from benchmarks.schedule.imports import SCENARIOS, Import, Response, imports
 from benchmarks.schedule.measured import Measured
 from benchmarks.schedule.optimum import Checks, Optimum, ours, poll_times
 from benchmarks.schedule.peers import PEERS, Peer
-from benchmarks.schedule.running_times import CHOSEN, LONGEST, POWER_LAWS, SAME_MEAN, SHORTEST, RunningTimes
+from benchmarks.schedule.running_times import CHOSEN, MAX_SECONDS, MIN_SECONDS, POWER_LAWS, SAME_MEAN, RunningTimes
 from benchmarks.schedule.runs import OURS, SCHEDULES, run
 from benchmarks.schedule.targets import OF_OPTIMUM, SIXTY
 from tests.support.lifecycle import End, Wait, advance, start_watch
@@ -31,7 +31,7 @@ from tests.support.lifecycle import End, Wait, advance, start_watch
 # ------------------------------------------------------------ it can be repeated
 
 
-def test_the_same_seed_gives_the_same_figures_and_another_seed_others() -> None:
+def test_a_seed_determines_the_figures() -> None:
     schedules = (OURS, "Google Python")
     once, again, other = (run(seed, 5, schedules, processes=1) for seed in (7, 7, 8))
     assert once == again
@@ -39,11 +39,11 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_an_import_does_not_hang_on_how_many_others_there_are(scenario: str) -> None:
+def test_an_import_does_not_depend_on_the_number_of_others(scenario: str) -> None:
     assert imports(scenario, 3, 1) == imports(scenario, 9, 1)[:3]
 
 
-# ------------------------------------------------------------ the imports are as they are said to be
+# ------------------------------------------------------------ the imports are as documented
 
 
 def by_name(times: RunningTimes) -> str:
@@ -52,33 +52,35 @@ def by_name(times: RunningTimes) -> str:
 
 @pytest.mark.parametrize("times", [CHOSEN, SAME_MEAN, *POWER_LAWS], ids=by_name)
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_running_times_follow_the_distribution_that_the_optimum_knows(scenario: str, times: RunningTimes) -> None:
+def test_running_times_follow_the_distribution_of_the_optimum(scenario: str, times: RunningTimes) -> None:
     seconds = [simulated.seconds for simulated in imports(scenario, 2_000, 5, times)]
-    assert min(seconds) >= SHORTEST
-    assert max(seconds) <= LONGEST
+    assert min(seconds) >= MIN_SECONDS
+    assert max(seconds) <= MAX_SECONDS
     for time in (60, 900, 7_200, 43_200):
         assert sum(each <= time for each in seconds) / len(seconds) == pytest.approx(times.ended_by(time), abs=0.04)
 
 
 @pytest.mark.parametrize("times", [CHOSEN, SAME_MEAN, *POWER_LAWS], ids=by_name)
 def test_the_distribution_and_its_mean_agree(times: RunningTimes) -> None:
-    steps = [SHORTEST * (LONGEST / SHORTEST) ** (step / 5_000) for step in range(5_001)]
+    steps = [MIN_SECONDS * (MAX_SECONDS / MIN_SECONDS) ** (step / 5_000) for step in range(5_001)]
     added = (math.sqrt(one * other) * (times.ended_by(other) - times.ended_by(one)) for one, other in pairwise(steps))
-    assert math.fsum(added) == pytest.approx(times.mean_up_to(LONGEST), rel=1e-3)
-    assert (times.ended_by(SHORTEST), times.ended_by(LONGEST)) == pytest.approx((0, 1), abs=1e-9)
+    assert math.fsum(added) == pytest.approx(times.mean_up_to(MAX_SECONDS), rel=1e-3)
+    assert (times.ended_by(MIN_SECONDS), times.ended_by(MAX_SECONDS)) == pytest.approx((0, 1), abs=1e-9)
 
 
 def test_the_power_law_beside_what_was_chosen_has_its_mean() -> None:
-    assert SAME_MEAN.mean_up_to(LONGEST) == pytest.approx(CHOSEN.mean_up_to(LONGEST), rel=1e-9)
+    assert SAME_MEAN.mean_up_to(MAX_SECONDS) == pytest.approx(CHOSEN.mean_up_to(MAX_SECONDS), rel=1e-9)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_progress_never_goes_back_and_the_end_is_seen_once_it_is_there(scenario: str) -> None:
+def test_progress_never_decreases_and_the_end_is_visible(scenario: str) -> None:
     for simulated in imports(scenario, 20, 3):
         moments = [simulated.starts + simulated.seconds * step / 200 for step in range(201)]
-        told = [response.fraction for time in moments if (response := simulated.response(time)).fraction is not None]
-        assert told == sorted(told)
-        assert all(0 <= fraction <= 1 for fraction in told)
+        fractions = [
+            response.fraction for time in moments if (response := simulated.response(time)).fraction is not None
+        ]
+        assert fractions == sorted(fractions)
+        assert all(0 <= fraction <= 1 for fraction in fractions)
         assert not simulated.response(simulated.ends - 1e-3).ended
         assert simulated.response(simulated.ends).ended or simulated.refused(simulated.ends) is not None
 
@@ -86,8 +88,8 @@ def test_progress_never_goes_back_and_the_end_is_seen_once_it_is_there(scenario:
 # ------------------------------------------------------------ it measures what ships
 
 
-def polled(simulated: Import, response: HttpResponse) -> Observation | FailedPoll:
-    """Give an answer as a vendor folder would have read it."""
+def polled(simulated: Import, response: Response) -> Observation | FailedPoll:
+    """Observation or failed poll that a vendor folder would make of a response."""
     if response.refused is not None:
         return FailedPoll(PollError.THROTTLED, "slow down", retry_after=response.refused or None)
     if response.ended:
@@ -167,7 +169,7 @@ MAX_WAITS = {
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
-def test_a_peer_waits_as_its_source_says(peer: Peer) -> None:
+def test_a_peer_waits_as_its_source_defines(peer: Peer) -> None:
     waits = list(islice(peer.all_waits(random.Random(1)), 400))
     for wait, expected in zip(waits, FIRST_WAITS[peer.name], strict=False):
         least, most = expected if isinstance(expected, tuple) else (expected, expected)
@@ -228,20 +230,20 @@ def test_no_simple_schedule_loses_less_than_the_optimum(optimum: Optimum, second
     simple += [
         optimum.evaluate(poll_times(partial(by_age, share, most)))
         for share in (0.02, 0.1, 0.3)
-        for most in (30, 60, 120, 600, LONGEST)
+        for most in (30, 60, 120, 600, MAX_SECONDS)
     ]
     simple += [optimum.evaluate(poll_times(partial(by_root, times))) for times in (0.5, 1, 2, 4)]
     simple += [ours(optimum, policy, watches=1) for policy in PRESETS.values()]
     assert least <= min(loss(checks, second) for checks in simple)
 
 
-def test_at_equal_lag_the_optimum_has_the_fewest_polls_and_ours_has_little_more(optimum: Optimum) -> None:
+def test_at_equal_lag_our_polls_are_close_to_the_optimum(optimum: Optimum) -> None:
     own = ours(optimum, DEFAULT_POLICY, watches=10)
     best = optimum.at_lag(own.lag)
     assert best.polls < own.polls < 1.01 * OF_OPTIMUM * best.polls
 
 
-def test_the_optimum_for_an_even_distribution_is_the_one_in_the_book() -> None:
+def test_the_optimum_of_an_even_distribution_is_the_known_one() -> None:
     # Running times spread evenly over 1,000 s, a poll at 1 and a second at 0.05: each wait 20 s shorter than the last.
     even = Optimum(1_000, lambda time: min(time, 1_000) / 1_000, lambda time: min(time, 1_000) ** 2 / 2_000)
     expected = [100 * check + 10 * check * (10 - check) for check in range(1, 11)]
@@ -258,7 +260,7 @@ def test_a_schedule_that_stops_too_soon_is_not_compared(optimum: Optimum) -> Non
 
 def test_a_lag_that_is_never_best_is_refused(optimum: Optimum) -> None:
     with pytest.raises(ValueError, match="is never best"):
-        optimum.at_lag(LONGEST)
+        optimum.at_lag(MAX_SECONDS)
 
 
 # ------------------------------------------------------------ figures and pages
@@ -266,19 +268,19 @@ def test_a_lag_that_is_never_best_is_refused(optimum: Optimum) -> None:
 SOME = Figures(10, 20, 15, 50, 60, 0.1, 1.0, 1.0, 600)
 
 
-def test_one_dominates_another_only_where_it_is_no_worse_in_every_column() -> None:
+def test_domination_needs_no_worse_value_in_any_column() -> None:
     assert dominates(SOME, replace(SOME, polls=11))
     assert not dominates(SOME, SOME)
     for column in COLUMNS:
         assert not dominates(replace(SOME, **{column: 1.1 * asdict(SOME)[column]}), replace(SOME, executions=2))
 
 
-def test_a_quantile_is_the_least_value_that_so_many_do_not_exceed() -> None:
+def test_a_quantile_covers_at_least_its_share() -> None:
     ordered = [float(value) for value in range(1, 101)]
     assert [quantile(ordered, share) for share in (0.0, 0.5, 0.95, 0.99, 1.0)] == [1, 50, 95, 99, 100]
 
 
-def test_the_frontier_holds_those_that_nobody_beats_in_both() -> None:
+def test_the_frontier_holds_those_that_no_other_beats_in_both() -> None:
     schedules = {
         "few": replace(SOME, polls=5, lag_p95=90),
         "beaten": replace(SOME, polls=20, lag_p95=60),
@@ -287,7 +289,7 @@ def test_the_frontier_holds_those_that_nobody_beats_in_both() -> None:
     assert frontier(schedules) == ["few", "some"]
 
 
-def test_an_execution_carries_as_many_polls_as_the_template_lets_it() -> None:
+def test_polls_per_execution_are_those_of_the_template() -> None:
     template = (pages.DOCS.parent / "template.yaml").read_text()
     assert f"MaxPollsPerExecution:\n    Type: Number\n    Default: {POLLS_PER_EXECUTION}\n" in template
 
@@ -316,13 +318,13 @@ def test_a_line_too_many_or_too_few_in_a_page_is_found(measured: Measured) -> No
     assert pages.differences(page.replace(line, line + line), measured)
 
 
-def test_a_page_that_asks_for_unknown_figures_is_refused(measured: Measured) -> None:
-    with pytest.raises(ValueError, match="no figures are called 'weather'"):
-        pages.refreshed("<!-- figures: weather -->\n<!-- end -->", measured)
+def test_a_page_that_names_unknown_figures_is_refused(measured: Measured) -> None:
+    with pytest.raises(ValueError, match="no figures are called 'unknown'"):
+        pages.refreshed("<!-- figures: unknown -->\n<!-- end -->", measured)
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
-def test_a_page_asks_for_figures(page: Path) -> None:
+def test_every_page_has_marks_for_figures(page: Path) -> None:
     assert "<!-- figures: " in page.read_text()
 
 

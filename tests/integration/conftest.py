@@ -1,4 +1,4 @@
-"""One local stack for all integration tests: waits at a twentieth, trouble borne for seconds, every policy enforced."""
+"""One local stack for all integration tests: waits at a twentieth, grace periods of seconds, every policy enforced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORT_DEADLINE_SECONDS = {
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """What starts servers on this machine that play a vendor or a service."""
+    """What starts local servers in the role of a vendor or a service."""
     with servers() as start:
         yield start
 

@@ -1,4 +1,4 @@
-"""Looks at a stack from outside: messages as a subscriber gets them, items, archived objects, executions."""
+"""Observes a stack from outside: messages as a subscriber gets them, items, archived objects, executions."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ class Observer:
 
     def outcome(self, watch_id: str) -> Message:
         """Wait for the outcome of a watch."""
-        return wait_until(lambda: self._told(watch_id), OUTCOME_SECONDS, f"an outcome of {watch_id}")[0]
+        return wait_until(lambda: self._published(watch_id), OUTCOME_SECONDS, f"an outcome of {watch_id}")[0]
 
     def outcome_of_correlation(self, correlation_id: str) -> Message:
         """Wait for the outcome with a correlation id."""
 
-        def told() -> Message | None:
+        def found() -> Message | None:
             self._collect()
             every = [message for messages in self._messages.values() for message in messages]
             return next((one for one in every if one.event["data"]["correlationId"] == correlation_id), None)
 
-        return wait_until(told, OUTCOME_SECONDS, f"an outcome with correlation id {correlation_id}")
+        return wait_until(found, OUTCOME_SECONDS, f"an outcome with correlation id {correlation_id}")
 
     def messages(self, watch_id: str) -> list[Message]:
-        """Give all that was told of a watch until now."""
+        """All messages about a watch until now."""
         self._collect()
         return self._messages[watch_id]
 
     def all_messages(self) -> dict[str, list[Message]]:
-        """Give all that was told until now, by watch."""
+        """All messages until now, by watch."""
         self._collect()
         return dict(self._messages)
 
     def item(self, watch_id: str) -> dict[str, Any]:
-        """Give the item of a watch."""
+        """Item of a watch."""
         found = self.stack.client("dynamodb").get_item(
             TableName=self.stack.outputs["WatchTableName"], Key={"watchId": {"S": watch_id}}, ConsistentRead=True
         )
         return {name: TypeDeserializer().deserialize(value) for name, value in found["Item"].items()}
 
     def archived(self, location: str) -> bytes:
-        """Give an archived object."""
+        """An archived object."""
         return fetch(self.stack.client("s3"), location)
 
     def states(self, execution_arn: str) -> list[str]:
-        """Give the states that an execution went through, in order, once it has ended."""
+        """States that an execution went through, in order, once it has ended."""
         stepfunctions = self.stack.client("stepfunctions")
         wait_until(
             lambda: stepfunctions.describe_execution(executionArn=execution_arn)["status"] != "RUNNING",
@@ -75,11 +75,11 @@ class Observer:
         ]
 
     def executions(self, import_id: str) -> list[str]:
-        """Give the executions that start events of an import began."""
+        """Executions that start events of an import started."""
         return self._executions("importId", import_id)
 
     def executions_of_correlation(self, correlation_id: str) -> list[str]:
-        """Give the executions that start events with a correlation id began."""
+        """Executions that start events with a correlation id started."""
         return self._executions("correlationId", correlation_id)
 
     def _executions(self, field: str, value: str) -> list[str]:
@@ -91,7 +91,7 @@ class Observer:
         inputs = {arn: json.loads(stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in arns}
         return [arn for arn, event in inputs.items() if event.get("detail", {}).get(field) == value]
 
-    def _told(self, watch_id: str) -> list[Message]:
+    def _published(self, watch_id: str) -> list[Message]:
         self._collect()
         return self._messages[watch_id]
 

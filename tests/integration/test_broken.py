@@ -1,4 +1,4 @@
-"""What becomes of a watch when our own machinery fails: it is told, or the execution fails for all to see."""
+"""Failures of the stack itself: the outcome is published, or the execution visibly fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RETRY_SCALE = 0.002
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    """A stack of its own, to be broken piece by piece."""
+    """A separate stack, whose parts the tests break one by one."""
     with LocalStack(wait_scale=RETRY_SCALE, vendors=("voyado",), enforces_policies=True) as running:
         yield running
 
@@ -38,7 +38,7 @@ def failing(stack: LocalStack, name: str) -> Iterator[None]:
     functions.delete_function_concurrency(FunctionName=function)
 
 
-def test_a_poll_function_that_fails_for_good_ends_the_watch_as_broken(stack: LocalStack, observer: Observer) -> None:
+def test_a_poll_function_that_always_fails_breaks_the_watch(stack: LocalStack, observer: Observer) -> None:
     with failing(stack, "poll-voyado"):
         stack.start_import({"vendor": "voyado", "importId": "76", "correlationId": "kept"})
         event = observer.outcome(watch_id("voyado", "default", "76")).event
@@ -48,7 +48,7 @@ def test_a_poll_function_that_fails_for_good_ends_the_watch_as_broken(stack: Loc
     assert observer.states(observer.executions("76")[0])[-3:] == ["PollVendor", "PublishOutcome", "OutcomePublished"]
 
 
-def test_a_watch_that_could_not_be_registered_is_told_all_the_same(stack: LocalStack, observer: Observer) -> None:
+def test_the_outcome_of_an_unregistered_watch_is_published(stack: LocalStack, observer: Observer) -> None:
     with failing(stack, "register-watch"):
         stack.start_import({"vendor": "voyado", "importId": "77", "metadata": {"kept": True}})
         data = observer.outcome(watch_id("voyado", "default", "77")).event["data"]
@@ -56,9 +56,7 @@ def test_a_watch_that_could_not_be_registered_is_told_all_the_same(stack: LocalS
     assert observer.states(observer.executions("77")[0]) == ["RegisterWatch", "PublishOutcome", "OutcomePublished"]
 
 
-def test_an_outcome_that_cannot_be_published_fails_the_execution_and_is_told_by_recovery(
-    stack: LocalStack, observer: Observer
-) -> None:
+def test_recovery_publishes_what_the_execution_could_not(stack: LocalStack, observer: Observer) -> None:
     stack.simulators["voyado"].script("78", [{"status": "SUCCESS"}])
     with failing(stack, "publish-outcome"):
         stack.start_import({"vendor": "voyado", "importId": "78"})
@@ -67,6 +65,6 @@ def test_an_outcome_that_cannot_be_published_fails_the_execution_and_is_told_by_
     assert stack.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "FAILED"
     key = watch_id("voyado", "default", "78")
     assert observer.outcome(key).event["data"]["outcome"] == "SUCCEEDED"
-    wait_until(lambda: "publishedAt" in observer.item(key), 20, "the publishing is noted")
+    wait_until(lambda: "publishedAt" in observer.item(key), 20, "the publication is recorded")
     assert "unpublished" not in observer.item(key)
     assert len(observer.messages(key)) == 1

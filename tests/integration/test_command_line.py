@@ -51,7 +51,7 @@ def document360() -> Iterator[SimulatorProcess]:
         yield simulator
 
 
-def test_a_stack_that_is_up_takes_an_event_put_by_hand_and_ends_without_a_trace(tmp_path: Path) -> None:
+def test_a_running_stack_accepts_an_event_and_leaves_no_trace(tmp_path: Path) -> None:
     stack_file, env = tmp_path / "stack.json", environment(tmp_path)
     try:
         started = local("up", env=env)
@@ -84,22 +84,22 @@ def test_watch_prints_the_outcome_last(document360: SimulatorProcess, tmp_path: 
         env=environment(tmp_path, DOCUMENT360_API_TOKEN=API_TOKEN, DOCUMENT360_BASE_URL=document360.base_url),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = done.stdout.rpartition("\n\nImport an-import")[2]
-    assert "Outcome:    SUCCEEDED" in told
+    outcome = done.stdout.rpartition("\n\nImport an-import")[2]
+    assert "Outcome:    SUCCEEDED" in outcome
     assert API_TOKEN not in done.stdout + done.stderr
-    path = next(line.split()[1] for line in told.splitlines() if line.startswith("Log:"))
+    path = next(line.split()[1] for line in outcome.splitlines() if line.startswith("Log:"))
     assert json.loads(Path(path).read_text()) == log
 
 
-def test_watch_says_which_variables_it_lacks(tmp_path: Path) -> None:
+def test_watch_names_the_missing_variables(tmp_path: Path) -> None:
     done = local("watch", "egain", "00000000-0000-4000-8000-000000000001", env=environment(tmp_path))
     assert done.returncode == 2
     for name in ("EGAIN_TOKEN_URL", "EGAIN_CLIENT_ID", "EGAIN_CLIENT_SECRET", "EGAIN_API_DOMAIN"):
         assert name in done.stdout
 
 
-def test_watch_knows_which_vendors_there_are(tmp_path: Path) -> None:
-    done = local("watch", "somebody", "1", env=environment(tmp_path))
+def test_watch_names_the_vendors(tmp_path: Path) -> None:
+    done = local("watch", "unknown", "1", env=environment(tmp_path))
     assert (done.returncode, done.stdout) == (2, "VENDOR must be one of document360, egain, voyado.\n")
 
 

@@ -25,7 +25,7 @@ def stack() -> Iterator[LocalStack]:
 
 
 def resources(stack: LocalStack, kind: str) -> list[str]:
-    """Give the physical ids of the stack's resources of a kind."""
+    """Physical ids of the stack's resources of a kind."""
     pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK_NAME)
     found = [one for page in pages for one in page["StackResourceSummaries"]]
     return [one["PhysicalResourceId"] for one in found if one["ResourceType"] == kind]
@@ -42,7 +42,7 @@ def test_an_import_is_watched_and_its_log_kept(stack: LocalStack) -> None:
 
 
 def test_queues_and_logs_are_under_the_customers_key(stack: LocalStack) -> None:
-    """The emulator does not tell of table, bucket and topics: that they are is asserted on the template."""
+    """The emulator does not show it for table, bucket and topics: a test of the template asserts that."""
     keys: dict[str, str | None] = {}
     for url in resources(stack, "AWS::SQS::Queue"):
         found = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -54,4 +54,4 @@ def test_queues_and_logs_are_under_the_customers_key(stack: LocalStack) -> None:
     # The queues of dead letters and of chat; the log groups of three functions, of the polls and of the state machine.
     assert len(keys) == 2 + 5, keys
     (key,) = stack.client("kms").list_keys()["Keys"]
-    assert {name: told for name, told in keys.items() if told != key["KeyArn"]} == {}
+    assert {name: arn for name, arn in keys.items() if arn != key["KeyArn"]} == {}

@@ -21,7 +21,7 @@ STACK = Stack("http://127.0.0.1/queue", "imports", "recover")
 
 
 def letter(number: object = 1, detail: str | None = None, **more: Any) -> str:
-    """Give a start event as a rule leaves it; its detail as it is written."""
+    """Start event as a rule leaves it; its detail as it is written."""
     event = {"version": "0", "id": f"event-{number}", "detail-type": "ImportStarted", "source": "shop", **more}
     written = detail or json.dumps({"vendor": "voyado", "importId": str(number)})
     return json.dumps(event)[:-1] + f', "detail": {written}' + "}"
@@ -33,7 +33,7 @@ def status_change(detail: str = '{"status": "FAILED"}') -> str:
 
 @dataclass
 class Aws:
-    """SQS, EventBridge and Lambda on this machine, with a clock that goes on with every receive."""
+    """SQS, EventBridge and Lambda on this machine, with a clock that advances with every receive."""
 
     bodies: list[str]
     seconds: float = 1.0
@@ -125,7 +125,7 @@ def test_letters_that_are_left_keep_no_other_from_being_put_back(
     serve: Serve, bad: int, seconds: float, *, first: bool
 ) -> None:
     good = [letter(number) for number in range(200)]
-    bodies = ["rubbish"] * bad + good if first else [*good[:100], *["rubbish"] * bad, *good[100:]]
+    bodies = ["invalid"] * bad + good if first else [*good[:100], *["invalid"] * bad, *good[100:]]
     done = run(serve, aws := Aws(bodies, seconds))
     assert done.put_back == {"ImportStarted": 200}
     assert len(aws.events) == 200
@@ -133,7 +133,7 @@ def test_letters_that_are_left_keep_no_other_from_being_put_back(
 
 
 LEFT: list[tuple[str, str]] = [
-    ("rubbish", "it is not an event"),
+    ("invalid", "it is not an event"),
     ("", "it is not an event"),
     ("[]", "no JSON object"),
     ("5", "no JSON object"),
@@ -153,14 +153,14 @@ LEFT: list[tuple[str, str]] = [
 ]
 
 
-def test_a_letter_that_cannot_be_delivered_is_left_with_the_reason_and_the_run_goes_on(serve: Serve) -> None:
+def test_an_undeliverable_letter_is_left_and_the_run_continues(serve: Serve) -> None:
     bodies = [body for bad, _ in LEFT for body in (bad, letter())]
     refuse = {'\\"refused\\"': (400, "ValidationException"), '"refused"': (413, "RequestTooLargeException")}
     done = run(serve, aws := Aws(bodies, refuse={**refuse, "crashed": (500, "InternalFailure")}))
     assert done.put_back == {"ImportStarted": len(LEFT)}
-    told = reasons(done)
-    assert [why for number, (_, why) in enumerate(LEFT) if why not in told[str(2 * number)]] == []
-    assert len(told) == len(LEFT) == len(bodies) - len(aws.gone)
+    left_reasons = reasons(done)
+    assert [why for number, (_, why) in enumerate(LEFT) if why not in left_reasons[str(2 * number)]] == []
+    assert len(left_reasons) == len(LEFT) == len(bodies) - len(aws.gone)
 
 
 DETAILS = [
@@ -198,7 +198,7 @@ def test_a_detail_is_put_back_as_it_is_written(serve: Serve, detail: str, *, wra
     assert aws.payloads == [status_change(detail).encode()]
 
 
-def test_an_event_that_was_put_back_before_keeps_the_id_that_it_had_first(serve: Serve) -> None:
+def test_an_event_that_is_put_back_again_keeps_its_first_id(serve: Serve) -> None:
     run(serve, aws := Aws([letter(2, resources=["import-watch/event/event-1"]), letter(id=None), letter(id="ä")]))
     assert [event["Resources"] for event in aws.events] == [["import-watch/event/event-1"], [], []]
 
@@ -220,21 +220,21 @@ def test_an_invalid_event_that_is_put_back_is_the_same_watch() -> None:
 
 
 @pytest.mark.parametrize("body", [body for body, why in LEFT if "event" in why and body.startswith(("r", "[", "5"))])
-def test_what_is_no_event_is_told_as_that(body: str) -> None:
+def test_what_is_no_event_is_reported_as_that(body: str) -> None:
     with pytest.raises(NotAnEvent, match="it is not an event"):
         read_event(body)
 
 
 class TestDestinationThatRefusesEverything:
-    def test_it_is_asked_once_and_what_is_for_another_is_delivered(self, serve: Serve) -> None:
+    def test_it_gets_one_request_and_other_events_are_delivered(self, serve: Serve) -> None:
         bodies = [*(letter(number) for number in range(30)), status_change()]
         done = run(serve, aws := Aws(bodies, refuse={"PutEvents": (400, "AccessDeniedException")}))
         assert aws.calls.count("PutEvents") == 1
         assert done.put_back == {"Step Functions Execution Status Change": 1}
-        told = list(reasons(done).values())
-        assert "AccessDeniedException it is" in told[0]
-        assert len(told) == 30
-        assert set(told[1:]) == {
+        left_reasons = list(reasons(done).values())
+        assert "AccessDeniedException it is" in left_reasons[0]
+        assert len(left_reasons) == 30
+        assert set(left_reasons[1:]) == {
             "it was not tried: the bus imports did not accept an earlier one: AccessDeniedException"
         }
 
@@ -242,7 +242,7 @@ class TestDestinationThatRefusesEverything:
         with pytest.raises(ClientError, match="AccessDenied"):
             run(serve, Aws([], refuse={"ReceiveMessage": (400, "AccessDenied")}))
 
-    def test_one_that_cannot_be_read_to_its_end_is_told_beside_what_was_done(self, serve: Serve) -> None:
+    def test_an_interrupted_read_is_reported_with_what_was_done(self, serve: Serve) -> None:
         class Breaks(Aws):
             def delete(self, given: dict[str, Any]) -> dict[str, Any]:
                 self.refuse["ReceiveMessage"] = (400, "AccessDenied")
@@ -257,11 +257,11 @@ class TestDestinationThatRefusesEverything:
 class TestLetterThatComesAgain:
     def test_it_is_put_back_once(self, serve: Serve) -> None:
         """SQS delivers at least once."""
-        done = run(serve, aws := Aws([letter(), letter(), "rubbish", "rubbish"], ids=["a", "a", "b", "b"]))
+        done = run(serve, aws := Aws([letter(), letter(), "invalid", "invalid"], ids=["a", "a", "b", "b"]))
         assert (done.put_back, len(aws.events), len(done.left)) == ({"ImportStarted": 1}, 1, 1)
         assert aws.gone == {0, 1}
 
-    def test_one_that_could_not_be_deleted_is_told_and_tried_again(self, serve: Serve) -> None:
+    def test_one_that_was_not_deleted_is_reported_and_retried(self, serve: Serve) -> None:
         tries = count()
 
         class Stays(Aws):
@@ -272,17 +272,19 @@ class TestLetterThatComesAgain:
         done = run(serve, aws := Aws([letter(1), letter(2)], 50.0, refuse=refuse))
         assert (done.put_back, len(aws.events)) == ({"ImportStarted": 2}, 2)
         assert all("could not be taken out of the queue" in why for why in reasons(done).values())
-        done = run(serve, again := Stays([letter(1), "rubbish"], 50.0))
+        done = run(serve, again := Stays([letter(1), "invalid"], 50.0))
         assert (done.put_back, len(again.events), again.gone) == ({"ImportStarted": 1}, 1, {0})
 
     def test_a_queue_that_hides_nothing_is_left_in_the_end(self, serve: Serve) -> None:
-        done = run(serve, aws := Aws(["rubbish"] * 5, ignores_visibility=True))
+        done = run(serve, aws := Aws(["invalid"] * 5, ignores_visibility=True))
         assert len(reasons(done)) == 5
         assert len(aws.calls) < 15
 
 
 @pytest.mark.parametrize(("bound", "value"), [("MAX_DEAD_LETTERS", 10), ("MAX_SECONDS", 0)])
-def test_a_run_is_bounded_and_says_so(serve: Serve, monkeypatch: pytest.MonkeyPatch, bound: str, value: int) -> None:
+def test_a_run_is_bounded_and_reports_its_bound(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
     monkeypatch.setattr(redriving, bound, value)
     done = run(serve, Aws([letter(number) for number in range(30)]))
     assert sum(done.put_back.values()) == value

@@ -10,7 +10,7 @@ from local.stack import LocalStack
 pytestmark = pytest.mark.xdist_group("stack")
 
 
-def test_it_listens_on_its_own_port_of_the_loopback_address_and_nowhere_else(stack: LocalStack) -> None:
+def test_it_listens_on_its_own_loopback_port_only(stack: LocalStack) -> None:
     emulator = stack.emulator
     connections = psutil.Process(emulator.pid).net_connections("inet")
     listening = [one.laddr for one in connections if one.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]

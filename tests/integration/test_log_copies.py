@@ -21,9 +21,9 @@ from tests.loopback_server import Behaviour, Exchange, Serve, Server, respond_wi
 from tests.unit.aws_fixtures import a_watch
 
 SECONDS = 1.0
-"""What a copy is given."""
+"""Time limit of a copy."""
 MAX_SECONDS = 4.0
-"""What it may take then."""
+"""Time that the copy may actually take."""
 SOURCE = "s3://theirs/logs/log.txt"
 ROLE = "arn:aws:iam::123456789012:role/import-watch-logs"
 BODY = b"line 1\nline 2\n"
@@ -40,7 +40,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 def operation(exchange: Exchange) -> str:
-    """Name what of S3 or STS is asked for."""
+    """Name the requested operation of S3 or STS."""
     query = parse_qs(urlsplit(exchange.path).query, keep_blank_values=True)
     if exchange.command == "PUT":
         return "part" if "partNumber" in query else "put"
@@ -163,7 +163,7 @@ def test_connecting_ends_at_the_deadline_too(serve: Serve) -> None:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        # The kernel takes no more, so that whoever connects waits.
+        # The kernel takes no more, so that a further connection waits.
         waiting = [socket.socket() for _ in range(4)]
         for one in waiting:
             one.setblocking(False)
@@ -210,7 +210,7 @@ def test_a_copy_that_is_given_up_takes_back_its_parts(serve: Serve) -> None:
         ({"put": refuses(404, "NoSuchBucket")}, False),
     ],
 )
-def test_only_what_may_pass_is_looked_for_again(
+def test_only_errors_that_may_be_transient_are_retried(
     serve: Serve, behaviours: dict[str, Behaviour], looked_for_again: bool
 ) -> None:
     server = serve(store(**behaviours))
@@ -228,7 +228,7 @@ def test_only_what_may_pass_is_looked_for_again(
 
 
 @pytest.mark.parametrize("key", ["a/../b", "../up", "./x", "a//b", "a b+c", "100%25"])
-def test_a_key_is_asked_for_as_it_is(serve: Serve, key: str) -> None:
+def test_a_key_is_requested_as_it_is(serve: Serve, key: str) -> None:
     server = serve(store())
     archive(server).fetch(a_watch(), StoredLog(f"s3://theirs/{key}"), CONNECTION, 20.0)
     escaped = key.replace("%", "%25").replace(" ", "%20").replace("+", "%2B")
@@ -248,7 +248,7 @@ RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
     "behaviour", [refuses(403, "AccessDenied"), hangs, babbles], ids=["refuses", "hangs", "babbles"]
 )
 @pytest.mark.parametrize(
-    ("file", "status", "answered"),
+    ("file", "status", "has_response"),
     [
         ("log.txt", LogStatus.ARCHIVED, True),
         ("log.json", LogStatus.UNAVAILABLE, True),
@@ -256,7 +256,7 @@ RESPONSE = HttpResponse(200, {}, b'{"status": "Completed"}')
     ],
 )
 def test_what_the_archive_does_not_take_spoils_nothing_else(
-    serve: Serve, behaviour: Behaviour, file: str, status: LogStatus, answered: bool
+    serve: Serve, behaviour: Behaviour, file: str, status: LogStatus, has_response: bool
 ) -> None:
     logs = archive(serve(of_file(file, behaviour)), attempts=1)
     began = time.monotonic()
@@ -264,7 +264,7 @@ def test_what_the_archive_does_not_take_spoils_nothing_else(
     assert time.monotonic() - began < MAX_SECONDS
     if behaviour is hangs and file == "answer.json":
         status = LogStatus.UNAVAILABLE  # no time is left for it
-    assert (done.log.status, done.response is not None) == (status, answered)
+    assert (done.log.status, done.response is not None) == (status, has_response)
 
 
 def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
@@ -273,7 +273,7 @@ def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
     assert done.response is not None
 
 
-def test_an_answer_is_kept_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_is_archived_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("import_watch.aws.log_archive.MAX_RESPONSE_SECONDS", SECONDS)
     began = time.monotonic()
     assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE) is None

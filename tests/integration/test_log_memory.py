@@ -1,4 +1,4 @@
-"""Memory of a whole poll that reads and archives the largest answers, measured in a process of its own."""
+"""Memory of a whole poll that reads and archives the largest responses, measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ AFTER = "]}}"
 
 
 def body(kind: str) -> bytes:
-    """Make an answer that is as large as one may be."""
+    """Response of the maximum size."""
     room = MAX_BYTES_WITH_LOG - len(BEFORE) - len(AFTER) - 200
     if kind in UNITS:
         unit = UNITS[kind]
@@ -94,7 +94,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("kind", [*UNITS, "text", "nested"])
-def test_a_poll_of_the_largest_answer_stays_in_memory(server: Server, kind: str) -> None:
+def test_a_poll_of_the_largest_response_stays_in_memory(server: Server, kind: str) -> None:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join((str(ROOT / "layers" / "import_watch"), str(ROOT / "functions"))),

@@ -1,4 +1,4 @@
-"""Every metric is measured where its table says what it is: provoked by the real code, with exactly its dimensions."""
+"""Every metric is measured where its table defines it: provoked by the real code, with exactly its dimensions."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Account:
         secret = json.dumps({"baseUrl": server.url, "apiKey": "an-api-key"})
         client("secretsmanager").create_secret(Name="stack/voyado/default", SecretString=secret)
         self.topic = client("sns").create_topic(Name="outcomes")["TopicArn"]
-        self.says(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+        self.respond_with(200, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
 
-    def says(self, status: int, body: Any) -> None:
+    def respond_with(self, status: int, body: Any) -> None:
         def behave(exchange: Exchange) -> None:
             exchange.response(status, body)
 
@@ -117,7 +117,7 @@ class Account:
         ).sweep(NOW + 60 + OVERDUE, lambda: 100.0)
 
     def measured(self) -> list[Measurement]:
-        """Take what was measured since this was last asked."""
+        """Take what was measured since the last call."""
         return [found for line in self.capsys.readouterr().out.splitlines() for found in measurements_of(line)]
 
 
@@ -145,12 +145,12 @@ def started(account: Account) -> None:
 
 
 def throttled(account: Account) -> None:
-    account.says(429, b"")
+    account.respond_with(429, b"")
     account.poll()
 
 
 def unwritten(account: Account) -> None:
-    """Poll while the table goes away: it is there when the poll begins, and gone when the vendor has answered."""
+    """Poll while the table goes away: it is there when the poll begins, and gone when the vendor has responded."""
 
     def behave(exchange: Exchange) -> None:
         client("dynamodb").delete_table(TableName=TABLE)
@@ -161,11 +161,11 @@ def unwritten(account: Account) -> None:
 
 
 def unrecognised(account: Account) -> None:
-    account.says(200, {"id": "5512340987651234567", "status": "ON_HOLIDAY"})
+    account.respond_with(200, {"id": "5512340987651234567", "status": "ON_HOLIDAY"})
     account.poll()
 
 
-def defer_poll(account: Account) -> None:
+def deferred(account: Account) -> None:
     account.states.throttled(a_watch(), FOREVER)
     account.poll()
 
@@ -174,7 +174,7 @@ def stalled(account: Account) -> None:
     account.publisher().publish_stalled(account.watch().watch_id, NOW + 3_600)
 
 
-def told(account: Account) -> None:
+def published(account: Account) -> None:
     account.publish(a_result(detection_lag_seconds=4.5))
 
 
@@ -206,15 +206,15 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.VENDOR_LATENCY: (slow, VENDOR, pytest.approx(2_550, abs=2_451)),
     Metric.VENDOR_ERRORS: (throttled, {**VENDOR, "error": PollError.THROTTLED.value}, 1),
     Metric.UNRECOGNISED_STATUS: (unrecognised, VENDOR, 1),
-    Metric.RATE_LIMIT_WAITS: (defer_poll, VENDOR, 1),
+    Metric.RATE_LIMIT_WAITS: (deferred, VENDOR, 1),
     Metric.IMPORTS_STALLED: (stalled, VENDOR, 1),
-    Metric.WATCHES_ENDED: (told, {**VENDOR, "outcome": Outcome.SUCCEEDED.value}, 1),
+    Metric.WATCHES_ENDED: (published, {**VENDOR, "outcome": Outcome.SUCCEEDED.value}, 1),
     Metric.OUTCOMES_UNKNOWN: (broken, {"reason": Reason.WATCH_BROKEN.value}, 1),
-    Metric.DETECTION_LAG: (told, VENDOR, 4.5),
-    Metric.PUBLICATION_DELAY: (told, VENDOR, 30),
-    Metric.IMPORT_DURATION: (told, VENDOR, 60),
+    Metric.DETECTION_LAG: (published, VENDOR, 4.5),
+    Metric.PUBLICATION_DELAY: (published, VENDOR, 30),
+    Metric.IMPORT_DURATION: (published, VENDOR, 60),
     Metric.LOG_ARCHIVE_FAILURES: (log_lost, VENDOR, 1),
-    Metric.ESTIMATED_COST: (told, VENDOR, pytest.approx(PRICE, rel=0.1)),
+    Metric.ESTIMATED_COST: (published, VENDOR, pytest.approx(PRICE, rel=0.1)),
     Metric.SWEEPS: (Account.sweep, {}, 1),
     Metric.OUTCOMES_UNPUBLISHED: (unpublished, {}, 1),
     Metric.ACTIVE_WATCHES: (active, VENDOR, 1),
@@ -227,7 +227,7 @@ def test_every_metric_is_provoked_here() -> None:
 
 
 @pytest.mark.parametrize("metric", Metric, ids=lambda metric: metric.label)
-def test_a_metric_is_measured_with_exactly_its_dimensions_and_unit(metric: Metric, account: Account) -> None:
+def test_a_metric_has_exactly_its_dimensions_and_unit(metric: Metric, account: Account) -> None:
     cause, dimensions, value = CAUSES[metric]
     cause(account)
     expected = tuple(sorted({**dimensions, "service": "a-stack"}.items()))
@@ -248,22 +248,22 @@ def test_a_poll_that_failed_is_a_poll_too(account: Account) -> None:
 
 
 @pytest.mark.parametrize(("status", "failed"), [(200, 0), (401, 0), (403, 0), (429, 1), (500, 1), (503, 1), (302, 1)])
-def test_a_connection_that_is_refused_is_no_failure_of_the_vendor(status: int, failed: float, account: Account) -> None:
-    """An alarm says that a vendor fails for everybody where these are nearly all of its polls."""
+def test_refused_credentials_are_no_failure_of_the_vendor(status: int, failed: float, account: Account) -> None:
+    """An alarm reports that a vendor fails on all connections where these are nearly all of its polls."""
     client("s3").create_bucket(
         Bucket="archive", CreateBucketConfiguration={"LocationConstraint": client("s3").meta.region_name}
     )
-    account.says(status, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
+    account.respond_with(status, {"id": "5512340987651234567", "status": "IN_PROGRESS"})
     account.poll()
     assert [one.value for one in account.measured() if one.name == "PollsFailed"] == [failed]
 
 
-def test_a_watch_that_is_put_off_is_no_poll(account: Account) -> None:
-    defer_poll(account)
+def test_a_deferred_poll_is_not_counted(account: Account) -> None:
+    deferred(account)
     assert [one.name for one in account.measured()] == ["RateLimitWaits"]
 
 
-def test_a_vendor_that_could_not_be_asked_has_no_latency(account: Account) -> None:
+def test_a_poll_without_a_request_has_no_latency(account: Account) -> None:
     client("secretsmanager").delete_secret(SecretId="stack/voyado/default", ForceDeleteWithoutRecovery=True)
     client("s3").create_bucket(
         Bucket="archive", CreateBucketConfiguration={"LocationConstraint": client("s3").meta.region_name}
@@ -288,21 +288,21 @@ def test_what_a_start_event_gives_as_a_vendor_is_no_dimension(account: Account) 
     assert {dict(one.dimensions)["vendor"] for one in measured if one.name == "WatchesEnded"} == {"invalid"}
 
 
-def test_an_outcome_that_is_told_twice_is_counted_once(account: Account) -> None:
-    told(account)
+def test_an_outcome_that_is_published_twice_is_counted_once(account: Account) -> None:
+    published(account)
     watch = a_watch()
     account.publisher().publish_for(watch.watch_id, watch.generation, None, NOW + 99)
     assert [one.name for one in account.measured()].count("WatchesEnded") == 1
 
 
-def test_a_vendor_without_active_watches_is_measured_as_having_none(account: Account) -> None:
+def test_a_vendor_without_active_watches_is_measured_as_zero(account: Account) -> None:
     account.sweep()
     active = {dict(one.dimensions)["vendor"]: one.value for one in account.measured() if one.name == "ActiveWatches"}
     assert active == dict.fromkeys(VENDORS.names, 0)
 
 
-def test_a_sweep_that_finds_everything_told_says_so(account: Account) -> None:
-    """An alarm that an outcome was not told has to see that it is told by now."""
+def test_a_sweep_without_unpublished_outcomes_measures_zero(account: Account) -> None:
+    """The alarm of unpublished outcomes needs a 0 to end."""
     account.sweep()
     assert [one.value for one in account.measured() if one.name == "OutcomesUnpublished"] == [0]
 
@@ -319,6 +319,6 @@ def test_a_log_that_is_where_it_should_be_is_no_failure(log: LogRecord | None, a
     assert "LogArchiveFailures" not in {one.name for one in account.measured()}
 
 
-def test_a_watch_that_ended_before_its_log_was_looked_after_lost_it(account: Account) -> None:
+def test_a_watch_that_ended_before_its_log_was_archived_lost_it(account: Account) -> None:
     account.publish(replace(a_result(), outcome=Outcome.PARTIAL), keeps_log=True)
     assert "LogArchiveFailures" in {one.name for one in account.measured()}

@@ -19,7 +19,7 @@ LOGS = ("register-watch", "poll", "publish-outcome")
 
 
 def lines(stack: LocalStack, log: str) -> list[dict[str, Any]]:
-    """Give the JSON lines of a log group, which the poll functions share."""
+    """JSON lines of a log group, which the poll functions share."""
     logs = stack.client("logs")
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{log}")
     messages = (event["message"] for page in pages for event in page["events"])
@@ -41,7 +41,7 @@ def test_all_lines_of_an_import_are_found_by_one_id(
     sent = stack.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"]
     watch_id, expected = f"voyado#default#{import_id}", correlation or sent
 
-    def told() -> dict[str, list[dict[str, Any]]] | None:
+    def published() -> dict[str, list[dict[str, Any]]] | None:
         found = {
             # Before it is registered, a watch has no id.
             name: [line for line in lines(stack, name) if watch_id in line.values() or expected in line.values()]
@@ -49,17 +49,17 @@ def test_all_lines_of_an_import_are_found_by_one_id(
         }
         return found if any(line.get("message") == "published" for line in found["publish-outcome"]) else None
 
-    found = wait_until(told, 60, "the outcome is told", pause=0.5)
+    found = wait_until(published, 60, "the outcome is published", pause=0.5)
     everything = [line for name in LOGS for line in found[name]]
     assert {line["correlationId"] for line in everything} == {expected}
     assert {line["service"] for line in everything} == {STACK_NAME}
-    said = [line for line in everything if "_aws" not in line]
-    assert len({line["execution"] for line in said}) == 1
-    assert {(line["vendor"], line["generation"]) for line in said} == {("voyado", 1)}
-    assert [line["poll"] for line in said if line["message"] == "polled"] == [1, 2]
+    logged = [line for line in everything if "_aws" not in line]
+    assert len({line["execution"] for line in logged}) == 1
+    assert {(line["vendor"], line["generation"]) for line in logged} == {("voyado", 1)}
+    assert [line["poll"] for line in logged if line["message"] == "polled"] == [1, 2]
     notification = observer.outcome(watch_id).event
     assert notification["data"]["correlationId"] == correlation
-    assert [line["notification"] for line in said if line["message"] == "published"] == [notification["id"]]
+    assert [line["notification"] for line in logged if line["message"] == "published"] == [notification["id"]]
     measured = {one.name for line in everything for one in measurements_of(json.dumps(line))}
     assert {"WatchesStarted", "Polls", "VendorLatency", "WatchesEnded", "DetectionLag", "ImportDuration"} <= measured
 

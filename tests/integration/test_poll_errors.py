@@ -1,4 +1,4 @@
-"""Imports that end badly, and watches that cannot be carried on: each told as what it is."""
+"""Failed imports, and watches that cannot continue: each has the right outcome and reason."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def new_id(vendor: str) -> str:
     return f"00000000-0000-4000-8000-{number:012}" if vendor == "egain" else f"{9_100_000_000_000_000_000 + number}"
 
 
-def begun(stack: LocalStack, vendor: str, *steps: Step, connection: str = "default", **more: Any) -> str:
-    """Have an import played and its start event sent, and give its id."""
+def started(stack: LocalStack, vendor: str, *steps: Step, connection: str = "default", **more: Any) -> str:
+    """Script an import, send its start event, and return its id."""
     import_id = new_id(vendor)
     if steps:
         stack.simulators[vendor].script(import_id, steps)
@@ -42,8 +42,8 @@ def begun(stack: LocalStack, vendor: str, *steps: Step, connection: str = "defau
 def watched(
     stack: LocalStack, observer: Observer, vendor: str, *steps: Step, connection: str = "default", **more: Any
 ) -> dict[str, Any]:
-    """Have an import played and watched, and give its notification."""
-    import_id = begun(stack, vendor, *steps, connection=connection, **more)
+    """Script an import, have it watched, and return its notification."""
+    import_id = started(stack, vendor, *steps, connection=connection, **more)
     return observer.outcome(watch_id(vendor, connection, import_id)).event
 
 
@@ -59,8 +59,8 @@ UNENDING = {
 
 @pytest.fixture(scope="module")
 def unending(stack: LocalStack, observer: Observer) -> dict[tuple[str, str], dict[str, Any]]:
-    """Watch imports whose end cannot be known, all at once, until each watch is given up."""
-    ids = {case: begun(stack, case[1], *steps) for case, steps in UNENDING.items()}
+    """Watch imports whose end cannot be known, all at once, until each watch ends."""
+    ids = {case: started(stack, case[1], *steps) for case, steps in UNENDING.items()}
     return {case: observer.outcome(watch_id(case[1], "default", ids[case])).event["data"] for case in ids}
 
 
@@ -76,7 +76,7 @@ def test_an_import_that_the_vendor_does_not_know(
 
 
 @pytest.mark.parametrize("vendor", RUNNING)
-def test_a_status_that_nobody_has_mapped(vendor: str, unending: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_a_status_that_is_not_mapped(vendor: str, unending: dict[tuple[str, str], dict[str, Any]]) -> None:
     data = unending["unrecognised", vendor]
     assert (data["outcome"], data["reason"]) == ("UNKNOWN", "UNRECOGNISED_STATUS")
     assert data["vendorStatus"] == "Paused"
@@ -95,7 +95,7 @@ def test_a_vendor_that_is_away_for_too_long(
 
 
 @pytest.mark.parametrize("vendor", RUNNING)
-def test_a_vendor_that_answers_something_else(
+def test_a_vendor_that_sends_an_unreadable_response(
     vendor: str, unending: dict[tuple[str, str], dict[str, Any]], observer: Observer
 ) -> None:
     data = unending["page", vendor]
@@ -103,14 +103,14 @@ def test_a_vendor_that_answers_something_else(
     assert observer.archived(data["answer"]).startswith(b"<html>")
 
 
-def test_a_failed_voyado_import_tells_the_vendors_reason(stack: LocalStack, observer: Observer) -> None:
+def test_a_failed_voyado_import_has_the_vendors_reason(stack: LocalStack, observer: Observer) -> None:
     event = watched(stack, observer, "voyado", {"status": "FAILURE", "message": "The feed is not well formed."})
     assert (event["type"], event["data"]["outcome"]) == ("ImportFailed", "FAILED")
     assert event["data"]["reason"] == "The feed is not well formed."
     assert event["data"]["log"] == {"location": None, "source": None, "status": "NONE", "reason": None, "bytes": None}
 
 
-def test_a_hiccup_is_not_a_failure(stack: LocalStack, observer: Observer) -> None:
+def test_transient_errors_are_not_a_failure(stack: LocalStack, observer: Observer) -> None:
     data = watched(
         stack,
         observer,
@@ -152,7 +152,7 @@ def test_a_connection_that_leads_elsewhere(stack: LocalStack, observer: Observer
     assert "kept-to-ourselves" not in json.dumps(event)
 
 
-def test_a_watch_that_is_over_time_says_what_was_seen_last(stack: LocalStack, observer: Observer) -> None:
+def test_a_watch_that_times_out_names_the_last_state(stack: LocalStack, observer: Observer) -> None:
     data = watched(stack, observer, "egain", RUNNING["egain"], timeoutSeconds=2)["data"]
     assert (data["outcome"], data["reason"]) == ("UNKNOWN", "TIMED_OUT")
     assert data["vendorStatus"] == "In Progress"
@@ -167,9 +167,7 @@ def test_a_log_that_cannot_be_copied_does_not_change_the_outcome(stack: LocalSta
     assert "NoSuchKey" in data["log"]["reason"]
 
 
-def test_the_answer_that_decided_is_kept_when_the_polls_for_the_log_bring_none(
-    stack: LocalStack, observer: Observer
-) -> None:
+def test_the_deciding_response_stays_if_later_polls_bring_none(stack: LocalStack, observer: Observer) -> None:
     data = watched(
         stack,
         observer,
@@ -201,9 +199,9 @@ def test_a_log_that_comes_late_is_still_archived(stack: LocalStack, observer: Ob
     assert json.loads(observer.archived(data["log"]["location"])) == log
 
 
-def test_rubbish_on_the_bus_is_told_and_not_dropped(stack: LocalStack, observer: Observer) -> None:
-    stack.start_import({"vendor": ["egain"], "importId": {"a": 1}, "metadata": 7, "correlationId": "rubbish"})
-    data = observer.outcome_of_correlation("rubbish").event["data"]
+def test_an_invalid_event_is_published_and_not_dropped(stack: LocalStack, observer: Observer) -> None:
+    stack.start_import({"vendor": ["egain"], "importId": {"a": 1}, "metadata": 7, "correlationId": "invalid-event"})
+    data = observer.outcome_of_correlation("invalid-event").event["data"]
     assert (data["vendor"], data["importId"], data["reason"]) == (None, None, "INVALID_EVENT")
     assert [name for name in ("vendor", "importId", "metadata") if name not in data["message"]] == []
 
@@ -219,7 +217,7 @@ def test_two_connections_watch_one_id_apart(stack: LocalStack, observer: Observe
     assert len({event["id"] for event in events}) == 2
 
 
-def test_no_credential_is_in_what_the_stack_keeps_and_says(stack: LocalStack, observer: Observer) -> None:
+def test_no_credential_is_stored_logged_or_published(stack: LocalStack, observer: Observer) -> None:
     """Runs last in this file, over all that the tests before it left in the table, the executions and the logs."""
     dynamodb, stepfunctions, logs = stack.client("dynamodb"), stack.client("stepfunctions"), stack.client("logs")
     kept = json.dumps(dynamodb.scan(TableName=stack.outputs["WatchTableName"])["Items"])
@@ -229,9 +227,9 @@ def test_no_credential_is_in_what_the_stack_keeps_and_says(stack: LocalStack, ob
         for execution in page["executions"]:
             history = stepfunctions.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
             kept += json.dumps(history["events"], default=str)
-    said = json.dumps([message.event for messages in observer.all_messages().values() for message in messages])
+    written = json.dumps([message.event for messages in observer.all_messages().values() for message in messages])
     for group in logs.describe_log_groups()["logGroups"]:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
-            said += "".join(event["message"] for event in page["events"])
-    assert "poll failed" in said, "the functions' logs were not read"
-    assert secrets_in(kept) == secrets_in(said) == []
+            written += "".join(event["message"] for event in page["events"])
+    assert "poll failed" in written, "the functions' logs were not read"
+    assert secrets_in(kept) == secrets_in(written) == []

@@ -1,4 +1,4 @@
-"""One poll of the real poller: whose turn it is, who owns the watch, and what is said to the state machine."""
+"""One poll of the real poller: the rate limit, the owner of the watch, and the action for the state machine."""
 
 from __future__ import annotations
 
@@ -49,30 +49,30 @@ FOREVER = 4_000_000_000.0
 
 
 class Vendor:
-    """A vendor on this machine, its connection, and the poller that asks it."""
+    """A vendor on this machine, its connection, and the poller that polls it."""
 
     def __init__(self, server: Server, watches: WatchStore, name: str = "voyado") -> None:
         self.name = name
         self.server = server
         self.watches = watches
         self.states = connection_store()
-        self.says(200, RUNNING)
+        self.respond_with(200, RUNNING)
 
-    def says(self, status: int, body: Any, **headers: str) -> None:
+    def respond_with(self, status: int, body: Any, **headers: str) -> None:
         def behave(exchange: Exchange) -> None:
             exchange.response(status, body, **headers)
 
         self.server.behave = behave
 
     def poller(self, hand_over_polls: int = 200, policy: Policy = DEFAULT_POLICY, cache_seconds: int = 0) -> Poller:
-        asked = adapter(self.name)
+        vendor_adapter = adapter(self.name)
         return a_poller(
-            asked,
-            Connections("stack", asked, Hosts(loopback_http=True), cache_seconds=cache_seconds),
-            Client(asked, private_addresses=True),
+            vendor_adapter,
+            Connections("stack", vendor_adapter, Hosts(loopback_http=True), cache_seconds=cache_seconds),
+            Client(vendor_adapter, private_addresses=True),
             self.watches,
             self.states,
-            Archiving("archive", self.watches, keeps_log=asked.keeps_log),
+            Archiving("archive", self.watches, keeps_log=vendor_adapter.keeps_log),
             policy=policy,
             max_polls=hand_over_polls,
         )
@@ -123,12 +123,12 @@ class TestOwner:
         # Nothing of what the connection shares was written.
         assert shared() == replace(shared(), active_watches=1, throttled_until=None, revision=0)
 
-    def test_an_execution_that_owns_the_watch_no_more_changes_nothing(self, vendor: Vendor) -> None:
+    def test_a_former_owner_changes_nothing(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register()
         vendor.watches.transfer_ownership(replace(watch, generation=2), OTHER_EXECUTION)
         before = stored_item(watch.watch_id)
-        vendor.says(200, DONE)
+        vendor.respond_with(200, DONE)
         assert vendor.poll(watch)["action"] == "SUPERSEDED"
         assert stored_item(watch.watch_id) == before
 
@@ -140,7 +140,7 @@ class TestOwner:
         assert vendor.poll(watch)["action"] == "SUPERSEDED"
         assert vendor.record(watch).result == a_result()
 
-    def test_one_that_has_polled_in_an_attempt_whose_answer_was_lost_goes_on_from_there(self, vendor: Vendor) -> None:
+    def test_a_lost_attempt_that_has_polled_is_continued(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register(polls=3)
         further = replace(watch, polls=5, next_poll_at=FOREVER)
@@ -153,12 +153,12 @@ class TestOwner:
 
 class TestPollThatIsLate:
     @pytest.mark.parametrize(("late", "action"), [(7_200.0, "WAIT"), (30.0, "PUBLISH")])
-    def test_an_hour_in_which_nobody_asked_is_not_the_vendors(self, vendor: Vendor, late: float, action: str) -> None:
-        """Two polls that failed by chance, before and after our own executions were dead, end no watch."""
+    def test_own_downtime_is_not_counted_as_vendor_failure(self, vendor: Vendor, late: float, action: str) -> None:
+        """Two polls that failed by chance, before and after an own downtime, end no watch."""
         vendor.connect()
         due = time.time() - late
         watch = vendor.register(polls=4, failures=4, failing_since=due - 30 - (7_200 - late), next_poll_at=due)
-        vendor.says(503, {})
+        vendor.respond_with(503, {})
         assert vendor.poll(watch)["action"] == action
 
 
@@ -182,7 +182,7 @@ class TestPollThatIsNotWritten:
     def refuse(self, vendor: Vendor) -> None:
         vendor.watches = RefusesOnce(vendor.watches)
 
-    def test_it_is_carried_on_and_written_with_the_next(self, vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
+    def test_its_result_is_written_with_the_next_poll(self, vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
         vendor.connect()
         watch = vendor.register()
         self.refuse(vendor)
@@ -193,28 +193,30 @@ class TestPollThatIsNotWritten:
         assert vendor.record(watch).watch == from_json(Watch, second["watch"])
         assert (vendor.record(watch).watch.polls, len(vendor.server.requests)) == (2, 2)
 
-    def test_a_standstill_is_said_by_the_next(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_stalled_import_is_reported_by_the_next_poll(
+        self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         vendor.connect()
         monkeypatch.setattr("import_watch.lifecycle.transitions.stalled_seconds", lambda *_: 2_000.0)
-        watch, said = vendor.register(), []
+        watch, actions = vendor.register(), []
         self.refuse(vendor)
         for _ in range(3):
             done = vendor.poll(watch)
-            said.append(done["action"])
+            actions.append(done["action"])
             watch = from_json(Watch, done["watch"])
-        assert said == ["WAIT", "STALLED", "WAIT"]
+        assert actions == ["WAIT", "STALLED", "WAIT"]
 
-    def test_an_outcome_that_is_known_is_not_carried_by_the_state_machine_alone(self, vendor: Vendor) -> None:
+    def test_a_poll_with_a_known_outcome_must_be_written(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register(awaiting_log=a_result(detected_at=FOREVER))
         self.refuse(vendor)
-        vendor.says(503, "busy")
+        vendor.respond_with(503, "busy")
         with pytest.raises(WriteUnconfirmed):
             vendor.poll(watch)
 
 
 WITHOUT_LOG = {"status": "Completed", "success": False, "errors": [{"description": "Element 'ImportLog' not found."}]}
-SAYS_NOTHING = {
+WITHOUT_RESULT = {
     "a key that is rotated": (401, b""),
     "a vendor that is away": (503, b""),
     "an unknown id": (400, {"errors": [{"description": "Invalid import id"}]}),
@@ -224,26 +226,26 @@ SAYS_NOTHING = {
 
 @pytest.mark.parametrize("vendor", ["document360"], indirect=True)
 class TestOutcomeThatAwaitsItsLog:
-    @pytest.mark.parametrize("later", [*SAYS_NOTHING.values(), (200, {"status": "InProgress"}), (200, WITHOUT_LOG)])
+    @pytest.mark.parametrize("later", [*WITHOUT_RESULT.values(), (200, {"status": "InProgress"}), (200, WITHOUT_LOG)])
     def test_it_is_not_forgotten_by_another_attempt_of_the_same_poll(self, vendor: Vendor, later: Any) -> None:
         vendor.connect()
         watch = vendor.register()
-        vendor.says(200, WITHOUT_LOG)
+        vendor.respond_with(200, WITHOUT_LOG)
         first = vendor.poll(watch)
         known = vendor.record(watch).watch
         assert (first["action"], known.log_polls) == ("WAIT", 1)
-        vendor.says(*later)
+        vendor.respond_with(*later)
         again = vendor.poll(watch)
         assert (again["action"], from_json(Watch, again["watch"]), vendor.record(watch).watch) == ("WAIT", known, known)
         assert 1 <= again["seconds"] <= 20
 
-    @pytest.mark.parametrize("later", SAYS_NOTHING.values(), ids=SAYS_NOTHING)
-    def test_it_ends_the_watch_after_two_more_polls_that_say_nothing(self, vendor: Vendor, later: Any) -> None:
+    @pytest.mark.parametrize("later", WITHOUT_RESULT.values(), ids=WITHOUT_RESULT)
+    def test_it_ends_the_watch_after_two_more_polls_without_result(self, vendor: Vendor, later: Any) -> None:
         vendor.connect()
         watch = vendor.register()
-        vendor.says(200, WITHOUT_LOG)
+        vendor.respond_with(200, WITHOUT_LOG)
         done = vendor.poll(watch)
-        vendor.says(*later)
+        vendor.respond_with(*later)
         for action in ("WAIT", "PUBLISH"):
             done = vendor.poll(from_json(Watch, done["watch"]))
             assert done["action"] == action
@@ -252,15 +254,15 @@ class TestOutcomeThatAwaitsItsLog:
         assert (record.result.outcome, record.result.reason) == (Outcome.SUCCEEDED, None)
         assert record.response is not None
         response = client("s3").get_object(Bucket="archive", Key=record.response.removeprefix("s3://archive/"))
-        assert json.loads(response["Body"].read()) == WITHOUT_LOG, "the answer that decided the outcome is the one kept"
+        assert json.loads(response["Body"].read()) == WITHOUT_LOG, "the response that decided the outcome is archived"
 
     def test_a_later_failure_replaces_it_and_is_what_is_archived(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register()
-        vendor.says(200, WITHOUT_LOG)
+        vendor.respond_with(200, WITHOUT_LOG)
         done = vendor.poll(watch)
         failed = {"status": "Error", "errors": [{"description": "Import rolled back"}], "import_documentation_log": {}}
-        vendor.says(200, failed)
+        vendor.respond_with(200, failed)
         assert vendor.poll(from_json(Watch, done["watch"]))["action"] == "PUBLISH"
         record = vendor.record(watch)
         assert record.result is not None
@@ -269,12 +271,12 @@ class TestOutcomeThatAwaitsItsLog:
         response = client("s3").get_object(Bucket="archive", Key=record.response.removeprefix("s3://archive/"))
         assert json.loads(response["Body"].read()) == failed
 
-    def test_an_import_that_runs_after_all_goes_on(self, vendor: Vendor) -> None:
+    def test_an_import_that_runs_again_continues(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register()
-        vendor.says(200, WITHOUT_LOG)
+        vendor.respond_with(200, WITHOUT_LOG)
         done = vendor.poll(watch)
-        vendor.says(200, {"status": "InProgress"})
+        vendor.respond_with(200, {"status": "InProgress"})
         assert vendor.poll(from_json(Watch, done["watch"]))["action"] == "WAIT"
         assert vendor.record(watch).watch.awaiting_log is None
 
@@ -283,7 +285,7 @@ class TestOutcomeThatAwaitsItsLog:
 class TestStoredLog:
     SOURCE = "s3://job-logs/job.txt"
 
-    def says_ended(self, vendor: Vendor, status: str) -> None:
+    def respond_ended(self, vendor: Vendor, status: str) -> None:
         body = {"status": status, "jobType": "Import", "logFileLocation": self.SOURCE, "results": {"errors": 5}}
 
         def behave(exchange: Exchange) -> None:
@@ -294,12 +296,12 @@ class TestStoredLog:
 
     @pytest.mark.parametrize(("status", "outcome"), [("Successful", "PARTIAL"), ("Failed", "FAILED")])
     @pytest.mark.parametrize("looks", [0, 1, 2, 3])
-    def test_a_log_that_is_late_gets_two_further_looks(
+    def test_a_log_that_is_late_gets_two_further_polls(
         self, vendor: Vendor, status: str, outcome: str, looks: int
     ) -> None:
         vendor.connect(logBuckets=["job-logs"])
         watch = vendor.register()
-        self.says_ended(vendor, status)
+        self.respond_ended(vendor, status)
         state, actions = watch, list[str]()
         for look in range(3):
             if look == looks:
@@ -321,7 +323,7 @@ class TestStoredLog:
     def test_a_log_that_may_not_be_read_is_not_waited_for(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register()
-        self.says_ended(vendor, "Successful")
+        self.respond_ended(vendor, "Successful")
         assert vendor.poll(watch)["action"] == "PUBLISH"
         log = vendor.record(watch).log
         assert log is not None
@@ -337,27 +339,27 @@ class TestRefusedCredentials:
         watch = vendor.register()
         actions = []
         for status, body in ((200, RUNNING), (401, b""), (403, b""), (200, DONE)):
-            vendor.says(status, body)
+            vendor.respond_with(status, body)
             done = vendor.poll(watch)
             watch = from_json(Watch, done["watch"])
             actions.append((done["action"], done.get("seconds")))
         assert actions == [("WAIT", 5), ("WAIT", 60), ("WAIT", 60), ("PUBLISH", None)]
 
-    def test_the_secret_is_read_afresh_for_every_poll_that_follows_a_refusal(self, vendor: Vendor) -> None:
+    def test_the_secret_is_read_again_after_each_refusal(self, vendor: Vendor) -> None:
         vendor.connect()
         poller = vendor.poller(cache_seconds=3_600)
-        vendor.says(401, b"")
+        vendor.respond_with(401, b"")
         watch = poller.poll(vendor.register(), EXECUTION).watch
         assert self.keys(vendor) == ["an-api-key"] * 2, "a secret that was rotated meanwhile is tried in the same poll"
         secret = json.dumps({"baseUrl": vendor.server.url, "apiKey": "a-new-key"})
         client("secretsmanager").put_secret_value(SecretId="stack/voyado/default", SecretString=secret)
-        vendor.says(200, RUNNING)
+        vendor.respond_with(200, RUNNING)
         assert poller.poll(watch, EXECUTION).action == "WAIT"
         assert self.keys(vendor)[2:] == ["a-new-key"]
 
 
 class TestHandOver:
-    def test_after_its_polls_an_execution_names_its_successor_in_the_same_write(self, vendor: Vendor) -> None:
+    def test_the_last_poll_writes_the_successor_in_the_same_write(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register(polls=11, execution_polls=2)
         done = vendor.poll(watch, hand_over_polls=3)
@@ -371,7 +373,7 @@ class TestHandOver:
         }
         assert record.execution == sibling_arn(EXECUTION, successor_name(record.watch))
 
-    def test_an_attempt_whose_answer_was_lost_names_the_same(self, vendor: Vendor) -> None:
+    def test_a_repeated_attempt_names_the_same_successor(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register(execution_polls=2)
         first, again = (vendor.poll(watch, hand_over_polls=3) for _ in range(2))
@@ -380,10 +382,10 @@ class TestHandOver:
 
     def test_an_import_that_has_ended_is_not_handed_over(self, vendor: Vendor) -> None:
         vendor.connect()
-        vendor.says(200, DONE)
+        vendor.respond_with(200, DONE)
         assert vendor.poll(vendor.register(execution_polls=2), hand_over_polls=3)["action"] == "PUBLISH"
 
-    def test_an_execution_that_lost_its_watch_meanwhile_hands_nothing_over(self, vendor: Vendor) -> None:
+    def test_an_execution_that_lost_its_watch_hands_nothing_over(self, vendor: Vendor) -> None:
         vendor.connect()
         watch = vendor.register(execution_polls=2)
         vendor.watches.transfer_ownership(replace(watch, generation=2), OTHER_EXECUTION)
@@ -394,9 +396,9 @@ class TestHandOver:
 class TestConnection:
     def test_a_429_keeps_every_watch_of_the_connection_away(self, vendor: Vendor) -> None:
         vendor.connect()
-        told, other = vendor.register(), vendor.register(watch_id="voyado#default#6", import_id="6")
-        vendor.says(429, b"", Retry_After="120")
-        vendor.poll(told)
+        throttled, other = vendor.register(), vendor.register(watch_id="voyado#default#6", import_id="6")
+        vendor.respond_with(429, b"", Retry_After="120")
+        vendor.poll(throttled)
         done = vendor.poll(other)
         assert (done["action"], len(vendor.server.requests)) == ("WAIT", 1)
         assert done["seconds"] >= 119
@@ -409,9 +411,9 @@ class TestConnection:
             Name="stack/voyado/second",
             SecretString=client("secretsmanager").get_secret_value(SecretId="stack/voyado/default")["SecretString"],
         )
-        vendor.says(429, b"", Retry_After="120")
+        vendor.respond_with(429, b"", Retry_After="120")
         vendor.poll(vendor.register())
-        vendor.says(200, RUNNING)
+        vendor.respond_with(200, RUNNING)
         assert vendor.poll(vendor.register(watch_id="voyado#second#6", connection="second"))["seconds"] < 60
         assert len(vendor.server.requests) == 2
 
@@ -420,7 +422,7 @@ class TestConnection:
         vendor.poll(vendor.register())
         assert shared().requests_per_minute == 30
 
-    def test_watches_that_share_a_limit_wait_for_whole_rounds(self, vendor: Vendor) -> None:
+    def test_watches_that_share_a_limit_wait_for_whole_cycles(self, vendor: Vendor) -> None:
         vendor.connect(requestsPerMinute=6)
         for number in range(3):
             vendor.states.watch_began("voyado", f"other-{number}")
@@ -440,15 +442,15 @@ class TestConnection:
 
     def test_an_end_leaves_the_count_and_the_history(self, vendor: Vendor) -> None:
         vendor.connect()
-        vendor.says(200, DONE)
+        vendor.respond_with(200, DONE)
         vendor.poll(vendor.register())
         assert (shared().active_watches, len(shared().running_times["PRODUCTS"])) == (0, 1)
 
 
 class TestStalled:
-    """What a standstill is, test_stalled says; here it is taken as given."""
+    """test_stalled defines when an import is stalled; here it is taken as given."""
 
-    def test_a_standstill_is_said_once(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_stalled_import_is_reported_once(self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
         vendor.connect()
         monkeypatch.setattr("import_watch.lifecycle.transitions.stalled_seconds", lambda *_: 2_000.0)
         watch = vendor.register(import_state=ImportState.RUNNING, progress=ReportedProgress(0.25, 0.01))
@@ -459,7 +461,7 @@ class TestStalled:
         assert vendor.record(watch).watch == after
         assert vendor.poll(after)["action"] == "WAIT"
 
-    def test_a_watch_that_is_handed_over_says_it_at_its_next_poll(
+    def test_a_watch_that_is_handed_over_reports_it_at_its_next_poll(
         self, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         vendor.connect()

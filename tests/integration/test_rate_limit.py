@@ -19,7 +19,7 @@ WATCHES = 100
 SCALE = 0.1
 """Real seconds to one of the schedule's: a minute is six seconds."""
 PER_MINUTE = 100
-"""Of the schedule's minutes: a round of 100 watches takes two of them."""
+"""Minutes of the schedule: a cycle of 100 watches takes two of them."""
 SECONDS = 200
 BATCH = 20
 """Start events at a time: the emulator has 40 workers, and a function that finds none free is a fault here."""
@@ -27,7 +27,7 @@ BATCH = 20
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    # Workers to spare: on a busy machine a poll that finds none free would be one more fault of ours than is tested.
+    # Workers to spare: a poll that finds none free on a busy machine would be an error that is not tested here.
     workers = {"LAMBDA_ACCOUNT_CONCURRENCY": "150"}
     with LocalStack(wait_scale=SCALE, vendors=(VENDOR,), environment=workers) as running:
         fields = connection_fields(VENDOR, running.simulators[VENDOR].base_url)
@@ -41,7 +41,7 @@ def observer(stack: LocalStack) -> Observer:
 
 
 def within_a_minute(times: list[float], seconds: float) -> list[int]:
-    """Give, for every poll, how many were made in the minute that ends with it."""
+    """For every poll, the number of polls in the minute that ends with it."""
     first, counts = 0, []
     for last, at in enumerate(times):
         while times[first] <= at - seconds:
@@ -50,7 +50,7 @@ def within_a_minute(times: list[float], seconds: float) -> list[int]:
     return counts
 
 
-def places_taken(observer: Observer, ids: list[str]) -> bool:
+def all_registered(observer: Observer, ids: list[str]) -> bool:
     table = standings(observer.stack.client("dynamodb"), observer.stack.outputs["WatchTableName"])
     return all(watch_id(VENDOR, "busy", import_id) in table for import_id in ids)
 
@@ -68,11 +68,11 @@ def test_they_stay_under_half_the_limit(stack: LocalStack, observer: Observer) -
     for start in range(0, WATCHES, BATCH):
         for import_id in ids[start : start + BATCH]:
             stack.start_import({"vendor": VENDOR, "importId": import_id, "connection": "busy"})
-        wait_until(partial(places_taken, observer, ids[: start + BATCH]), SECONDS, "the watches are registered")
+        wait_until(partial(all_registered, observer, ids[: start + BATCH]), SECONDS, "the watches are registered")
     keys = {watch_id(VENDOR, "busy", import_id) for import_id in ids}
     wait_until(lambda: keys <= observer.all_messages().keys(), SECONDS, "every outcome", pause=0.5)
-    told = observer.all_messages()
-    ends = [told[key][0].event["data"] for key in keys]
+    messages = observer.all_messages()
+    ends = [messages[key][0].event["data"] for key in keys]
     assert {(data["outcome"], data["reason"], data["message"] if data["reason"] else "") for data in ends} == {
         ("SUCCEEDED", None, "")
     }

@@ -87,10 +87,8 @@ def test_a_start_event_is_put_back_and_twice_is_watched_once(stack: LocalStack, 
 
 
 @pytest.mark.usefixtures("empty_queue")
-def test_an_event_about_an_execution_goes_to_the_function_that_it_was_meant_for(
-    stack: LocalStack, observer: Observer
-) -> None:
-    """What a function failed with comes wrapped in what Lambda says of the failure."""
+def test_an_event_about_an_execution_goes_to_its_function(stack: LocalStack, observer: Observer) -> None:
+    """Lambda wraps the event of a failed invocation in its description of the failure."""
     machine = stack.outputs["WatchStateMachineArn"].replace(":stateMachine:", ":execution:")
     event = {
         "source": "aws.states",
@@ -109,12 +107,10 @@ def test_an_event_about_an_execution_goes_to_the_function_that_it_was_meant_for(
 
 
 @pytest.mark.usefixtures("empty_queue")
-def test_an_event_that_cannot_be_watched_is_told_once_however_often_it_is_put_back(
-    stack: LocalStack, observer: Observer
-) -> None:
+def test_an_invalid_event_is_published_once_if_put_back_again(stack: LocalStack, observer: Observer) -> None:
     """The bus gives an event a new id each time."""
     event = start_event("8300")
-    event["detail"] = {"vendor": "nobody", "correlationId": "put-back"}
+    event["detail"] = {"vendor": "unknown", "correlationId": "put-back"}
     for _ in range(2):
         put_letter(stack, json.dumps(event))
         assert redrive(stack).returncode == 0
@@ -127,7 +123,7 @@ def test_an_event_that_cannot_be_watched_is_told_once_however_often_it_is_put_ba
 
 
 @pytest.mark.usefixtures("empty_queue")
-def test_a_sweep_that_failed_is_dropped_since_the_next_one_made_up_for_it(stack: LocalStack) -> None:
+def test_a_failed_sweep_is_dropped(stack: LocalStack) -> None:
     put_letter(stack, json.dumps({"requestPayload": {"source": "aws.events", "detail-type": "Scheduled Event"}}))
     done = redrive(stack)
     assert (done.returncode, done.stdout) == (0, "put back: 1 × Scheduled Event\n")
@@ -138,7 +134,7 @@ def test_a_sweep_that_failed_is_dropped_since_the_next_one_made_up_for_it(stack:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("rubbish", "it is not an event"),
+        ("invalid", "it is not an event"),
         ('{"detail-type": "[/bold]"}', "[/bold] is not an event of ours"),
         ("[]", "it is not an event"),
     ],
@@ -152,7 +148,7 @@ def test_what_cannot_be_put_back_is_left_and_named(stack: LocalStack, body: str,
 
 
 @pytest.mark.usefixtures("empty_queue")
-def test_an_empty_queue_and_a_stack_that_is_not_there_are_told(stack: LocalStack) -> None:
+def test_an_empty_queue_and_a_missing_stack_are_reported(stack: LocalStack) -> None:
     done = redrive(stack)
     assert (done.returncode, done.stdout) == (0, "There are no dead letters.\n")
     missing = redrive(stack, "another-stack")

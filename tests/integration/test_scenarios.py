@@ -26,13 +26,13 @@ def key(scenario: Scenario) -> str:
 
 
 def scaled(step: Any) -> dict[str, Any]:
-    """Give a step whose times are scaled as the waits are."""
+    """Step whose times are scaled as the waits are."""
     return {name: value * WAIT_SCALE if name in ("seconds", "startsIn") else value for name, value in step.items()}
 
 
 @pytest.fixture(scope="module")
 def played(stack: LocalStack, observer: Observer) -> dict[str, dict[str, Any]]:
-    """Send every sample start event, and give the notification of each."""
+    """Send every sample start event, and return the notification of each."""
     for scenario in SCENARIOS:
         if scenario.steps:
             stack.simulators[scenario.vendor].script(scenario.import_id, [scaled(step) for step in scenario.steps])
@@ -53,7 +53,7 @@ def test_the_notification_keeps_its_contract(scenario: Scenario, played: dict[st
 
 
 @pytest.mark.parametrize("scenario", WATCHED, ids=lambda scenario: scenario.name)
-def test_the_outcome_is_told_once_with_attributes_to_filter_by(
+def test_the_outcome_is_published_once_with_attributes(
     scenario: Scenario, played: dict[str, dict[str, Any]], observer: Observer
 ) -> None:
     event = played[scenario.name]
@@ -76,7 +76,7 @@ def test_the_item_agrees_and_is_no_longer_active(
     assert "active" not in item
     assert "nextPollAt" not in item
     assert item["expiresAt"] > item["registeredAt"]
-    wait_until(lambda: "publishedAt" in observer.item(key(scenario)), 10, "the publishing is recorded")
+    wait_until(lambda: "publishedAt" in observer.item(key(scenario)), 10, "the publication is recorded")
 
 
 @pytest.mark.parametrize("scenario", WATCHED, ids=lambda scenario: scenario.name)
@@ -86,7 +86,7 @@ def test_the_execution_polls_in_a_wait_loop_and_ends_well(
     loop = ["WaitForPoll", "PollVendor", "NextAction"]
     item = observer.item(key(scenario))
     assert played[scenario.name]["data"]["watch"]["polls"] == item["polls"] <= item["executionPolls"]
-    if scenario.vendor != "document360":  # one of whose imports is throttled, which puts the polls of all off
+    if scenario.vendor != "document360":  # one of whose imports is throttled, which defers the polls of all
         assert item["polls"] == item["executionPolls"]
     cycles = int(item["executionPolls"])
     expected = ["RegisterWatch", "NextAction", *loop * cycles, "PublishOutcome", "OutcomePublished"]
@@ -94,7 +94,7 @@ def test_the_execution_polls_in_a_wait_loop_and_ends_well(
 
 
 @pytest.mark.parametrize("scenario", WATCHED, ids=lambda scenario: scenario.name)
-def test_the_vendors_last_answer_is_archived_as_it_came(
+def test_the_vendors_last_response_is_archived_as_it_came(
     scenario: Scenario, played: dict[str, dict[str, Any]], observer: Observer
 ) -> None:
     data = played[scenario.name]["data"]
@@ -112,7 +112,7 @@ def test_document360s_log_is_archived_as_json_and_as_text(
     assert "WARNING Article 'Billing': the link to /old/prices leads nowhere." in text.splitlines()
 
 
-def test_a_log_that_is_never_found_is_asked_for_twice_more(played: dict[str, dict[str, Any]]) -> None:
+def test_a_log_that_is_never_found_is_requested_twice_more(played: dict[str, dict[str, Any]]) -> None:
     data = played["document360-no-log"]["data"]
     assert data["log"]["reason"] == "Element 'ImportLog' not found."
     first = data["watch"]["polls"] - 2
@@ -127,7 +127,7 @@ def test_egains_log_is_copied_from_the_connections_own_bucket(
     assert (log["source"], log["bytes"]) == ("s3://egain-job-logs/logs/import-logs-4c2d.txt", len(LOG_TEXT))
 
 
-def test_a_log_in_a_bucket_that_is_not_the_connections_is_only_named(played: dict[str, dict[str, Any]]) -> None:
+def test_a_log_in_a_bucket_of_another_connection_is_only_named(played: dict[str, dict[str, Any]]) -> None:
     log = played["egain-failed"]["data"]["log"]
     assert log["source"] == "s3://another-accounts-bucket/logs/import-logs-9f1b.txt"
     assert log["reason"]
@@ -144,7 +144,7 @@ def test_a_pasted_location_is_watched_as_the_job_that_it_names(played: dict[str,
     assert played["egain-failed"]["data"]["importId"] == scenario.import_id
 
 
-def test_an_id_beyond_the_safe_integers_comes_back_digit_for_digit(played: dict[str, dict[str, Any]]) -> None:
+def test_an_id_beyond_the_safe_integers_keeps_its_digits(played: dict[str, dict[str, Any]]) -> None:
     assert played["voyado-success"]["data"]["importId"] == "5537431447739019570"
 
 

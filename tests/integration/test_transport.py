@@ -53,7 +53,7 @@ def whole(body: bytes = BODY, *lines: bytes, status: bytes = b"200 OK") -> bytes
 
 
 def own(request: RawExchange) -> bytes:
-    """Respond with the path that was asked for."""
+    """Respond with the requested path."""
     return whole(request.path.encode())
 
 
@@ -65,7 +65,7 @@ def request(transport: HttpTransport, server: RawServer, path: str = "/", **form
     return transport.send(Request(f"{server.url}{path}", {"Api-Key": "k"}, LIMIT, form or None))
 
 
-def answered(transport: HttpTransport, server: RawServer, path: str = "/", **form: str) -> HttpResponse:
+def succeeded(transport: HttpTransport, server: RawServer, path: str = "/", **form: str) -> HttpResponse:
     response = request(transport, server, path, **form)
     assert isinstance(response, HttpResponse), response
     return response
@@ -121,7 +121,7 @@ class TestInterimResponses:
         server = serve(behave)
         transport = HttpTransport("Vendor", private_addresses=True)
         for path, form in (("/a", {}), ("/token", {"grant_type": "x"}), ("/b", {})):
-            assert answered(transport, server, path, **form).body == path.encode()
+            assert succeeded(transport, server, path, **form).body == path.encode()
 
     @pytest.mark.parametrize(
         "sent",
@@ -154,14 +154,14 @@ class TestKeptConnection:
     def test_it_is_used_again_after_a_response_read_to_its_end(self, serve: ServeRaw, first: bytes) -> None:
         server = serve(lambda request: request.send(first if request.path == "/first" else own(request)))
         transport = HttpTransport("Vendor", private_addresses=True)
-        answered(transport, server, "/first")
-        assert answered(transport, server, "/second").body == b"/second"
+        succeeded(transport, server, "/first")
+        assert succeeded(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first", "/second"]]
 
     @pytest.mark.parametrize(
         "first",
         [
-            head(b"Content-Length: 5") + BODY,  # more than it says
+            head(b"Content-Length: 5") + BODY,  # more than it declares
             head(b"Content-Length: 21, 21") + BODY,
             whole() + b"\r\n",
             whole() + whole(b"of nobody"),
@@ -186,8 +186,8 @@ class TestKeptConnection:
     def test_it_is_not_where_anything_may_be_left_on_it(self, serve: ServeRaw, first: bytes) -> None:
         server = serve(lambda request: request.send(first if request.path == "/first" else own(request)))
         transport = HttpTransport("Vendor", private_addresses=True)
-        answered(transport, server, "/first")
-        assert answered(transport, server, "/second").body == b"/second"
+        succeeded(transport, server, "/first")
+        assert succeeded(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 
     @pytest.mark.parametrize("tls", [False, True])
@@ -214,10 +214,10 @@ class TestKeptConnection:
                 serve(behave),
             )
         )
-        answered(transport, server, "/first")
+        succeeded(transport, server, "/first")
         more.set()
         sent.wait(10)
-        assert answered(transport, server, "/second").body == b"/second"
+        assert succeeded(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 
     @pytest.mark.parametrize("tls", [False, True])
@@ -233,8 +233,8 @@ class TestKeptConnection:
 
         transport, server = trusted(serve, tmp_path, behave)
         server = server if tls else serve(behave)
-        answered(transport, server, "/first")
-        assert answered(transport, server, "/second").body == b"/second"
+        succeeded(transport, server, "/first")
+        assert succeeded(transport, server, "/second").body == b"/second"
         assert server.paths == [["/first"], ["/second"]]
 
     @pytest.mark.parametrize(
@@ -246,9 +246,9 @@ class TestKeptConnection:
         now = [NOW]
         server = serve(lambda request: request.send(own(request)))
         transport = HttpTransport("Vendor", private_addresses=True, clock=lambda: now[0])
-        answered(transport, server)
+        succeeded(transport, server)
         now[0] += idle
-        answered(transport, server)
+        succeeded(transport, server)
         assert server.connections == connections
 
     @pytest.mark.parametrize("form", [{}, {"grant_type": "client_credentials"}])
@@ -265,7 +265,7 @@ class TestKeptConnection:
         server = serve(behave)
         transport = HttpTransport("Vendor", private_addresses=True)
         for path in ("/a", "/b", "/c"):
-            assert answered(transport, server, path, **form).body == path.encode()
+            assert succeeded(transport, server, path, **form).body == path.encode()
         assert server.connections == 3
         assert len(set(server.bodies)) == 1
 
@@ -274,7 +274,7 @@ class TestKeptConnection:
     ) -> None:
         server = serve(lambda request: request.send(own(request)))
         transport = HttpTransport("Vendor", private_addresses=True)
-        answered(transport, server)
+        succeeded(transport, server)
         read, failures = socket.SocketIO.readinto, [TimeoutError(errno.ETIMEDOUT, "Connection timed out")]
 
         def readinto(received: socket.SocketIO, buffer: Any) -> int | None:
@@ -283,13 +283,13 @@ class TestKeptConnection:
             return read(received, buffer)
 
         monkeypatch.setattr(socket.SocketIO, "readinto", readinto)
-        assert answered(transport, server, "/second").body == b"/second"
+        assert succeeded(transport, server, "/second").body == b"/second"
         assert (server.connections, failures) == (2, [])
 
     def test_a_second_attempt_that_fails_is_a_failed_poll(self, serve: ServeRaw) -> None:
         server = serve(lambda request: reset(request) if request.server.bodies[1:] else responds(whole())(request))
         transport = HttpTransport("Vendor", private_addresses=True)
-        answered(transport, server)
+        succeeded(transport, server)
         assert isinstance(request(transport, server), FailedPoll)
         assert server.paths == [["/", "/"], ["/"]]
 
@@ -297,7 +297,7 @@ class TestKeptConnection:
     def test_there_is_no_second_attempt_once_a_response_has_begun(self, serve: ServeRaw, sent: bytes) -> None:
         server = serve(lambda request: responds(whole())(request) if request.number == 1 else closes(sent)(request))
         transport = HttpTransport("Vendor", private_addresses=True)
-        answered(transport, server)
+        succeeded(transport, server)
         assert isinstance(request(transport, server), FailedPoll)
         assert server.paths == [["/", "/"]]
 
@@ -320,7 +320,7 @@ class TestKeptConnection:
 
         server = serve(behave)
         transport = HttpTransport("Vendor", private_addresses=True)
-        answered(transport, server)
+        succeeded(transport, server)
         began = time.monotonic()
         assert isinstance(request(transport, server), FailedPoll)
         assert time.monotonic() - began < 2
@@ -356,7 +356,7 @@ class TestRedirect:
 
         tracemalloc.start()
         try:
-            response = answered(HttpTransport("Vendor", private_addresses=True), serve(behave))
+            response = succeeded(HttpTransport("Vendor", private_addresses=True), serve(behave))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -411,7 +411,7 @@ class TestHostileResponse:
         ],
         ids=lambda value: repr(value[:40]),
     )
-    def test_what_cannot_be_read_is_a_failed_poll_that_says_why(self, serve: ServeRaw, sent: bytes, cause: str) -> None:
+    def test_what_cannot_be_read_is_a_failed_poll_with_a_cause(self, serve: ServeRaw, sent: bytes, cause: str) -> None:
         assert cause in failed(serve(closes(sent)))
 
     @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ class TestHostileResponse:
         ids=lambda sent: repr(sent[:60]),
     )
     def test_what_is_odd_but_clear_is_read(self, serve: ServeRaw, sent: bytes) -> None:
-        response = answered(HttpTransport("Vendor", private_addresses=True), serve(closes(sent)))
+        response = succeeded(HttpTransport("Vendor", private_addresses=True), serve(closes(sent)))
         assert (response.status, response.body, response.truncated) == (200, BODY, False)
 
     @pytest.mark.parametrize(
@@ -443,15 +443,15 @@ class TestHostileResponse:
             head(b"Retry-After: 5", b"Transfer-Encoding: chunked", status=b"429 x") + b"zz\r\n",
         ],
     )
-    def test_the_status_of_an_error_counts_though_its_body_cannot_be_read(self, serve: ServeRaw, sent: bytes) -> None:
-        response = answered(HttpTransport("Vendor", private_addresses=True), serve(closes(sent)))
+    def test_the_status_of_an_error_counts_without_its_body(self, serve: ServeRaw, sent: bytes) -> None:
+        response = succeeded(HttpTransport("Vendor", private_addresses=True), serve(closes(sent)))
         assert (response.status, response.headers["retry-after"], response.truncated) == (429, "5", True)
 
-    def test_a_body_packed_twice_that_expands_is_cut_in_bounded_memory(self, serve: ServeRaw) -> None:
+    def test_a_body_packed_twice_is_cut_in_bounded_memory(self, serve: ServeRaw) -> None:
         server = serve(closes(whole(DENSE, b"Content-Encoding: gzip, gzip")))
         tracemalloc.start()
         try:
-            response = answered(HttpTransport("Vendor", private_addresses=True), server)
+            response = succeeded(HttpTransport("Vendor", private_addresses=True), server)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -520,7 +520,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> Non
 def trusted(
     serve: ServeRaw, folder: Path, behave: Callable[[RawExchange], Any], *, expired: bool = False
 ) -> tuple[HttpTransport, RawServer]:
-    """Serve with a certificate for 127.0.0.1, and give an exchanger that trusts its authority."""
+    """Serve with a certificate for 127.0.0.1, and return a transport that trusts its authority."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "authority.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -560,7 +560,7 @@ class TestDeadline:
             return send_prepared(*args, **options)
 
         monkeypatch.setattr(transport._session, "send", recording)
-        answered(transport, serve(closes(whole())))
+        succeeded(transport, serve(closes(whole())))
         assert [0 < seconds <= self.SECONDS for seconds in given] == [True, True]
 
     @pytest.mark.parametrize("dead", [1, 4])
@@ -672,7 +672,7 @@ class TestDeadline:
                 request.connection.recv(1)
             return closes(whole())(request)
 
-        assert answered(HttpTransport("Vendor", private_addresses=True), serve(behave)).body == BODY
+        assert succeeded(HttpTransport("Vendor", private_addresses=True), serve(behave)).body == BODY
 
     def test_a_response_that_stops_in_the_middle(self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(transport_module, "EXCHANGE_SECONDS", 5.0)
@@ -696,7 +696,7 @@ class TestDeadline:
 
 
 class TestCause:
-    """What is said of a failure, for a person."""
+    """Causes of failures, for a person."""
 
     def test_a_refused_connection(self, serve: ServeRaw) -> None:
         server = serve(closes(b""))

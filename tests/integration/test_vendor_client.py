@@ -1,4 +1,4 @@
-"""The vendor client against a server on this machine: whatever a network or a vendor does is a value, soon."""
+"""The vendor client against a server on this machine: every result is a value, in bounded time."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Conne
     return Connection("default", url, {**fields, **more})
 
 
-def ask(url: str, vendor: str = "voyado") -> tuple[HttpResponse | None, Observation | FailedPoll]:
+def poll(url: str, vendor: str = "voyado") -> tuple[HttpResponse | None, Observation | FailedPoll]:
     return Client(VENDORS.adapter(vendor), private_addresses=True).request_status(connection(vendor, url), ID)
 
 
 def failed(url: str, vendor: str = "voyado") -> FailedPoll:
-    polled = ask(url, vendor)[1]
+    polled = poll(url, vendor)[1]
     assert isinstance(polled, FailedPoll), polled
     assert CANARY not in repr(polled)
     return polled
@@ -72,7 +72,7 @@ class TestRequest:
         self, serve: Serve, vendor: str, header: str, path: str
     ) -> None:
         server = serve(respond_with(200, GOOD[vendor]))
-        response, polled = ask(server.url, vendor)
+        response, polled = poll(server.url, vendor)
         assert isinstance(polled, Observation)
         assert polled.state is ImportState.RUNNING
         assert response is not None
@@ -82,9 +82,9 @@ class TestRequest:
         assert CANARY in request.headers[header]
         assert [name for name, value in request.headers.items() if CANARY in value] == [header]
 
-    def test_json_is_asked_for_under_our_own_name(self, serve: Serve) -> None:
+    def test_json_is_requested_under_our_own_name(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["voyado"]))
-        ask(server.url)
+        poll(server.url)
         headers = server.requests[0].headers
         assert (headers["accept"], headers["user-agent"]) == ("application/json", "import-watch/0.1.0")
 
@@ -103,7 +103,7 @@ class TestRequest:
         monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        ask(server.url)
+        poll(server.url)
         assert (len(server.requests), proxy.requests) == (1, [])
 
     def test_no_credentials_are_taken_from_the_environment(
@@ -113,10 +113,10 @@ class TestRequest:
         netrc.write_text("machine 127.0.0.1 login someone password something\n")
         monkeypatch.setenv("NETRC", str(netrc))
         server = serve(respond_with(200, GOOD["voyado"]))
-        ask(server.url)
+        poll(server.url)
         assert "authorization" not in server.requests[0].headers
 
-    def test_a_cookie_that_one_connection_was_given_is_not_sent_for_another(self, serve: Serve) -> None:
+    def test_a_cookie_of_one_connection_is_not_sent_for_another(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
         client = Client(VENDORS.adapter("voyado"), private_addresses=True)
         client.request_status(connection("voyado", server.url), ID)
@@ -129,7 +129,7 @@ class TestRedirect:
     @pytest.mark.parametrize("vendor", VENDORS.names)
     def test_a_redirect_is_not_followed(self, serve: Serve, vendor: str, status: int) -> None:
         elsewhere = serve(respond_with(200, {"status": "Completed"}))
-        token = serve(respond_with(200, {"access_token": "bought"}))
+        token = serve(respond_with(200, {"access_token": "issued"}))
         server = serve(respond_with(status, b"", Location=elsewhere.url))
         polled = Client(VENDORS.adapter(vendor), private_addresses=True).request_status(
             connection(vendor, server.url, token.url), ID
@@ -140,7 +140,7 @@ class TestRedirect:
 
     @pytest.mark.parametrize("status", [302, 307])
     def test_a_redirect_of_the_token_endpoint_is_not_followed(self, serve: Serve, status: int) -> None:
-        elsewhere = serve(respond_with(200, {"access_token": "bought"}))
+        elsewhere = serve(respond_with(200, {"access_token": "issued"}))
         server = serve(respond_with(status, b"", Location=elsewhere.url))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert (len(server.requests), elsewhere.requests) == (1, [])
@@ -154,13 +154,13 @@ class TestBody:
         return body + b" " * (size - len(body))
 
     def test_a_body_of_the_limit_is_read_whole(self, serve: Serve) -> None:
-        response, polled = ask(serve(respond_with(200, self.padded(self.LIMIT))).url)
+        response, polled = poll(serve(respond_with(200, self.padded(self.LIMIT))).url)
         assert isinstance(polled, Observation)
         assert response is not None
         assert (len(response.body), response.truncated) == (self.LIMIT, False)
 
     def test_a_body_over_the_limit_is_cut_and_unreadable(self, serve: Serve) -> None:
-        response, polled = ask(serve(respond_with(200, self.padded(self.LIMIT + 1))).url)
+        response, polled = poll(serve(respond_with(200, self.padded(self.LIMIT + 1))).url)
         assert isinstance(polled, FailedPoll)
         assert polled.error is PollError.UNREADABLE
         assert response is not None
@@ -173,13 +173,13 @@ class TestBody:
             while not exchange.server.ended.is_set():
                 exchange.wfile.write(b" " * CHUNK_BYTES)
 
-        response = ask(serve(endless).url)[0]
+        response = poll(serve(endless).url)[0]
         assert response is not None
         assert (len(response.body), response.truncated) == (self.LIMIT, True)
 
     def test_a_compressed_body_is_read(self, serve: Serve) -> None:
         packed = gzip.compress(json.dumps(GOOD["voyado"]).encode())
-        response, polled = ask(serve(respond_with(200, packed, Content_Encoding="gzip")).url)
+        response, polled = poll(serve(respond_with(200, packed, Content_Encoding="gzip")).url)
         assert isinstance(polled, Observation)
         assert response is not None
         assert response.json() == GOOD["voyado"]
@@ -189,7 +189,7 @@ class TestBody:
         server = serve(respond_with(200, packed, Content_Encoding="gzip"))
         tracemalloc.start()
         try:
-            response = ask(server.url)[0]
+            response = poll(server.url)[0]
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -198,10 +198,10 @@ class TestBody:
         assert peak < 20 * self.LIMIT
 
     @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"{}", mtime=0)[:5] + b"\xff" * 20])
-    def test_a_body_that_is_not_compressed_as_it_says_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
+    def test_a_body_not_compressed_as_declared_is_a_failed_poll(self, serve: Serve, body: bytes) -> None:
         assert failed(serve(respond_with(200, body, Content_Encoding="gzip")).url).error is PollError.UNAVAILABLE
 
-    def test_a_body_that_breaks_off_is_a_failed_poll_though_it_parses(self, serve: Serve) -> None:
+    def test_a_body_that_breaks_off_fails_though_it_parses(self, serve: Serve) -> None:
         cut = respond_with(200, {"status": "SUCCESS"}, Content_Length="500")
         assert failed(serve(cut).url).error is PollError.UNAVAILABLE
 
@@ -214,14 +214,14 @@ class TestBody:
 
 
 class TestNetwork:
-    def test_an_address_that_is_not_public_is_refused_before_a_byte_is_sent(self, serve: Serve) -> None:
+    def test_an_address_that_is_not_public_gets_no_byte(self, serve: Serve) -> None:
         server = serve(respond_with(200, {"status": "IN_PROGRESS"}))
         polled = Client(VENDORS.adapter("voyado")).request_status(connection("voyado", server.url), ID)[1]
         assert isinstance(polled, FailedPoll)
         assert (polled.error, server.requests) == (PollError.MISCONFIGURED, [])
 
     def test_a_refused_connection_is_a_failed_poll(self, refused_url: str) -> None:
-        response, polled = ask(refused_url)
+        response, polled = poll(refused_url)
         assert response is None
         cause = f"Voyado Elevate could not be reached: connection refused ({refused_url.removeprefix('http://')})"
         assert polled == FailedPoll(PollError.UNAVAILABLE, cause)
@@ -250,13 +250,13 @@ class TestRetryAfter:
             *((status, {"Retry_After": "17"}, 17.0) for status in (302, 400, 401, 403, 408, 418, 500, 502, 504)),
         ],
     )
-    def test_a_vendor_says_when_to_come_back(
+    def test_the_retry_after_of_a_vendor_is_kept(
         self, serve: Serve, status: int, headers: dict[str, str], seconds: float | None
     ) -> None:
         assert failed(serve(respond_with(status, b"", **headers)).url).retry_after == seconds
 
     def test_it_does_not_matter_with_a_success(self, serve: Serve) -> None:
-        assert isinstance(ask(serve(respond_with(200, GOOD["voyado"], Retry_After="17")).url)[1], Observation)
+        assert isinstance(poll(serve(respond_with(200, GOOD["voyado"], Retry_After="17")).url)[1], Observation)
 
     def test_no_header_of_a_vendor_raises(self, serve: Serve) -> None:
         hostile = "Thu, 01 Jan 2026 00:00:00 +" + "9" * 20
@@ -266,55 +266,53 @@ class TestRetryAfter:
 class TestSecrecy:
     @pytest.mark.parametrize("vendor", VENDORS.names)
     @pytest.mark.parametrize("status", [400, 401, 500])
-    def test_a_vendor_that_says_our_credentials_back_does_not_make_us_tell_them(
-        self, serve: Serve, vendor: str, status: int
-    ) -> None:
+    def test_credentials_that_a_vendor_echoes_are_removed(self, serve: Serve, vendor: str, status: int) -> None:
         def echo(exchange: Exchange) -> None:
             if exchange.path == "/token":
                 exchange.response(200, {"access_token": CANARY})
             else:
-                said = exchange.headers.get("api_token") or exchange.headers.get("Api-Key") or CANARY
-                exchange.response(status, {"message": f"{said} is not valid here"})
+                credential = exchange.headers.get("api_token") or exchange.headers.get("Api-Key") or CANARY
+                exchange.response(status, {"message": f"{credential} is not valid here"})
 
         assert failed(serve(echo).url, vendor).detail
 
-    def test_what_is_given_to_be_archived_has_neither_credentials_nor_signed_query_strings(self, serve: Serve) -> None:
+    def test_the_archived_response_has_no_credentials_or_signatures(self, serve: Serve) -> None:
         def echo(exchange: Exchange) -> None:
             url = "https://host/log?X-Amz-Signature=deadbeef"
             exchange.response(200, {**GOOD["voyado"], "token": exchange.headers["Api-Key"], "url": url})
 
         url = serve(echo).url
-        response = ask(url, "voyado")[0]
+        response = poll(url, "voyado")[0]
         assert response is not None
         assert response.json() == {**GOOD["voyado"], "token": "(redacted)", "url": "https://host/log"}
 
-    def test_a_token_endpoint_that_says_our_secret_back_does_not_make_us_tell_it(self, serve: Serve) -> None:
+    def test_a_secret_that_a_token_endpoint_echoes_is_removed(self, serve: Serve) -> None:
         server = serve(respond_with(401, {"error": f"bad secret secret-{CANARY}{CHANGED}é"}))
         assert failed(server.url, "egain").error is PollError.UNAUTHORIZED
 
 
 @dataclass
 class Tokens:
-    """A server that sells tokens, numbered, and counts them."""
+    """A token endpoint that numbers its tokens."""
 
     serve: Serve
     lifetime: dict[str, Any] = field(default_factory=lambda: {"expires_in": 600})
     now: float = 1_767_225_600.0
 
     def __post_init__(self) -> None:
-        self.sold = 0
+        self.issued = 0
         self.server = self.serve(self.behave)
         self.client = Client(VENDORS.adapter("egain"), private_addresses=True, clock=lambda: self.now)
 
     def behave(self, exchange: Exchange) -> None:
         if exchange.path == "/token":
-            self.sold += 1
-            exchange.response(200, {"access_token": f"bought-{self.sold}", **self.lifetime})
+            self.issued += 1
+            exchange.response(200, {"access_token": f"issued-{self.issued}", **self.lifetime})
         else:
             exchange.response(200, GOOD["egain"])
 
-    def ask(self, fields: dict[str, str] | None = None, *, force_refresh: bool = False) -> str:
-        """Ask for a job, and give the token that was used."""
+    def used(self, fields: dict[str, str] | None = None, *, force_refresh: bool = False) -> str:
+        """Request the status of a job, and return the token that was used."""
         polled = self.client.request_status(
             connection("egain", self.server.url, **(fields or {})), JOB, force_refresh=force_refresh
         )[1]
@@ -323,32 +321,32 @@ class Tokens:
 
 
 class TestToken:
-    def test_it_is_bought_with_the_client_credentials(self, serve: Serve) -> None:
+    def test_it_is_fetched_with_the_client_credentials(self, serve: Serve) -> None:
         tokens = Tokens(serve)
-        tokens.ask()
-        bought, asked = tokens.server.requests
-        assert (bought.method, bought.path) == ("POST", "/token")
-        assert parse_qs(bought.body.decode()) == {
+        tokens.used()
+        token_request, status_request = tokens.server.requests
+        assert (token_request.method, token_request.path) == ("POST", "/token")
+        assert parse_qs(token_request.body.decode()) == {
             "grant_type": ["client_credentials"],
             "client_id": ["client"],
             "client_secret": [f"secret-{CANARY}{CHANGED}é"],
             "scope": ["knowledge.contentmgr.manage"],
         }
-        assert bought.headers["content-type"] == "application/x-www-form-urlencoded"
-        assert CANARY not in json.dumps(bought.headers)
-        assert asked.path == f"/knowledge/contentmgr/v4/import/content/{JOB}/status"
-        assert asked.headers["authorization"] == "Bearer bought-1"
-        assert CANARY not in json.dumps(asked.headers)
+        assert token_request.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert CANARY not in json.dumps(token_request.headers)
+        assert status_request.path == f"/knowledge/contentmgr/v4/import/content/{JOB}/status"
+        assert status_request.headers["authorization"] == "Bearer issued-1"
+        assert CANARY not in json.dumps(status_request.headers)
 
-    def test_a_scope_of_the_connection_takes_the_place_of_the_default(self, serve: Serve) -> None:
+    def test_a_scope_of_the_connection_replaces_the_default(self, serve: Serve) -> None:
         tokens = Tokens(serve)
-        tokens.ask({"scope": "knowledge.read"})
+        tokens.used({"scope": "knowledge.read"})
         assert parse_qs(tokens.server.requests[0].body.decode())["scope"] == ["knowledge.read"]
 
-    def test_it_is_bought_once_and_used_again(self, serve: Serve) -> None:
+    def test_it_is_fetched_once_and_reused(self, serve: Serve) -> None:
         tokens = Tokens(serve)
-        assert [tokens.ask() for _ in range(3)] == ["Bearer bought-1"] * 3
-        assert tokens.sold == 1
+        assert [tokens.used() for _ in range(3)] == ["Bearer issued-1"] * 3
+        assert tokens.issued == 1
 
     @pytest.mark.parametrize(
         ("lifetime", "kept"),
@@ -368,36 +366,36 @@ class TestToken:
             ({"expires_in": 3_000_000}, MAX_TOKEN_SECONDS - TOKEN_MARGIN),
         ],
     )
-    def test_it_is_bought_anew_before_it_ends(self, serve: Serve, lifetime: dict[str, Any], kept: float) -> None:
+    def test_it_is_fetched_again_before_it_expires(self, serve: Serve, lifetime: dict[str, Any], kept: float) -> None:
         tokens = Tokens(serve, lifetime)
-        tokens.ask()
+        tokens.used()
         tokens.now += kept - 1
-        assert tokens.ask() == "Bearer bought-1"
+        assert tokens.used() == "Bearer issued-1"
         tokens.now += 2
-        assert tokens.ask() == "Bearer bought-2"
+        assert tokens.used() == "Bearer issued-2"
 
     @pytest.mark.parametrize("expires_in", [-5, 0, "0", "-5", 0.001])
     def test_one_that_has_ended_already_is_used_once(self, serve: Serve, expires_in: Any) -> None:
         tokens = Tokens(serve, {"expires_in": expires_in})
-        assert tokens.ask() == "Bearer bought-1"
+        assert tokens.used() == "Bearer issued-1"
         tokens.now += 1
-        assert tokens.ask() == "Bearer bought-2"
+        assert tokens.used() == "Bearer issued-2"
 
-    def test_a_fresh_one_is_bought_when_asked_for(self, serve: Serve) -> None:
+    def test_a_new_one_is_fetched_on_request(self, serve: Serve) -> None:
         tokens = Tokens(serve)
-        assert [tokens.ask(), tokens.ask(force_refresh=True), tokens.ask()] == [
-            "Bearer bought-1",
-            "Bearer bought-2",
-            "Bearer bought-2",
+        assert [tokens.used(), tokens.used(force_refresh=True), tokens.used()] == [
+            "Bearer issued-1",
+            "Bearer issued-2",
+            "Bearer issued-2",
         ]
 
     @pytest.mark.parametrize("change", [{"clientId": "other"}, {"clientSecret": "rotated"}, {"scope": "other"}])
-    def test_other_credentials_buy_their_own(self, serve: Serve, change: dict[str, str]) -> None:
+    def test_other_credentials_fetch_their_own(self, serve: Serve, change: dict[str, str]) -> None:
         tokens = Tokens(serve)
-        assert (tokens.ask(), tokens.ask(change), tokens.ask()) == (
-            "Bearer bought-1",
-            "Bearer bought-2",
-            "Bearer bought-1",
+        assert (tokens.used(), tokens.used(change), tokens.used()) == (
+            "Bearer issued-1",
+            "Bearer issued-2",
+            "Bearer issued-1",
         )
 
     @pytest.mark.parametrize(
@@ -485,22 +483,22 @@ class TestToken:
             (302, {"Retry_After": "17"}, PollError.UNAVAILABLE, 17),
         ],
     )
-    def test_a_token_endpoint_says_when_to_come_back(
+    def test_the_retry_after_of_a_token_endpoint_is_kept(
         self, serve: Serve, status: int, headers: dict[str, str], error: PollError, seconds: float | None
     ) -> None:
         polled = failed(serve(respond_with(status, b"", **headers)).url, "egain")
         assert (polled.error, polled.retry_after) == (error, seconds)
 
     def test_a_long_description_is_cut_and_has_no_secret_in_it(self, serve: Serve) -> None:
-        said = f"{'x' * 190} secret-{CANARY} {CANARY}-token and more"
-        body = {"error": "invalid_client", "error_description": said, "access_token": f"{CANARY}-token"}
+        description = f"{'x' * 190} secret-{CANARY} {CANARY}-token and more"
+        body = {"error": "invalid_client", "error_description": description, "access_token": f"{CANARY}-token"}
         detail = failed(serve(respond_with(400, body)).url, "egain").detail
         assert len(detail) < 280
 
     @pytest.mark.parametrize("kind", [{}, {"token_type": None}, {"token_type": ""}, {"token_type": " BEARER "}])
     def test_a_token_of_no_other_type_is_used(self, serve: Serve, kind: dict[str, Any]) -> None:
         tokens = Tokens(serve, kind)
-        assert tokens.ask() == "Bearer bought-1"
+        assert tokens.used() == "Bearer issued-1"
 
     @pytest.mark.parametrize(
         "body",
@@ -519,7 +517,7 @@ class TestToken:
         ],
         ids=lambda body: repr(body)[:30],
     )
-    def test_an_answer_without_a_usable_token_is_a_poll_error(self, serve: Serve, body: Any) -> None:
+    def test_a_response_without_a_usable_token_is_a_poll_error(self, serve: Serve, body: Any) -> None:
         server = serve(respond_with(200, body))
         assert failed(server.url, "egain").error is PollError.UNAVAILABLE
         assert len(server.requests) == 1
@@ -535,6 +533,6 @@ class TestToken:
     def test_a_token_that_the_api_refuses_is_unauthorized(self, serve: Serve) -> None:
         def refuse(exchange: Exchange) -> None:
             token = exchange.path == "/token"
-            exchange.response(200 if token else 401, {"access_token": "bought"} if token else {})
+            exchange.response(200 if token else 401, {"access_token": "issued"} if token else {})
 
         assert failed(serve(refuse).url, "egain").error is PollError.UNAUTHORIZED

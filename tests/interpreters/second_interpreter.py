@@ -27,13 +27,13 @@ SUCCESSOR = {"name": "successor", "input": {"resume": {"generation": 2}}}
 
 @dataclass(frozen=True)
 class Raises:
-    """A task that fails so many times with this error."""
+    """A task that fails this number of times with this error."""
 
     error: str
     times: int = 1
 
 
-Answer = str | Raises
+Response = str | Raises
 """What a task does: a string is the action that it returns."""
 
 
@@ -42,7 +42,7 @@ class Run:
     """One execution: the states entered, the parameters of every attempt by state, and how it ended."""
 
     states: list[str]
-    asked: dict[str, list[Any]]
+    requests: dict[str, list[Any]]
     status: str
     error: str | None
 
@@ -61,14 +61,14 @@ def node() -> str | None:
     return found if int(version.strip().removeprefix("v").partition(".")[0]) >= 22 else None
 
 
-def run(answers: Mapping[str, Mapping[str, Sequence[Answer]]]) -> dict[str, Run]:
-    """Run an execution for each name, with the answers of its tasks by state; the last one is given for good."""
+def run(responses: Mapping[str, Mapping[str, Sequence[Response]]]) -> dict[str, Run]:
+    """Run an execution for each name, with the responses of its tasks by state; the last one repeats."""
     given = {
         "definition": DEFINITION,
         "stateMachine": "arn:aws:states:eu-west-1:000000000000:stateMachine:watch-import",
         "paths": [
-            {"name": name, "input": START, "answers": {state: _spelled(each) for state, each in by_state.items()}}
-            for name, by_state in answers.items()
+            {"name": name, "input": START, "responses": {state: _written_out(each) for state, each in by_state.items()}}
+            for name, by_state in responses.items()
         ],
     }
     done = subprocess.run(
@@ -83,19 +83,19 @@ def run(answers: Mapping[str, Mapping[str, Sequence[Answer]]]) -> dict[str, Run]
     )
     runs = {}
     for each in json.loads(done.stdout):
-        asked: dict[str, list[Any]] = {}
-        for attempt in each["asked"]:
-            asked.setdefault(attempt["state"], []).append(attempt["parameters"])
-        runs[each["name"]] = Run(each["states"], asked, each["status"], each["error"])
+        requests: dict[str, list[Any]] = {}
+        for attempt in each["requests"]:
+            requests.setdefault(attempt["state"], []).append(attempt["parameters"])
+        runs[each["name"]] = Run(each["states"], requests, each["status"], each["error"])
     return runs
 
 
-def _spelled(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    spelled: list[dict[str, Any]] = []
-    for answer in answers:
-        if isinstance(answer, Raises):
-            spelled += [{"raises": answer.error}] * answer.times
+def _written_out(responses: Sequence[Response]) -> list[dict[str, Any]]:
+    written: list[dict[str, Any]] = []
+    for response in responses:
+        if isinstance(response, Raises):
+            written += [{"raises": response.error}] * response.times
         else:
-            payload = {"action": answer, "seconds": 7, "watch": WATCH, "successor": SUCCESSOR}
-            spelled.append({"returns": {"StatusCode": 200, "Payload": payload}})
-    return spelled
+            payload = {"action": response, "seconds": 7, "watch": WATCH, "successor": SUCCESSOR}
+            written.append({"returns": {"StatusCode": 200, "Payload": payload}})
+    return written

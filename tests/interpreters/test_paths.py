@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.interpreters.second_interpreter import DEFINITION, Answer, Raises, Run, node, run
+from tests.interpreters.second_interpreter import DEFINITION, Raises, Response, Run, node, run
 
 pytestmark = pytest.mark.xdist_group("interpreters")
 STATES = DEFINITION["States"]
@@ -26,7 +26,7 @@ PASSING = (
     "ReadTimeoutError",
     "WriteUnconfirmed",
 )
-"""Errors that pass, as Lambda and boto3 name them."""
+"""Transient errors, as Lambda and boto3 name them."""
 BROKEN = Raises("LookupError")
 THROTTLED = Raises("Lambda.TooManyRequestsException")
 USUAL = {
@@ -40,14 +40,14 @@ USUAL = {
 
 @dataclass(frozen=True)
 class Path:
-    """States that an execution goes through where tasks answer other than usual.
+    """States that an execution goes through where tasks respond differently than usual.
 
     Parameters
     ----------
     states : str
         In order, separated by blanks.
-    answers : mapping of str to sequence of Answer
-        By state; the last one is given to all further attempts.
+    responses : mapping of str to sequence of Response
+        By state; the last one repeats.
     attempts : mapping of str to int
         Attempts of a task, where there are more than one.
     error : str, optional
@@ -55,7 +55,7 @@ class Path:
     """
 
     states: str
-    answers: Mapping[str, Sequence[Answer]]
+    responses: Mapping[str, Sequence[Response]]
     attempts: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
 
@@ -120,16 +120,16 @@ def runs() -> dict[str, Run]:
     """All executions."""
     if node() is None:
         pytest.skip("left out, because there is no Node 22 on this machine: the second interpreter")
-    return run({name: {**USUAL, **path.answers} for name, path in PATHS.items()})
+    return run({name: {**USUAL, **path.responses} for name, path in PATHS.items()})
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_an_execution_goes_this_way(name: str, runs: dict[str, Run]) -> None:
+def test_an_execution_follows_its_path(name: str, runs: dict[str, Run]) -> None:
     path, found = PATHS[name], runs[name]
     assert found.states == path.states.split()
     assert (found.status, found.error) == ("FAILED" if path.error else "SUCCEEDED", path.error)
-    visits = {state: found.states.count(state) for state in found.asked}
-    assert {state: len(attempts) for state, attempts in found.asked.items()} == {**visits, **path.attempts}
+    visits = {state: found.states.count(state) for state in found.requests}
+    assert {state: len(attempts) for state, attempts in found.requests.items()} == {**visits, **path.attempts}
 
 
 def test_every_transition_has_a_path() -> None:
@@ -142,30 +142,30 @@ def test_every_transition_has_a_path() -> None:
     }
 
 
-def test_every_error_that_passes_has_a_path() -> None:
+def test_every_transient_error_has_a_path() -> None:
     named = {
         error
         for state in STATES.values()
         for retry in state.get("Retry", [])
         for error in retry["ErrorEquals"]
-        if retry["MaxAttempts"]  # 0 says that an error does not pass
+        if retry["MaxAttempts"]  # 0 means that an error is not transient
     }
     assert named == {*PASSING, "States.TaskFailed", "States.Timeout"}
 
 
-def test_functions_are_asked_with_what_they_read(runs: dict[str, Run]) -> None:
-    asked = {state: attempts[0] for state, attempts in runs["stalled"].asked.items()}
-    assert asked["PollVendor"]["FunctionName"] == "PollFunctionPrefixvoyado"
-    assert asked["PollVendor"]["Payload"].keys() == {"watch", "execution", "actions"}
+def test_functions_are_invoked_with_what_they_read(runs: dict[str, Run]) -> None:
+    requests = {state: attempts[0] for state, attempts in runs["stalled"].requests.items()}
+    assert requests["PollVendor"]["FunctionName"] == "PollFunctionPrefixvoyado"
+    assert requests["PollVendor"]["Payload"].keys() == {"watch", "execution", "actions"}
     execution = "arn:aws:states:eu-west-1:000000000000:execution:watch-import:stalled"
-    assert {parameters["Payload"]["execution"] for parameters in asked.values()} == {execution}
-    failed = runs["registration broken"].asked["PublishOutcome"][0]["Payload"]["input"]
+    assert {parameters["Payload"]["execution"] for parameters in requests.values()} == {execution}
+    failed = runs["registration broken"].requests["PublishOutcome"][0]["Payload"]["input"]
     assert failed["error"]["Error"] == "LookupError"
     assert failed["detail"]["importId"] == "1"
 
 
-def test_a_successor_is_started_by_the_name_and_with_the_input_that_a_poll_gave(runs: dict[str, Run]) -> None:
-    assert runs["handed over"].asked["HandOver"] == [
+def test_a_successor_gets_the_name_and_the_input_of_the_poll(runs: dict[str, Run]) -> None:
+    assert runs["handed over"].requests["HandOver"] == [
         {
             "StateMachineArn": "arn:aws:states:eu-west-1:000000000000:stateMachine:watch-import",
             "Name": "successor",

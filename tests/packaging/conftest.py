@@ -101,7 +101,7 @@ def place(
 
 @pytest.fixture
 def start(place: Callable[[str], Place], tmp_path: Path) -> Iterator[Start]:
-    """What starts a function in its place; all are ended with the test."""
+    """A function that starts a function in its place; all are ended with the test."""
     with ExitStack() as running:
 
         def start_one(name: str, handler: str | None = None) -> Function:

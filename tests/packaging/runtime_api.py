@@ -1,4 +1,4 @@
-"""The Runtime API of Lambda on this machine: gives a function its events, and takes its answers.
+"""The Runtime API of Lambda on this machine: sends a function its events, and receives its responses.
 
 As AWS documents it under "Using the Lambda runtime API for custom runtimes", version 2018-06-01.
 """
@@ -26,9 +26,9 @@ RESPONSE_SECONDS = 60
 class FunctionError(Exception):
     """The function failed, as it would on Lambda."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        super().__init__(f"{told.get('errorType')}: {told.get('errorMessage')}")
-        self.kind = told.get("errorType")
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        super().__init__(f"{error.get('errorType')}: {error.get('errorMessage')}")
+        self.kind = error.get("errorType")
 
 
 class _Api(ThreadingHTTPServer):
@@ -46,15 +46,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         event = self.server.events.get()
-        if event is None:  # the function has been ended, and nobody waits any more
+        if event is None:  # the function has been ended
             self.close_connection = True
             return
-        told = {
+        headers = {
             "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + RESPONSE_SECONDS) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:000000000000:function:packaged",
         }
-        self._send(200, event, told)
+        self._send(200, event, headers)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Function:
@@ -103,9 +103,9 @@ class Function:
         Raises
         ------
         FunctionError
-            If it answers with an error, or cannot start.
+            If it responds with an error, or cannot start.
         AssertionError
-            If it ends, or does not answer in time; with its log.
+            If it ends, or does not respond in time; with its log.
         """
         self._api.events.put(json.dumps(event).encode())
         ends = time.monotonic() + RESPONSE_SECONDS
@@ -116,11 +116,13 @@ class Function:
             except queue.Empty:
                 ended = self._process is None or self._process.poll() is not None
                 if ended or time.monotonic() > ends:
-                    raise AssertionError(f"{self._handler} did not answer; its log:\n{self._log.read_text()}") from None
-        told: dict[str, Any] = json.loads(body)
+                    raise AssertionError(
+                        f"{self._handler} did not respond; its log:\n{self._log.read_text()}"
+                    ) from None
+        result: dict[str, Any] = json.loads(body)
         if kind == "error":
-            raise FunctionError(told)
-        return told
+            raise FunctionError(result)
+        return result
 
     def __enter__(self) -> Function:
         threading.Thread(target=self._api.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

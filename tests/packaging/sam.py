@@ -43,11 +43,11 @@ class Sam:
         return self.folder / "build"
 
     def build(self) -> str:
-        """Build the project, and give what the command printed."""
+        """Build the project, and return what the command printed."""
         return self._run({}, "build", "--no-cached", "--build-dir", str(self.built))
 
     def deploy(self, emulator: Emulator, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Deploy what was built, and give the stack's outputs."""
+        """Deploy what was built, and return the stack's outputs."""
         account = {
             "AWS_ENDPOINT_URL": emulator.endpoint_url,
             "AWS_ACCESS_KEY_ID": "local",

@@ -30,11 +30,11 @@ INVOKED = {"register-watch", "publish-outcome", "recover-watches", *(f"poll-{ven
 
 
 def step_by_step(scenario: Scenario) -> list[dict[str, Any]]:
-    """Give a scenario's script with a poll for every step."""
+    """A scenario's script with a poll for every step."""
     return [{name: value for name, value in step.items() if name != "seconds"} for step in scenario.steps]
 
 
-def test_every_function_of_the_template_is_deployed_and_invoked_here(functions: dict[str, dict[str, Any]]) -> None:
+def test_every_function_of_the_template_is_invoked_here(functions: dict[str, dict[str, Any]]) -> None:
     resources = yaml_parse(TEMPLATE.read_text())["Resources"].values()
     described = sum(resource["Type"] == "AWS::Serverless::Function" for resource in resources)
     assert len(functions) == described
@@ -42,7 +42,7 @@ def test_every_function_of_the_template_is_deployed_and_invoked_here(functions: 
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_an_import_is_watched_by_the_functions_as_they_were_packaged(
+def test_the_packaged_functions_watch_an_import(
     vendor: str, packaged_stack: LocalStack, subscriber: Observer, start: Start
 ) -> None:
     scenario = WATCHED[vendor]
@@ -55,10 +55,10 @@ def test_an_import_is_watched_by_the_functions_as_they_were_packaged(
         response = poll.invoke({"watch": response["watch"], "execution": EXECUTION})
         actions.append(response["action"])
     assert actions == [*["WAIT"] * len(scenario.steps), "PUBLISH"]
-    told = publish.invoke({"input": response, "execution": EXECUTION})
-    assert (told["action"], told["watchId"]) == ("PUBLISHED", response["watch"]["watchId"])
+    done = publish.invoke({"input": response, "execution": EXECUTION})
+    assert (done["action"], done["watchId"]) == ("PUBLISHED", response["watch"]["watchId"])
 
-    message = subscriber.outcome(told["watchId"])
+    message = subscriber.outcome(done["watchId"])
     data = message.event["data"]
     assert (message.event["type"], data["outcome"], data["log"]["status"]) == (
         scenario.expected["type"],
@@ -70,12 +70,12 @@ def test_an_import_is_watched_by_the_functions_as_they_were_packaged(
         assert subscriber.archived(location)
 
 
-def test_a_sweep_runs_as_it_was_packaged(start: Start) -> None:
+def test_the_packaged_function_sweeps(start: Start) -> None:
     swept = start("recover-watches").invoke({"source": "aws.events", "detail-type": "Scheduled Event"})
     assert set(swept) == {"done"}
 
 
-def test_an_import_whose_execution_died_is_taken_over_as_it_was_packaged(
+def test_the_packaged_functions_take_over_an_orphaned_watch(
     packaged_stack: LocalStack, subscriber: Observer, start: Start
 ) -> None:
     scenario = BY_NAME["egain-cancelled"]
@@ -89,16 +89,16 @@ def test_an_import_whose_execution_died_is_taken_over_as_it_was_packaged(
     }
     seen_to = start("recover-watches").invoke({"source": "aws.states", "detail": died})
     assert seen_to == {"done": "TAKEN_OVER"}
-    told = subscriber.outcome(f"egain#default#{scenario.import_id}")
-    assert told.event["data"]["outcome"] == scenario.expected["outcome"]
+    message = subscriber.outcome(f"egain#default#{scenario.import_id}")
+    assert message.event["data"]["outcome"] == scenario.expected["outcome"]
 
 
 def test_the_deployed_stack_watches_an_import_by_itself(packaged_stack: LocalStack, subscriber: Observer) -> None:
     scenario = BY_NAME["voyado-aborted"]
     packaged_stack.simulators["voyado"].script(scenario.import_id, step_by_step(scenario))
     packaged_stack.start_import(scenario.event["detail"])
-    told = subscriber.outcome(f"voyado#default#{scenario.import_id}")
-    assert told.event["data"]["outcome"] == scenario.expected["outcome"]
+    message = subscriber.outcome(f"voyado#default#{scenario.import_id}")
+    assert message.event["data"]["outcome"] == scenario.expected["outcome"]
 
 
 def test_nothing_of_this_machine_is_found_by_a_packaged_function(start: Start) -> None:

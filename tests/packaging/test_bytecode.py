@@ -1,4 +1,4 @@
-"""The layer carries its bytecode, whoever wrote it: Python 3.13, or where there is none the one that runs on Node."""
+"""The layer contains its bytecode, written by Python 3.13, or where there is none by the one that runs on Node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cold poll loads: nothing that it does not use, and nothing new without somebody having said so here."""
+"""What a cold poll loads: nothing that it does not use, and nothing new that is not listed here."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ PARTS = {
     # Not `s3`, which is the transfer manager's.
     "boto3": {"compat", "docs", "dynamodb", "exceptions", "resources", "session", "utils"},
 }
-"""The parts of large packages, to the depth that tells something."""
+"""The parts of large packages, to the depth that matters."""
 STANDARD = {
     *("ast", "base64", "binascii", "bisect", "bz2", "calendar", "concurrent", "configparser", "contextvars", "copy"),
     *("csv", "dataclasses", "datetime", "dis", "email", "encodings", "fcntl", "fnmatch", "getpass", "glob", "grp"),
@@ -134,7 +134,7 @@ ADVICE = "import it only where it is used, or, where every poll uses it, name it
 
 
 def parts(modules: set[str], package: str) -> set[str]:
-    """Give the parts of a package that were loaded; of `utilities` its parts."""
+    """Parts of a package that were loaded; of `utilities` its parts."""
     inside = [name.split(".")[1:] for name in modules if name.startswith(f"{package}.")]
     return {".".join(path[: 2 if path[0] == "utilities" else 1]) for path in inside}
 
@@ -159,9 +159,9 @@ def loaded(place: Callable[[str], Place], start: Start, packaged_stack: LocalSta
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout.splitlines()[-1])
-        assert told["answer"]["action"] == "WAIT"
-        return set(told["modules"])
+        result = json.loads(done.stdout.splitlines()[-1])
+        assert result["response"]["action"] == "WAIT"
+        return set(result["modules"])
 
     return poll
 
@@ -176,7 +176,7 @@ def test_a_poll_loads_nothing_that_it_does_not_use(vendor: str, loaded: Callable
         **{package: parts(modules, package) for package in PARTS},
     }
     known = {"import_watch": OURS | OURS_BY_VENDOR.get(vendor, set()), "packages": PACKAGES, **PARTS}
-    told = [
+    changes = [
         *(
             f"a poll now loads {sorted(new)} of {what}: {ADVICE}"
             for what in known
@@ -189,5 +189,5 @@ def test_a_poll_loads_nothing_that_it_does_not_use(vendor: str, loaded: Callable
         ),
     ]
     if new := (tops & sys.stdlib_module_names) - STANDARD:
-        told.append(f"a poll now loads {sorted(new)} of the standard library: {ADVICE}")
-    assert not told, "; ".join(told)
+        changes.append(f"a poll now loads {sorted(new)} of the standard library: {ADVICE}")
+    assert not changes, "; ".join(changes)

@@ -1,4 +1,4 @@
-"""Installing a list in a company network: from an index of its own, behind TLS that pip alone is told to trust."""
+"""Installing a list in a company network: from its own index, behind TLS that only pip is configured to trust."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Index:
         self.files[f"/{index}/{name}/"] = f'<a href="/files/{file}#sha256={digest}">{file}</a>'.encode()
         return f"{name}==1.0 --hash=sha256:{digest}\n"
 
-    def answer(self, exchange: Exchange) -> None:
+    def respond(self, exchange: Exchange) -> None:
         path, headers = exchange.request_seen.path, exchange.request_seen.headers
         login = base64.b64encode(f"{USER}:p@ss-word".encode()).decode()
         if headers.get("authorization") != f"Basic {login}":
@@ -117,7 +117,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     with servers() as serve:
         server = serve(respond_with(404), context)
         found = Index(server, authority)
-        server.behave = found.answer
+        server.behave = found.respond
         yield found
 
 
@@ -226,7 +226,7 @@ def test_uv_is_handed_what_pip_has_from_the_environment(with_uv: Project, index:
     assert (done.returncode, with_uv.installer_of(name)) == (0, "uv"), done.stdout
 
 
-def test_an_extra_index_is_asked_for_what_the_index_lacks(with_uv: Project, index: Index) -> None:
+def test_an_extra_index_is_used_for_what_the_index_lacks(with_uv: Project, index: Index) -> None:
     entry = index.publish("further", "further")
     urls = {"index_url": f"{index.url}/simple", "extra_index_url": f"{index.url}/further"}
     done = with_uv.install(entry, **configure(with_uv, cert=str(index.authority), **urls))
@@ -237,14 +237,14 @@ def test_pip_installs_where_uv_fails(project: Project, index: Index) -> None:
     pin = re.search(r"^uv==(\S+)", (ROOT / "locks" / "uv.txt").read_text(), re.MULTILINE)
     assert pin is not None
     fake = project.venv / "bin" / "uv"
-    failure = f"error: {index.url}/simple did not answer"
+    failure = f"error: {index.url}/simple did not respond"
     fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "uv {pin[1]}" && exit\necho "{failure}" >&2\nexit 2\n')
     fake.chmod(0o755)
     entry = index.publish("fallback")
     configured = configure(project, index_url=f"{index.url}/simple", cert=str(index.authority))
     done = project.install(entry, **configured)
     assert (done.returncode, project.installer_of("fallback")) == (0, "pip"), done.stdout
-    assert "did not answer), so pip does" in done.stdout
+    assert "did not respond), so pip does" in done.stdout
 
 
 def test_pip_installs_where_uv_cannot_be_had(project: Project, index: Index) -> None:
@@ -264,7 +264,7 @@ def test_a_file_with_another_hash_is_refused_by_both(with_uv: Project, index: In
     assert "DO NOT MATCH THE HASHES" in done.stdout
 
 
-def test_a_list_that_no_index_has_fails_without_a_word_of_the_password(with_uv: Project, index: Index) -> None:
+def test_a_missing_list_fails_without_naming_the_password(with_uv: Project, index: Index) -> None:
     entry = f"nowhere==1.0 --hash=sha256:{'0' * 64}\n"
     configured = configure(with_uv, index_url=f"{index.url}/simple", cert=str(index.authority))
     done = with_uv.install(entry, **configured)
@@ -272,7 +272,7 @@ def test_a_list_that_no_index_has_fails_without_a_word_of_the_password(with_uv: 
     assert "nowhere" in done.stdout
 
 
-def test_pip_is_asked_for_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_are_read_from_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     file = tmp_path / "pip.conf"

@@ -54,17 +54,17 @@ class Shell:
             text=True,
         )
         # A command that fails is remembered, and does not end the shell.
-        self._say("set -o pipefail; trap 'wrong=\"$wrong; $BASH_COMMAND\"' ERR\n")
+        self._write("set -o pipefail; trap 'wrong=\"$wrong; $BASH_COMMAND\"' ERR\n")
 
     def run(self, block: str) -> str:
-        """Run a block and give what it printed.
+        """Run a block and return what it printed.
 
         Raises
         ------
         AssertionError
             If a command of it failed.
         """
-        self._say(f"wrong=\n{block}\nprintf '\\n<<%s>>\\n' \"$wrong\"\n")
+        self._write(f"wrong=\n{block}\nprintf '\\n<<%s>>\\n' \"$wrong\"\n")
         lines: list[str] = []
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -79,14 +79,14 @@ class Shell:
         self._process.kill()
         self._process.communicate(timeout=10)
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(text)
         self._process.stdin.flush()
 
 
 class Operator:
-    """Does what a person does between the sections, and looks at what came of them."""
+    """Does what a person does between the sections, and checks their results."""
 
     def __init__(self, emulator: Emulator, vendor: SimulatorProcess) -> None:
         self.emulator = emulator
@@ -108,7 +108,7 @@ class Operator:
         return dict(found.get("Item", {}))
 
     def make_a_function(self) -> None:
-        """Give the account the function that the page subscribes."""
+        """Create the function that the page subscribes."""
         import io
         import zipfile
 
@@ -149,7 +149,7 @@ class Operator:
         found = self.client("sns").list_subscriptions_by_topic(TopicArn=self.outputs["OutcomeTopicArn"])
         return {one["Protocol"] for one in found["Subscriptions"]}
 
-    def told(self) -> list[dict[str, Any]]:
+    def notifications(self) -> list[dict[str, Any]]:
         """Take what the page's queue got."""
         sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName="failed-imports")["QueueUrl"]
@@ -158,7 +158,7 @@ class Operator:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project, as somebody has it who answered `make deploy` once."""
+    """A copy of the project, as it is after one `make deploy`."""
     copy = tmp_path / "project"
     shutil.copytree(ROOT, copy, ignore=lambda _folder, names: LEFT_BEHIND & set(names))
     (copy / ".venv").symlink_to(ROOT / ".venv")
@@ -179,7 +179,7 @@ def operator() -> Iterator[Operator]:
 
 @pytest.fixture
 def shell(project: Path, operator: Operator) -> Iterator[Shell]:
-    # The CLI's SQS would go by a name of AWS's own, whatever the environment says, were it not for the option.
+    # The CLI's SQS would go by a name of AWS's own, whatever the environment contains, were it not for the option.
     wrapper = project.parent / "bin" / "aws"
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(str(AWS))} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
@@ -203,7 +203,7 @@ def shell(project: Path, operator: Operator) -> Iterator[Shell]:
     running.end()
 
 
-def test_the_page_has_commands_for_every_section_that_promises_some() -> None:
+def test_the_page_has_commands_in_every_section_that_needs_some() -> None:
     assert len(BLOCKS) >= 17
     assert {"Deploy", "Connect a vendor", "Subscribe", "Rotate a secret", "Upgrade", "Remove"} <= {
         heading for heading, _ in BLOCKS
@@ -254,11 +254,11 @@ def _check(holds: Callable[[], bool]) -> None:
 
 def _both(operator: Operator) -> list[dict[str, Any]]:
     """Wait for the notification and its replay, in the queue that the page made."""
-    told: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
 
     def arrived() -> bool:
-        told.extend(event for event in operator.told() if event["subject"] == WATCH)
-        return len(told) >= 2
+        received.extend(event for event in operator.notifications() if event["subject"] == WATCH)
+        return len(received) >= 2
 
     wait_until(arrived, 60, "the notification and its replay")
-    return told
+    return received

@@ -50,7 +50,7 @@ class Grant:
 
 
 def statements() -> Iterator[Statement]:
-    """Give every statement of every role."""
+    """Every statement of every role."""
     for role, resource in ROLES.items():
         managed = managed_by(resource)
         documents = [(name, RESOURCES[name]["Properties"]["PolicyDocument"]) for name in managed]
@@ -74,7 +74,7 @@ def managed_by(role: dict[str, Any]) -> list[str]:
 
 
 def grants() -> Iterator[Grant]:
-    """Give every grant of every role."""
+    """Every grant of every role."""
     for statement in statements():
         for action in statement.actions:
             for resource in statement.resources:
@@ -82,14 +82,14 @@ def grants() -> Iterator[Grant]:
 
 
 def role_of(function: dict[str, Any]) -> str:
-    """Give the logical name of a function's or the state machine's role."""
+    """Logical name of a function's or the state machine's role."""
     name, attribute = function["Role"]["Fn::GetAtt"]
     assert attribute == "Arn"
     return str(name)
 
 
 def without(policy: dict[str, Any], grant: Grant) -> dict[str, Any]:
-    """Give a deployed policy without a grant.
+    """A deployed policy without a grant.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def without(policy: dict[str, Any], grant: Grant) -> dict[str, Any]:
 
 
 def written(resource: Any) -> str:
-    """Give a resource as a person writes it: `WatchTable.Arn`, `${LogArchiveBucket.Arn}/egain/*`."""
+    """A resource as a person writes it: `WatchTable.Arn`, `${LogArchiveBucket.Arn}/egain/*`."""
     if isinstance(resource, str):
         return resource
     ((function, value),) = resource.items()

@@ -26,7 +26,7 @@ UNNAMED = {
         for vendor in ("document360", "egain", "voyado")
     },
     **{
-        f"${{LogArchiveBucket.Arn}}/{vendor}/*": "objects are named by the import they tell of"
+        f"${{LogArchiveBucket.Arn}}/{vendor}/*": "objects are named by their import"
         for vendor in ("document360", "egain", "voyado")
     },
     **{
@@ -39,17 +39,17 @@ UNNAMED = {
 ON_THE_TEMPLATE = {
     "CreateLogStreams": "test_a_function_writes_its_own_log_and_no_other",
     "WriteLogs": "test_a_function_writes_its_own_log_and_no_other",
-    "WriteTraces": "test_whoever_is_traced_may_write_traces",
+    "WriteTraces": "test_traced_roles_may_write_traces",
     "DeliverLogs": "test_the_state_machine_delivers_its_log",
 }
-"""Statements that the emulator does not ask for, by name: the test that asserts the need."""
+"""Statements that the emulator does not require, by name: the test that asserts the need."""
 
 
 def needed_by(statement: Statement) -> list[str]:
-    """Give the tests that need a statement, by name; several where a statement has several grants."""
-    told = ON_THE_TEMPLATE.get(statement.sid)
-    if told:
-        return [told]
+    """Tests that need a statement, by name; several where a statement has several grants."""
+    asserted = ON_THE_TEMPLATE.get(statement.sid)
+    if asserted:
+        return [asserted]
     keys = [
         (grant.role, grant.action, grant.resource)
         for grant in grants()
@@ -59,7 +59,7 @@ def needed_by(statement: Statement) -> list[str]:
 
 
 def listing() -> str:
-    """Give the list as the page has it."""
+    """The list as the page has it."""
     by_role = defaultdict(list)
     for statement in statements():
         by_role[statement.role].append(statement)
@@ -77,7 +77,7 @@ def listing() -> str:
 
 
 def page_with(text: str) -> str:
-    """Give the page with a list in place of the one that it has."""
+    """The page with this list in place of its own."""
     page = PAGE.read_text()
     return page[: page.index(BEGIN)] + text + page[page.index(END) + len(END) :]
 

@@ -1,6 +1,6 @@
 """What needs each grant of a role that a service of AWS acts in: the service's own calls, made in that role.
 
-The emulator's services ask nobody when they act for a role, but it refuses what a role's own credentials are not
+The emulator's services act for a role without a check, but it refuses what a role's own credentials are not
 allowed. So the calls that Step Functions, EventBridge, a pipe and Lambda would make are made here.
 """
 
@@ -22,7 +22,7 @@ Call = Callable[[Harness, Callable[[str], Any]], object]
 
 
 def in_role(role: str, call: Call) -> Use:
-    """Give a use that makes a call with a role's credentials."""
+    """A use that makes a call with a role's credentials."""
 
     def use(harness: Harness) -> str:
         try:
@@ -37,7 +37,7 @@ def in_role(role: str, call: Call) -> Use:
 
 @cache
 def _clients(harness: Harness, role: str) -> Callable[[str], Any]:
-    """Give a maker of clients with the credentials of a role, whose service lets root stand in for it."""
+    """Factory of clients with the credentials of a role that root may assume in place of its service."""
     iam, emulator = harness.client("iam"), harness.stack.emulator
     name = harness.physical(role)
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST_OF_ROOT)
@@ -47,7 +47,7 @@ def _clients(harness: Harness, role: str) -> Callable[[str], Any]:
 
 
 def invokes(function: str) -> Call:
-    """Give the invocation of a function; what the function makes of nothing is no matter here."""
+    """Invocation of a function; its result for an empty event does not matter here."""
 
     def invokes_a_function(_harness: Harness, in_its_role: Callable[[str], Any]) -> object:
         return in_its_role("lambda").invoke(FunctionName=f"{STACK_NAME}-{function}", Payload=b"{}")
@@ -79,7 +79,7 @@ def publishes_for_chat(harness: Harness, in_its_role: Callable[[str], Any]) -> o
     return in_its_role("sns").publish(TopicArn=harness.physical("ChatTopic"), Message="{}")
 
 
-def keeps_what_failed(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
+def stores_a_failed_event(harness: Harness, in_its_role: Callable[[str], Any]) -> object:
     return in_its_role("sqs").send_message(QueueUrl=harness.physical("DeadLetterQueue"), MessageBody="{}")
 
 
@@ -104,7 +104,7 @@ CALLS: dict[tuple[str, str, str], Call] = {
     ("ChatPipeRole", "sqs:DeleteMessage", "ChatQueue.Arn"): deletes_a_message,
     ("ChatPipeRole", "sqs:GetQueueAttributes", "ChatQueue.Arn"): looks_at_the_queue,
     ("ChatPipeRole", "sns:Publish", "ChatTopic"): publishes_for_chat,
-    ("RecoverWatchesRole", "sqs:SendMessage", "DeadLetterQueue.Arn"): keeps_what_failed,
+    ("RecoverWatchesRole", "sqs:SendMessage", "DeadLetterQueue.Arn"): stores_a_failed_event,
 }
 for _role in ROLES:
     if any((one.role, one.sid) == (_role, "UseKey") for one in statements()):

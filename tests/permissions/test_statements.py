@@ -35,7 +35,7 @@ class TestEveryStatement:
     def test_names_its_actions(self, statement: Statement) -> None:
         assert [action for action in statement.actions if "*" in action or "?" in action] == []
 
-    def test_names_its_resources_or_says_why_it_cannot(self, statement: Statement) -> None:
+    def test_names_its_resources_or_has_a_reason(self, statement: Statement) -> None:
         assert [one for one in statement.resources if ("*" in one or "?" in one) and one not in UNNAMED] == []
 
     def test_has_a_name_that_is_its_own(self, statement: Statement) -> None:
@@ -53,16 +53,16 @@ def test_names_of_statements_are_unlike_within_a_role() -> None:
     assert [key for key, count in Counter((one.role, one.sid) for one in STATEMENTS).items() if count > 1] == []
 
 
-def test_no_pattern_is_excused_that_nobody_uses() -> None:
+def test_every_reason_belongs_to_a_pattern_in_use() -> None:
     assert UNNAMED.keys() == {one for statement in STATEMENTS for one in statement.resources if "*" in one}
 
 
-def test_only_traces_and_the_delivery_of_logs_are_allowed_everywhere() -> None:
+def test_only_traces_and_log_delivery_are_allowed_on_all() -> None:
     everywhere = {(one.role, one.sid) for one in STATEMENTS if "*" in one.resources}
     assert {sid for _, sid in everywhere} == {"WriteTraces", "DeliverLogs"}
 
 
-def test_every_grant_that_the_emulator_asks_for_is_taken_away_once() -> None:
+def test_every_grant_that_the_emulator_requires_is_removed_once() -> None:
     """Action by action and resource by resource; the rest is asserted here."""
     wanted = {(grant.role, grant.action, grant.resource) for grant in grants() if grant.sid not in ON_THE_TEMPLATE}
     assert wanted == EVERY_USE.keys()
@@ -115,18 +115,18 @@ def test_a_function_writes_its_own_log_and_no_other(name: str) -> None:
         assert writes == {(f"{group}.Arn",)}
 
 
-def test_whoever_is_traced_may_write_traces() -> None:
+def test_traced_roles_may_write_traces() -> None:
     writes = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
     for properties in FUNCTIONS.values():
         assert set(allowed(role_of(properties), "WriteTraces").actions) == writes
-    # Step Functions samples by itself; Lambda's sampling is not the function's to ask for.
+    # Step Functions samples by itself; Lambda's sampling is not requested by the function.
     samples = {"xray:GetSamplingRules", "xray:GetSamplingTargets"}
     assert MACHINE["Tracing"] == {"Enabled": True}
     assert set(allowed(role_of(MACHINE), "WriteTraces").actions) == writes | samples
 
 
 @pytest.mark.parametrize("role", [*map(role_of, FUNCTIONS.values()), "ChatPipeRole"])
-def test_the_key_is_used_by_whoever_touches_what_it_encrypts(role: str) -> None:
+def test_the_key_is_used_by_roles_that_access_encrypted_data(role: str) -> None:
     services = {action.partition(":")[0] for one in STATEMENTS if one.role == role for action in one.actions}
     assert services & {"dynamodb", "s3", "sns", "sqs", "secretsmanager"}
     statement = allowed(role, "UseKey")
@@ -144,8 +144,8 @@ def test_what_a_function_failed_with_may_be_kept() -> None:
     assert {role: one.resources for role, one in sends.items()} == {role: (queue,) for role, queue in kept.items()}
 
 
-def test_the_state_machine_invokes_the_functions_that_it_asks_and_no_other() -> None:
-    asked = {
+def test_the_state_machine_invokes_its_functions_and_no_other() -> None:
+    invoked = {
         name.removeprefix("${").removesuffix("Arn}") + ".Arn"
         for state in STATES.values()
         if isinstance(name := state.get("Parameters", {}).get("FunctionName"), str)
@@ -153,7 +153,7 @@ def test_the_state_machine_invokes_the_functions_that_it_asks_and_no_other() -> 
     prefix = written(MACHINE["DefinitionSubstitutions"]["PollFunctionPrefix"])
     assert any("${PollFunctionPrefix}" in json.dumps(state) for state in STATES.values())
     statement = allowed(role_of(MACHINE), "InvokeFunctions")
-    assert set(statement.resources) == asked | {f"{prefix}*"}
+    assert set(statement.resources) == invoked | {f"{prefix}*"}
     assert statement.actions == ("lambda:InvokeFunction",)
 
 
@@ -186,7 +186,7 @@ def test_the_pipe_takes_from_its_source_and_writes_to_its_target() -> None:
     assert publishes.resources == (written(pipe["Target"]),)
 
 
-def test_a_poll_function_reaches_only_its_own_vendors_secrets_and_folder() -> None:
+def test_a_poll_function_reaches_its_own_vendors_data_only() -> None:
     for properties in FUNCTIONS.values():
         name: str = properties["FunctionName"]["Fn::Sub"]
         mine = [one for one in STATEMENTS if one.role == role_of(properties)]
@@ -198,5 +198,5 @@ def test_a_poll_function_reaches_only_its_own_vendors_secrets_and_folder() -> No
 
 
 def test_the_page_lists_every_statement_as_it_is() -> None:
-    """`python -m tests.permissions.listing` writes it anew."""
+    """`python -m tests.permissions.listing` writes it again."""
     assert PAGE.read_text() == page_with(listing())

@@ -1,4 +1,4 @@
-"""Each grant of a role is taken away in turn, from a stack that enforces policies: something fails."""
+"""Each grant of a role is removed alone, from a stack that enforces policies: something fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARAMETERS = {
     "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*",
     "LogReaderRoleArns": LOG_READER_ARN,
     "RecoveryGraceSeconds": "0",
-    # Nobody sweeps but the tests: they are through by then.
+    # Only the tests sweep: they are done by then.
     "RecoveryMinutes": "15",
     "CreateChatTopic": "true",
 }
@@ -35,7 +35,7 @@ def harness() -> Iterator[Harness]:
 
 
 @contextmanager
-def taken_away(harness: Harness, grant: Grant) -> Iterator[None]:
+def removed(harness: Harness, grant: Grant) -> Iterator[None]:
     """Have a role without a grant."""
     iam = harness.client("iam")
     role = harness.physical(grant.role)
@@ -77,6 +77,6 @@ def _replaced(harness: Harness, role: str, grant: Grant) -> Iterator[None]:
 def test_something_fails_without_this_grant(grant: Grant, harness: Harness) -> None:
     use = EVERY_USE[grant.role, grant.action, grant.resource]
     assert use(harness) == WORKS
-    with taken_away(harness, grant):
+    with removed(harness, grant):
         assert use(harness) != WORKS
     harness.forget()

@@ -38,7 +38,7 @@ RUNNING: dict[str, dict[str, Any]] = {
 
 
 class Harness:
-    """A stack on which functions are invoked one by one, with no execution that hurries on."""
+    """A stack on which functions are invoked one by one, without executions."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
@@ -47,7 +47,7 @@ class Harness:
         self._count = itertools.count(1)
 
     def _physical(self, logical: str) -> str:
-        """Give a resource's name, ARN or URL, as `Ref` does."""
+        """A resource's name, ARN or URL, as `Ref` does."""
         found = self.client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
@@ -58,17 +58,17 @@ class Harness:
         return str(key["KeyArn"])
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        """Invoke a function; give what it returned, or `{"failed": …}`."""
+        """Invoke a function; return its result, or `{"failed": …}`."""
         done = self.client("lambda").invoke(FunctionName=f"import-watch-{function}", Payload=json.dumps(event).encode())
         payload = json.loads(done["Payload"].read())
         return {"failed": payload["errorMessage"]} if "FunctionError" in done else dict(payload or {})
 
     def execution(self) -> str:
-        """Give the ARN of an execution that there is not."""
+        """ARN of an execution that does not exist."""
         return f"{EXECUTIONS}gone-{next(self._count)}"
 
     def start_event(self, vendor: str = "voyado", connection: str = "default", step: Any = None) -> dict[str, Any]:
-        """Give the start event of an import that nobody watches."""
+        """Start event of an import without a watch."""
         number = next(self._count)
         import_id = f"00000000-0000-4000-8000-{number:012}" if vendor == "egain" else f"{number}"
         self.stack.simulators[vendor].script(import_id, [step or ENDED[vendor]])
@@ -79,7 +79,7 @@ class Harness:
         }
 
     def registered(self, event: dict[str, Any], execution: str) -> dict[str, Any]:
-        """Register a start event, and give the watch."""
+        """Register a start event, and return the watch."""
         done = self.invoke("register-watch", {"event": event, "execution": execution})
         watch: dict[str, Any] = done["watch"]
         return watch
@@ -108,14 +108,14 @@ class Harness:
         )
 
     def forget(self) -> None:
-        """Empty the table, so that no execution goes on and no sweep finds more than its own watch."""
+        """Empty the table, so that no execution continues and no sweep finds more than its own watch."""
         dynamodb, table = self.client("dynamodb"), self.stack.outputs["WatchTableName"]
         for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="watchId"):
             for key in page["Items"]:
                 dynamodb.delete_item(TableName=table, Key=key)
 
     def item(self, watch_id: str) -> dict[str, Any]:
-        """Give a watch's item."""
+        """A watch's item."""
         found = self.client("dynamodb").get_item(
             TableName=self.stack.outputs["WatchTableName"], Key={"watchId": {"S": watch_id}}
         )["Item"]
@@ -134,7 +134,7 @@ def prepare(stack: LocalStack) -> None:
 
 
 def acted(done: dict[str, Any], *actions: str) -> str:
-    """Give whether a function came to one of these."""
+    """`WORKS` if a function returned one of these actions."""
     return WORKS if done.get("action", done.get("done")) in actions else json.dumps(done)
 
 
@@ -159,7 +159,7 @@ def takes_over_by_a_start_event(harness: Harness) -> str:
 
 def publishes(harness: Harness) -> str:
     execution = harness.execution()
-    watch = harness.registered({"id": harness.start_event()["id"], "detail": {"vendor": "nobody"}}, execution)
+    watch = harness.registered({"id": harness.start_event()["id"], "detail": {"vendor": "unknown"}}, execution)
     return acted(harness.invoke("publish-outcome", {"input": {"watch": watch}, "execution": execution}), "PUBLISHED")
 
 
@@ -175,7 +175,7 @@ def publishes_after_another_execution_died(harness: Harness) -> str:
     return acted(harness.invoke("publish-outcome", given), "PUBLISHED", "SUPERSEDED")
 
 
-def tells_that_an_import_stalls(harness: Harness) -> str:
+def publishes_that_an_import_stalls(harness: Harness) -> str:
     execution = harness.execution()
     watch = harness.registered(harness.start_event(), execution)
     return acted(harness.invoke("publish-outcome", {"stalled": watch, "execution": execution}), "PUBLISHED")
@@ -195,7 +195,7 @@ def died(harness: Harness, execution: str, status: str, given: dict[str, Any] | 
     return harness.invoke("recover-watches", {"source": "aws.states", "detail": detail})
 
 
-def looks_after_an_execution_that_failed(harness: Harness) -> str:
+def takes_over_from_an_execution_that_failed(harness: Harness) -> str:
     execution, event = harness.execution(), harness.start_event(step=RUNNING["voyado"])
     harness.registered(event, execution)
     return acted(died(harness, execution, "FAILED", event), "TAKEN_OVER")
@@ -207,13 +207,13 @@ def registers_for_an_execution_that_failed(harness: Harness) -> str:
     )
 
 
-def tells_of_an_execution_that_was_stopped(harness: Harness) -> str:
+def publishes_for_an_execution_that_was_stopped(harness: Harness) -> str:
     execution, event = harness.execution(), harness.start_event()
     harness.registered(event, execution)
     return acted(died(harness, execution, "ABORTED", event), "STOPPED")
 
 
-def asks_how_an_execution_was_started(harness: Harness) -> str:
+def reads_how_an_execution_was_started(harness: Harness) -> str:
     return acted(died(harness, harness.execution(), "FAILED", None), "UNCHANGED")
 
 
@@ -251,7 +251,7 @@ def copies_a_log_in_anothers_role(harness: Harness) -> str:
 
 
 def of(vendor: str, use: Callable[[Harness, str], str]) -> Callable[[Harness], str]:
-    """Give a vendor's use, under its own name."""
+    """A vendor's use, under its own name."""
     return wraps(use)(lambda harness: use(harness, vendor))
 
 
@@ -269,16 +269,16 @@ USES: dict[tuple[str, str, str], Use] = {
     ("PublishOutcomeRole", "dynamodb:PutItem", TABLE): publishes_what_was_never_registered,
     ("PublishOutcomeRole", "dynamodb:UpdateItem", TABLE): publishes,
     ("PublishOutcomeRole", "sns:Publish", "OutcomeTopic"): publishes,
-    ("PublishOutcomeRole", "sns:Publish", "StalledTopic"): tells_that_an_import_stalls,
+    ("PublishOutcomeRole", "sns:Publish", "StalledTopic"): publishes_that_an_import_stalls,
     ("PublishOutcomeRole", "states:DescribeExecution", EXECUTION_ARNS): publishes_after_another_execution_died,
-    ("RecoverWatchesRole", "dynamodb:GetItem", TABLE): looks_after_an_execution_that_failed,
+    ("RecoverWatchesRole", "dynamodb:GetItem", TABLE): takes_over_from_an_execution_that_failed,
     ("RecoverWatchesRole", "dynamodb:PutItem", TABLE): registers_for_an_execution_that_failed,
-    ("RecoverWatchesRole", "dynamodb:UpdateItem", TABLE): looks_after_an_execution_that_failed,
+    ("RecoverWatchesRole", "dynamodb:UpdateItem", TABLE): takes_over_from_an_execution_that_failed,
     ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/active-by-next-poll"): sweeps,
     ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/unpublished-by-detection"): sweeps,
-    ("RecoverWatchesRole", "sns:Publish", "OutcomeTopic"): tells_of_an_execution_that_was_stopped,
-    ("RecoverWatchesRole", "states:DescribeExecution", EXECUTION_ARNS): asks_how_an_execution_was_started,
-    ("RecoverWatchesRole", "states:StartExecution", "WatchStateMachine"): looks_after_an_execution_that_failed,
+    ("RecoverWatchesRole", "sns:Publish", "OutcomeTopic"): publishes_for_an_execution_that_was_stopped,
+    ("RecoverWatchesRole", "states:DescribeExecution", EXECUTION_ARNS): reads_how_an_execution_was_started,
+    ("RecoverWatchesRole", "states:StartExecution", "WatchStateMachine"): takes_over_from_an_execution_that_failed,
     ("PollEgainRole", "s3:GetObject", "LogSourceObjectArns"): copies_a_log,
     ("PollEgainRole", "sts:AssumeRole", "LogReaderRoleArns"): copies_a_log_in_anothers_role,
 }

@@ -1,4 +1,4 @@
-"""Runs one storm and prints its table: `python -m tests.resilience N SEED`; exit status 0 only if all was right."""
+"""Runs one storm and prints its table: `python -m tests.resilience N SEED`; exit status 0 if all was right."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.resilience.plan import make_waves
 from tests.resilience.storm import Storm
 
 
-def fault_injector(count: int, seed: int, folder: Path | None = None) -> Findings:
-    """Run a storm, telling on standard error how far it is, and judge it.
+def run_storm(count: int, seed: int, folder: Path | None = None) -> Findings:
+    """Run a storm, print its progress on standard error, and check it.
 
     Parameters
     ----------
     count, seed : int
     folder : Path, optional
-        Where what is needed to look into a failure is left, in a folder for each wave.
+        Where the data for the analysis of a failure is written, in a folder for each wave.
     """
     waves = []
     for number, plan in enumerate(make_waves(count, seed), 1):
@@ -35,10 +35,10 @@ def fault_injector(count: int, seed: int, folder: Path | None = None) -> Finding
 def main(
     count: Annotated[int, typer.Argument(help="Imports.")],
     seed: int,
-    keep: Annotated[Path | None, typer.Option(help="Folder for logs, items and histories of what went wrong.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Folder for logs, items and histories of failures.")] = None,
 ) -> None:
     """Run one storm and print its table."""
-    assertions = fault_injector(count, seed, keep)
+    assertions = run_storm(count, seed, keep)
     print(assertions.text)
     if assertions.wrong:
         print(f"\n{len(assertions.wrong)} wrong:", *assertions.wrong, sep="\n  ")

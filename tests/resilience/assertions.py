@@ -1,19 +1,19 @@
-"""Says whether a storm was come through, and in which figures. Pure: it judges an aftermath by its plan.
+"""Checks the final state of a storm against its plan, and computes the figures of the storm. Pure.
 
-The rule for an outcome. An import must have exactly the outcome of its script, whatever struck it, but for this: where
-`StopExecution` was accepted for the execution that owned the watch,
+The rule for an outcome. An import must have exactly the outcome of its script, whatever faults it met, with this
+exception: where `StopExecution` was accepted for the execution that owned the watch,
 
-- the outcome is WATCH_STOPPED if the watch ended in the generation that was stopped, unless the execution was just then
-  in a task: what a function that was under way saw of the end may then be the outcome;
+- the outcome is WATCH_STOPPED if the watch ended in the generation that was stopped, unless the execution was in a
+  task at that moment: the result of the function that ran then may also be the outcome;
 - it is that of the script if it was known already and only awaited its log;
-- it is that of the script if a start event, or a hand-over that was under way, carried the watch on: then its
-  generation is a later one.
+- it is that of the script if a start event, or a hand-over that had begun, resumed the watch: then its generation is
+  a later one.
 
-And where our own trouble (an execution that died, a turn that was waited for) drew that of a vendor out for longer than
-is borne, so that no poll in all that time had a good answer, patience may have run out. With a status or an import that
-nobody knows it must have. Failed polls are borne for as long as we asked in time, which is not seen from outside: there
-the outcome of the script is right as well, and the only right one where the waits between the polls that were seen,
-each taken to be as long as it may be in time, do not add up to so much.
+And where own downtime (an execution that died, a wait for the rate limit) extended the errors of a vendor beyond the
+grace period, so that no poll in all that time had a good response, the grace period may have expired. With an unmapped
+status or an unknown import it must have. Own downtime does not count for the grace period of failed polls, but it is
+not visible from outside: there the outcome of the script is right as well, and it is the only right one where the
+observed waits, each limited to its maximum without own downtime, sum up to less than the grace period.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from local.simulators.script import Import, Step
 from tests.leaks import secrets_in
 from tests.resilience.final_state import FinalState, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of
-from tests.resilience.scripts import DEADLINE_SECONDS, Expected
+from tests.resilience.scripts import GRACE_SECONDS, Expected
 
 STOPPED = Expected("UNKNOWN", "WATCH_STOPPED")
 WAITING = "WaitForPoll"
 MINUTE = 60.0
 LATE_BY = 16.0
-"""Seconds of the stack's clock by which a poll is counted later than it was asked: one of the machine's."""
+"""Seconds of the stack's clock by which a poll is counted later than it was requested: one of the machine's."""
 MAX_CYCLE_SECONDS = 150.0
-"""Seconds in which every watch of a connection has its turn, at most."""
+"""Maximum of a cycle in seconds."""
 FAILED_POLLS = ("VENDOR_UNAVAILABLE", "UNREADABLE_ANSWER")
-"""What failed polls on end come to, whichever they are."""
+"""Reasons to which consecutive failed polls lead, whichever they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What came of a storm: `wrong` is empty if it was come through; `table` holds rows of a name and a figure."""
+    """Result of a storm: `wrong` is empty if everything was right; `table` holds rows of a name and a figure."""
 
     wrong: tuple[str, ...]
     table: tuple[tuple[str, str], ...]
@@ -63,7 +63,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """One wave of a storm: what was planned, what was seen afterwards, and the clock of its stack."""
+    """One wave of a storm: its plan, its final state, and the clock of its stack."""
 
     plan: Plan
     after: FinalState
@@ -71,13 +71,13 @@ class Wave:
 
 
 def judge(waves: Sequence[Wave]) -> Findings:
-    """Judge a storm."""
+    """Check a storm."""
     judged = [(wave.after, one, list(_faults_of(one, wave.after))) for wave in waves for one in wave.plan.imports]
     wrong = [f"{one.watch_id} ({one.script.kind}): {fault}" for _, one, faults in judged for fault in faults]
     wrong += [fault for wave in waves for fault in _faults_of_wave(wave)]
     after = [wave.after for wave in waves]
-    told = [messages for one in after for messages in one.messages.values()]
-    messages = sum(map(len, told))
+    published = [messages for one in after for messages in one.messages.values()]
+    messages = sum(map(len, published))
     recovered, struck, outages = (
         sum((getattr(one, name) for one in after), Counter[str]()) for name in ("recovered", "struck", "outages")
     )
@@ -87,13 +87,13 @@ def judge(waves: Sequence[Wave]) -> Findings:
         vendor_faults[one.script.kind] += seen.vendor_faults.get(one.import_id, 0)
     speeds = sorted(wave.clock.speed for wave in waves)
     busiest = [most / limit_of(name) for wave in waves for name, most in _busiest_minutes(wave).items()]
-    stopped = sum(_is_stopped(first.event) for first, *_ in told)
+    stopped = sum(_is_stopped(first.event) for first, *_ in published)
     rows: list[tuple[str, object]] = [
         ("imports", len(judged)),
         ("outcomes right", f"{sum(not faults for *_, faults in judged)} of {len(judged)}"),
         ("  of these stopped by a person", stopped),
-        ("outcome ids", len({message.event["id"] for messages in told for message in messages})),
-        ("messages to the subscriber", f"{messages}, {messages - len(told)} of them repeats under the same id"),
+        ("outcome ids", len({message.event["id"] for messages in published for message in messages})),
+        ("messages to the subscriber", f"{messages}, {messages - len(published)} of them repeats under the same id"),
         ("polls the vendors saw", sum(len(times) for one in after for times in one.polled_at.values())),
         ("executions", sum(one.executions for one in after)),
         ("hand-overs", sum(one.handed_over for one in after)),
@@ -112,8 +112,8 @@ def judge(waves: Sequence[Wave]) -> Findings:
             f"{sum(one.seconds for one in after):.0f}, with clocks {speeds[0]:.1f} to {speeds[-1]:.1f} as fast",
         ),
         *_counted("faults on our side", struck),
-        *_counted("polls that the vendor answered with a fault, by import", vendor_faults),
-        *_counted("spells", outages),
+        *_counted("polls to which the vendor responded with a fault, by import", vendor_faults),
+        *_counted("outages", outages),
         *_counted("imports, by script", kinds),
     ]
     return Findings(tuple(wrong), tuple((name, str(figure)) for name, figure in rows))
@@ -130,28 +130,28 @@ def _faults_of_wave(wave: Wave) -> Iterator[str]:
     if after.unsettled:
         yield after.unsettled
     yield from _faults_of_table(after)
-    for arrival_index, text in after.kept.items():
+    for location, text in after.kept.items():
         if secrets_in(text):
-            yield f"a secret is in {arrival_index}"
+            yield f"a secret is in {location}"
     if "poll failed" not in after.kept["the logs of the functions"]:
         yield "the functions' logs were not read"
     for name, most in _busiest_minutes(wave).items():
         if most > limit_of(name):
-            yield f"connection {name} was asked {most} times in a minute: its limit is {limit_of(name)}"
+            yield f"connection {name} got {most} requests in a minute: its limit is {limit_of(name)}"
 
 
 def _faults_of(one: PlannedImport, after: FinalState) -> Iterator[str]:
     stops = [stop for stop in after.stops if stop.import_id == one.import_id]
     messages = after.messages.get(one.watch_id, [])
     if not messages:
-        yield "nobody was told"
+        yield "no outcome was published"
         return
     ids = {message.event["id"] for message in messages}
     if len(ids) != 1:
-        yield f"was told under {len(ids)} ids"
-    told = {(message.event["data"]["outcome"], message.event["data"]["reason"]) for message in messages}
-    if len(told) != 1:
-        yield f"was told as {sorted(told, key=str)}"
+        yield f"was published under {len(ids)} ids"
+    results = {(message.event["data"]["outcome"], message.event["data"]["reason"]) for message in messages}
+    if len(results) != 1:
+        yield f"was published as {sorted(results, key=str)}"
     data = messages[0].event["data"]
     seen = Expected(data["outcome"], data["reason"])
     allowed = _allowed(one, after, stops)
@@ -159,13 +159,13 @@ def _faults_of(one: PlannedImport, after: FinalState) -> Iterator[str]:
         expected = " or ".join(f"{each.outcome}/{each.reason}" for each in allowed)
         yield f"is {seen.outcome}/{seen.reason}, not {expected}: {data['message']}"
     if data["correlationId"] != f"storm-{one.import_id}":
-        yield f"came back with the correlation id {data['correlationId']!r}"
+        yield f"was published with the correlation id {data['correlationId']!r}"
     if len(after.published.get(one.import_id, [])) != len(messages):
         yield f"was published {len(after.published.get(one.import_id, []))} times and got {len(messages)} times"
 
 
 def _allowed(one: PlannedImport, after: FinalState, stops: Sequence[Stop]) -> tuple[Expected, ...]:
-    """Give the outcomes that an import may have."""
+    """Outcomes that an import may have."""
     final = int(after.items[one.watch_id]["generation"])
     last = [after.last_states[stop.execution] for stop in stops if stop.generation == final]
     seen = _seen(one, after)
@@ -177,33 +177,33 @@ def _allowed(one: PlannedImport, after: FinalState, stops: Sequence[Stop]) -> tu
 
 
 def _seen(one: PlannedImport, after: FinalState) -> tuple[Expected, ...]:
-    """Give what an import that nobody stopped may have come to: its script, unless patience ran out before."""
+    """Outcomes that an import may have that was not stopped: its script's, unless a grace period expired before."""
     script = one.script.expected
     played, times = Import(list(one.script.steps)), after.polled_at.get(one.import_id, [])
-    met = [_shared_error(played.poll(time).step) for time in times]
+    met = [_error_of(played.poll(time).step) for time in times]
     reasons = list(takewhile(bool, reversed(met)))
-    if one.script.patient or not reasons or len({reason in FAILED_POLLS for reason in reasons}) > 1:
+    if one.script.exceeds_limit or not reasons or len({reason in FAILED_POLLS for reason in reasons}) > 1:
         return (script,)
     times = times[-len(reasons) :]
     began = times[0]
     if reasons[-1] == "NOT_FOUND":
-        # It is borne from the start of the watch on.
+        # Its grace period begins with the watch.
         began = float(after.items[one.watch_id].get("registeredAt", began))
-    if times[-1] - began < DEADLINE_SECONDS - LATE_BY:
+    if times[-1] - began < GRACE_SECONDS - LATE_BY:
         return (script,)
     unlike = [reason for reason in reasons if reason != "UNREADABLE_ANSWER"]
-    ran_out = Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
-    if ran_out.reason not in FAILED_POLLS:
-        return (ran_out,)
+    expired = Expected("UNKNOWN", unlike[0] if unlike else "UNREADABLE_ANSWER")
+    if expired.reason not in FAILED_POLLS:
+        return (expired,)
     waited = enumerate(map(sub, times[1:], times), 1)
-    borne = sum(min(gap, backoff(failures) + MAX_CYCLE_SECONDS + ON_TIME_SECONDS) for failures, gap in waited)
-    return (script,) if borne < DEADLINE_SECONDS - LATE_BY else (ran_out, script)
+    tolerated = sum(min(gap, backoff(failures) + MAX_CYCLE_SECONDS + ON_TIME_SECONDS) for failures, gap in waited)
+    return (script,) if tolerated < GRACE_SECONDS - LATE_BY else (expired, script)
 
 
-def _shared_error(step: Step) -> str | None:
-    """Give the reason for which a watch ends if its vendor answers so for too long; None for a good answer."""
+def _error_of(step: Step) -> str | None:
+    """Reason with which a watch ends if its vendor responds like this for too long; None for a good response."""
     if "fault" in step:
-        # As scripts have them: an answer of 200 is one that cannot be read.
+        # As scripts have them: a response with status 200 is one that cannot be read.
         return "UNREADABLE_ANSWER" if step["fault"].get("status") == 200 else "VENDOR_UNAVAILABLE"
     if step.get("unknown"):
         return "NOT_FOUND"
@@ -226,12 +226,12 @@ def _faults_of_table(after: FinalState) -> Iterator[str]:
 
 
 def _busiest_minutes(wave: Wave) -> dict[str, int]:
-    """Give the most requests in any minute of the stack's clock, by connection."""
-    asked: dict[str, list[float]] = defaultdict(list)
+    """Maximum of the requests in any minute of the stack's clock, by connection."""
+    requests: dict[str, list[float]] = defaultdict(list)
     for one in wave.plan.imports:
-        asked[one.connection] += wave.after.polled_at.get(one.import_id, [])
+        requests[one.connection] += wave.after.polled_at.get(one.import_id, [])
     busiest = {}
-    for name, times in asked.items():
+    for name, times in requests.items():
         times.sort()
         busiest[name] = max((bisect_right(times, time + MINUTE) - index for index, time in enumerate(times)), default=0)
     return busiest
@@ -249,7 +249,7 @@ def _after_restarts(wave: Wave) -> Iterator[tuple[float, float]]:
 
 
 def _to_next_sign(import_id: str, at: float, wave: Wave) -> Iterator[tuple[float, float]]:
-    """Give the seconds from a moment to the next poll or publish of a watch: the machine's, and the stack's."""
+    """Seconds from a moment to the next poll or publish of a watch: the machine's, and the stack's."""
     polls = [wave.clock.machine_seconds(time) for time in wave.after.polled_at[import_id]]
     later = [sign for sign in polls + wave.after.published.get(import_id, []) if sign > at]
     if later:

@@ -1,4 +1,4 @@
-"""Reads the calls that functions make of AWS: which service, what for, and about which watch. Pure."""
+"""Reads the calls of functions to AWS: which service, which operation, and about which watch. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Operation(StrEnum):
 
     REGISTER = "register a watch"
     SAVE = "save a poll"
-    TRANSFER_OWNERSHIP = "pass a watch on"
+    TRANSFER_OWNERSHIP = "hand a watch over"
     END = "end a watch"
     RECORD_LOG = "record a log"
     RECORD_PUBLISHED = "record a publish"
     COUNT = "write a connection's state"
     READ = "read the table"
     PUBLISH = "publish an outcome"
-    ARCHIVE = "archive an answer or a log"
+    ARCHIVE = "archive a response or a log"
     READ_SECRET = "read a secret"
     START = "start an execution"
     DESCRIBE = "look at an execution"
@@ -92,14 +92,14 @@ def read_call(method: str, path: str, headers: Mapping[str, str], body: bytes) -
 def _of_table(action: str, body: bytes) -> Call:
     if action in ("GetItem", "Query"):
         return Call("dynamodb", Operation.READ, _import_id(body.decode()))
-    asked = json.loads(body)
-    key = asked.get("Item", asked.get("Key", {})).get("watchId", {}).get("S", "")
+    request = json.loads(body)
+    key = request.get("Item", request.get("Key", {})).get("watchId", {}).get("S", "")
     import_id = _import_id(key)
     if key.count("#") == 1:
         return Call("dynamodb", Operation.COUNT, None)
     if action == "PutItem" and import_id:
         return Call("dynamodb", Operation.REGISTER, import_id)
-    names = set(asked.get("ExpressionAttributeNames", {}).values())
+    names = set(request.get("ExpressionAttributeNames", {}).values())
     by_attribute = (
         ("publishedAt", Operation.RECORD_PUBLISHED),
         ("log", Operation.RECORD_LOG),

@@ -34,7 +34,7 @@ Edit = Callable[[dict[str, Any]], None]
 
 
 class Harness:
-    """A stack, what is seen of it, and what can be done to it."""
+    """A stack, with what can be observed and changed from outside."""
 
     def __init__(self, stack: LocalStack, clock: Clock) -> None:
         self.stack = stack
@@ -44,20 +44,20 @@ class Harness:
         self._numbers = itertools.count(1)
 
     def now(self) -> float:
-        """Give the time on the stack's clock."""
+        """Time on the stack's clock."""
         return self.clock.now()
 
     def active(self) -> list[str]:
-        """Give the watches that have not ended."""
+        """Watches that have not ended."""
         items = self.stack.client("dynamodb").scan(TableName=self.stack.outputs["WatchTableName"])["Items"]
         return [item["watchId"]["S"] for item in items if item.get("active", {}).get("S") == "ACTIVE"]
 
     def decide(self, call: Call) -> Fault | None:
-        """Give the fault that is planned for an import's next call of this kind; it strikes once."""
+        """Fault that is planned for an import's next call of this kind; it occurs once."""
         return self.faults.pop((call.import_id, call.operation), None) if call.import_id else None
 
     def start_watch(self, *steps: Step, fault: tuple[Operation, Harm | Fault] | None = None, **more: Any) -> str:
-        """Have an import played and its start event sent, and give the id of its watch."""
+        """Script an import, send its start event, and return the id of its watch."""
         import_id = f"{9 * 10**18 + 10**6 + next(self._numbers)}"
         if fault is not None:
             operation, harm = fault
@@ -71,14 +71,14 @@ class Harness:
         self.stack.start_import({"vendor": VENDOR, "importId": watch.rpartition("#")[2]})
 
     def item(self, watch: str) -> dict[str, Any]:
-        """Give the item of a watch; empty where there is none."""
+        """Item of a watch; empty where there is none."""
         try:
             return self.observer.item(watch)
         except KeyError:
             return {}
 
     def item_when(self, watch: str, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-        """Wait until the item of a watch is as it should be, and give it."""
+        """Wait until the item of a watch is as it should be, and return it."""
 
         def found() -> dict[str, Any] | None:
             item = self.item(watch)
@@ -87,16 +87,16 @@ class Harness:
         return wait_until(found, SECONDS, f"{watch} {what}")
 
     def polled(self, watch: str, times: int = 1) -> dict[str, Any]:
-        """Wait until so many polls of a watch are in the table, and give its item."""
+        """Wait until this number of polls of a watch is in the table, and return its item."""
         return self.item_when(watch, lambda item: item["polls"] >= times, f"is polled {times} times")
 
-    def told(self, watch: str) -> Message:
-        """Wait for the outcome of a watch, and that it is noted as published."""
+    def published(self, watch: str) -> Message:
+        """Wait for the outcome of a watch, and until it is recorded as published."""
         self.item_when(watch, lambda item: "publishedAt" in item, "is published")
         return self.observer.outcome(watch)
 
     def polls_seen(self, watch: str) -> int:
-        """Give how often the vendor was asked."""
+        """Number of requests to the vendor."""
         return len(self.stack.simulators[VENDOR].polled_at(watch.rpartition("#")[2]))
 
     def stop(self, execution: str) -> None:
@@ -118,7 +118,7 @@ class Harness:
         return wait_until(stopped, SECONDS, f"an execution of {watch} is stopped")
 
     def status(self, execution: str) -> str:
-        """Give how an execution fares: MISSING where it was named and has not started."""
+        """Status of an execution: MISSING where it was named and has not started."""
         stepfunctions = self.stack.client("stepfunctions")
         try:
             status: str = stepfunctions.describe_execution(executionArn=execution)["status"]
@@ -147,7 +147,7 @@ class Harness:
         return done
 
     def log(self, function: str) -> str:
-        """Give all that a function has logged."""
+        """All that a function has logged."""
         pages = (
             self.stack.client("logs")
             .get_paginator("filter_log_events")
@@ -180,7 +180,7 @@ class Harness:
 
 
 def dying_in(*generations: int) -> Edit:
-    """Have executions that own a watch in one of these generations fail as soon as they carry it on."""
+    """Have executions that own a watch in one of these generations fail as soon as they resume it."""
 
     def edit(definition: dict[str, Any]) -> None:
         rules = [{"Variable": "$.watch.generation", "NumericEquals": one, "Next": "Dies"} for one in generations]
@@ -192,7 +192,7 @@ def dying_in(*generations: int) -> Edit:
 
 
 def dying_at_birth(definition: dict[str, Any]) -> None:
-    """Have executions that a start event began fail before they register anything."""
+    """Have executions that a start event started fail before they register anything."""
     rule = {"Variable": "$.resume", "IsPresent": True, "Next": "RegisterWatch"}
     definition["StartAt"] = "MayDie"
     definition["States"]["MayDie"] = {"Type": "Choice", "Choices": [rule], "Default": "Dies"}

@@ -1,4 +1,4 @@
-"""Decides which calls of the functions meet a fault, and keeps count of what struck and what was done."""
+"""Decides which calls of the functions fail, and counts the injected faults and the completed operations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.resilience.proxy import Fault, Harm
 
 
 class FaultInjector:
-    """What the proxy asks and tells; safe to use from its threads.
+    """Decides for the proxy, and records its calls; safe to use from its threads.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class FaultInjector:
         self._due: list[tuple[float, str, Signal]] = []
         self._outage: Outage | None = None
         self.struck: Counter[str] = Counter()
-        """Faults that struck, by what they were."""
+        """Injected faults, by kind."""
         self.outages: Counter[str] = Counter()
-        """Whiles in which a service failed, by name."""
+        """Outages, by name."""
         self.published: dict[str, list[float]] = defaultdict(list)
         """The machine's monotonic seconds at which SNS took an outcome, by import."""
 
@@ -47,7 +47,7 @@ class FaultInjector:
             self._signals[one.import_id] = one.signals
 
     def change(self, outage: Outage | None) -> None:
-        """Have a spell begin, or end."""
+        """Begin an outage, or end it."""
         with self._lock:
             self._outage = outage
 
@@ -65,7 +65,7 @@ class FaultInjector:
             self.struck[what] += times
 
     def due_signals(self) -> list[tuple[str, Signal]]:
-        """Take what is to be done from outside by now: imports, and what for each."""
+        """Take the signals that are due: imports, and the signal for each."""
         now = time.monotonic()
         with self._lock:
             due = [(import_id, signal) for at, import_id, signal in self._due if at <= now]
@@ -73,7 +73,7 @@ class FaultInjector:
         return due
 
     def decide(self, call: Call) -> Fault | None:
-        """Say which fault a call meets."""
+        """Fault for a call, if any."""
         with self._lock:
             if call.import_id is not None:
                 key = (call.import_id, call.operation)
@@ -88,8 +88,8 @@ class FaultInjector:
                 return None
             return self._random.choice(outage.faults)
 
-    def tell(self, call: Call, fault: Fault | None, status: int) -> None:
-        """Take note of what became of a call."""
+    def record(self, call: Call, fault: Fault | None, status: int) -> None:
+        """Record the result of a call."""
         with self._lock:
             if fault is not None:
                 how = f"{fault.harm} ({fault.status})" if fault.harm is Harm.REFUSED else str(fault.harm)

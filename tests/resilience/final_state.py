@@ -1,4 +1,4 @@
-"""What is left when a storm is over."""
+"""The state after a storm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.outcomes import Message
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """An execution that was stopped: `generation` is the one in which it owned its watch when that was asked."""
+    """An execution that was stopped: `generation` is the one in which it owned its watch at that moment."""
 
     import_id: str
     execution: str
@@ -29,7 +29,7 @@ class LastState:
 
 @dataclass(slots=True)
 class FinalState:
-    """What is seen when the storm is over.
+    """What is observed after the storm.
 
     Parameters
     ----------
@@ -38,23 +38,23 @@ class FinalState:
     items : dict of str to dict
         The table.
     polled_at : dict of str to list of float
-        When the vendor was asked, by import, on the stack's clock.
+        Times of the requests to the vendor, by import, on the stack's clock.
     published : dict of str to list of float
-        When SNS took an outcome, by import, in the machine's monotonic seconds.
+        Times at which SNS accepted an outcome, by import, in the machine's monotonic seconds.
     stops : list of Stop
     last_states : dict of str to LastState
         Where each stopped execution was, by its ARN.
     restarts : list of tuple of float and list of str
-        When the emulator was asked to end (the machine's monotonic seconds), and the imports that were under way.
+        When the emulator was stopped (the machine's monotonic seconds), and the imports that were active then.
     recovered : Counter
-        What `recover_watches` says it did.
+        Results that `recover_watches` logged.
     handed_over : int
     struck : Counter
         Faults injected on our side, by kind.
-    spells : Counter
-        Whiles in which a service failed, by name.
+    outages : Counter
+        Outages, by name.
     vendor_faults : dict of str to int
-        Polls that the vendor answered with a fault, by import.
+        Polls to which the vendor responded with a fault, by import.
     kept : dict of str to str
         All the text in which no secret may be, by where it was found.
     seconds : float

@@ -1,4 +1,4 @@
-"""Lets the whiles come and go in which a service fails, or a vendor refuses connections."""
+"""Begins and ends the outages, in which a service fails or a vendor refuses connections."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.resilience.plan import CONNECTIONS, Outage
 
 
 class Outages:
-    """Lets the spells of a plan come and go.
+    """Begins and ends the outages of a plan.
 
     Parameters
     ----------
-    spells : sequence of Spell
-    weather : Weather
+    outages : sequence of Outage
+    fault_injector : FaultInjector
     random : Random
-        Chooses whose vendor refuses.
+        Chooses the connection whose vendor refuses.
     connect : callable
         Stores the secret of a vendor's connection, leading to a base URL, or to the vendor where that is None.
     """
@@ -42,8 +42,8 @@ class Outages:
         self._changes_at = time.monotonic() + self._next.before
         self._refusal = ExitStack()
 
-    def go_on(self) -> None:
-        """Have the next spell begin, or the present one end, if it is time."""
+    def update(self) -> None:
+        """Begin the next outage, or end the present one, if it is time."""
         if time.monotonic() < self._changes_at:
             return
         if self._now is not None:
@@ -62,7 +62,7 @@ class Outages:
             self._connect(vendor, name, url)
 
     def end(self) -> None:
-        """Have the present spell end."""
+        """End the present outage."""
         self._fault_injector.change(None)
         self._refusal.close()
         self._now, self._next = None, next(self._coming)

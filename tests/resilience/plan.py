@@ -1,4 +1,4 @@
-"""The storm as a value: which imports there are and what befalls each, all of it from one seed. Pure.
+"""The storm as a value: its imports and the faults of each, all of it from one seed. Pure.
 
 A fault of one import is tied to what is done for that import (its second saved poll, its first publish), not to a
 time. So a seed gives the same faults again on a machine that is faster or slower; how they interleave is the
@@ -26,9 +26,9 @@ CONNECTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """The connections by vendor. The secret of a *calm* one can always be read, and its vendor never refuses."""
 LIMITS = (15, 20, 30)
-"""Requests per minute that the connections name, in turn."""
-CALM_KINDS = ("gets rubbish for ever", "is away twice")
-"""Kinds that another failed poll than the script's would bring to another end."""
+"""Requests per minute that the connections name, alternately."""
+CALM_KINDS = ("always gets invalid data", "is away twice")
+"""Kinds to which a further failed poll would give another outcome."""
 REFUSALS = (
     Fault(Harm.REFUSED, 500, "InternalServerError"),
     Fault(Harm.REFUSED, 503, "ServiceUnavailable"),
@@ -40,8 +40,8 @@ FINAL = Fault(Harm.REFUSED, 400, "AccessDeniedException")
 KILLS = (Fault(Harm.KILLED_BEFORE), Fault(Harm.KILLED_AFTER))
 MAX_WAVE_SHARE = 100
 """Imports that go through the storm on one stack."""
-PATIENT_EVERY = 3
-"""In a large storm, one of so many imports that start waits for our patience to run out, while there are such."""
+EXCEEDING_EVERY = 3
+"""In a large storm, one of this number of started imports exceeds a limit, while there are such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class PlannedImport:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A while in which a service fails, or in which a connection's vendor refuses connections.
+    """A time in which a service fails, or in which a connection's vendor refuses connections.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Outage:
     share : float
         Share of the calls that fail.
     before, seconds : float
-        The machine's seconds of peace before it, and that it lasts.
+        The machine's seconds without an outage before it, and its duration.
     """
 
     name: str
@@ -133,11 +133,11 @@ class Plan:
     Parameters
     ----------
     restarts : tuple of int
-        The emulator is restarted when so many imports have been told of.
-    spells : tuple of Spell
+        The emulator is restarted when this number of outcomes has been published.
+    outages : tuple of Outage
         One after the other, from the beginning again after the last.
     worker_kills : tuple of float
-        The machine's seconds between two function workers that are killed whatever they are at, likewise.
+        The machine's seconds between two function workers that are killed at any moment, likewise.
     """
 
     imports: tuple[PlannedImport, ...]
@@ -147,15 +147,15 @@ class Plan:
 
 
 def limit_of(connection: str) -> int:
-    """Give the requests per minute that a connection names."""
+    """Requests per minute that a connection names."""
     names = [name for names in CONNECTIONS.values() for name in names]
     return LIMITS[names.index(connection) % len(LIMITS)]
 
 
 def make_waves(count: int, seed: int) -> tuple[Plan, ...]:
-    """Give the storm of a seed: waves that come one after the other, each over a stack of its own.
+    """Storm of a seed: consecutive waves, each with its own stack.
 
-    The emulator writes down all that ever was when it is restarted, so that of too much it would take minutes.
+    The emulator stores its complete state when it is restarted, which takes minutes if there is too much.
 
     Parameters
     ----------
@@ -169,18 +169,18 @@ def make_waves(count: int, seed: int) -> tuple[Plan, ...]:
 
 
 def make_plan(count: int, seed: int, first: int = 0) -> Plan:
-    """Give one wave of a seed, whose first import has a number."""
+    """One wave of a seed; `first` is the number of its first import."""
     random = Random(zlib.crc32(f"storm {count} {seed} {first}".encode()))
     kinds = [maker for _ in range(count // len(MAKERS) + 1) for maker in random.sample(MAKERS, len(MAKERS))][:count]
     imports = [_import(number, random, *kind) for number, kind in enumerate(kinds, first)]
-    # Those that wait for our patience to run out wait longest: their number decides how long the storm takes.
-    imports.sort(key=lambda one: not one.script.patient)
+    # Those that end by a grace period or the timeout take longest: their number decides how long the storm takes.
+    imports.sort(key=lambda one: not one.script.exceeds_limit)
     if count > len(MAKERS) * 3:
-        patient = [one for one in imports if one.script.patient]
-        others = imports[len(patient) :]
+        exceeding = [one for one in imports if one.script.exceeds_limit]
+        others = imports[len(exceeding) :]
         imports = others
-        for index, one in enumerate(patient):
-            imports.insert(index * PATIENT_EVERY, one)
+        for index, one in enumerate(exceeding):
+            imports.insert(index * EXCEEDING_EVERY, one)
     restarts = max(1, count // 50)
     step = count / (restarts + 1)
     return Plan(

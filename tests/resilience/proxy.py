@@ -1,7 +1,7 @@
-"""A proxy between the functions and the emulator: passes calls on, and lets them fail as it is told to.
+"""A proxy between the functions and the emulator: forwards calls, and lets them fail on request.
 
-Real sockets on the loopback address. A call can be refused, or cut off, before it was passed on; its answer can be
-lost after what was asked for was done; and the function's worker process can be killed at either moment.
+Real sockets on the loopback address. A call can be refused, or cut off, before it was forwarded; its response can be
+lost after the operation was done; and the function's worker process can be killed at either moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Harm(StrEnum):
 
     REFUSED = "refused"
     CUT = "connection cut"
-    RESPONSE_LOST = "done, answer lost"
+    RESPONSE_LOST = "done, response lost"
     KILLED_BEFORE = "worker killed before"
     KILLED_AFTER = "worker killed after"
 
@@ -48,7 +48,7 @@ class Fault:
 
 
 Decide = Callable[[Call], Fault | None]
-Tell = Callable[[Call, Fault | None, int], None]
+Record = Callable[[Call, Fault | None, int], None]
 
 
 class FaultProxy(ThreadingHTTPServer):
@@ -57,26 +57,26 @@ class FaultProxy(ThreadingHTTPServer):
     Parameters
     ----------
     decide : callable
-        Says of every call which fault it meets, if any.
-    tell : callable
-        Is told of every call, once it was passed on or met its fault: the fault that struck, and the HTTP status that
-        the emulator gave (0 where it was not asked). It is called before the function has its answer.
+        Returns the fault of a call, if any.
+    record : callable
+        Gets every call, once it was forwarded or failed: its fault, and the HTTP status of the emulator's response
+        (0 where there was no request to it). It is called before the function has its response.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, decide: Decide, tell: Tell) -> None:
+    def __init__(self, decide: Decide, record: Record) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.decide = decide
-        self.tell = tell
+        self.record = record
         self.upstream_port = 0
         self._mistakes: list[Exception] = []
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
     def url(self) -> str:
-        """Where functions find it."""
+        """The endpoint for the functions."""
         return f"http://127.0.0.1:{self.server_port}"
 
     def __enter__(self) -> FaultProxy:
@@ -94,7 +94,7 @@ class FaultProxy(ThreadingHTTPServer):
                 error.add_note(f"The proxy itself failed: {mistake!r}")
 
     def handle_error(self, *_args: Any) -> None:
-        """Pass over a client that has gone, or was killed: that is what this is for."""
+        """Ignore a client that has gone, or was killed: that is the purpose of this proxy."""
         error = sys.exception()
         if isinstance(error, Exception) and not isinstance(error, OSError):
             self._mistakes.append(error)
@@ -115,28 +115,28 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing: calls hold what logs must not."""
+        """Log nothing: calls hold what logs must not."""
 
     def do_GET(self) -> None:
-        self._response()
+        self._respond()
 
     def do_HEAD(self) -> None:
-        self._response()
+        self._respond()
 
     def do_POST(self) -> None:
-        self._response()
+        self._respond()
 
     def do_PUT(self) -> None:
-        self._response()
+        self._respond()
 
     def do_DELETE(self) -> None:
-        self._response()
+        self._respond()
 
-    def _response(self) -> None:
+    def _respond(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         if len(body) < length:
-            # Whoever called was killed over it.
+            # The caller was killed meanwhile.
             self._cut()
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -146,27 +146,27 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and harm is Harm.KILLED_BEFORE and not self._kill():
             fault = harm = None
         if fault is not None and harm in (Harm.REFUSED, Harm.CUT, Harm.KILLED_BEFORE):
-            self.server.tell(call, fault, 0)
+            self.server.record(call, fault, 0)
             if harm is Harm.REFUSED:
                 self._refuse(call.service, fault)
             else:
                 self._cut()
             return
-        response = self._handed_over(body)
+        response = self._forward(body)
         if response is None:
-            # The emulator was restarted over it.
+            # The emulator was restarted meanwhile.
             self._cut()
             return
         status, response_headers, response_body = response
         if harm is Harm.KILLED_AFTER and not self._kill():
             fault = harm = None
-        self.server.tell(call, fault, status)
+        self.server.record(call, fault, status)
         if harm is not None:
             self._cut()
             return
         self._send(status, response_headers, response_body)
 
-    def _handed_over(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
         try:
             if self._upstream is None:
                 self._upstream = http.client.HTTPConnection(
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _kill(self) -> bool:
         """Kill the process at the other end of the connection; False where it has gone."""
-        # Both ends tell: a local port may be in use more than once, towards different servers.
+        # Both ends are needed: a local port may be in use more than once, towards different servers.
         ends = (self.client_address, self.server.server_address)
         for one in psutil.net_connections("tcp4"):
             if one.pid and (one.laddr, one.raddr) == ends:

@@ -1,7 +1,7 @@
-"""What the imports of the storm go through at their vendors, and the outcome that each must have. Pure.
+"""The scripts of the storm's imports at their vendors, and the outcome that each must have. Pure.
 
-Times are seconds of the stack's clock. A *patient* script is one whose outcome is that our patience ran out: no other
-import may end so.
+Times are seconds of the stack's clock. A script *exceeds a limit* if its watch ends by a grace period or the
+timeout: no other import may end so.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from local.scenarios import EGAIN_LOG
 from local.simulators import document360, egain, voyado
 from local.simulators.script import Step
 
-DEADLINE_SECONDS = 420
-"""Seconds for which every kind of trouble is borne. Failed polls on end come 30, 90, 210 and 450 s after the first."""
+GRACE_SECONDS = 420
+"""Grace period of every error, in seconds. Consecutive failed polls come 30, 90, 210 and 450 s after the first."""
 LATE = "starts after its start event"
 TIMEOUT = 150
 """Seconds of the watches that are to time out."""
@@ -74,8 +74,8 @@ AWAY: Step = {"fault": {"status": 503, "body": "The service is busy"}}
 CREDENTIALS = {"document360": document360.API_TOKEN, "egain": egain.CLIENT_SECRET, "voyado": voyado.API_KEY}
 
 
-def rubbish(vendor: str) -> tuple[Step, ...]:
-    """Give answers that say nothing of an import; some say our credentials back, which must get nowhere."""
+def invalid_data(vendor: str) -> tuple[Step, ...]:
+    """Responses without information about an import; some echo our credentials, which must be stored nowhere."""
     credential = CREDENTIALS[vendor]
     page = f"<html><body>Sign in as {html.escape(credential)}</body></html>"
     return (
@@ -101,7 +101,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One import's way.
+    """The course of one import.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ class Script:
         For the table.
     steps : tuple of Step
     expected : Expected
-    patient : bool
-        Whether it ends because our patience runs out.
+    exceeds_limit : bool
+        Whether its watch ends by a grace period or the timeout.
     timeout_seconds : int or None
         For the start event.
     """
@@ -118,7 +118,7 @@ class Script:
     kind: str
     steps: Steps
     expected: Expected
-    patient: bool = False
+    exceeds_limit: bool = False
     timeout_seconds: int | None = None
 
 
@@ -139,8 +139,8 @@ def _ends(kind: str, last: dict[str, Step], outcome: str) -> Callable[[str, Rand
     return make
 
 
-def _shared_error(kind: str, error: Callable[[str, Random], Steps]) -> Callable[[str, Random], Script]:
-    """Give an import that runs, meets trouble that is borne, runs on and succeeds."""
+def _tolerates(kind: str, error: Callable[[str, Random], Steps]) -> Callable[[str, Random], Script]:
+    """Import that runs, has a tolerated error, runs again and succeeds."""
 
     def make(vendor: str, random: Random) -> Script:
         steps = (_running(vendor, random), *error(vendor, random), _running(vendor, random), SUCCEEDED[vendor])
@@ -156,10 +156,10 @@ def _throttled(_vendor: str, random: Random) -> Steps:
 
 
 def _away_in_two_outages(vendor: str, _random: Random) -> Script:
-    """Give an import whose vendor is away twice, with a good answer in between that starts the count anew.
+    """Import whose vendor is away twice, with a good response in between that starts the count again.
 
-    More than one, since a function that is killed takes an answer with it, and one that cannot hand over or end the
-    watch is tried again, with another.
+    There is more than one good response: a function that is killed loses one, and a function that cannot hand over or
+    end the watch is tried again, with another.
     """
     outage, back = {"polls": 3, **AWAY}, _polls(RUNNING[vendor], 3)
     steps = (RUNNING[vendor], outage, back, outage, RUNNING[vendor], SUCCEEDED[vendor])
@@ -177,18 +177,18 @@ def _without_log(_vendor: str, random: Random) -> Script:
 
 def _unending(kind: str, last: Callable[[str], Steps], reason: str) -> Callable[[str, Random], Script]:
     def make(vendor: str, random: Random) -> Script:
-        return Script(kind, (_running(vendor, random), *last(vendor)), Expected("UNKNOWN", reason), patient=True)
+        return Script(kind, (_running(vendor, random), *last(vendor)), Expected("UNKNOWN", reason), exceeds_limit=True)
 
     return make
 
 
 def _never(_vendor: str, _random: Random) -> Script:
-    return Script("never exists", (NOT_KNOWN,), Expected("UNKNOWN", "NOT_FOUND"), patient=True)
+    return Script("never exists", (NOT_KNOWN,), Expected("UNKNOWN", "NOT_FOUND"), exceeds_limit=True)
 
 
 def _timed_out(vendor: str, _random: Random) -> Script:
     expected = Expected("UNKNOWN", "TIMED_OUT")
-    return Script("runs for ever", (RUNNING[vendor],), expected, patient=True, timeout_seconds=TIMEOUT)
+    return Script("never ends", (RUNNING[vendor],), expected, exceeds_limit=True, timeout_seconds=TIMEOUT)
 
 
 MAKERS: tuple[tuple[Callable[[str, Random], Script], tuple[str, ...]], ...] = (
@@ -196,29 +196,32 @@ MAKERS: tuple[tuple[Callable[[str, Random], Script], tuple[str, ...]], ...] = (
     (_ends("fails", FAILED, "FAILED"), tuple(FAILED)),
     (_ends("is cancelled", CANCELLED, "CANCELLED"), tuple(CANCELLED)),
     (_ends("completes with errors", PARTIAL, "PARTIAL"), tuple(PARTIAL)),
-    (_shared_error("is reset", lambda _vendor, random: ({"polls": random.randint(1, 3), **RESET},)), tuple(RUNNING)),
-    (_shared_error("gets rubbish", lambda vendor, random: tuple(random.sample(rubbish(vendor), 2))), tuple(RUNNING)),
-    (_shared_error("is throttled", _throttled), tuple(RUNNING)),
-    (_shared_error("hangs", lambda _vendor, _random: (HANGING,)), tuple(RUNNING)),
+    (_tolerates("is reset", lambda _vendor, random: ({"polls": random.randint(1, 3), **RESET},)), tuple(RUNNING)),
     (
-        _shared_error("has a strange status", lambda _vendor, _random: ({"polls": 2, "status": "Paused"},)),
+        _tolerates("gets invalid data", lambda vendor, random: tuple(random.sample(invalid_data(vendor), 2))),
+        tuple(RUNNING),
+    ),
+    (_tolerates("is throttled", _throttled), tuple(RUNNING)),
+    (_tolerates("hangs", lambda _vendor, _random: (HANGING,)), tuple(RUNNING)),
+    (
+        _tolerates("has an unmapped status", lambda _vendor, _random: ({"polls": 2, "status": "Paused"},)),
         tuple(RUNNING),
     ),
     (_late, tuple(RUNNING)),
     (_away_in_two_outages, tuple(RUNNING)),
     (_without_log, ("document360",)),
-    # Away for longer than is borne; comes back when nobody watches any more.
+    # Away for longer than the grace period; comes back after the watch has ended.
     (
         _unending(
             "is away for too long",
-            lambda v: ({"seconds": 10 * DEADLINE_SECONDS, **AWAY}, SUCCEEDED[v]),
+            lambda v: ({"seconds": 10 * GRACE_SECONDS, **AWAY}, SUCCEEDED[v]),
             "VENDOR_UNAVAILABLE",
         ),
         tuple(RUNNING),
     ),
-    (_unending("gets rubbish for ever", lambda v: (rubbish(v)[0],), "UNREADABLE_ANSWER"), tuple(RUNNING)),
+    (_unending("always gets invalid data", lambda v: (invalid_data(v)[0],), "UNREADABLE_ANSWER"), tuple(RUNNING)),
     (
-        _unending("has a strange status for ever", lambda _v: ({"status": "Paused"},), "UNRECOGNISED_STATUS"),
+        _unending("always has an unmapped status", lambda _v: ({"status": "Paused"},), "UNRECOGNISED_STATUS"),
         tuple(RUNNING),
     ),
     (_never, tuple(RUNNING)),

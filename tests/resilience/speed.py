@@ -13,15 +13,15 @@ FASTEST, SLOWEST = 16.0, 2.0
 """The stack's seconds in one of the machine's: the fastest on a machine that has two cores for the storm."""
 COLD_START_SECONDS = 1.0
 """The machine's seconds in which such a machine, and no slower one, imports at once what two functions import."""
-DEADLINE_SECONDS = 150
-"""After which starting a function is given up."""
+START_TIMEOUT_SECONDS = 150
+"""Time limit of the start of a function."""
 
 
-def bearable_speed() -> float:
-    """Give a speed that the machine can keep up with, by how long it takes it just now to start two functions at once.
+def sustainable_speed() -> float:
+    """Speed that the machine can keep up with, by the time that it needs now to start two functions at once.
 
-    Patience is counted in seconds of the stack's clock. On a machine that is busy with other things a fast clock would
-    have it run out where no script says so.
+    Grace periods are counted in seconds of the stack's clock. On a busy machine, a fast clock would let them expire
+    where no script intends it.
     """
     imports = (
         "import import_watch.services.polling, import_watch.http_client.client; "
@@ -35,6 +35,6 @@ def bearable_speed() -> float:
     }
     began = time.monotonic()
     for process in [subprocess.Popen([sys.executable, "-c", imports], env=environment) for _ in range(2)]:
-        if process.wait(timeout=DEADLINE_SECONDS):
+        if process.wait(timeout=START_TIMEOUT_SECONDS):
             raise RuntimeError("what a function imports cannot be imported")
     return min(FASTEST, max(SLOWEST, FASTEST * COLD_START_SECONDS / (time.monotonic() - began)))

@@ -1,4 +1,4 @@
-"""Drives many imports through a storm of faults on the emulator, and looks at what is left when it is over."""
+"""Runs many imports with fault injection on the emulator, and collects the final state."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ from tests.resilience.final_state import FinalState, LastState, Stop
 from tests.resilience.outages import Outages
 from tests.resilience.plan import CONNECTIONS, Plan, PlannedImport, Signal, limit_of
 from tests.resilience.proxy import FaultProxy
-from tests.resilience.scripts import DEADLINE_SECONDS, LATE
-from tests.resilience.speed import bearable_speed
+from tests.resilience.scripts import GRACE_SECONDS, LATE
+from tests.resilience.speed import sustainable_speed
 
 MAX_POLLS_PER_EXECUTION = 3
 RECOVERY_GRACE_SECONDS = 10
 PARAMETERS = {
-    "NotFoundSeconds": str(DEADLINE_SECONDS),
-    "UnrecognisedSeconds": str(DEADLINE_SECONDS),
-    "FailingSeconds": str(DEADLINE_SECONDS),
+    "NotFoundSeconds": str(GRACE_SECONDS),
+    "UnrecognisedSeconds": str(GRACE_SECONDS),
+    "FailingSeconds": str(GRACE_SECONDS),
     "MaxPollsPerExecution": str(MAX_POLLS_PER_EXECUTION),
     "RecoveryGraceSeconds": str(RECOVERY_GRACE_SECONDS),
-    # Waits that grow with the age of an import would have the storm last, and show nothing more.
+    # Waits that grow with the age of an import would prolong the storm, and show nothing more.
     "PollingPolicies": "; ".join(f"{vendor}: ceiling=15" for vendor in VENDORS),
 }
 WORKERS = 200
 """Function workers at once: AWS throttles with an error that is retried for long, the emulator with one that is not."""
 IN_FLIGHT = 12
-"""Imports under way at once, besides those that wait for our patience to run out."""
-PATIENT_IN_FLIGHT = 12
+"""Imports under way at once, besides those that end by a grace period or the timeout."""
+EXCEEDING_IN_FLIGHT = 12
 LOOK_SECONDS = 0.1
-"""The machine's seconds from one look at what has happened to the next."""
+"""The machine's seconds between two checks of the progress."""
 SWEEP_SECONDS = 2.0
 """The machine's seconds from one sweep to the next."""
 SWEEPS_AT_ONCE = 2
 STUCK_SECONDS = 150.0
-"""The machine's seconds without an outcome after which the storm is given up."""
+"""The machine's seconds without an outcome after which the storm fails."""
 SETTLE_SECONDS = 120.0
 RECOVER = "import-watch-recover-watches"
 
@@ -65,39 +65,39 @@ class Storm:
     plan : Plan
     seed : int
         For what the plan leaves to chance.
-    say : callable
-        Is told how far it is.
+    report : callable
+        Gets a line about the progress.
     folder : Path, optional
-        Where the emulator's log, the functions' logs, the table and the histories are left, for whoever has to find
-        out what went wrong.
+        Where the emulator's log, the functions' logs, the table and the histories are left, for the
+        analysis of a failure.
     """
 
     def __init__(
-        self, plan: Plan, seed: int, say: Callable[[str], None] = lambda _line: None, folder: Path | None = None
+        self, plan: Plan, seed: int, report: Callable[[str], None] = lambda _line: None, folder: Path | None = None
     ) -> None:
         self.plan = plan
-        self.clock = Clock(bearable_speed())
+        self.clock = Clock(sustainable_speed())
         self._random = Random(seed)
         self._fault_injector = FaultInjector(seed)
         self._began = time.monotonic()
-        self._tell = say
+        self._report = report
         self._folder = folder
         self._by_id = {one.import_id: one for one in self.plan.imports}
         self._messages: dict[str, list[Message]] = {}
         self._started: list[PlannedImport] = []
-        self._told: set[str] = set()
+        self._published: set[str] = set()
         self._sweepers = ThreadPoolExecutor(SWEEPS_AT_ONCE)
         self._sweeps: list[Future[bool]] = []
         self._stops: list[Stop] = []
         self._restarts: list[tuple[float, list[str]]] = []
 
     def run(self) -> FinalState:
-        """Go through the storm and give what is seen afterwards.
+        """Run the storm and return the final state.
 
-        An `unsettled` aftermath says what was waited for in vain.
+        Its `unsettled` names what did not happen in time.
         """
         self._began = time.monotonic()
-        with FaultProxy(self._fault_injector.decide, self._fault_injector.tell) as proxy:
+        with FaultProxy(self._fault_injector.decide, self._fault_injector.record) as proxy:
             environment = {"AWS_ENDPOINT_URL": proxy.url, "LAMBDA_ACCOUNT_CONCURRENCY": str(WORKERS)}
             with LocalStack(
                 1 / self.clock.speed,
@@ -107,67 +107,69 @@ class Storm:
                 clock=self.clock,
                 keeps_state=True,
             ) as self._stack:
-                self._say(f"the stack is up; its clock is {self.clock.speed:.1f} times the machine's")
+                self._progress(f"the stack is up; its clock is {self.clock.speed:.1f} times the machine's")
                 proxy.upstream_port = self._stack.emulator.port
                 self._proxy_port = proxy.server_port
                 self._connect_all()
                 unsettled = ""
                 try:
-                    self._rage()
+                    self._run_wave()
                     self._settle()
                 except TimeoutError as error:
                     unsettled = str(error)
                 self._sweepers.shutdown()
                 return self._final_state(time.monotonic() - self._began, unsettled)
 
-    def _say(self, what: str) -> None:
-        self._tell(f"{time.monotonic() - self._began:4.0f} s  {what}")
+    def _progress(self, what: str) -> None:
+        self._report(f"{time.monotonic() - self._began:4.0f} s  {what}")
 
     # ------------------------------------------------------------------ the storm
 
-    def _rage(self) -> None:
+    def _run_wave(self) -> None:
         outages = Outages(self.plan.outages, self._fault_injector, self._random, self._connect)
         try:
-            self._rage_until_all_is_told(outages)
+            self._run_until_all_is_published(outages)
         finally:
             outages.end()
         self._fault_injector.calm()
 
-    def _rage_until_all_is_told(self, outages: Outages) -> None:
+    def _run_until_all_is_published(self, outages: Outages) -> None:
         waiting = list(self.plan.imports)
         restarts = list(self.plan.restarts)
         kills = cycle(self.plan.worker_kills)
-        next_sweep = next_kill = last_told = time.monotonic()
-        while len(self._told) < len(self._by_id):
+        next_sweep = next_kill = last_published = time.monotonic()
+        while len(self._published) < len(self._by_id):
             now = time.monotonic()
             if self._collect():
-                last_told = now
-                self._say(f"{len(self._told)} of {len(self._by_id)} told, {len(self._started)} started")
-            if now - last_told > STUCK_SECONDS:
-                missing = [one.watch_id for one in self._started if one.watch_id not in self._told]
+                last_published = now
+                self._progress(f"{len(self._published)} of {len(self._by_id)} published, {len(self._started)} started")
+            if now - last_published > STUCK_SECONDS:
+                missing = [one.watch_id for one in self._started if one.watch_id not in self._published]
                 raise TimeoutError(f"no outcome for {STUCK_SECONDS:g} s; missing: {', '.join(missing)}")
             self._start_more(waiting)
-            for import_id, asked in self._fault_injector.due_signals():
-                self._signal(self._by_id[import_id], asked)
+            for import_id, due in self._fault_injector.due_signals():
+                self._signal(self._by_id[import_id], due)
             if now >= next_sweep and self._sweep():
                 next_sweep = now + SWEEP_SECONDS
             if now >= next_kill:
                 self._kill_a_worker()
                 next_kill = now + next(kills)
-            if restarts and len(self._told) >= restarts[0]:
+            if restarts and len(self._published) >= restarts[0]:
                 restarts.pop(0)
                 self._restart()
-                last_told = time.monotonic()
-            outages.go_on()
+                last_published = time.monotonic()
+            outages.update()
             time.sleep(LOOK_SECONDS)
 
     def _start_more(self, waiting: list[PlannedImport]) -> None:
-        under_way = [one for one in self._started if one.watch_id not in self._told]
-        patient = sum(one.script.patient for one in under_way)
-        others = len(under_way) - patient
+        under_way = [one for one in self._started if one.watch_id not in self._published]
+        exceeding = sum(one.script.exceeds_limit for one in under_way)
+        others = len(under_way) - exceeding
         while waiting:
             one = waiting[0]
-            if (patient if one.script.patient else others) >= (PATIENT_IN_FLIGHT if one.script.patient else IN_FLIGHT):
+            if (exceeding if one.script.exceeds_limit else others) >= (
+                EXCEEDING_IN_FLIGHT if one.script.exceeds_limit else IN_FLIGHT
+            ):
                 return
             waiting.pop(0)
             self._fault_injector.expect(one)
@@ -178,13 +180,13 @@ class Storm:
             if one.script.kind == LATE:
                 self._fault_injector.count("start event before the import exists")
             self._started.append(one)
-            if one.script.patient:
-                patient += 1
+            if one.script.exceeds_limit:
+                exceeding += 1
             else:
                 others += 1
 
-    def _signal(self, one: PlannedImport, asked: Signal) -> None:
-        if asked.what == "duplicate":
+    def _signal(self, one: PlannedImport, due: Signal) -> None:
+        if due.what == "duplicate":
             self._stack.start_import(one.start)
             self._fault_injector.count("start event sent again in mid-run")
             return
@@ -195,13 +197,13 @@ class Storm:
         try:
             stepfunctions.stop_execution(executionArn=item["execution"])
         except ClientError:
-            # It ended by itself, or hands over to one that has not started: nobody was stopped.
+            # It ended by itself, or hands over to one that has not started: no execution was stopped.
             return
         self._fault_injector.count("execution stopped (StopExecution)")
         self._stops.append(Stop(one.import_id, item["execution"], int(item["generation"]), time.monotonic()))
 
     def _sweep(self) -> bool:
-        """Have recover_watches sweep, unless so many sweeps are under way already."""
+        """Have recover_watches sweep, unless the maximum of sweeps is under way already."""
         if len(self._sweeps) >= SWEEPS_AT_ONCE and not all(sweep.done() for sweep in self._sweeps):
             return False
         self._sweeps = [sweep for sweep in self._sweeps if not sweep.done()]
@@ -209,7 +211,7 @@ class Storm:
         return True
 
     def _kill_a_worker(self) -> None:
-        # One that speaks to AWS: in the emulator, one that dies while it starts takes all of its function's with it.
+        # One that calls AWS: in the emulator, one that dies while it starts ends all workers of its function.
         connections = psutil.net_connections("tcp4")
         pids = {one.pid for one in connections if one.raddr == ("127.0.0.1", self._proxy_port) and one.pid}
         if workers := sorted(pids - {os.getpid()}):
@@ -217,7 +219,7 @@ class Storm:
             self._fault_injector.count("function worker killed at any moment (SIGKILL)")
 
     def _restart(self) -> None:
-        # The emulator answers what it was asked before it ends, and sweeps are asked for by us.
+        # The emulator responds to open requests before it ends, and sweeps are requests of ours.
         wait(self._sweeps, SETTLE_SECONDS)
         running = list(self._executions("RUNNING"))
         under_way = [one.import_id for one in self._started if one.import_id not in self._fault_injector.published]
@@ -228,15 +230,15 @@ class Storm:
             raise RuntimeError(f"the emulator could not be restarted: {error}") from error
         self._restarts.append((began, under_way))
         self._fault_injector.count("emulator restarted, state kept")
-        self._fault_injector.count("an execution died of the restart", len(running))
-        self._say(f"restarted in {time.monotonic() - began:.1f} s")
-        self._tell_of_unregistered(running)
+        self._fault_injector.count("an execution died by the restart", len(running))
+        self._progress(f"restarted in {time.monotonic() - began:.1f} s")
+        self._report_unregistered(running)
 
-    def _tell_of_unregistered(self, executions: Sequence[str]) -> None:
+    def _report_unregistered(self, executions: Sequence[str]) -> None:
         """Send the status changes that Step Functions would, for executions that died before they could register.
 
-        The emulator says nothing of the executions that its end killed. A watch in the table is found by the sweep;
-        what was started a moment ago and is in no table yet is known to Step Functions alone.
+        The emulator sends no events about the executions that its end killed. The sweep finds a watch that is in the
+        table; what was started a moment ago and is in no table yet is known to Step Functions alone.
         """
         stepfunctions = self._client("stepfunctions")
         for arn in executions:
@@ -255,14 +257,14 @@ class Storm:
         try:
             response = self._client("lambda").invoke(FunctionName=RECOVER, Payload=json.dumps(event).encode())
         except (BotoCoreError, ClientError):
-            # The emulator was restarted over it.
+            # The emulator was restarted meanwhile.
             return False
         return "FunctionError" not in response
 
     # ------------------------------------------------------------ after the storm
 
     def _settle(self) -> None:
-        def status_overrides() -> bool:
+        def settled() -> bool:
             self._collect()
             self._sweep()
             items = self._items().values()
@@ -270,7 +272,7 @@ class Storm:
             counts = sum(int(item.get("activeWatches", 0)) != 0 for item in items)
             return not open_items and not counts and not any(self._executions("RUNNING"))
 
-        wait_until(status_overrides, SETTLE_SECONDS, "everything ends and every count is 0", pause=SWEEP_SECONDS / 2)
+        wait_until(settled, SETTLE_SECONDS, "everything ends and every count is 0", pause=SWEEP_SECONDS / 2)
         self._collect()
 
     def _final_state(self, seconds: float, unsettled: str) -> FinalState:
@@ -289,11 +291,11 @@ class Storm:
             "the table": json.dumps(items, default=str),
             "the histories of the executions": json.dumps(histories, default=str),
             "the logs of the functions": "\n".join(line for lines in logs.values() for line in lines),
-            "the messages": json.dumps([one.event for told in self._messages.values() for one in told]),
+            "the messages": json.dumps([one.event for messages in self._messages.values() for one in messages]),
         }
         if self._folder is not None:
-            for arrival_index, text in kept.items():
-                (self._folder / f"{arrival_index.replace(' ', '-')}.txt").write_text(text)
+            for location, text in kept.items():
+                (self._folder / f"{location.replace(' ', '-')}.txt").write_text(text)
         return FinalState(
             messages=self._messages,
             items=items,
@@ -318,19 +320,19 @@ class Storm:
     # -------------------------------------------------------------------- looking
 
     def _collect(self) -> bool:
-        """Take what the subscriber got; say whether anything new was told."""
-        before = len(self._told)
+        """Take what the subscriber got; return whether a new outcome was published."""
+        before = len(self._published)
         sqs = self._client("sqs")
         while found := receive(sqs, self._stack.outcomes_queue_url):
             for message in found:
                 watch = message.event["subject"]
                 self._messages.setdefault(watch, []).append(message)
                 one = self._by_id[message.event["data"]["importId"]]
-                if watch not in self._told and one.again_after_end:
+                if watch not in self._published and one.again_after_end:
                     self._stack.start_import(one.start)
                     self._fault_injector.count("start event sent again after the end")
-                self._told.add(watch)
-        return len(self._told) > before
+                self._published.add(watch)
+        return len(self._published) > before
 
     def _client(self, service: str) -> Any:
         return self._stack.client(service)
@@ -389,7 +391,7 @@ def _values(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_state(events: list[dict[str, Any]]) -> LastState:
-    """Give the state that an execution was in when it was stopped."""
+    """State that an execution was in when it was stopped."""
     entered: dict[str, Any] = {}
     for event in events:
         if event["type"] == "ExecutionAborted":
@@ -407,7 +409,7 @@ def _message(line: str) -> str:
 
 
 def _done(line: str) -> dict[str, int]:
-    """Read what a line of recover_watches' log says was done."""
+    """Read the results in a line of recover_watches' log."""
     try:
         done = json.loads(line).get("done", {})
     except (ValueError, AttributeError):

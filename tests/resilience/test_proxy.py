@@ -1,4 +1,4 @@
-"""The proxy kills the one it is told to kill: the process that made the call."""
+"""The proxy kills the right process: the one that made the call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ caller.recv(1)
 
 @contextmanager
 def calling(server: int, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Have a process connected to a server, from a local port if one is given; it calls when it is told a line."""
+    """Have a process connected to a server, from a local port if one is given; it calls when it gets a line."""
     command = [sys.executable, "-I", "-c", CALLER, str(port), str(server)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -41,7 +41,7 @@ def calling(server: int, port: int = 0) -> Iterator[tuple[subprocess.Popen[str],
             process.kill()
 
 
-def test_only_the_caller_is_killed_where_others_have_the_same_port_towards_other_servers() -> None:
+def test_only_the_caller_is_killed_where_others_share_its_port() -> None:
     proxy = FaultProxy(lambda _: Fault(Harm.KILLED_BEFORE), lambda *_: None)
     with ExitStack() as running:
         running.enter_context(proxy)

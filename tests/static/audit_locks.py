@@ -1,4 +1,4 @@
-"""Asks for known vulnerabilities of what the lock files pin; says so, where the registry at hand tells of none."""
+"""Reports known vulnerabilities of the pinned packages; reports too where the registry has no data about them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ SECONDS = 300
 LEFT_OUT = "left out"
 
 
-def main(*, must_be_told: bool) -> int:
-    """Ask about every lock file; give the exit status.
+def main(*, fail_if_unknown: bool) -> int:
+    """Audit every lock file; return the exit status.
 
     Parameters
     ----------
-    must_be_told : bool
-        Whether a lock file that nothing could be learned of is a fault.
+    fail_if_unknown : bool
+        Whether a lock file without any data is a failure.
     """
     locks = [*ROOT.glob("locks/*.txt"), *filter(_ours, ROOT.glob("*/**/requirements.txt"))]
-    verdicts = {lock: of_python(_asked_python(lock)) for lock in sorted(locks)}
+    results = {lock: of_python(_report_of_python(lock)) for lock in sorted(locks)}
     for lock in sorted(ROOT.glob("**/package-lock.json")):
         if _ours(lock):
-            verdicts[lock] = of_node(_asked_node(lock))
-    for lock, verdict in verdicts.items():
-        sys.stdout.write(f"{lock.relative_to(ROOT)}: {verdict or 'no known vulnerability'}\n")
-    bad = [verdict for verdict in verdicts.values() if verdict and (must_be_told or not verdict.startswith(LEFT_OUT))]
+            results[lock] = of_node(_report_of_node(lock))
+    for lock, result in results.items():
+        sys.stdout.write(f"{lock.relative_to(ROOT)}: {result or 'no known vulnerability'}\n")
+    bad = [result for result in results.values() if result and (fail_if_unknown or not result.startswith(LEFT_OUT))]
     return 1 if bad else 0
 
 
 def of_python(report: Mapping[str, Any]) -> str:
-    """Give what pip-audit's report says; nothing where all is well."""
+    """Findings of pip-audit's report; empty where there are none."""
     found = [
         f"{package['name']} {package['version']}: {vulnerability['id']}"
         for package in report["dependencies"]
@@ -45,13 +45,13 @@ def of_python(report: Mapping[str, Any]) -> str:
     unknown = [package["name"] for package in report["dependencies"] if "skip_reason" in package]
     if found:
         return ", ".join(found)
-    return f"{LEFT_OUT}, because the registry does not tell of {len(unknown)} packages" if unknown else ""
+    return f"{LEFT_OUT}, because the registry has no data about {len(unknown)} packages" if unknown else ""
 
 
 def of_node(report: Mapping[str, Any]) -> str:
-    """Give what npm's report says; nothing where all is well."""
+    """Findings of npm's report; empty where there are none."""
     if "vulnerabilities" not in report:
-        return f"{LEFT_OUT}, because the registry does not tell"
+        return f"{LEFT_OUT}, because the registry has no data"
     return ", ".join(f"{name}: {one['severity']}" for name, one in report["vulnerabilities"].items())
 
 
@@ -59,13 +59,13 @@ def _ours(path: Path) -> bool:
     return not {".venv", "node_modules", ".aws-sam", ".local"} & set(path.relative_to(ROOT).parts)
 
 
-def _asked_python(lock: Path) -> dict[str, Any]:
+def _report_of_python(lock: Path) -> dict[str, Any]:
     # Pinned and hashed, so nothing is resolved or installed.
     command = [PIP_AUDIT, "--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json"]
     return _report([*map(str, command), "--requirement", str(lock)], lock.parent)
 
 
-def _asked_node(lock: Path) -> dict[str, Any]:
+def _report_of_node(lock: Path) -> dict[str, Any]:
     npm = shutil.which("npm")
     return _report([npm, "audit", "--json"], lock.parent) if npm else {}
 
@@ -80,4 +80,4 @@ def _report(command: list[str], folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(must_be_told="--must-be-told" in sys.argv))
+    sys.exit(main(fail_if_unknown="--fail-if-unknown" in sys.argv))

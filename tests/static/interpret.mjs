@@ -1,8 +1,8 @@
-// Runs a state machine's definition on aws-local-stepfunctions, once for each path that it is given.
+// Runs a state machine's definition on aws-local-stepfunctions, once for each path.
 //
-// In, as JSON on standard input: {definition, stateMachine, paths: [{name, input, answers: {state: [answer, …]}}]};
-// an answer is {"returns": …} or {"raises": "<error name>"}, and the last one is given to all further attempts.
-// Out, as JSON, for each path: the states it entered, the tasks it asked, its status and its error.
+// In, as JSON on standard input: {definition, stateMachine, paths: [{name, input, responses: {state: [response, …]}}]};
+// a response is {"returns": …} or {"raises": "<error name>"}, and the last one repeats.
+// Out, as JSON, for each path: the states it entered, its requests to tasks, its status and its error.
 import { readFileSync } from "node:fs";
 import { StateMachine } from "aws-local-stepfunctions";
 
@@ -11,16 +11,16 @@ const execution = stateMachine.replace(":stateMachine:", ":execution:");
 const named = (type) => Object.keys(definition.States).filter((name) => definition.States[name].Type === type);
 
 async function run(path) {
-  const [states, asked] = [[], []];
+  const [states, requests] = [[], []];
   const given = {};
   const handler = (state) => async (parameters) => {
-    const answers = path.answers[state] ?? [];
-    const answer = answers[Math.min((given[state] = (given[state] ?? 0) + 1), answers.length) - 1];
-    asked.push({ state, parameters });
-    if (answer === undefined) throw new Error(`${path.name} has no answer of ${state}`);
-    if ("returns" in answer) return answer.returns;
+    const responses = path.responses[state] ?? [];
+    const response = responses[Math.min((given[state] = (given[state] ?? 0) + 1), responses.length) - 1];
+    requests.push({ state, parameters });
+    if (response === undefined) throw new Error(`${path.name} has no response of ${state}`);
+    if ("returns" in response) return response.returns;
     const error = new Error("as the path has it");
-    error.name = answer.raises;
+    error.name = response.raises;
     throw error;
   };
   const running = new StateMachine(definition).run(path.input, {
@@ -39,7 +39,7 @@ async function run(path) {
     if (event.type === "ExecutionFailed") error = event.Error;
   }
   await ended;
-  return { name: path.name, states, asked, status, error };
+  return { name: path.name, states, requests, status, error };
 }
 
 process.stdout.write(JSON.stringify(await Promise.all(paths.map(run))));

@@ -1,6 +1,6 @@
 """Writes the template as SAM translates it, for checks of what CloudFormation is given: `translate_template.py <file>`.
 
-Nothing is asked of AWS: local folders stand for themselves, and every parameter has its default.
+There is no request to AWS: local folders stand for themselves, and every parameter has its default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from local.paths import TEMPLATE
 
 
 def translated() -> dict[str, Any]:
-    """Give the template as CloudFormation is given it after the transform."""
+    """The template as CloudFormation gets it after the transform."""
     template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     for resource in template["Resources"].values():
         name = ARTEFACT_PROPERTIES.get(resource["Type"])

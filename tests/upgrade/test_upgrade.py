@@ -1,4 +1,4 @@
-"""A running stack is updated from the last release to this one, with watches in it: none is lost or told twice.
+"""A running stack is updated from the last release to this one, with watches in it: none is lost or published twice.
 
 `release-0.1.0.zip` holds what that release deployed. Executions that it started keep its definition and call the new
 functions; items that it wrote are read by them.
@@ -58,7 +58,7 @@ def observer(stack: LocalStack) -> Observer:
 
 @pytest.fixture(scope="module")
 def updated(stack: LocalStack, observer: Observer) -> dict[str, str]:
-    """Watches that the last release began, by their keys, after the update; their imports go on until told to end."""
+    """Watches of the last release, by their keys, after the update; their imports continue until the test ends them."""
     fields = connection_fields("egain", stack.simulators["egain"].base_url)
     stack.put_connection("egain", {**fields, "clientSecret": SECOND_CLIENT_SECRET})
     keys: dict[str, str] = {}
@@ -88,7 +88,7 @@ def sweep(stack: LocalStack) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_every_watch_of_the_last_release_ends_as_its_import_did_and_is_told_once(
+def test_every_watch_of_the_last_release_has_one_right_outcome(
     stack: LocalStack, observer: Observer, updated: dict[str, str]
 ) -> None:
     # Their executions know no hand-over; after two polls each ends, and recovery starts what it named.
@@ -118,7 +118,7 @@ def _alive(stack: LocalStack, observer: Observer, key: str) -> bool:
 
 
 @pytest.mark.timeout(120)
-def test_a_watch_that_begins_after_the_update_is_one_of_this_release(
+def test_a_watch_after_the_update_belongs_to_this_release(
     stack: LocalStack, observer: Observer, updated: dict[str, str]
 ) -> None:
     assert updated

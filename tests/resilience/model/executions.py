@@ -1,4 +1,4 @@
-"""Executions of the state machine: how they start, go on from task to task, and end."""
+"""Executions of the state machine: how they start, continue from task to task, and end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Executions:
     def started(self, world: World, name: str, given: str, now: float) -> World:
         run = Run(name, given, RUNNING, "", "", 0, -1)
         world = world._replace(runs=tuple(sorted((*world.runs, run))))
-        return self.moved(world, run, flow.start_watch(given, name), now)
+        return self.moved(world, run, flow.begin(given, name), now)
 
     def moved(self, world: World, run: Run, to: tuple[flow.Step, str], now: float) -> World:
         """Have an execution stand at its next task, or end."""
@@ -48,10 +48,10 @@ class Executions:
         return with_run(world, self.tried(run._replace(state=step.state, data=data, failures=0), now))
 
     def reached(self, world: World, run: Run, now: float) -> World:
-        """Have an execution's function come to a point, and the execution go on where that is nobody else's concern."""
+        """Have an execution's function reach a point, and the execution continue where this does not affect others."""
         point = self._invocations.points[run.point]
         if point.operation is None and point.response is not None:
-            to = flow.answered(run.state, run.data, point.response, run.name)
+            to = flow.completed(run.state, run.data, point.response, run.name)
             if isinstance(to[0], flow.Task):
                 return self.moved(world, run, to, now)
         return with_run(world, run)
@@ -63,7 +63,7 @@ class Executions:
             return run._replace(point=-1)
         parameters = json.loads(step.parameters)
         call = Call(parameters["FunctionName"], flow.text(parameters["Payload"]), now)
-        return run._replace(point=self._invocations.start_watch(call))
+        return run._replace(point=self._invocations.begin(call))
 
     def over(self, world: World, run: Run, status: str) -> World:
         """End an execution; events about it are delivered at any time where it did not end by itself."""
@@ -73,15 +73,15 @@ class Executions:
             others = (*others, ("stray", run.name, run.point))
         world = with_run(world, run._replace(point=-1))
         if status in ("FAILED", "ABORTED"):
-            point = self._invocations.start_watch(Call("recover_watches", self.died(run), NOW))
+            point = self._invocations.begin(Call("recover_watches", self.died(run), NOW))
             others = (*others, *(("event", run.name, point),) * self._scenario.deliveries)
         return world._replace(others=tuple(sorted(others)))
 
     def returns(self, world: World, run: Run, now: float) -> Iterator[tuple[str, World]]:
         point = self._invocations.points[run.point]
         if point.response is not None:
-            moved = self.moved(world, run, flow.answered(run.state, run.data, point.response, run.name), now)
-            yield f"goes on to {_where(moved, run)}", moved
+            moved = self.moved(world, run, flow.completed(run.state, run.data, point.response, run.name), now)
+            yield f"continues with {_where(moved, run)}", moved
         else:
             for what, after in self.tries_again(world, run, now):
                 yield f"{point.error}, and {what}", after
@@ -94,7 +94,7 @@ class Executions:
         yield f"gives up: {_where(caught, run)}", caught
 
     def started_successor(self, world: World, run: Run, now: float) -> tuple[World, str]:
-        """Do as Step Functions does: a name that is taken is fine while its execution runs on the same input."""
+        """Start it as Step Functions does: a name may be taken while its execution runs with the same input."""
         step, _ = flow.enter(run.state, run.data, run.name)
         assert isinstance(step, flow.Task)
         parameters = json.loads(step.parameters)
@@ -105,10 +105,10 @@ class Executions:
             return self.moved(world, run, taken, now), "the name is taken"
         if before is None:
             world = self.started(world, name, given, now)
-        return self.moved(world, run, flow.answered(run.state, run.data, "{}", run.name), now), "done"
+        return self.moved(world, run, flow.completed(run.state, run.data, "{}", run.name), now), "done"
 
     def died(self, run: Run) -> str:
-        """Give the event about an execution that did not end by itself."""
+        """Event about an execution that did not end by itself."""
         detail = {"executionArn": run.name, "status": run.status, "input": run.given}
         return flow.text({"source": "aws.states", "detail": detail})
 

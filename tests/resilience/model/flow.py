@@ -1,4 +1,4 @@
-"""Interprets the state machine's definition as far as it goes from one task to the next. Pure.
+"""Interprets the state machine's definition, from one task to the next. Pure.
 
 Time is not in it: a Wait may end at any moment, so it ends at once, and what may happen meanwhile is the search's to
 try. What the definition holds that is not understood here is refused, so that the two cannot drift apart.
@@ -74,14 +74,14 @@ def _states() -> dict[str, Any]:
 
 
 @cache
-def start_watch(data: str, execution: str) -> tuple[Step, str]:
-    """Start an execution: give where it stands first, and what it holds there."""
+def begin(data: str, execution: str) -> tuple[Step, str]:
+    """Start an execution: return its first task or end, and its data there."""
     return enter("RegisterWatch", data, execution)
 
 
 @cache
 def enter(name: str, data: str, execution: str) -> tuple[Step, str]:
-    """Go on from a state's beginning to the next task, or to the end."""
+    """Continue from a state's beginning to the next task, or to the end."""
     state = _states()[name]
     match state["Type"]:
         case "Task":
@@ -103,8 +103,8 @@ def enter(name: str, data: str, execution: str) -> tuple[Step, str]:
 
 
 @cache
-def answered(name: str, data: str, response: str, execution: str) -> tuple[Step, str]:
-    """Go on from a task with what it gave."""
+def completed(name: str, data: str, response: str, execution: str) -> tuple[Step, str]:
+    """Continue from a task with its result."""
     state = _states()[name]
     result = json.loads(response)
     if state["Resource"] == INVOKE:
@@ -116,7 +116,7 @@ def answered(name: str, data: str, response: str, execution: str) -> tuple[Step,
 
 @cache
 def failed(name: str, data: str, execution: str, error: str = TASK_FAILED) -> tuple[Step, str]:
-    """Go on from a task that has failed for good."""
+    """Continue from a task that has failed for good."""
     catches = [catch for catch in _states()[name]["Catch"] if {error, "States.ALL"} & set(catch["ErrorEquals"])]
     catch = catches[0]
     held = _put(catch["ResultPath"], json.loads(data), {"Error": error, "Cause": "it failed"})

@@ -1,4 +1,4 @@
-"""The real functions, by their real handlers, over ports that a tape answers and a clock that stands still."""
+"""The real functions, by their real handlers, over ports of a replay and a constant clock."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ VENDOR = "voyado"
 STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:watch"
 EXECUTIONS = "arn:aws:states:eu-west-1:123456789012:execution:watch:"
 SWEEP_LATER = 3_600.0
-"""Seconds by which a sweep's clock is ahead: everything is overdue to it, so that no promise leans on lateness."""
+"""Seconds by which a sweep's clock is ahead: everything is overdue to it, so that no invariant depends on lateness."""
 
 
 class Call(NamedTuple):
@@ -62,7 +62,7 @@ class Call(NamedTuple):
 
 
 class Clock:
-    """Stands still while a function runs."""
+    """Constant while a function runs."""
 
     now = 0.0
 
@@ -74,17 +74,17 @@ class Clock:
 
 
 class Functions:
-    """Runs calls on tapes.
+    """Runs calls on replays.
 
     Parameters
     ----------
     patch : pytest.MonkeyPatch
         Takes back, at the end of a test, what is put in place here.
     hand_over_polls : int
-    most_takeovers : int
+    max_takeovers : int
     publisher : type of Publisher
     recovery : type of Recovery
-        Others than the real ones show that the search finds what is wrong with them.
+        Classes with a mistake show that the search finds it.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class Functions:
         )
         vendors = VendorRegistry(FUNCTIONS)
         registrar = Registrar(vendors, watches, states, executions, Tolerance())
-        tells = publisher(watches, states, ReplayedTopic(replay), "/import-watch/model")
+        publications = publisher(watches, states, ReplayedTopic(replay), "/import-watch/model")
         recovers = recovery(
             watches,
             states,
             executions,
             registrar,
-            tells,
+            publications,
             ReplayedSweepCursorStore(replay),
             STATE_MACHINE,
             overdue_seconds=0,
@@ -144,9 +144,9 @@ class Functions:
         patch.setattr(import_watch.services.archiving, "time", self._clock)
         patch.setattr(register_watch.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
-        patch.setattr(publish_outcome.handler, "publisher", lambda **_: tells)
+        patch.setattr(publish_outcome.handler, "publisher", lambda **_: publications)
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
-        # A million runs have nothing to say to anybody.
+        # The logs of a million runs are of no use.
         for module in (
             import_watch.services.polling,
             import_watch.services.poll_telemetry,
@@ -165,7 +165,7 @@ class Functions:
         }
 
     def run(self, call: Call, results: tuple[Any, ...]) -> str:
-        """Run a call on the results that its operations had so far, and give its answer as JSON text.
+        """Run a call on the results that its operations had so far, and return its response as JSON text.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class Functions:
         context = cast("LambdaContext", SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000))
         event = json.loads(call.event)
         if "watch" in event:
-            self._client.turn = event["watch"]["generation"], event["watch"]["polls"]
+            self._client.attempt = event["watch"]["generation"], event["watch"]["polls"]
         return text(self._handlers[call.function](event, context))
 
 
@@ -191,10 +191,10 @@ class _Connections:
 
 
 class _Client:
-    """A vendor that is asked as any other port is."""
+    """A vendor, whose port is replayed as any other."""
 
-    turn: tuple[int, int] = (0, 0)
-    """The generation and the poll, by which it may be made to answer."""
+    attempt: tuple[int, int] = (0, 0)
+    """The generation and the poll, on which its response may depend."""
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
@@ -206,5 +206,5 @@ class _Client:
         *,
         force_refresh: bool = False,  # noqa: ARG002
     ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
-        seen: Observation | FailedPoll = self._replay.perform("vendor", "request_status", import_id, *self.turn)
+        seen: Observation | FailedPoll = self._replay.perform("vendor", "request_status", import_id, *self.attempt)
         return HttpResponse(200, {}, b"{}"), seen

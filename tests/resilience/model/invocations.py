@@ -1,4 +1,4 @@
-"""Keeps what functions under way come to next, so that the code runs once for each tape, and values have numbers."""
+"""Stores what functions under way reach next, so that the code runs once for each replay, and values have numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.resilience.model.replay import Operation, Suspended
 
 
 class Numbers:
-    """Gives equal values the same small number: states of the search are made of these."""
+    """Assigns equal values the same small number: states of the search consist of these."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -28,7 +28,7 @@ class Numbers:
 
 @dataclass(slots=True)
 class Point:
-    """A function under way: before an operation, or over, with an answer or (None) an error."""
+    """A function under way: before an operation, or over, with a response or (None) an error."""
 
     call: Call
     results: tuple[int, ...]
@@ -39,7 +39,7 @@ class Point:
 
 
 class Invocations:
-    """All points that the search has come to."""
+    """All points that the search has reached."""
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
@@ -48,21 +48,21 @@ class Invocations:
         self.operations = Numbers()
         self.results = Numbers()
 
-    def start_watch(self, call: Call) -> int:
-        """Give the point at which a call begins."""
+    def begin(self, call: Call) -> int:
+        """Point at which a call begins."""
         if call not in self._first:
             self._first[call] = self._reach(call, ())
         return self._first[call]
 
     def after(self, number: int, result: int) -> int:
-        """Give the point that follows on an operation's result."""
+        """Point that follows on an operation's result."""
         point = self.points[number]
         if result not in point.next:
             point.next[result] = self._reach(point.call, (*point.results, result))
         return point.next[result]
 
     def operation(self, number: int) -> Operation | None:
-        """Give the operation that a point is before; None where the function is over."""
+        """Operation that a point is before; None where the function is over."""
         operation = self.points[number].operation
         return None if operation is None else self.operations.values[operation]
 

@@ -1,4 +1,4 @@
-"""The stores in memory, with the conditions of the real ones: `test_memory` holds each to the table that moto gives."""
+"""The stores in memory, with the conditions of the real ones: `test_memory` compares each with a table of moto."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _awaited(watch: Watch) -> tuple[float, int] | None:
 
 
 def _after(token: PageToken | None, times: Mapping[str, float]) -> Iterator[tuple[str, float, PageToken]]:
-    """Give the keys in the order of their times, from beyond a position."""
+    """Keys in the order of their times, after a position."""
     start = (float(token["time"]), str(token["key"])) if token else None
     for time, key in sorted((time, key) for key, time in times.items()):
         if start is None or (time, key) > start:
@@ -168,7 +168,7 @@ class MemoryConnectionStates(ConnectionStore):
 
 @dataclass
 class MemorySweepPositions(SweepCursorStore):
-    """Where sweeps leave off."""
+    """Where sweeps stop."""
 
     items: dict[str, SweepCursor] = field(default_factory=dict)
 
@@ -180,10 +180,10 @@ class MemorySweepPositions(SweepCursorStore):
 
 
 class Uncounted(MemoryConnectionStates):
-    """One watch for ever: how many there are says nothing where the vendor has no known limit."""
+    """Always one watch: the number has no effect where the vendor has no known limit."""
 
     def _item(self, vendor: str, connection: str) -> ConnectionState:  # noqa: ARG002
         return ConnectionState(active_watches=1)
 
     def _put(self, vendor: str, connection: str, item: ConnectionState) -> None:
-        """Keep nothing."""
+        """Store nothing."""

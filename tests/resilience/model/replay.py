@@ -1,9 +1,9 @@
 """Runs the real functions one operation at a time, so that a search may do anything between two of them.
 
-A function is run on a tape of the results that its operations have had so far. The first operation that has none
-suspends it: the search performs that one when it likes, and has the function run again on the longer tape. So a
-function that is under way is a plain value, the tape, which can be kept, compared and carried on twice; and each of
-them runs the code once, however often the search comes by.
+A function runs on a replay of the results that its operations have had so far. The first operation without a result
+suspends it: the search performs that one at any time, and runs the function again on the longer replay. So a
+function that is under way is a plain value, the replay, which can be stored, compared and continued twice; and each
+of them runs the code once, however often the search reaches it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Operation(NamedTuple):
 
 
 class Suspended(BaseException):
-    """A function comes to an operation that has no result yet; not an Exception, which functions may catch."""
+    """A function reaches an operation that has no result yet; not an Exception, which functions may catch."""
 
     def __init__(self, operation: Operation) -> None:
         super().__init__(operation)
@@ -59,11 +59,11 @@ class Replay:
         self._read = 0
 
     def load(self, results: tuple[Any, ...]) -> None:
-        """Begin anew, with these results."""
+        """Start again, with these results."""
         self._results, self._read = results, 0
 
     def perform(self, port: str, method: str, *arguments: Any) -> Any:
-        """Give the result of the next operation, or suspend the function before it."""
+        """Result of the next operation; suspends the function if there is none."""
         if self._read == len(self._results):
             raise Suspended(Operation(port, method, arguments))
         result = self._results[self._read]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from tests.resilience.model.functions import SWEEP_LATER, Call
 from tests.resilience.model.invariants import Broken, check_end
 from tests.resilience.model.steps import Model
-from tests.resilience.model.trace import told
+from tests.resilience.model.trace import line
 from tests.resilience.model.world import NOW, Step, World, is_alive
 
-ROUNDS, ROUND_SECONDS, STEPS = 8, 600.0, 400
+SWEEPS, SWEEP_INTERVAL, STEPS = 8, 600.0, 400
 """Sweeps, the seconds from one to the next, and the steps of executions between two, in which all must settle."""
 
 
@@ -24,24 +24,24 @@ class Covered:
     moments: int = 0
     steps: int = 0
     ends: int = 0
-    status_overrides: int = 0
+    settled: int = 0
     interleavings: int = 0
     points: int = 0
 
 
 class Counterexample(AssertionError):
-    """A shortest way to a broken promise."""
+    """A shortest way to a broken invariant."""
 
 
 @dataclass
 class Search:
-    """An exhaustive search, depth first, of moments that have not been come to before.
+    """An exhaustive search, depth first, of moments that have not been reached before.
 
     Parameters
     ----------
     model : Model
     covered : Covered
-        Counts, as the search goes on.
+        Counts, as the search continues.
     """
 
     model: Model
@@ -54,7 +54,7 @@ class Search:
         Raises
         ------
         Counterexample
-            If a promise can be broken.
+            If an invariant can be broken.
         """
         first = self.model.first()
         # All moments are kept: to look through them for garbage, again and again, would take a quarter of the time.
@@ -94,7 +94,7 @@ class Search:
         self.covered.interleavings = ways[first]
 
     def _look(self, world: World) -> None:
-        """Where every execution is over, nobody else need ever go on: recovery alone must see to the rest."""
+        """Where every execution is over, nothing else may ever continue: recovery alone must do the rest."""
         if not any(is_alive(run) for run in world.runs):
             self.covered.ends += 1
             self._settle(world)
@@ -105,11 +105,11 @@ class Search:
         if world in self._settled:
             return
         self._settled.add(world)
-        self.covered.status_overrides += 1
+        self.covered.settled += 1
         model = self.model
-        for turn in range(1, ROUNDS + 1):
-            now = NOW + turn * ROUND_SECONDS
-            if undelivered and turn == 1:
+        for sweep in range(1, SWEEPS + 1):
+            now = NOW + sweep * SWEEP_INTERVAL
+            if undelivered and sweep == 1:
                 # Sweeps know only what is in the table.
                 for run in world.runs:
                     if run.status in ("FAILED", "ABORTED"):
@@ -119,13 +119,13 @@ class Search:
                 alive = next((run for run in world.runs if is_alive(run)), None)
                 if alive is None:
                     break
-                world = model.carry_on(world, alive, now)
-            if alive is None and world.told[0]:
+                world = model.resume(world, alive, now)
+            if alive is None and world.published[0]:
                 break
-        check_end(model.services.record(world), world.told[0], over=alive is None)
+        check_end(model.services.record(world), world.published[0], over=alive is None)
 
     def _shortest(self, first: World) -> str:
-        """Search again, breadth first, and give the way to the nearest broken promise."""
+        """Search again, breadth first, and return the way to the nearest broken invariant."""
         came: dict[World, tuple[World, Step] | None] = {first: None}
         queue = deque([first])
         while queue:
@@ -145,6 +145,6 @@ class Search:
         while (from_ := came[world]) is not None:
             world, step = from_
             steps.append(step)
-        lines = [f"{number:3}. {told(self.model, step)}" for number, step in enumerate(reversed(steps), 1)]
-        last = "when all has settled" if broken.during is None else f"with {told(self.model, broken.during)}"
+        lines = [f"{number:3}. {line(self.model, step)}" for number, step in enumerate(reversed(steps), 1)]
+        last = "when all has settled" if broken.during is None else f"with {line(self.model, broken.during)}"
         return "\n".join([str(broken), *lines, f"     {last}: {broken}"])

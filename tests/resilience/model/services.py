@@ -1,4 +1,4 @@
-"""Performs operations: what the services that the functions call make of them."""
+"""Performs operations as the services do that the functions call."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Services:
         self.nothing = self._contents.of({})
 
     def record(self, world: World) -> Any:
-        """Give the watch as the table has it."""
+        """The watch as it is in the table."""
         return self._contents.values[world.watches].get(WATCH)
 
     def perform(
         self, world: World, number: int, writer: str | None, now: float, *, repeated: bool = False
     ) -> tuple[World, int]:
-        """Perform an operation and give its result by number; what it breaks is raised."""
+        """Perform an operation and return its result by number; a broken invariant is raised."""
         try:
             return self._perform(world, number, writer, now, repeated=repeated)
         except Broken as broken:
@@ -75,12 +75,12 @@ class Services:
             return _with_store(world, port, stored), result
         if port == "vendor":
             _, generation, polls = operation.arguments
-            turn = world.asked if self._scenario.exact else polls + (generation + 1) % 2 * (polls > 0)
-            counts = self._scenario.exact and turn < len(self._scenario.vendor)
-            world = world._replace(asked=world.asked + 1) if counts else world
-            return world, self._invocations.results.of(self._scenario.response(turn))
+            earlier_polls = world.polls_made if self._scenario.exact else polls + (generation + 1) % 2 * (polls > 0)
+            counts = self._scenario.exact and earlier_polls < len(self._scenario.vendor)
+            world = world._replace(polls_made=world.polls_made + 1) if counts else world
+            return world, self._invocations.results.of(self._scenario.response(earlier_polls))
         if port == "topic":
-            return self._told(world, operation.arguments[0], repeated=repeated), self._done
+            return self._publish(world, operation.arguments[0], repeated=repeated), self._done
         if method == "status":
             status = next((run.status for run in world.runs if run.name == operation.arguments[0]), "MISSING")
             return world, self._invocations.results.of(ExecutionStatus(status))
@@ -113,13 +113,13 @@ class Services:
         if self._scenario.outcome_stands:
             check_awaited(before, after)
 
-    def _told(self, world: World, event: dict[str, Any], *, repeated: bool) -> World:
-        count, first = world.told
-        told = (event["id"], event["data"]["outcome"], str(event["data"]["reason"]))
-        check_message(self.record(world), first, told)
+    def _publish(self, world: World, event: dict[str, Any], *, repeated: bool) -> World:
+        count, first = world.published
+        published = (event["id"], event["data"]["outcome"], str(event["data"]["reason"]))
+        check_message(self.record(world), first, published)
         if world.faults == self._scenario.faults and not repeated:
-            demand(2, count == 0, "the outcome was told twice, though nothing went wrong")
-        return world._replace(told=(min(count + 1, 2), first or told))
+            demand(2, count == 0, "the outcome was published twice, though nothing went wrong")
+        return world._replace(published=(min(count + 1, 2), first or published))
 
     def _started_by_recovery(self, world: World, operation: Operation, now: float) -> World:
         watch = operation.arguments[0]

@@ -1,4 +1,4 @@
-"""Every step that may be taken from a moment: by whom, and in every way that it may go."""
+"""Every step that may be taken from a moment: by whom, and with every result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.resilience.model.services import LISTINGS, Services
 from tests.resilience.model.world import NOW, RUNNING, Run, Scenario, Step, World
 
 PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors", "keep")})
-"""Operations that concern nobody else: as it does not matter what others do before or after, they are done at once."""
+"""Operations that affect nothing else: as the steps of others before or after do not matter, they are done at once."""
 PRIVATE = PRIVATE_IF_EXACT | {
     ("vendor", "request_status"),
     *(("watches", method) for method in (*LISTINGS, "record_log")),
@@ -47,12 +47,12 @@ class Model:
         self.executions = Executions(scenario, self.invocations)
         self.services = Services(scenario, self.invocations, self.executions)
         self._private = PRIVATE_IF_EXACT if scenario.exact else PRIVATE
-        self._unavailable = self.invocations.results.of(Unavailable("it did not answer"))
+        self._unavailable = self.invocations.results.of(Unavailable("it did not respond"))
 
     def first(self) -> World:
-        """Give the moment at which the start event is delivered for the first time."""
+        """Moment at which the start event is delivered for the first time."""
         empty = self.services.nothing
-        sweep = self.invocations.start_watch(Call("recover_watches", "{}", NOW + SWEEP_LATER))
+        sweep = self.invocations.begin(Call("recover_watches", "{}", NOW + SWEEP_LATER))
         others = (("sweep", "", sweep),) * self.scenario.sweeps
         world = World(
             empty, empty, empty, 0, (0, None), (), others, self.scenario.starts, self.scenario.faults, doubt=False
@@ -60,12 +60,12 @@ class Model:
         return self.executions.delivered(world)
 
     def steps(self, world: World) -> Iterator[tuple[Step, World]]:
-        """Give every step that may be taken from a moment, and the moment after it.
+        """Every step that may be taken from a moment, and the moment after it.
 
         Raises
         ------
         Broken
-            In place of a step that breaks a promise.
+            In place of a step that breaks an invariant.
         """
         first = next((run for run in world.runs if run.point >= 0 and self._is_private(run.point)), None)
         if first is not None:
@@ -87,7 +87,7 @@ class Model:
         if world.starts:
             yield Step("the bus", None, "delivers the start event again"), self.executions.delivered(world)
 
-    def carry_on(self, world: World, run: Run, now: float) -> World:
+    def resume(self, world: World, run: Run, now: float) -> World:
         """Take the next step of an execution where nothing goes wrong; its next functions run at `now`."""
         if run.point < 0:
             return self.executions.started_successor(world, run, now)[0]
@@ -99,7 +99,7 @@ class Model:
 
     def call(self, world: World, call: Call, now: float) -> World:
         """Run a function of recovery from start to end where nothing goes wrong."""
-        point = self.invocations.start_watch(call)
+        point = self.invocations.begin(call)
         while (operation := self.invocations.points[point].operation) is not None:
             world, result = self.services.perform(world, operation, None, now)
             point = self.invocations.after(point, result)
@@ -114,7 +114,7 @@ class Model:
                 for again in self.executions.tries_again(world._replace(faults=world.faults - 1), run, NOW):
                     yield Step(run.name, None, f"{run.state}: fails, and {again[0]}"), again[1]
                 for again in self.executions.tries_again(after._replace(faults=world.faults - 1), run, NOW):
-                    yield Step(run.name, None, f"{run.state}: starts it, is not told, and {again[0]}"), again[1]
+                    yield Step(run.name, None, f"{run.state}: starts it, gets no response, and {again[0]}"), again[1]
         elif self.invocations.points[run.point].operation is None:
             for what, after in self.executions.returns(world, run, NOW):
                 yield Step(run.name, None, f"{run.state}: {what}"), after
@@ -139,7 +139,7 @@ class Model:
             yield step, self.executions.reached(after, run._replace(point=point), NOW)
 
     def _is_settled(self, world: World) -> bool:
-        """Whether nothing is left to be done, so that what is under way still cannot concern each other."""
+        """Whether nothing is left to be done, so that the remaining functions cannot affect each other."""
         record = self.services.record(world)
         over = all(run.status != RUNNING for run in world.runs)
         return over and record is not None and record.published_at is not None
@@ -161,7 +161,7 @@ class Model:
     def _performs(
         self, world: World, number: int, who: str, writer: str | None, point: int
     ) -> Iterator[tuple[Step, World, int]]:
-        """Perform an operation, in every way that it may go."""
+        """Perform an operation, with every result that it may have."""
         after = self.invocations.after
         done, result = self.services.perform(world, number, writer, NOW)
         yield Step(who, number, "", result), done, after(point, result)
@@ -180,4 +180,4 @@ class Model:
                 stale = self.invocations.results.of(status)
                 if stale != result and any(run.name == operation.arguments[0] for run in world.runs):
                     in_doubt = world._replace(faults=left, doubt=True)
-                    yield Step(who, number, "is told what was", stale), in_doubt, after(point, stale)
+                    yield Step(who, number, "gets a stale status", stale), in_doubt, after(point, stale)

@@ -1,4 +1,4 @@
-"""The search finds what is wrong: each of these mistakes is planted, and has a way to a broken promise."""
+"""The search finds mistakes: each of these is planted, and has a way to a broken invariant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SavesWhateverTheGeneration(MemoryWatches):
 
 
 class RegistersOver(MemoryWatches):
-    """A duplicate starts the watch anew."""
+    """A duplicate starts the watch again."""
 
     def register(
         self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
@@ -41,7 +41,7 @@ class RegistersOver(MemoryWatches):
         super().register(watch, execution, start, keeps_log=keeps_log, result=result)
 
 
-class EndsAnew(MemoryWatches):
+class EndsAgain(MemoryWatches):
     """The last outcome stands."""
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:  # noqa: ARG002
@@ -50,7 +50,7 @@ class EndsAnew(MemoryWatches):
 
 
 class ForgetsPolls(MemoryWatches):
-    """A watch is carried on from before what a function that was given up for lost has written since."""
+    """A watch is resumed from a state before the last writes of a function that was given up."""
 
     def _next(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         return self._owned(watch, owner, before)
@@ -64,25 +64,25 @@ class ForgetsOutcomes(MemoryWatches):
         return super()._owned(watch, owner, before if record is None else record.watch)
 
 
-class TellsBeforeItWrites(Publisher):
+class PublishesBeforeItWrites(Publisher):
     def end(self, record: StoredWatch, result_of: Callable[[Watch], WatchResult]) -> StoredWatch | None:
         self._topic.publish(notification(replace(record, result=result_of(record.watch)), self._source))
         return super().end(record, result_of)
 
 
-class BelievesWhatItReadFirst(Recovery):
-    """An execution may tell the outcome and end after the table is read, and before its status is."""
+class UsesStaleRecord(Recovery):
+    """An execution may publish the outcome and end after the table is read, and before its status is."""
 
     def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:
         return self._recover(seen, self._executions.status(seen.execution), now)
 
 
-class TakesFromTheLiving(Recovery):
+class TakesOverLiveExecutions(Recovery):
     def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:  # noqa: ARG002
         return Recovered.UNCHANGED if seen.result is not None else self._taken_over(seen)
 
 
-class Sleeps(Recovery):
+class NeverSweeps(Recovery):
     def sweep(self, now: float, time_left: Callable[[], float]) -> dict[str, int]:  # noqa: ARG002
         return {}
 
@@ -93,13 +93,13 @@ AWAITED = Scenario(faults=1, exact=True, vendor=(ImportState.SUCCEEDED, AWAY, Im
 PLANTED = [
     (replace(AWAITED, watches=ForgetsOutcomes), 2, "SUCCEEDED was known, and is forgotten"),
     (replace(FAULT, watches=SavesWhateverTheGeneration), 4, "from generation 2 to 1"),
-    (replace(FAULT, watches=EndsAnew), 2, "an outcome was changed"),
+    (replace(FAULT, watches=EndsAgain), 2, "an outcome was changed"),
     (replace(FAULT, watches=ForgetsPolls), 3, "went back from poll 1 to 0"),
-    (replace(FAULT, publisher=TellsBeforeItWrites), 2, "told that is not written"),
-    (replace(FAULT, recovery=Sleeps), 1, "the watch never ends"),
+    (replace(FAULT, publisher=PublishesBeforeItWrites), 2, "published that is not written"),
+    (replace(FAULT, recovery=NeverSweeps), 1, "the watch never ends"),
     (Scenario(starts=2, watches=RegistersOver), 3, "a watch was registered twice"),
-    (Scenario(starts=2, sweeps=1, recovery=BelievesWhatItReadFirst), 2, "told twice, though nothing went wrong"),
-    (Scenario(sweeps=1, recovery=TakesFromTheLiving), 3, "which lives"),
+    (Scenario(starts=2, sweeps=1, recovery=UsesStaleRecord), 2, "published twice, though nothing went wrong"),
+    (Scenario(sweeps=1, recovery=TakesOverLiveExecutions), 3, "which lives"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_a_planted_mistake_is_found(
     with pytest.raises(Counterexample) as found:
         Search(Model(monkeypatch, scenario)).run()
     lines = str(found.value).splitlines()
-    assert lines[0].startswith(f"promise {invariant} is broken: ")
+    assert lines[0].startswith(f"invariant {invariant} is broken: ")
     assert what in str(found.value)
     assert lines[1].startswith("  1. start-1: ")
     assert len(lines) < 40
@@ -120,13 +120,13 @@ def test_the_way_to_it_can_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Counterexample) as found:
         Search(Model(monkeypatch, Scenario(starts=2, watches=RegistersOver))).run()
     assert str(found.value).splitlines() == [
-        "promise 3 is broken: a watch was registered twice",
+        "invariant 3 is broken: a watch was registered twice",
         "  1. start-1: states.watch_began(voyado, default) -> 1 active",
         "  2. start-1: watches.register(generation 1, poll 0, start-1, Start, False) -> None",
         "  3. start-1: states.get(voyado, default) -> 1 active",
         "  4. start-1: vendor.request_status(5512340987651234567, 1, 0) -> RUNNING",
         "  5. the bus: delivers the start event again",
         "  6. start-2: states.watch_began(voyado, default) -> 1 active",
-        "     with start-2: watches.register(generation 1, poll 0, start-2, Start, False): promise 3 is broken: "
+        "     with start-2: watches.register(generation 1, poll 0, start-2, Start, False): invariant 3 is broken: "
         "a watch was registered twice",
     ]

@@ -1,4 +1,4 @@
-"""No interleaving of executions, duplicates, recovery and faults breaks promises 1 to 4.
+"""No interleaving of executions, duplicates, recovery and faults breaks invariants 1 to 4.
 
 `MODEL=deep` adds the searches that take minutes.
 """
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.usefixtures("socket_disabled")
 
 AWAY = FailedPoll(PollError.UNAVAILABLE, "HTTP 503")
 ENDED = (ImportState.SUCCEEDED, AWAY, ImportState.NOT_FOUND, AWAY, ImportState.SUCCEEDED)
-"""The log of a finished import is awaited, and the vendor says nothing more of it for three polls."""
+"""The log of a finished import is awaited, and three polls bring no information about it."""
 CHANGES = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.RUNNING, ImportState.CANCELLED)
-"""The vendor says otherwise at every look for the log."""
+"""The vendor reports another state at every poll for the log."""
 SCENARIOS = {
     "a start event, and nothing else": (Scenario(exact=True), 15),
     "a duplicate and two sweeps": (Scenario(starts=2, sweeps=2), 5_000),
@@ -44,7 +44,7 @@ SCENARIOS = {
     "one fault and two sweeps around a hand-over": (Scenario(sweeps=2, faults=1, hand_over_polls=1), 20_000),
     "one fault, a sweep and an event": (Scenario(sweeps=1, deliveries=1, faults=1), 8_000),
     "two faults": (Scenario(deliveries=1, faults=2), 8_000),
-    "two faults around a hand-over, and no patience": (
+    "two faults around a hand-over, and no grace period": (
         Scenario(deliveries=1, faults=2, hand_over_polls=1, max_takeovers=0),
         8_000,
     ),
@@ -61,7 +61,7 @@ SCENARIOS = {
         Scenario(deliveries=1, faults=1, hand_over_polls=2, exact=True, vendor=ENDED, log_missing=True),
         1_000,
     ),
-    "a log is awaited and the vendor changes its mind, one fault": (
+    "a log is awaited and the vendor changes the state, one fault": (
         Scenario(deliveries=1, faults=1, exact=True, vendor=CHANGES, log_missing=True),
         1_000,
     ),
@@ -75,7 +75,7 @@ DEEP = {
         Scenario(sweeps=2, deliveries=1, faults=1, hand_over_polls=1),
         100_000,
     ),
-    "two faults and a sweep, and no patience": (
+    "two faults and a sweep, and no grace period": (
         Scenario(sweeps=1, deliveries=1, faults=2, max_takeovers=1),
         200_000,
     ),
@@ -91,13 +91,13 @@ def check(
     scenario: Scenario, least: int, patch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     covered = Search(Model(patch, scenario)).run()
-    record_property("model", (covered.interleavings, covered.steps, covered.moments, covered.status_overrides))
-    assert covered.moments >= least, "the search has lost its way: it came to far less than it used to"
-    assert covered.status_overrides > 0
+    record_property("model", (covered.interleavings, covered.steps, covered.moments, covered.settled))
+    assert covered.moments >= least, "the search reached far fewer moments than before"
+    assert covered.settled > 0
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_no_interleaving_breaks_a_promise(
+def test_no_interleaving_breaks_an_invariant(
     name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     check(*SCENARIOS[name], monkeypatch, record_property)
@@ -106,7 +106,7 @@ def test_no_interleaving_breaks_a_promise(
 @pytest.mark.skipif(os.environ.get("MODEL") != "deep", reason="takes minutes: MODEL=deep runs it")
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("name", DEEP)
-def test_no_deeper_one_does(
+def test_no_deeper_interleaving_breaks_an_invariant(
     name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     check(*DEEP[name], monkeypatch, record_property)

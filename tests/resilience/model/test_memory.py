@@ -1,4 +1,4 @@
-"""The stores in memory behave as the real ones do on a table: the model is worth as much as that."""
+"""The stores in memory behave as the real ones do on a table: the model depends on that."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def result_of(act: Callable[[], Any]) -> Any:
 
 
 def some_watch(choose: random.Random) -> Watch:
-    """Give a watch whose generation, polls and times differ little, so that conditions hold and fail about as often."""
+    """Watch whose generation, polls and times differ little, so that conditions hold and fail about as often."""
     number, generation = choose.randrange(len(IMPORTS)), choose.randint(1, 3)
     return a_watch(
         watch_id=watch_id("voyado", "default", IMPORTS[number]),
@@ -59,7 +59,7 @@ def some_watch(choose: random.Random) -> Watch:
         generation=generation,
         executions=generation,
         polls=choose.randint(0, 2),
-        # No two are due at once, as their order is then nobody's promise.
+        # No two are due at once, as their order is then undefined.
         next_poll_at=choose.choice([None, NOW + number, NOW + 10 + number]),
         job_type=choose.choice([None, "IMPORT"]),
         last_trouble=choose.choice([None, "it was away"]),
@@ -77,9 +77,9 @@ def some_result(choose: random.Random, watch: Watch) -> WatchResult:
 
 
 def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
-    """Choose what to do, with its arguments, to be done to both tables alike."""
+    """Choose a method and its arguments, for both tables alike."""
     watch, execution = some_watch(choose), choose.choice([EXECUTION, OTHER_EXECUTION])
-    result, response = some_result(choose, watch), choose.choice([None, "s3://answer"])
+    result, response = some_result(choose, watch), choose.choice([None, "s3://response"])
     start = a_start(metadata=choose.choice([None, {"a": 1.5}]), correlation_id=choose.choice([None, "order"]))
     ended = choose.choice([None, None, result])
     acts: list[Callable[[WatchStore], Any]] = [
@@ -113,7 +113,7 @@ def a_connection_act(choose: random.Random) -> Callable[[ConnectionStore], Any]:
 
 
 def listed(watches: WatchStore) -> list[Any]:
-    """Give what both indexes list, and what they go on with after the first."""
+    """Content of both indexes, and their continuation after the first entry."""
     seen: list[Any] = []
     for listing in (watches.active, watches.unpublished):
         entries = list(listing())

@@ -1,4 +1,4 @@
-"""Writes what happened so that a person can follow it."""
+"""Writes steps as lines for a person."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.resilience.model.steps import Model
 from tests.resilience.model.world import Step
 
 
-def told(model: Model, step: Step) -> str:
+def line(model: Model, step: Step) -> str:
     """Write one step on one line."""
     parts = [f"{_short(step.who)}:"]
     if step.operation is not None:
-        parts.append(done(model.invocations.operations.values[step.operation]))
+        parts.append(call(model.invocations.operations.values[step.operation]))
     if step.how:
         parts.append(_short(step.how))
     if step.result is not None:
@@ -29,7 +29,7 @@ def told(model: Model, step: Step) -> str:
     return " ".join(parts)
 
 
-def done(operation: Operation) -> str:
+def call(operation: Operation) -> str:
     """Write an operation."""
     given = ", ".join(_value(argument) for argument in operation.arguments if argument is not None)
     return f"{operation.port}.{operation.method}({given})"
@@ -61,7 +61,7 @@ def _value(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """Leave out what all names of executions have in common, and most of what stands for a watch."""
+    """Leave out the common part of all names of executions, and most of the hash of a watch."""
     for name in [word for word in text.replace(EXECUTIONS, "").split() if len(word) > 40 and word[40:41] == "-"]:
-        text = text.replace(name, f"heir{name[40:]}")
+        text = text.replace(name, f"successor{name[40:]}")
     return text.replace(EXECUTIONS, "")

@@ -18,9 +18,9 @@ IMPORT = "5512340987651234567"
 WATCH = f"{VENDOR}#default#{IMPORT}"
 RUNNING = ExecutionStatus.RUNNING.value
 RUNNING_THEN = (ImportState.RUNNING, ImportState.SUCCEEDED, ImportState.FAILED)
-"""What the vendor answers, the last for ever: one that changes its mind shows who believed which answer."""
+"""Responses of the vendor; the last one repeats. One that changes the state shows which response was used."""
 SILENT = (ImportState.NOT_FOUND, ImportState.UNRECOGNISED)
-"""What says nothing of how an import ended."""
+"""States without information about the end of an import."""
 
 
 class Run(NamedTuple):
@@ -36,17 +36,17 @@ class Run(NamedTuple):
 
 
 class World(NamedTuple):
-    """A moment. Stores are numbers of their contents, `told` counts messages and has the first.
+    """A moment. Stores are numbers of their contents, `published` counts messages and has the first.
 
     `others` are functions that no execution waits for: recovery, and strays, whose execution has given them up or
-    died. None of them need ever go on: that is how they die.
+    died. None of them needs to continue: that is how they die.
     """
 
     watches: int
     states: int
     cursors: int
-    asked: int
-    told: tuple[int, tuple[str, str, str] | None]
+    polls_made: int
+    published: tuple[int, tuple[str, str, str] | None]
     runs: tuple[Run, ...]
     others: tuple[tuple[str, str, int], ...]
     starts: int
@@ -65,7 +65,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Scenario:
-    """What there is to interleave.
+    """What is interleaved.
 
     Parameters
     ----------
@@ -77,10 +77,10 @@ class Scenario:
         Of each event about an execution that died.
     faults : int
         Of any kind, at any moments.
-    hand_over_polls, most_takeovers : int
+    hand_over_polls, max_takeovers : int
         As the real settings.
     vendor : tuple of ImportState or FailedPoll
-        Its answers, the last for ever.
+        Its responses; the last one repeats.
     log_missing : bool
         Whether a finished import does not show its log yet, so that the log is awaited.
     """
@@ -98,9 +98,9 @@ class Scenario:
     publisher: type[Publisher] = Publisher
     recovery: type[Recovery] = Recovery
 
-    def response(self, turn: int) -> Observation | FailedPoll:
-        """Give what the vendor answers, by how often it was asked before."""
-        seen = self.vendor[min(turn, len(self.vendor) - 1)]
+    def response(self, earlier_polls: int) -> Observation | FailedPoll:
+        """Response of the vendor, by the number of polls before."""
+        seen = self.vendor[min(earlier_polls, len(self.vendor) - 1)]
         if isinstance(seen, FailedPoll):
             return seen
         log = MissingLog("not yet", expected=True) if self.log_missing and seen in FINISHED else None
@@ -108,10 +108,10 @@ class Scenario:
 
     @property
     def outcome_stands(self) -> bool:
-        """Whether the vendor never says that the import ended in two ways, or that it runs after all."""
-        ends = next((turn for turn, seen in enumerate(self.vendor) if seen in FINISHED), len(self.vendor))
-        said = {seen for seen in self.vendor[ends:] if not isinstance(seen, FailedPoll) and seen not in SILENT}
-        return len(said) <= 1
+        """Whether the vendor never reports two different ends of the import, or that it runs again."""
+        ends = next((index for index, seen in enumerate(self.vendor) if seen in FINISHED), len(self.vendor))
+        reported = {seen for seen in self.vendor[ends:] if not isinstance(seen, FailedPoll) and seen not in SILENT}
+        return len(reported) <= 1
 
 
 def with_run(world: World, run: Run) -> World:
@@ -120,5 +120,5 @@ def with_run(world: World, run: Run) -> World:
 
 
 def is_alive(run: Run) -> bool:
-    """Whether an execution goes on."""
+    """Whether an execution still runs."""
     return run.status == RUNNING
