@@ -1,7 +1,7 @@
-"""The straightforward handler: asks the vendor for one import and writes what it says, the way most people would.
+"""The straightforward handler: requests the status of one import and stores it, the way most people would.
 
 boto3's resource, `requests`, Powertools with Tracer and Parser, everything at the top. It reads the secret through
-the cache of Powertools, asks with a time-out, and writes one item.
+the cache of Powertools, sends a request with a timeout, and writes one item.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
 
 class ImportEvent(BaseModel):
-    """Which import to ask for."""
+    """The import to poll."""
 
     watch_id: str
     import_id: str
@@ -35,7 +35,7 @@ class ImportEvent(BaseModel):
 
 
 class Status(BaseModel):
-    """What the vendor answers."""
+    """The vendor's response."""
 
     id: str
     status: str
@@ -44,8 +44,8 @@ class Status(BaseModel):
 
 
 @tracer.capture_method
-def ask(connection: str, import_id: str) -> Status:
-    """Ask the vendor."""
+def request_status(connection: str, import_id: str) -> Status:
+    """Status of an import at its vendor."""
     secret: Any = parameters.get_secret(
         f"{os.environ['SECRET_PREFIX']}/voyado/{connection}", transform="json", max_age=300
     )
@@ -64,7 +64,7 @@ def ask(connection: str, import_id: str) -> Status:
 @event_parser(model=ImportEvent)
 def handler(event: ImportEvent, context: LambdaContext) -> dict[str, Any]:
     """Poll once."""
-    status = ask(event.connection, event.import_id)
+    status = request_status(event.connection, event.import_id)
     now = datetime.now(UTC)
     table.put_item(
         Item={
