@@ -34,10 +34,10 @@ url, kind = sys.argv[1:]
 s3 = boto3.client("s3", endpoint_url=url, config=S3_CONFIG.merge(Config(s3={"addressing_style": "path"})))
 connection = Connection("default", url, {"apiToken": "a token of the measurement"})
 began = time.monotonic()
-answer, polled = Client(ADAPTER, private_addresses=True).request_status(connection, kind)
+response, polled = Client(ADAPTER, private_addresses=True).request_status(connection, kind)
 assert isinstance(polled, Observation), polled
 watch = Watch("document360#default#1", "document360", "default", kind, 0.0, 1.0)
-done = LogArchive("archive", s3).archive(watch, answer, polled.log, connection, 40.0)
+done = LogArchive("archive", s3).archive(watch, response, polled.log, connection, 40.0)
 status = Path("/proc/self/status")
 if status.exists():
     # What `getrusage` gives on Linux begins with what the process that started this one had.
@@ -45,7 +45,7 @@ if status.exists():
 else:
     mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # macOS counts bytes
 print(json.dumps({
-    "status": done.log.status, "answer": done.response, "seconds": time.monotonic() - began,
+    "status": done.log.status, "response": done.response, "seconds": time.monotonic() - began,
     "mebibytes": mebibytes,
 }))
 """
@@ -114,5 +114,5 @@ def test_a_poll_of_the_largest_response_stays_in_memory(server: Server, kind: st
     assert ran.returncode == 0, ran.stderr
     measured = json.loads(ran.stdout.splitlines()[-1])
     assert measured["status"] == "ARCHIVED"
-    assert measured["answer"] is not None
+    assert measured["response"] is not None
     assert measured["mebibytes"] < MAX_MEBIBYTES, measured
