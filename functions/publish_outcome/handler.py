@@ -1,16 +1,12 @@
-"""publish_outcome: publishes the outcome of a watch, once, and that an import is stalled.
-
-Every failure of the state machine leads here, too. After a failure of register_watch, this function registers the watch
-from the execution's input, so its package is the whole `functions` folder.
-"""
+"""publish_outcome: publishes how a watch ended, once; and that an import makes no progress."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from import_watch.bootstrap import publisher, registrar, vendor_registry
-from import_watch.lifecycle.execution_names import RESUME
+from import_watch.bootstrap import prepare_for_start_events, publisher, registrar
+from import_watch.lifecycle.execution_names import resumed_watch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.model.step import NextAction
 from import_watch.observability import bind_log_context, bind_state_log_context, logger
@@ -18,23 +14,26 @@ from import_watch.observability import bind_log_context, bind_state_log_context,
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-VENDORS = vendor_registry(__file__)
+VENDORS = prepare_for_start_events(__file__)  # a failure of register_watch ends here: this function registers as well
 
 
 def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     """Handle one invocation: `{"input": <what the state machine holds>, "execution": …}`, or `stalled` with a watch."""
-    held, execution, now, action = event.get("input", {}), event["execution"], time.time(), NextAction.PUBLISH
-    owned = event.get("stalled") or held.get("watch") or held.get(RESUME)
-    if owned is None:
+    execution, now = event["execution"], time.time()
+    held = {"watch": event["stalled"]} if "stalled" in event else event["input"]
+    owned, action = held.get("watch"), None
+    if resumed := resumed_watch(held):
+        owned = {"watchId": resumed[0], "generation": resumed[1]}
+    elif owned is None:
         start = VENDORS.parse(held)
         bind_log_context(execution, correlation=start.correlation)
         step = registrar(VENDORS).register(start, execution, now)
         owned, action = to_json(step.watch), step.action
     bind_state_log_context(owned, execution)
+    publish, watch_id = publisher(publishes_stalls=True), owned["watchId"]
     if "stalled" in event:
-        action = publisher(publishes_stalls=True).publish_stalled(owned["watchId"], now)
+        action = publish.publish_stalled(watch_id, now)
     elif action is not NextAction.ALREADY_WATCHED:
-        arguments = owned["watchId"], owned["generation"], held.get("error"), now
-        action = publisher(publishes_stalls=True).publish_for(*arguments)
+        action = publish.publish_for(watch_id, owned["generation"], held.get("error"), now)
     logger.info("outcome", action=action.value)
-    return {"action": action.value, "watchId": owned["watchId"]}
+    return {"action": action.value, "watchId": watch_id}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from import_watch.bootstrap import recovery, vendor_registry
+from import_watch.bootstrap import prepare_for_start_events, recovery
 from import_watch.model.serialization import JSON
 from import_watch.observability import bind_log_context, logger
 from import_watch.services.recovery import read_status_change
@@ -16,7 +16,7 @@ from import_watch.services.recovery import read_status_change
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-VENDORS = vendor_registry(__file__)
+VENDORS = prepare_for_start_events(__file__)
 RESERVE_SECONDS = 45
 """Reserve of the function's time in seconds: enough for one watch with only slow services."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from import_watch import settings
-from import_watch.bootstrap import registrar, vendor_registry
+from import_watch.bootstrap import prepare_for_start_events, registrar
 from import_watch.lifecycle.execution_names import resumed_watch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.observability import bind_log_context, bind_watch_log_context, logger
@@ -15,7 +15,9 @@ from import_watch.observability import bind_log_context, bind_watch_log_context,
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-VENDORS = vendor_registry(__file__)  # the package has every vendor's adapter, which decides what an import id is
+VENDORS = prepare_for_start_events(
+    __file__
+)  # the package has every vendor's adapter, which decides what an import id is
 settings.log_unknown_policies(VENDORS.names)
 
 

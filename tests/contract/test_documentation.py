@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from import_watch.aws.sns import Topic
-from import_watch.notifications.notification import COMPLETED, FAILED, STALLED
+from import_watch.notifications.notification import IMPORT_COMPLETED, IMPORT_FAILED, IMPORT_STALLED
 from import_watch.services.vendor_registry import VendorRegistry
 from samtranslator.yaml_helper import yaml_parse
 
@@ -164,7 +164,7 @@ def test_the_reference_lists_the_stack_s_outputs() -> None:
     assert names("Stack outputs") == list(STACK["Outputs"])
 
 
-@pytest.mark.parametrize("event_type", [COMPLETED, FAILED, STALLED])
+@pytest.mark.parametrize("event_type", [IMPORT_COMPLETED, IMPORT_FAILED, IMPORT_STALLED])
 def test_the_reference_lists_the_message_attributes(event_type: str) -> None:
     published: list[dict[str, Any]] = []
 
@@ -175,14 +175,14 @@ def test_the_reference_lists_the_message_attributes(event_type: str) -> None:
     samples = (json.loads(path.read_text()) for path in [*EVENTS.glob("notifications/*"), *EVENTS.glob("stalled/*")])
     topic = Topic("arn:aws:sns:eu-west-1:000000000000:outcomes", Sns())  # type: ignore[arg-type]
     for event in (sample for sample in samples if sample["type"] == event_type):
-        (topic.publish_stalled if event_type == STALLED else topic.publish)(event)
+        (topic.publish_stalled if event_type == IMPORT_STALLED else topic.publish)(event)
     assert published
     rows = {
         row[0].strip("`"): markdown.code_spans(row[1]) for row in markdown.tables(REFERENCE, "Message attributes")[0]
     }
     assert set().union(*published) <= set(rows)
     assert event_type in rows["eventType"]
-    if event_type == FAILED:
+    if event_type == IMPORT_FAILED:
         assert set().union(*published) == set(rows)
 
 

@@ -214,6 +214,17 @@ class TestPollThatIsNotWritten:
         with pytest.raises(WriteUnconfirmed):
             vendor.poll(watch)
 
+    def test_a_429_is_shared_although_the_write_fails(self, vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
+        vendor.connect()
+        watch = vendor.register(awaiting_log=a_result(detected_at=FOREVER))
+        self.refuse(vendor)
+        vendor.respond_with(429, b"", Retry_After="600")
+        with pytest.raises(WriteUnconfirmed):
+            vendor.poll(watch)
+        assert "poll failed" in caplog.text
+        vendor.poll(watch)
+        assert len(vendor.server.requests) == 1, "the retry is deferred"
+
 
 WITHOUT_LOG = {"status": "Completed", "success": False, "errors": [{"description": "Element 'ImportLog' not found."}]}
 WITHOUT_RESULT = {

@@ -5,6 +5,7 @@ A part is imported where it is built, so that a function loads no more than it u
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,12 @@ from import_watch import settings
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.dynamodb import table_client
 from import_watch.aws.watch_store import WatchStore
+from import_watch.model.serialization import JSON, from_json, to_json
+from import_watch.model.watch import Watch
+from import_watch.observability import bind_watch_log_context
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from import_watch.services.polling import Poller
@@ -25,12 +30,23 @@ if TYPE_CHECKING:
     from import_watch.vendors.adapter import Adapter
 
 
-def vendor_registry(handler_file: str) -> VendorRegistry:
-    """Registry of the vendor folders beside a handler's folder, for a function that reads start events."""
+def prepare_for_start_events(handler_file: str) -> VendorRegistry:
+    """Registry of the vendor folders beside a handler's folder; this process reads any start event from then on."""
     from import_watch.services.vendor_registry import VendorRegistry, accept_any_event
 
     accept_any_event()
     return VendorRegistry(Path(handler_file).parents[1])
+
+
+def poll_handler(adapter: Adapter) -> Callable[[dict[str, JSON], LambdaContext], JSON]:
+    """Handler of a vendor's poll function; the state machine sends `{"watch": …, "execution": …, "actions": …}`."""
+
+    def handler(event: dict[str, JSON], _context: LambdaContext) -> JSON:
+        watch, execution = from_json(Watch, event["watch"]), event["execution"]
+        bind_watch_log_context(watch, execution, poll=watch.polls + 1)
+        return to_json(poller(adapter).poll(watch, execution).in_supported_actions(event.get("actions", ())))
+
+    return handler
 
 
 @cache

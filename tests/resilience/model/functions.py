@@ -7,6 +7,7 @@ import logging
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
+import import_watch.bootstrap
 import import_watch.services.active_counts
 import import_watch.services.archiving
 import import_watch.services.poll_telemetry
@@ -23,8 +24,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from import_watch.aws.secrets import Connections
 from import_watch.http_client.client import Client
 from import_watch.model.observation import FailedPoll, Observation
-from import_watch.model.serialization import from_json, to_json
-from import_watch.model.watch import Tolerance, Watch
+from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
@@ -128,10 +128,7 @@ class Functions:
             max_polls=hand_over_polls,
         )
 
-        def poll(event: dict[str, Any], _context: LambdaContext) -> Any:
-            step = poller.poll(from_json(Watch, event["watch"]), event["execution"])
-            return to_json(step.in_supported_actions(event["actions"]))
-
+        patch.setattr(import_watch.bootstrap, "poller", lambda _adapter: poller)
         patch.setattr(import_watch.services.recovery, "MAX_TAKEOVERS", max_takeovers)
         for module in (
             register_watch.handler,
@@ -161,7 +158,7 @@ class Functions:
             "register_watch": register_watch.handler.handler,
             "publish_outcome": publish_outcome.handler.handler,
             "recover_watches": recover_watches.handler.handler,
-            f"poll_{VENDOR}": poll,
+            f"poll_{VENDOR}": import_watch.bootstrap.poll_handler(vendors.adapter(VENDOR)),
         }
 
     def run(self, call: Call, results: tuple[Any, ...]) -> str:

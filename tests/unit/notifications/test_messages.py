@@ -33,6 +33,7 @@ FAILED = WatchResult(Outcome.FAILED, 0.0, reason="The file is not a ZIP archive.
 
 
 def unknown(reason: Reason, watch: Watch = WATCH, **facts: Any) -> str:
+    facts = {"vendor_status": watch.vendor_status, "job_type": watch.job_type, **facts}
     return sentence(watch, WatchResult(Outcome.UNKNOWN, 0.0, reason=reason.value, **facts))
 
 
@@ -116,7 +117,7 @@ def test_only_a_log_that_exists_is_referred_to(outcome: Outcome, counts: dict[st
 
 
 def test_a_validation_that_found_errors_left_nothing_out() -> None:
-    text = sentence(replace(WATCH, job_type="Validation"), replace(PARTIAL, counts={"errors": 3}))
+    text = sentence(WATCH, replace(PARTIAL, job_type="Validation", counts={"errors": 3}))
     assert text == ("Validation import-4711 at egain found 3 errors: see its log, and fix them before you import.")
 
 
@@ -143,7 +144,13 @@ def test_the_message_of_a_failure_has_its_reason_and_advice(retryable: bool | No
     ],
 )
 def test_a_message_names_the_job_type(job_type: str, start: str) -> None:
-    assert sentence(replace(WATCH, job_type=job_type), SUCCEEDED).startswith(start)
+    assert sentence(WATCH, replace(SUCCEEDED, job_type=job_type)).startswith(start)
+
+
+def test_a_sentence_is_about_the_job_that_the_result_is_of() -> None:
+    result = replace(PARTIAL, job_type="Validation", has_log=False)
+    text = sentence(replace(WATCH, job_type="Import"), result)
+    assert text == "Validation import-4711 at egain found 1 error: fix them before you import."
 
 
 @pytest.mark.parametrize(
@@ -163,7 +170,7 @@ def test_a_timeout_names_its_duration_and_what_was_seen_last(watch: Watch, seen:
 
 
 def test_an_unmapped_status_is_quoted() -> None:
-    assert "'Paused' for 10 minutes" in EVERY[Reason.UNRECOGNISED_STATUS][0]
+    assert "'Paused', which Import Watch does not know, for 10 minutes" in EVERY[Reason.UNRECOGNISED_STATUS][0]
 
 
 def test_an_invalid_event_names_every_fault() -> None:

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from import_watch.model.serialization import JSON
-from import_watch.notifications.notification import MAX_ATTRIBUTE, UNREADABLE, _forms, _named, bounded
+from import_watch.notifications.notification import MAX_ATTRIBUTE, UNREADABLE, bounded, import_named_in, sns_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -42,7 +42,7 @@ class Topic:
             If SNS does not accept it.
         """
         event, message = bounded(event)
-        self._send(event, message, f"{event['data']['outcome']}: import {_named(event['data'])}")
+        self._send(event, message, f"{event['data']['outcome']}: import {import_named_in(event['data'])}")
 
     def publish_stalled(self, event: dict[str, JSON]) -> None:
         """Publish that an import is stalled: a sentence to e-mail subscribers, JSON to all others.
@@ -52,8 +52,8 @@ class Topic:
         botocore.exceptions.ClientError
             If SNS does not accept it.
         """
-        message = _forms(event, event["data"]["message"])
-        self._send(event, message, f"STALLED: import {_named(event['data'])}")
+        message = sns_message(event, event["data"]["message"])
+        self._send(event, message, f"STALLED: import {import_named_in(event['data'])}")
 
     def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:
         data = event["data"]

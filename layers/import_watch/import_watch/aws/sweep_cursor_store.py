@@ -59,17 +59,17 @@ class SweepCursorStore:
             _connection(item.get("afterConnection")),
         )
 
-    def keep(self, token: SweepCursor) -> None:
+    def keep(self, cursor: SweepCursor) -> None:
         """Write the cursor."""
         item: dict[str, Any] = dict(KEY)
         # `active` and `unpublished` are keys of the table's indexes, so DynamoDB refuses an item with maps under these
         # names.
-        if token.unpublished is not None:
-            item["afterUnpublished"] = {"M": token.unpublished}
-        if token.active is not None:
-            item["afterActive"] = {"M": token.active}
-        if token.connection is not None:
-            item["afterConnection"] = {"S": connection_key(*token.connection)}
+        if cursor.unpublished is not None:
+            item["afterUnpublished"] = {"M": cursor.unpublished}
+        if cursor.active is not None:
+            item["afterActive"] = {"M": cursor.active}
+        if cursor.connection is not None:
+            item["afterConnection"] = {"S": connection_key(*cursor.connection)}
         self._client.put_item(TableName=self._table, Item=item)
 
 

@@ -372,6 +372,8 @@ def _standing(result: WatchResult | None) -> dict[str, JSON]:
     """Attributes by which a watch is active or ended, with those of its sparse index."""
     if result is None:
         return {"active": ACTIVE}
+    if not result.message:
+        raise ValueError("a result is stored with its message")
     return {
         "ending": to_json(result, UNSTORED_FACTS),
         "outcome": result.outcome.value,

@@ -20,6 +20,10 @@ class Successor(NamedTuple):
     arn: str
     input: dict[str, JSON]
 
+    def for_state_machine(self) -> dict[str, JSON]:
+        """What the state machine starts it with."""
+        return {"name": self.name, "input": self.input}
+
 
 def successor_of(watch: Watch, execution: str) -> Successor:
     """Successor of an execution, by the watch as it is handed over.

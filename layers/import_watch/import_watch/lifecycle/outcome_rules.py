@@ -19,10 +19,9 @@ from import_watch.model.observation import (
     PollError,
     StoredLog,
 )
-from import_watch.model.outcome import Outcome, Reason, WatchResult
+from import_watch.model.outcome import COMPLETED, Outcome, Reason, WatchResult
 from import_watch.model.watch import Tolerance, Watch
 
-COMPLETED = frozenset({Outcome.SUCCEEDED, Outcome.PARTIAL})
 MIN_POLLS = 5
 """Consecutive polls of one kind that an UNKNOWN outcome needs besides its grace period: a few may fail by chance.
 

@@ -18,6 +18,10 @@ class Outcome(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+COMPLETED = frozenset({Outcome.SUCCEEDED, Outcome.PARTIAL})
+"""Outcomes of an import that ran to its end."""
+
+
 class Reason(StrEnum):
     """Why an outcome is UNKNOWN."""
 

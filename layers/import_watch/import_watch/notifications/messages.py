@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.timestamps import iso
@@ -28,13 +30,18 @@ def sentence(watch: Watch, result: WatchResult) -> str:
     return f"{text}; its log is not available{because}."
 
 
+def with_message(watch: Watch, result: WatchResult) -> WatchResult:
+    """Result with its sentence."""
+    return replace(result, message=sentence(watch, result))
+
+
 def stalled(watch: Watch, seconds: float) -> str:
     """Sentence about an import that makes no progress, and whose watch continues."""
     done = f"{watch.progress.fraction:.0%} done, " if watch.progress is not None else ""
     seen = f"{done}last status {watch.vendor_status!r}" if watch.vendor_status else f"{done}no status"
     return (
-        f"{_what(watch)} has made no progress for {duration(seconds)} ({seen}): check it at the vendor; Import Watch "
-        "continues to watch it."
+        f"{_what(watch, watch.job_type)} has made no progress for {duration(seconds)} ({seen}): check it at the "
+        "vendor; Import Watch continues to watch it."
     )
 
 
@@ -50,7 +57,7 @@ def duration(seconds: float) -> str:
 
 
 def _ended(watch: Watch, result: WatchResult) -> str:
-    what, has_log = _what(watch), bool(result.has_log)
+    what, has_log = _what(watch, result.job_type), bool(result.has_log)
     match result.outcome:
         case Outcome.SUCCEEDED:
             warnings = result.counts.get("warnings", 0)
@@ -59,7 +66,7 @@ def _ended(watch: Watch, result: WatchResult) -> str:
             return f"{what} completed with {_count(warnings, 'warning')}{'; see its log' if has_log else ''}."
         case Outcome.PARTIAL:
             errors = result.counts.get("errors", 0)
-            if _is_validation(watch):
+            if _is_validation(result.job_type):
                 where = "see its log, and " if has_log else ""
                 return f"{what} found {_count(errors, 'error')}: {where}fix them before you import."
             where = "see its log" if has_log else f"check {_vendor(watch)}"
@@ -89,8 +96,8 @@ def _unknown(watch: Watch, result: WatchResult) -> str:
             )
         case Reason.UNRECOGNISED_STATUS:
             return (
-                f"{_what(watch)} has had the status {watch.vendor_status!r} for {grace}, which Import Watch does not "
-                "know: check the import at the vendor, and add the status to the vendor's status map."
+                f"{_what(watch, result.job_type)} has had the status {result.vendor_status!r}, which Import Watch does "
+                f"not know, for {grace}: check the import at the vendor, and add the status to the vendor's status map."
             )
         case Reason.UNAUTHORIZED:
             return (
@@ -114,7 +121,7 @@ def _unknown(watch: Watch, result: WatchResult) -> str:
                 "API."
             )
         case Reason.TIMED_OUT:
-            return _timed_out(watch)
+            return _timed_out(watch, result)
         case Reason.INVALID_EVENT:
             return f"The ImportStarted event is invalid; fix and resend it: {detail}."
         case Reason.WATCH_STOPPED:
@@ -129,8 +136,9 @@ def _unknown(watch: Watch, result: WatchResult) -> str:
             )
 
 
-def _timed_out(watch: Watch) -> str:
-    text = f"{_what(watch)} had not ended after {duration(watch.deadline - watch.registered_at)}, so its watch ended"
+def _timed_out(watch: Watch, result: WatchResult) -> str:
+    waited = duration(watch.deadline - watch.registered_at)
+    text = f"{_what(watch, result.job_type)} had not ended after {waited}, so its watch ended"
     if watch.last_trouble is not None:
         return f"{text} (the last poll failed: {watch.last_trouble}); check the import at the vendor."
     if watch.import_state is ImportState.QUEUED and watch.announced_start is not None:
@@ -142,17 +150,16 @@ def _timed_out(watch: Watch) -> str:
     return f"{text} ({seen}); check it at the vendor, or set a longer timeoutSeconds."
 
 
-def _what(watch: Watch) -> str:
-    job_type = (watch.job_type or "import").lower()
-    if job_type == "import":
+def _what(watch: Watch, job_type: str | None) -> str:
+    if (job_type or "import").lower() == "import":
         return f"Import {watch.import_id} at {_vendor(watch)}"
-    if _is_validation(watch):
+    if _is_validation(job_type):
         return f"Validation {watch.import_id} at {_vendor(watch)}"
-    return f"Import {watch.import_id} ({watch.job_type}) at {_vendor(watch)}"
+    return f"Import {watch.import_id} ({job_type}) at {_vendor(watch)}"
 
 
-def _is_validation(watch: Watch) -> bool:
-    return (watch.job_type or "").lower() == "validation"
+def _is_validation(job_type: str | None) -> bool:
+    return (job_type or "").lower() == "validation"
 
 
 def _vendor(watch: Watch) -> str:

@@ -8,7 +8,7 @@ import re
 import uuid
 
 from import_watch.model.observation import LogRecord, LogStatus
-from import_watch.model.outcome import Outcome
+from import_watch.model.outcome import COMPLETED, Outcome
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.model.timestamps import iso
@@ -16,7 +16,7 @@ from import_watch.model.watch import Watch
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.messages import duration, stalled
 
-COMPLETED, FAILED, STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
+IMPORT_COMPLETED, IMPORT_FAILED, IMPORT_STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
 NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
 """Namespace of the ids of notifications; it must never change, or repeats would look new."""
 MAX_BYTES = 250_000
@@ -37,7 +37,7 @@ UNREADABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{NONC
 
 def event_type(outcome: Outcome) -> str:
     """CloudEvents type of an outcome."""
-    return COMPLETED if outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL) else FAILED
+    return IMPORT_COMPLETED if outcome in COMPLETED else IMPORT_FAILED
 
 
 def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
@@ -100,7 +100,7 @@ def stall_notification(record: StoredWatch, source: str, now: float) -> dict[str
     watch = record.watch
     since = watch.progress_changed_at
     return {
-        **_envelope(watch, source, STALLED, watch.stalled_at or now, "/stalled"),
+        **_envelope(watch, source, IMPORT_STALLED, watch.stalled_at or now, "/stalled"),
         "data": {
             **_given_back(record),
             "message": stalled(watch, now - (since or now)),
@@ -120,7 +120,7 @@ def mail(event: dict[str, JSON]) -> str:
     log = data["log"]
     lines = [data["message"], ""]
     lines += [f"Outcome:    {data['outcome']}" + (f" ({data['reason']})" if data["reason"] else "")]
-    lines += [f"Import:     {_named(data)} (connection {data['connection'] or '-'})"]
+    lines += [f"Import:     {import_named_in(data)} (connection {data['connection'] or '-'})"]
     if data["correlationId"]:
         lines += [f"Reference:  {data['correlationId']}"]
     if data["counts"]:
@@ -153,7 +153,7 @@ def readable_log(location: str | None) -> str | None:
 def bounded(event: dict[str, JSON]) -> tuple[dict[str, JSON], str]:
     """Event and its SNS message, with fewer problems where it would be too large."""
     while True:
-        message = _forms(event, mail(event))
+        message = sns_message(event, mail(event))
         problems = event["data"]["problems"]
         if len(message.encode()) <= MAX_BYTES or not problems:
             return event, message
@@ -193,7 +193,7 @@ def _harmless(value: JSON) -> JSON:
     return found
 
 
-def _forms(event: dict[str, JSON], text: str) -> str:
+def sns_message(event: dict[str, JSON], text: str) -> str:
     """SNS message with an event as JSON, and as text for e-mail subscribers."""
     return json.dumps({"default": json_text(event), "email": UNREADABLE.sub("?", text)}, ensure_ascii=False)
 
@@ -239,7 +239,8 @@ def _log(log: LogRecord) -> dict[str, JSON]:
     }
 
 
-def _named(data: dict[str, JSON]) -> str:
+def import_named_in(data: dict[str, JSON]) -> str:
+    """Import and vendor of a notification's data, as text."""
     return f"{data['importId'] or '(no id)'} at {data['vendor'] or '(no vendor)'}"
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from import_watch.model.observation import ImportState
-from import_watch.model.outcome import Outcome, WatchResult
+from import_watch.model.outcome import COMPLETED, WatchResult
 from import_watch.model.watch import Watch, job_type_key
 
 OLDEST_IMPORT = 30 * 86_400
 """Age in seconds beyond which a reported start is ignored: the interval that follows from it would be hours."""
-COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 
 
 class RunningTime(NamedTuple):

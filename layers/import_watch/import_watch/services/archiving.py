@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_store import Conflict, WatchStore
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from import_watch.aws.log_archive import LogArchive
     from import_watch.services.reply import Reply
     from import_watch.vendors.connection import Connection
+    from import_watch.vendors.response_body import HttpResponse
 
 LOG_SECONDS = 40.0
 """Time from the detection of an outcome that archiving may take."""
@@ -49,28 +49,20 @@ class Archiving:
         self._watches = watches
         self._keeps_log = keeps_log
 
-    def keep_response(self, read: Watch, watch: Watch, reply: Reply) -> Watch:
-        """Watch after its poll, with its running cost and the location of the response that decided its outcome.
+    def keep(self, watch: Watch, response: HttpResponse) -> str | None:
+        """Archive the response that decided an outcome while its log is awaited: the polls for the log may bring none.
 
-        Only that response is archived before the write, while the log is awaited: the polls for the log may bring none.
-
-        Parameters
-        ----------
-        read : Watch
-            As it was before the poll.
-        watch : Watch
-            As it is after it.
-        reply : Reply
+        Returns
+        -------
+        str or None
+            Its location; None where the archive failed.
         """
-        watch = replace(watch, poll_milliseconds=watch.poll_milliseconds + reply.milliseconds)
-        if watch.awaiting_log is None or watch.awaiting_log == read.awaiting_log or reply.response is None:
-            return watch
         try:
-            return replace(watch, kept_answer=self._logs().keep(watch, reply.response))
+            return self._logs().keep(watch, response)
         except Exception:  # noqa: BLE001
             # The outcome is known and not written yet: no failure of the archive may prevent that.
             logger.exception("the archive failed")
-            return watch
+            return None
 
     def fetch(
         self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float

@@ -12,12 +12,12 @@ from dataclasses import replace
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
-from import_watch.lifecycle.execution_names import successor_of
+from import_watch.lifecycle.execution_names import Successor, successor_of
 from import_watch.lifecycle.transitions import Transition, advance, defer_poll, schedule
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
-from import_watch.notifications.messages import sentence
+from import_watch.notifications.messages import with_message
 from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.interval import Policy
 from import_watch.scheduling.poll_delay import next_interval, rate_limit_delay, throttled_until
@@ -32,15 +32,8 @@ from import_watch.services.status_request import StatusRequests
 class Poller:
     """Polls the imports of one vendor.
 
-    Parameters
-    ----------
-    connections, requests, watches, connection_store, archiving
-        The parts that it uses.
-    tolerance : Tolerance
-    policy, requests_per_minute
-        The vendor's, unless a connection's secret has its own.
-    max_polls : int
-        Polls after which an execution hands its watch over to its successor.
+    `policy` and `requests_per_minute` are the vendor's, unless a connection's secret has its own. After `max_polls` an
+    execution hands its watch over to its successor.
     """
 
     def __init__(
@@ -76,7 +69,7 @@ class Poller:
         execution : str
             ARN of the execution that polls.
         """
-        read, reply, now = watch, None, time.time()
+        now, reply = time.time(), None
         # Refused credentials may have been replaced since.
         connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
         shared = self._connection_store.get(watch.vendor, watch.connection)
@@ -92,52 +85,59 @@ class Poller:
             transition = advance(watch, reply.polled, now, self._tolerance, began)
             seconds = next_interval(transition.watch, reply.polled, now, policy, share)
         transition = schedule(transition, now, seconds, self._max_polls)
-        if reply is not None:
-            transition = replace(transition, watch=self._archiving.keep_response(read, transition.watch, reply))
-        step = self._write(read, transition, execution, reply, seconds)
         if reply is None:
             emit_deferral_metrics(watch, share)
         else:
+            # Before the write: one that fails loses neither the log line nor the vendor's throttling.
             emit_poll_metrics(transition.watch, reply)
             self._update_connection(watch, reply, shared)
-        return step
-
-    def _write(self, read: Watch, transition: Transition, execution: str, reply: Reply | None, seconds: int) -> Step:
-        """Write a transition in one conditional write, and archive what belongs to an outcome."""
-        watch, result, successor = transition.watch, transition.result, None
-        if result is not None:
-            result = replace(result, message=sentence(watch, result))
-        elif transition.handed_over:
-            successor = successor_of(watch, execution)
-        try:
-            committed = self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
-        except WriteUnconfirmed:
-            if result or successor or watch.awaiting_log or read.awaiting_log:
-                raise  # A known outcome must not be only in the state machine's state.
-            # If it were raised, the poll would be repeated and this response lost, which may be the only good one in an
-            # hour.
-            logger.exception("the poll could not be written: the state machine carries it to the next poll")
-            emit_metrics({Metric.POLL_WRITE_FAILURES: 1})
-            committed = Committed(replace(watch, stalled_at=read.stalled_at))
+        transition = self._complete(watch, transition, reply)
+        successor = successor_of(transition.watch, execution) if transition.handed_over else None
+        committed = self._commit(watch, transition, successor)
         if committed is None:
             logger.info("superseded: another execution owns this watch")
-            return Step(NextAction.SUPERSEDED, read)
-        watch = committed.watch
+            return Step(NextAction.SUPERSEDED, watch)
         if committed.result is not None:
             if not committed.by_lost_attempt:
-                self._connection_store.watch_ended(watch, measured_running_time(watch, committed.result))
-            self._archiving.archive(watch, committed.result, reply)
-            return Step(NextAction.PUBLISH, watch)
-        if successor is not None and watch.generation != read.generation:
+                ran = measured_running_time(committed.watch, committed.result)
+                self._connection_store.watch_ended(committed.watch, ran)
+            self._archiving.archive(committed.watch, committed.result, reply)
+            return Step(NextAction.PUBLISH, committed.watch)
+        if committed.watch.generation != watch.generation and successor is not None:
             logger.info("handed over", successor=successor.name)
-            return Step(NextAction.HAND_OVER, watch, successor={"name": successor.name, "input": successor.input})
+            return Step(NextAction.HAND_OVER, committed.watch, successor=successor.for_state_machine())
+        left = max(1, math.ceil((committed.watch.next_poll_at or 0.0) - time.time()))
         if committed.by_lost_attempt:
             logger.info("an earlier attempt, whose response was lost, has polled: the watch continues from there")
-        left = max(1, math.ceil((watch.next_poll_at or 0.0) - time.time()))
-        if committed.by_lost_attempt or watch.awaiting_log is not None:
-            seconds = left if committed.by_lost_attempt else min(seconds, left)  # copying a log took some time
-        stalled = transition.stalled and watch.stalled_at is not None and not committed.by_lost_attempt
-        return Step(NextAction.STALLED if stalled else NextAction.WAIT, watch, seconds)
+            return Step(NextAction.WAIT, committed.watch, left)
+        if committed.watch.awaiting_log is not None:
+            seconds = min(seconds, left)  # copying a log took some time
+        stalled = transition.stalled and committed.watch.stalled_at is not None
+        return Step(NextAction.STALLED if stalled else NextAction.WAIT, committed.watch, seconds)
+
+    def _complete(self, read: Watch, transition: Transition, reply: Reply | None) -> Transition:
+        """Transition with the sentence of its result, its running cost, and the response that decided an outcome."""
+        watch, result = transition.watch, transition.result
+        if watch.awaiting_log is not None and not watch.awaiting_log.message:
+            watch = replace(watch, awaiting_log=with_message(watch, watch.awaiting_log))
+        if reply is not None:
+            watch = replace(watch, poll_milliseconds=watch.poll_milliseconds + reply.milliseconds)
+            if watch.awaiting_log is not None and watch.awaiting_log != read.awaiting_log and reply.response:
+                watch = replace(watch, kept_answer=self._archiving.keep(watch, reply.response))
+        return replace(transition, watch=watch, result=result and with_message(watch, result))
+
+    def _commit(self, read: Watch, transition: Transition, successor: Successor | None) -> Committed | None:
+        """Write a transition once; the state machine carries what cannot be written, unless that must not be lost."""
+        watch, result = transition.watch, transition.result
+        try:
+            return self._watches.commit(watch, read, result=result, successor=successor and successor.arn)
+        except WriteUnconfirmed:
+            if result or successor or watch.awaiting_log or read.awaiting_log:
+                raise  # a known outcome must not be only in the state machine's state
+            # Raised, the poll would be repeated, and this response lost: it may be the only good one in an hour.
+            logger.exception("the poll could not be written: the state machine carries it to the next poll")
+            emit_metrics({Metric.POLL_WRITE_FAILURES: 1})
+            return Committed(replace(watch, stalled_at=read.stalled_at))
 
     def _update_connection(self, watch: Watch, reply: Reply, shared: ConnectionState) -> None:
         """Store what concerns all watches of the connection: throttling, and its rate limit."""

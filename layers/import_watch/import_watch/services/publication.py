@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.sns import Topic
@@ -16,7 +15,7 @@ from import_watch.model.serialization import JSON
 from import_watch.model.step import NextAction
 from import_watch.model.watch import Watch
 from import_watch.notifications.cost import estimated_cost
-from import_watch.notifications.messages import sentence
+from import_watch.notifications.messages import with_message
 from import_watch.notifications.notification import notification, stall_notification
 from import_watch.observability import Metric, emit_metrics, logger, vendor_of
 from import_watch.scheduling.running_time import measured_running_time, running_time
@@ -117,8 +116,8 @@ class Publisher:
         """
         generation = record.watch.generation
         for _ in range(MAX_END_ATTEMPTS):
-            watch, result = record.watch, result_of(record.watch)
-            result = replace(result, message=sentence(watch, result))
+            watch = record.watch
+            result = with_message(watch, result_of(watch))
             try:
                 self._watches.end(watch, result)
             except Conflict as conflict:

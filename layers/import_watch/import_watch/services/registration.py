@@ -14,7 +14,7 @@ from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
-from import_watch.notifications.messages import sentence
+from import_watch.notifications.messages import with_message
 from import_watch.observability import Metric, emit_metrics
 from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
@@ -166,7 +166,7 @@ class Registrar:
             started_at=start.started_at,
             detail="; ".join(event.faults),
         )
-        result = replace(result, message=sentence(watch, result))
+        result = with_message(watch, result)
         try:
             self._watches.register(watch, execution, start, keeps_log=False, result=result)
         except Conflict as conflict:

@@ -50,8 +50,9 @@ class StatusRequests:
             response, polled = self._request(watch, connection, force_refresh=True)
         spent, received_at = time.monotonic() - began, time.time()
         used = connection if isinstance(connection, Connection) else None
+        polled = self._with_log(watch, polled, used, received_at)
         return Reply(
-            polled=self._with_log(watch, polled, used, received_at),
+            polled=polled,
             response=response,
             connection=used,
             received_at=received_at,
