@@ -57,7 +57,7 @@ def main(venv: Path, requirements: Path) -> int:
     requirements : Path
         The list, with hashes.
     """
-    say(f"Installing {requirements} into {venv} (once) …")
+    report(f"Installing {requirements} into {venv} (once) …")
     try:
         for folder in (UV_HOME, venv):
             # pip comes last: without it an environment is not whole.
@@ -67,13 +67,13 @@ def main(venv: Path, requirements: Path) -> int:
         try:
             install_with_uv(venv, requirements, settings)
         except NotInstalled as error:
-            say(f"uv could not install it ({cause_in(str(error))}), so pip does, which takes longer …")
+            report(f"uv could not install it ({cause_in(str(error))}), so pip does, which takes longer …")
             install_with_pip(venv, requirements, settings)
     except NotInstalled as error:
-        say(str(error))
+        report(str(error))
         return 1
     except subprocess.CalledProcessError as error:
-        say(f"{error} {error.stderr or ''}")
+        report(f"{error} {error.stderr or ''}")
         return 1
     return 0
 
@@ -155,7 +155,7 @@ def pip_settings(python: Path | str) -> dict[str, str]:
     Parameters
     ----------
     python : Path or str
-        The interpreter whose pip is asked.
+        The interpreter whose pip is used.
     """
     listed = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
     found = [one for one in map(SETTING.fullmatch, listed.splitlines()) if one]
@@ -190,7 +190,7 @@ def uv_variables(settings: Mapping[str, str], environment: Mapping[str, str]) ->
     }
     if "UV_INDEX_URL" in environment:  # the older name of UV_DEFAULT_INDEX
         found.pop("UV_DEFAULT_INDEX", None)
-    # Every index is looked at, as by pip: the hashes say that a file is the right one.
+    # Every index is searched, as by pip: the hashes identify the right file.
     found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     found = {name: value for name, value in found.items() if name not in environment}
     # pip, too, puts these variables before its own option.
@@ -258,7 +258,7 @@ def cause_in(text: str) -> str:
     return str((CAUSE.findall(text) or [text.strip().partition("\n")[0]])[-1])
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     """Print a line at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

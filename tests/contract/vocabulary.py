@@ -26,7 +26,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 MESSAGES_PAGE = ROOT / "docs" / "notification-messages.md"
 DEFINITION = ROOT / "statemachine" / "watch_import.asl.json"
 PRODUCT = ("layers/import_watch/import_watch", "functions", "local", "operations")
-CODE = (*PRODUCT, "benchmarks", "tests")
+CODE = (*PRODUCT, "locks", "benchmarks", "tests")
 CONFIGURATION = ("Makefile", "layers/import_watch/Makefile", "template.yaml", "pyproject.toml", "samconfig.toml")
 OPENINGS = ("Give", "Gives", "Say", "Says", "Tell", "Tells", "Ask", "Asks")
 """Words that start no docstring: it starts with a noun, or with the imperative of what the function does."""
