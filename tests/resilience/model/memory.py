@@ -18,7 +18,7 @@ from import_watch.scheduling.running_time import RunningTime
 
 
 @dataclass
-class MemoryWatches(WatchStore):
+class MemoryWatchStore(WatchStore):
     """The table of watches: every method one step, as it is one request of the real one."""
 
     items: dict[str, StoredWatch] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def _after(token: PageToken | None, times: Mapping[str, float]) -> Iterator[tupl
 
 
 @dataclass
-class MemoryConnectionStates(ConnectionStore):
+class MemoryConnectionStore(ConnectionStore):
     """What connections share."""
 
     items: dict[str, ConnectionState] = field(default_factory=dict)
@@ -167,7 +167,7 @@ class MemoryConnectionStates(ConnectionStore):
 
 
 @dataclass
-class MemorySweepPositions(SweepCursorStore):
+class MemorySweepCursorStore(SweepCursorStore):
     """Where sweeps stop."""
 
     items: dict[str, SweepCursor] = field(default_factory=dict)
@@ -179,7 +179,7 @@ class MemorySweepPositions(SweepCursorStore):
         self.items["sweep"] = token
 
 
-class Uncounted(MemoryConnectionStates):
+class Uncounted(MemoryConnectionStore):
     """Always one watch: the number has no effect where the vendor has no known limit."""
 
     def _item(self, vendor: str, connection: str) -> ConnectionState:  # noqa: ARG002

@@ -12,7 +12,7 @@ from tests.resilience.model.executions import Executions
 from tests.resilience.model.functions import EXECUTIONS
 from tests.resilience.model.invariants import Broken, check_awaited, check_message, check_write, demand
 from tests.resilience.model.invocations import Invocations, Numbers
-from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, Uncounted
+from tests.resilience.model.memory import MemoryConnectionStore, MemorySweepCursorStore, Uncounted
 from tests.resilience.model.replay import Operation
 from tests.resilience.model.world import NOW, WATCH, Scenario, Step, World, is_alive
 
@@ -36,8 +36,8 @@ class Services:
         self._contents = Numbers()
         self._stores: dict[str, Any] = {
             "watches": scenario.watches(),
-            "states": MemoryConnectionStates() if scenario.exact else Uncounted(),
-            "cursors": MemorySweepPositions(),
+            "states": MemoryConnectionStore() if scenario.exact else Uncounted(),
+            "cursors": MemorySweepCursorStore(),
         }
         self._performed: dict[tuple[int, int], tuple[int, int]] = {}
         self._done = invocations.results.of(None)

@@ -14,7 +14,7 @@ from import_watch.notifications.notification import notification
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovered, Recovery
 
-from tests.resilience.model.memory import MemoryWatches
+from tests.resilience.model.memory import MemoryWatchStore
 from tests.resilience.model.search import Counterexample, Search
 from tests.resilience.model.steps import Model
 from tests.resilience.model.world import Scenario
@@ -22,7 +22,7 @@ from tests.resilience.model.world import Scenario
 pytestmark = pytest.mark.usefixtures("socket_disabled")
 
 
-class SavesWhateverTheGeneration(MemoryWatches):
+class SavesWhateverTheGeneration(MemoryWatchStore):
     """A superseded execution's poll goes through."""
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:  # noqa: ARG002
@@ -31,7 +31,7 @@ class SavesWhateverTheGeneration(MemoryWatches):
             self.items[watch.watch_id] = replace(record, watch=watch)
 
 
-class RegistersOver(MemoryWatches):
+class RegistersOver(MemoryWatchStore):
     """A duplicate starts the watch again."""
 
     def register(
@@ -41,7 +41,7 @@ class RegistersOver(MemoryWatches):
         super().register(watch, execution, start, keeps_log=keeps_log, result=result)
 
 
-class EndsAgain(MemoryWatches):
+class EndsAgain(MemoryWatchStore):
     """The last outcome stands."""
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:  # noqa: ARG002
@@ -49,14 +49,14 @@ class EndsAgain(MemoryWatches):
         self.items[watch.watch_id] = replace(record, watch=watch, result=result)
 
 
-class ForgetsPolls(MemoryWatches):
+class ForgetsPolls(MemoryWatchStore):
     """A watch is resumed from a state before the last writes of a function that was given up."""
 
     def _next(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         return self._owned(watch, owner, before)
 
 
-class ForgetsOutcomes(MemoryWatches):
+class ForgetsOutcomes(MemoryWatchStore):
     """A poll that failed is written over the outcome that another attempt of it has seen."""
 
     def _owned(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:

@@ -17,7 +17,7 @@ from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import Watch, watch_id
 from import_watch.scheduling.running_time import measured_running_time
 
-from tests.resilience.model.memory import MemoryConnectionStates, MemorySweepPositions, MemoryWatches
+from tests.resilience.model.memory import MemoryConnectionStore, MemorySweepCursorStore, MemoryWatchStore
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
@@ -124,7 +124,7 @@ def listed(watches: WatchStore) -> list[Any]:
 
 @pytest.mark.parametrize("seed", range(SEQUENCES))
 def test_watches_in_memory_are_as_in_the_table(table: WatchStore, seed: int) -> None:
-    choose, memory, seen = random.Random(seed), MemoryWatches(), Counter[str]()
+    choose, memory, seen = random.Random(seed), MemoryWatchStore(), Counter[str]()
     for _ in range(LENGTH):
         act = an_act(choose)
         expected = result_of(lambda act=act: act(table))  # type: ignore[misc]
@@ -139,7 +139,7 @@ def test_watches_in_memory_are_as_in_the_table(table: WatchStore, seed: int) -> 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES))
 def test_connections_in_memory_are_as_in_the_table(table: WatchStore, seed: int) -> None:  # noqa: ARG001
-    choose, real, memory = random.Random(seed), connection_store(), MemoryConnectionStates()
+    choose, real, memory = random.Random(seed), connection_store(), MemoryConnectionStore()
     for _ in range(LENGTH):
         act = a_connection_act(choose)
         assert act(memory) == act(real)
@@ -159,7 +159,7 @@ def test_positions_in_memory_are_as_in_the_table(table: WatchStore) -> None:
         SweepCursor(None, None, ("voyado", "second#one")),
     )
     assert list(table.active()) == []
-    real, memory = SweepCursorStore(TABLE, client("dynamodb")), MemorySweepPositions()
+    real, memory = SweepCursorStore(TABLE, client("dynamodb")), MemorySweepCursorStore()
     assert memory.get() == real.get()
     for kept in given:
         real.keep(kept)

@@ -11,7 +11,7 @@ from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
 
 from tests.resilience.model.functions import VENDOR
-from tests.resilience.model.memory import MemoryWatches
+from tests.resilience.model.memory import MemoryWatchStore
 
 NOW = 1_767_225_600.0
 IMPORT = "5512340987651234567"
@@ -94,7 +94,7 @@ class Scenario:
     vendor: tuple[ImportState | FailedPoll, ...] = RUNNING_THEN
     log_missing: bool = False
     exact: bool = False
-    watches: type[MemoryWatches] = MemoryWatches
+    watches: type[MemoryWatchStore] = MemoryWatchStore
     publisher: type[Publisher] = Publisher
     recovery: type[Recovery] = Recovery
 
