@@ -40,43 +40,47 @@ def prepare_for_start_events(handler_file: str) -> VendorRegistry:
 
 def poll_handler(adapter: Adapter) -> Callable[[dict[str, JSON], LambdaContext], JSON]:
     """Handler of a vendor's poll function; the state machine sends `{"watch": …, "execution": …, "actions": …}`."""
+    poller_of_vendor = poller(adapter)
 
     def handler(event: dict[str, JSON], _context: LambdaContext) -> JSON:
         watch, execution = from_json(Watch, event["watch"]), event["execution"]
         bind_watch_log_context(watch, execution, poll=watch.polls + 1)
-        return to_json(poller(adapter).poll(watch, execution).in_supported_actions(event.get("actions", ())))
+        return to_json(poller_of_vendor().poll(watch, execution).in_supported_actions(event.get("actions", ())))
 
     return handler
 
 
-@cache
-def poller(adapter: Adapter) -> Poller:
-    """The poller of one vendor."""
+def poller(adapter: Adapter) -> Callable[[], Poller]:
+    """Builder of a vendor's poller; what it needs is loaded at once, while the function starts."""
     from import_watch.aws.secrets import Connections
     from import_watch.http_client.client import Client
     from import_watch.services.archiving import Archiving
     from import_watch.services.polling import Poller
     from import_watch.services.status_request import StatusRequests
 
-    hosts = settings.hosts()
-    connections = Connections(
-        prefix=settings.get_str("SECRET_PREFIX"),
-        adapter=adapter,
-        hosts=hosts,
-        cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
-    )
-    archiving = Archiving(settings.get_str("ARCHIVE_BUCKET"), watch_store(), keeps_log=adapter.keeps_log)
-    return Poller(
-        connections=connections,
-        requests=StatusRequests(connections, Client(adapter, private_addresses=hosts.loopback_http), archiving),
-        watches=watch_store(),
-        connection_store=connection_store(),
-        archiving=archiving,
-        tolerance=settings.tolerance(),
-        policy=settings.policy(adapter.vendor),
-        requests_per_minute=adapter.requests_per_minute,
-        max_polls=settings.get_int("MAX_POLLS_PER_EXECUTION"),
-    )
+    @cache
+    def build() -> Poller:
+        hosts = settings.hosts()
+        connections = Connections(
+            prefix=settings.get_str("SECRET_PREFIX"),
+            adapter=adapter,
+            hosts=hosts,
+            cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
+        )
+        archiving = Archiving(settings.get_str("ARCHIVE_BUCKET"), watch_store(), keeps_log=adapter.keeps_log)
+        return Poller(
+            connections=connections,
+            requests=StatusRequests(connections, Client(adapter, private_addresses=hosts.loopback_http), archiving),
+            watches=watch_store(),
+            connection_store=connection_store(),
+            archiving=archiving,
+            tolerance=settings.tolerance(),
+            policy=settings.policy(adapter.vendor),
+            requests_per_minute=adapter.requests_per_minute,
+            max_polls=settings.get_int("MAX_POLLS_PER_EXECUTION"),
+        )
+
+    return build
 
 
 @cache

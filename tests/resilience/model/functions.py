@@ -128,7 +128,7 @@ class Functions:
             max_polls=hand_over_polls,
         )
 
-        patch.setattr(import_watch.bootstrap, "poller", lambda _adapter: poller)
+        patch.setattr(import_watch.bootstrap, "poller", lambda _adapter: lambda: poller)
         patch.setattr(import_watch.services.recovery, "MAX_TAKEOVERS", max_takeovers)
         for module in (
             register_watch.handler,

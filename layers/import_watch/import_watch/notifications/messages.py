@@ -35,6 +35,13 @@ def with_message(watch: Watch, result: WatchResult) -> WatchResult:
     return replace(result, message=sentence(watch, result))
 
 
+def with_messages(watch: Watch, result: WatchResult | None) -> tuple[Watch, WatchResult | None]:
+    """Watch and result with the sentences of the result, and of one that awaits its log."""
+    if watch.awaiting_log is not None and not watch.awaiting_log.message:
+        watch = replace(watch, awaiting_log=with_message(watch, watch.awaiting_log))
+    return watch, None if result is None else with_message(watch, result)
+
+
 def stalled(watch: Watch, seconds: float) -> str:
     """Sentence about an import that makes no progress, and whose watch continues."""
     done = f"{watch.progress.fraction:.0%} done, " if watch.progress is not None else ""

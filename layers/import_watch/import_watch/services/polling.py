@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
-from import_watch.lifecycle.execution_names import Successor, successor_of
 from import_watch.lifecycle.transitions import Transition, advance, defer_poll, schedule
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
-from import_watch.notifications.messages import with_message
 from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.interval import Policy
 from import_watch.scheduling.poll_delay import next_interval, rate_limit_delay, throttled_until
@@ -28,12 +27,14 @@ from import_watch.services.poll_telemetry import emit_deferral_metrics, emit_pol
 from import_watch.services.reply import Reply
 from import_watch.services.status_request import StatusRequests
 
+if TYPE_CHECKING:
+    from import_watch.lifecycle.execution_names import Successor
+
 
 class Poller:
     """Polls the imports of one vendor.
 
-    `policy` and `requests_per_minute` are the vendor's, unless a connection's secret has its own. After `max_polls` an
-    execution hands its watch over to its successor.
+    `policy` and `requests_per_minute` are the vendor's, unless a connection's secret has its own.
     """
 
     def __init__(
@@ -49,15 +50,10 @@ class Poller:
         requests_per_minute: float | None,
         max_polls: int,
     ) -> None:
-        self._connections = connections
-        self._requests = requests
-        self._watches = watches
-        self._connection_store = connection_store
-        self._archiving = archiving
-        self._tolerance = tolerance
-        self._policy = policy
-        self._requests_per_minute = requests_per_minute
-        self._max_polls = max_polls
+        self._connections, self._requests, self._watches = connections, requests, watches
+        self._connection_store, self._archiving = connection_store, archiving
+        self._tolerance, self._policy = tolerance, policy
+        self._requests_per_minute, self._max_polls = requests_per_minute, max_polls
 
     def poll(self, watch: Watch, execution: str) -> Step:
         """Poll once, unless the connection's rate limit defers the poll.
@@ -92,14 +88,18 @@ class Poller:
             emit_poll_metrics(transition.watch, reply)
             self._update_connection(watch, reply, shared)
         transition = self._complete(watch, transition, reply)
-        successor = successor_of(transition.watch, execution) if transition.handed_over else None
+        successor = None
+        if transition.handed_over:
+            from import_watch.lifecycle.execution_names import successor_of  # one poll in hundreds
+
+            successor = successor_of(transition.watch, execution)
         committed = self._commit(watch, transition, successor)
         if committed is None:
             logger.info("superseded: another execution owns this watch")
             return Step(NextAction.SUPERSEDED, watch)
         if committed.result is not None:
+            ran = measured_running_time(committed.watch, committed.result)
             if not committed.by_lost_attempt:
-                ran = measured_running_time(committed.watch, committed.result)
                 self._connection_store.watch_ended(committed.watch, ran)
             self._archiving.archive(committed.watch, committed.result, reply)
             return Step(NextAction.PUBLISH, committed.watch)
@@ -110,21 +110,24 @@ class Poller:
         if committed.by_lost_attempt:
             logger.info("an earlier attempt, whose response was lost, has polled: the watch continues from there")
             return Step(NextAction.WAIT, committed.watch, left)
-        if committed.watch.awaiting_log is not None:
-            seconds = min(seconds, left)  # copying a log took some time
+        seconds = (
+            seconds if committed.watch.awaiting_log is None else min(seconds, left)
+        )  # copying a log took some time
         stalled = transition.stalled and committed.watch.stalled_at is not None
         return Step(NextAction.STALLED if stalled else NextAction.WAIT, committed.watch, seconds)
 
     def _complete(self, read: Watch, transition: Transition, reply: Reply | None) -> Transition:
         """Transition with the sentence of its result, its running cost, and the response that decided an outcome."""
         watch, result = transition.watch, transition.result
-        if watch.awaiting_log is not None and not watch.awaiting_log.message:
-            watch = replace(watch, awaiting_log=with_message(watch, watch.awaiting_log))
         if reply is not None:
             watch = replace(watch, poll_milliseconds=watch.poll_milliseconds + reply.milliseconds)
-            if watch.awaiting_log is not None and watch.awaiting_log != read.awaiting_log and reply.response:
-                watch = replace(watch, kept_answer=self._archiving.keep(watch, reply.response))
-        return replace(transition, watch=watch, result=result and with_message(watch, result))
+        if result is not None or watch.awaiting_log is not None:
+            from import_watch.notifications.messages import with_messages  # only the last polls of a watch load it
+
+            watch, result = with_messages(watch, result)
+        if reply is not None and reply.response is not None and watch.awaiting_log not in (None, read.awaiting_log):
+            watch = replace(watch, kept_answer=self._archiving.keep(watch, reply.response))
+        return replace(transition, watch=watch, result=result)
 
     def _commit(self, read: Watch, transition: Transition, successor: Successor | None) -> Committed | None:
         """Write a transition once; the state machine carries what cannot be written, unless that must not be lost."""
