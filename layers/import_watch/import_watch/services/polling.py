@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 
 
 class Poller:
-    """Polls the imports of one vendor.
-
-    `policy` and `requests_per_minute` are the vendor's, unless a connection's secret has its own.
-    """
+    """Polls one vendor's imports; its policy and rate limit apply unless a connection's secret has its own."""
 
     def __init__(
         self,
