@@ -17,7 +17,7 @@ from typing import Any
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.model.timestamps import parse_iso
-from import_watch.model.watch import Start, watch_id
+from import_watch.model.watch import Start
 from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.fields import printable_id
 
@@ -87,7 +87,7 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
         no_detail = ("detail must be a JSON object",)
         return StartEvent(Start("", ""), _invalid_id(event), event_id(event), no_detail)
     start, faults = _start(detail, vendors, adapter_of)
-    key = _invalid_id(event) if faults else watch_id(start.vendor, start.connection, start.key_id or start.import_id)
+    key = _invalid_id(event) if faults else start.watch_id
     ignored = sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:MAX_IGNORED_FIELDS]
     return StartEvent(start, key, start.correlation_id or event_id(event), faults, tuple(ignored))
 

@@ -22,7 +22,7 @@ from import_watch.model.observation import (
     ReportedProgress,
 )
 from import_watch.model.outcome import Outcome, WatchResult
-from import_watch.model.watch import History, Start, Tolerance, Watch, watch_id
+from import_watch.model.watch import History, Start, Tolerance, Watch
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy, first_wait, jitter_of
 from import_watch.scheduling.poll_delay import LOG_POLL_SECONDS, stalled_seconds
 from import_watch.scheduling.rate_limit import UNSHARED, RateShare, initial_offset
@@ -87,7 +87,7 @@ def start_watch(
     timeout = start.timeout_seconds or tolerance.timeout
     offset = math.ceil(initial_offset(share.active, share.per_minute))
     return Watch(
-        watch_id=watch_id(start.vendor, start.connection, start.key_id or start.import_id),
+        watch_id=start.watch_id,
         vendor=start.vendor,
         connection=start.connection,
         import_id=start.import_id,

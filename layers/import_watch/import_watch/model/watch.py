@@ -33,6 +33,11 @@ class Start:
     vendor_title: str | None = None
     key_id: str | None = None
 
+    @property
+    def watch_id(self) -> str:
+        """Key of the watch that a valid event starts."""
+        return watch_id(self.vendor, self.connection, self.key_id or self.import_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:

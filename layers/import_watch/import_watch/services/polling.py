@@ -107,9 +107,8 @@ class Poller:
         if committed.by_lost_attempt:
             logger.info("an earlier attempt, whose response was lost, has polled: the watch continues from there")
             return Step(NextAction.WAIT, committed.watch, left)
-        seconds = (
-            seconds if committed.watch.awaiting_log is None else min(seconds, left)
-        )  # copying a log took some time
+        if committed.watch.awaiting_log is not None:
+            seconds = min(seconds, left)  # copying a log took some time
         stalled = transition.stalled and committed.watch.stalled_at is not None
         return Step(NextAction.STALLED if stalled else NextAction.WAIT, committed.watch, seconds)
 

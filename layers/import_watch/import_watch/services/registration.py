@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from import_watch.aws.connection_store import ConnectionStore
+from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
 from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.lifecycle.start_event import StartEvent
@@ -18,7 +18,7 @@ from import_watch.notifications.messages import with_message
 from import_watch.observability import Metric, emit_metrics
 from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
-from import_watch.scheduling.rate_limit import rate_share
+from import_watch.scheduling.rate_limit import RateShare, rate_share
 from import_watch.services.vendor_registry import VendorRegistry
 
 
@@ -76,8 +76,7 @@ class Registrar:
         start = event.start
         adapter = self.vendors.adapter(start.vendor)
         shared = self._connections.watch_began(start.vendor, start.connection)
-        limit = shared.requests_per_minute or adapter.requests_per_minute
-        share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
+        share = self._share(start.vendor, shared, now)
         histories = {job_type: history_of(times) for job_type, times in shared.running_times.items() if times}
         watch = start_watch(start, now, self._tolerance, self._policy_for(start.vendor), share, histories)
         watch = replace(watch, correlation=event.correlation)
@@ -124,9 +123,13 @@ class Registrar:
             return Step(NextAction.PUBLISH, record.watch)
         watch = record.watch
         shared = self._connections.get(watch.vendor, watch.connection)
-        limit = shared.requests_per_minute or self.vendors.adapter(watch.vendor).requests_per_minute
-        share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
+        share = self._share(watch.vendor, shared, now)
         return Step(NextAction.WAIT, watch, resume_delay(watch, now, share, self._policy_for(watch.vendor)))
+
+    def _share(self, vendor: str, shared: ConnectionState, now: float) -> RateShare:
+        """Share of a watch of a connection, whose last poll stored the limit that its secret sets."""
+        limit = shared.requests_per_minute or self.vendors.adapter(vendor).requests_per_minute
+        return rate_share(shared.active_watches, limit, shared.throttled_until, now)
 
     def _resolve_duplicate(self, record: StoredWatch | None, watch: Watch, execution: str, now: float) -> Step:
         """Next action for a start event whose watch exists: a watch that no living execution owns is taken over."""
