@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from import_watch.lifecycle import transitions
 from import_watch.model.observation import FailedPoll, Observation
 from import_watch.model.outcome import WatchResult
 from import_watch.model.watch import History, Start, Tolerance, Watch
-from import_watch.notifications.messages import sentence
+from import_watch.notifications.messages import with_message
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.scheduling.poll_delay import next_interval, rate_limit_delay
 from import_watch.scheduling.rate_limit import UNSHARED, RateShare
@@ -67,4 +67,4 @@ def _step(transition: transitions.Transition, now: float, seconds: int) -> Wait 
     transition = transitions.schedule(transition, now, seconds)
     if transition.result is None:
         return Wait(transition.watch, seconds, transition.stalled)
-    return End(transition.watch, replace(transition.result, message=sentence(transition.watch, transition.result)))
+    return End(transition.watch, with_message(transition.watch, transition.result))

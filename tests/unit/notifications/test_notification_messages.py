@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from import_watch.lifecycle.outcome_rules import broken
 from import_watch.model.observation import FailedPoll, Observation, PollError
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Start, Tolerance
-from import_watch.notifications.messages import sentence
+from import_watch.notifications.messages import sentence, with_message
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.response import parse_response
 from import_watch.vendors.response_body import HttpResponse
@@ -89,7 +88,7 @@ def invalid(detail: Any) -> str:
 def of_a_broken_watch() -> str:
     watch = start_watch(Start("voyado", IDS["voyado"], vendor_title="Voyado Elevate"), NOW, Tolerance()).watch
     result = broken(watch, NOW, "States.Timeout")
-    return labelled(replace(result, message=sentence(watch, result)))
+    return labelled(with_message(watch, result))
 
 
 RUNNING = {"progress": {"processed": 1250, "total": 5000, "percentage": 25}, "startTime": "2026-01-01T00:00:00Z"}
