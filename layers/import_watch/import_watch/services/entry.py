@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from import_watch.lifecycle.execution_names import resumed_watch
-from import_watch.lifecycle.start_event import is_change
+from import_watch.lifecycle.start_event import StartEvent, is_change
 from import_watch.model.serialization import JSON
 from import_watch.model.step import Step
 from import_watch.observability import bind_log_context, bind_watch_log_context, logger
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from import_watch.services.waking import Waker
 
 
-def first_step(given: JSON, execution: str, now: float, registrar: Registrar, waker: Callable[[], Waker]) -> Step:
+def first_step(
+    given: JSON, execution: str, now: float, registrar: Registrar, waker: Callable[[], Waker] | None = None
+) -> Step:
     """First step of an execution; its log lines carry the watch from then on.
 
     Parameters
@@ -29,8 +31,8 @@ def first_step(given: JSON, execution: str, now: float, registrar: Registrar, wa
     now : float
         Epoch seconds.
     registrar : Registrar
-    waker : callable
-        Builds what wakes a watch, which few executions need.
+    waker : callable, optional
+        Builds what wakes a watch, which few executions need. Without it an `ImportChanged` changes nothing.
     """
     vendors = registrar.vendors
     if resumed := resumed_watch(given):
@@ -40,7 +42,7 @@ def first_step(given: JSON, execution: str, now: float, registrar: Registrar, wa
     elif is_change(given):
         change = vendors.parse_change(given)
         bind_log_context(execution, correlation=change.correlation)
-        step = waker().wake(change, execution, now)
+        step = waker().wake(change, execution, now) if waker else _not_handled(change, now)
         bind_watch_log_context(step.watch, execution)
     else:
         start = vendors.parse(given)
@@ -52,3 +54,13 @@ def first_step(given: JSON, execution: str, now: float, registrar: Registrar, wa
             logger.warning("the start event has unknown fields, which are ignored", fields=list(ignored))
     logger.info("registered", action=step.action.value, watchedAs=step.watch.correlation)
     return step
+
+
+def _not_handled(change: StartEvent, now: float) -> Step:
+    """Step for an `ImportChanged` with which register_watch has failed: it is only a hint, and ends no watch.
+
+    A watch that this execution owns already is taken over by `recover_watches`, once its poll is overdue.
+    """
+    from import_watch.services.waking import Woken, not_woken
+
+    return not_woken(Woken.FAILED, change, None, now)
