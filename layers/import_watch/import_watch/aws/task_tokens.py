@@ -30,7 +30,8 @@ class TokenResult(StrEnum):
 
 FINAL_ERRORS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "ValidationException"})
 """Errors of a token that is expired or unknown: no later attempt would succeed."""
-DENIED_ERRORS = frozenset({"AccessDeniedException", "AccessDenied"})
+DENIED_ERRORS = frozenset({"AccessDeniedException", "AccessDenied", "KmsAccessDeniedException"})
+"""Errors of a task that the role may not reach, or whose state machine has a key that the role may not use."""
 
 
 class TaskTokens:
