@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import typer
-from rich.console import Console
+import signal
+import sys
+from typing import NoReturn
 
-PLAIN_WIDTH = 140
-app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_show_locals=False)
+import typer
+from import_watch_cli.terminal import Terminal, write_error
+
+app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+FAILED = 1
 
 
 @app.command()
@@ -14,7 +18,7 @@ def demo() -> None:
     """Run the main job with sample imports of the three vendors."""
     from local.demo import run
 
-    raise typer.Exit(run(_console()))
+    raise typer.Exit(run(Terminal()))
 
 
 @app.command()
@@ -22,7 +26,7 @@ def up() -> None:
     """Start the local stack, and leave it running; .local/stack.json has its addresses."""
     from local.service import up as start
 
-    start(_console())
+    start(Terminal())
 
 
 @app.command()
@@ -30,7 +34,7 @@ def down() -> None:
     """End the local stack."""
     from local.service import down as end
 
-    end(_console())
+    end(Terminal())
 
 
 @app.command(hidden=True)
@@ -46,14 +50,27 @@ def watch(vendor: str, import_id: str, connection: str = "default") -> None:
     """Watch one real import from this machine."""
     from local.watch import run
 
-    raise typer.Exit(run(_console(), vendor, import_id, connection))
+    raise typer.Exit(run(Terminal(), vendor, import_id, connection))
 
 
-def _console() -> Console:
-    console = Console()
-    # Where the output is not a terminal, lines are not wrapped; a table still needs a width.
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+def main() -> None:
+    """Run a command; what stops it is one line on standard error."""
+    # So that what it started is ended, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except Exception as error:
+        if sys.argv[1:2] == ["serve"]:
+            # Its standard error is a file for the one who looks for the cause.
+            raise
+        name = "" if str(error) and type(error).__name__ in ("StackError", "RuntimeError") else type(error).__name__
+        write_error(": ".join(filter(None, (name, str(error)))))
+        sys.exit(FAILED)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
-    app()
+    main()

@@ -22,6 +22,7 @@ def test_no_import_reports_less_than_before(scenario: Scenario) -> None:
         for tenths in range(300)
     ]
     assert percentages == sorted(percentages)
-    assert percentages[-1] == scenario.steps[-1].get("processed", scenario.steps[-1]["total"]) * 100 // (
-        scenario.steps[-1]["total"]
+    assert (
+        percentages[-1]
+        == scenario.steps[-1].get("processed", scenario.steps[-1]["total"]) * 100 // (scenario.steps[-1]["total"])
     )
