@@ -31,7 +31,7 @@ MIN_MESSAGE = 40
 INDENT = 3
 MIN_WIDTH = 10
 """Narrower terminals get lines of this width."""
-PLAIN_NAME, PLAIN_STATE = 24, 28
+PLAIN_NAME, PLAIN_STATE = 24, 24
 """Columns of a plain line."""
 RIGHT = frozenset({"RUNNING", "NEXT POLL", "NEXT", "POLLS", "LAG"})
 """Headings of columns that are aligned to the right."""
@@ -413,7 +413,7 @@ def _cells(name: str, standing: Standing, columns: Sequence[str], bar: int, now:
 
 def _minima(columns: Sequence[str], bar: int) -> list[int]:
     """Columns that each value needs at least, so that they do not move from one moment to the next."""
-    minima = {"STATE": 11, "PROGRESS": bar + 6, "DONE": 5, "RUNNING": 7, "NEXT POLL": 9, "NEXT": 7}
+    minima = {"STATE": 11, "PROGRESS": bar + 6, "DONE": 5, "RUNNING": 8, "NEXT POLL": 9, "NEXT": 7}
     return [minima.get(column, 0) for column in columns]
 
 
@@ -443,11 +443,10 @@ def _columns(
 
 
 def _state(standing: Standing, *, short: bool = False) -> Text:
-    text = state_text(standing)
     colour = COLOURS.get(standing.state) or (RUNNING_COLOUR if standing.state == "RUNNING" else "")
-    if standing.error and not standing.ended:
-        return Text("POLL FAILED" if short else f"{text} (poll failed)", WARNING_COLOUR)
-    return Text("LOG AWAITED" if short and standing.awaits_log and not standing.ended else text, colour)
+    if short and standing.error and not standing.ended:
+        return Text("POLL FAILED", WARNING_COLOUR)
+    return Text("LOG AWAITED" if short and standing.awaits_log and not standing.ended else state_text(standing), colour)
 
 
 def _progress(standing: Standing, bar: int) -> Text:
