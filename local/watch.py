@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +100,7 @@ def _watched(
     with LocalStack(vendors=(), parameters={"AllowedHosts": hosts}) as stack:
         stack.put_connection(adapter.vendor, fields, detail["connection"])
         stack.start_import(detail)
-        import_id = str(adapter.import_id(detail["importId"]))
-        key = watch_id(adapter.vendor, detail["connection"], adapter.key_id(import_id))
-        event = _follow(stack, terminal, key, import_id, adapter.title)
+        event = _follow(stack, terminal, adapter, detail)
         return event, _saved(stack, event["data"])
 
 
@@ -169,16 +168,20 @@ def _source(used: list[str], file: Mapping[str, str]) -> str:
     return "from .env" if from_file == used else "from the environment and .env"
 
 
-def _follow(stack: LocalStack, terminal: Terminal, key: str, name: str, vendor: str) -> dict[str, Any]:
+def _follow(stack: LocalStack, terminal: Terminal, adapter: Adapter, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Show the watch until its outcome is published, and return the notification."""
     from local.outcomes import receive
     from local.progress import standings
 
     sqs, dynamodb = stack.client("sqs"), stack.client("dynamodb")
+    import_id, connection = str(adapter.import_id(detail["importId"])), detail["connection"]
+    key = watch_id(adapter.vendor, connection, adapter.key_id(import_id))
     ends = time.monotonic() + MAX_SECONDS
-    with WatchDisplay(terminal, lines_of_one(vendor)) as display:
+    with WatchDisplay(terminal, lines_of_one(adapter.title)) as display:
         while time.monotonic() < ends:
-            found = standings(dynamodb, stack.outputs["WatchTableName"])
-            display.show({name: found.get(key, Standing())})
+            found = standings(dynamodb, stack.outputs["WatchTableName"]).get(key, Standing())
+            error = for_environment(found.error, adapter, connection) if found.error else None
+            display.show({import_id: replace(found, error=error)})
             for message in receive(sqs, stack.outcomes_queue_url):
                 return message.event
             time.sleep(PAUSE_SECONDS)
