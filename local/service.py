@@ -23,6 +23,8 @@ from local.waiting import wait_until
 READY_SECONDS = 120
 END_SECONDS = 20
 CHECK_SECONDS = 5
+PACKAGES = ("layers/import_watch", "functions", "cli")
+"""Folders of the project's packages, relative to its own, so that any character may be in its path."""
 SERVICE_LOG = STATE / "service.log"
 MARKER = "IMPORT_WATCH_SERVICE"
 """Environment variable of the process that runs the stack: the folder of its state."""
@@ -101,7 +103,7 @@ def _start() -> dict[str, Any]:
         process = subprocess.Popen(
             [sys.executable, "-m", "local", "serve"],
             cwd=ROOT,
-            env={**os.environ, MARKER: str(STATE)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(PACKAGES), MARKER: str(STATE)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
