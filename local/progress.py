@@ -22,17 +22,17 @@ def standings(dynamodb: Any, table_name: str) -> dict[str, Standing]:
 
 
 def _standing(values: Mapping[str, Any]) -> Standing:
-    ending = values.get("ending")
+    result = values.get("ending")
     progress = values.get("progress")
     next_poll_at = values.get("nextPollAt")
     return Standing(
-        state=values.get("importState", "registered") if ending is None else ending["outcome"],
+        state=values.get("importState", "registered") if result is None else result["outcome"],
         polls=int(values["polls"]),
-        next_poll_at=None if ending is not None or next_poll_at is None else float(next_poll_at),
+        next_poll_at=None if result is not None or next_poll_at is None else float(next_poll_at),
         fraction=float(progress["fraction"]) if progress else None,
-        error=values.get("lastTrouble") if ending is None else None,
+        error=values.get("lastTrouble") if result is None else None,
         since=float(values["registeredAt"]),
-        ended_at=None if ending is None else float(ending["detectedAt"]),
-        awaits_log=ending is None and "awaitingLog" in values,
+        ended_at=None if result is None else float(result["detectedAt"]),
+        awaits_log=result is None and "awaitingLog" in values,
         attempt=int(values.get("attempt", 1)),
     )
