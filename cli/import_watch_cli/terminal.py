@@ -98,9 +98,17 @@ class Terminal:
         for line in lines:
             self.console.print(line)
 
-    def write_wrapped(self, text: str) -> None:
-        """Write a text, on several lines where it does not fit; a pipe gets it on one."""
-        self.write(*(flowed(map(Text, text.split(" ")), self.width, gap=1) if self.is_terminal else [text]))
+    def write_wrapped(self, text: str, *, hanging: int = 0) -> None:
+        """Write a text, on several lines where it does not fit; a pipe gets it on one.
+
+        Parameters
+        ----------
+        text : str
+        hanging : int
+            Number of blanks before all lines but the first.
+        """
+        lines = flowed(map(Text, text.split(" ")), self.width, gap=1, hanging=hanging) if self.is_terminal else [text]
+        self.write(*lines)
 
     def _size(self) -> tuple[int, int]:
         size = _size_of(self._stream) if self.is_terminal else (PLAIN_WIDTH, 0)
@@ -148,7 +156,7 @@ class WatchDisplay:
         for name, standing in watches.items():
             if self._shown.get(name) != standing:
                 self._shown[name] = standing
-                self._terminal.write_wrapped(plain_line(name, standing, now=now, began=self._began))
+                self._terminal.write_wrapped(plain_line(name, standing, now=now, began=self._began), hanging=2)
 
     def __enter__(self) -> WatchDisplay:
         if self._live is not None:
