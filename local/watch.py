@@ -130,7 +130,7 @@ def variable(vendor: str, field: str) -> str:
 
 
 def for_environment(text: str, adapter: Adapter, connection: str) -> str:
-    """Text about a connection, for a person whose credentials are in the environment: its variables, and no secret.
+    """Text for a person who watches from this machine: variables in place of a secret, the command of the start event.
 
     Parameters
     ----------
@@ -142,6 +142,9 @@ def for_environment(text: str, adapter: Adapter, connection: str) -> str:
     """
     shape = adapter.connection
     known = (*shape.required, *shape.optional, LIST_FIELD)
+    text = re.sub(r"send a new start event to watch (?:it|import \S+) again", "run `make watch` again", text)
+    text = text.replace("send a new start event", "run `make watch` again")
+    text = re.sub(r"\btimeoutSeconds\b", "TIMEOUT_SECONDS", text)
     credentials = [variable(adapter.vendor, name) for name in shape.required if not name.endswith("Url")]
     text = re.sub(
         r"\b(set|correct) (\w+) in the connection's secret",

@@ -1,4 +1,4 @@
-"""What a person reads whose credentials are in the environment: its variables, and never a secret."""
+"""What a person reads who watches from this machine: names of variables, and never of a secret or a start event."""
 
 from __future__ import annotations
 
@@ -20,14 +20,28 @@ CASES = [
         "document360",
         Reason.UNAUTHORIZED,
         "Document360 responded with HTTP 401",
-        ["set valid ones in DOCUMENT360_API_TOKEN before"],
+        ["set valid ones in DOCUMENT360_API_TOKEN, then run `make watch` again."],
     ),
-    ("voyado", Reason.UNAUTHORIZED, "Voyado responded with HTTP 403", ["set valid ones in VOYADO_API_KEY before"]),
+    (
+        "voyado",
+        Reason.UNAUTHORIZED,
+        "Voyado responded with HTTP 403",
+        ["set valid ones in VOYADO_API_KEY, then run `make watch` again."],
+    ),
     (
         "egain",
         Reason.UNAUTHORIZED,
         "no token from tokenUrl: HTTP 401, the client credentials are refused",
-        ["set valid ones in EGAIN_CLIENT_ID and EGAIN_CLIENT_SECRET before", "no token from EGAIN_TOKEN_URL"],
+        [
+            "set valid ones in EGAIN_CLIENT_ID and EGAIN_CLIENT_SECRET, then run `make watch` again.",
+            "no token from EGAIN_TOKEN_URL",
+        ],
+    ),
+    (
+        "egain",
+        Reason.TIMED_OUT,
+        "",
+        ["check it at the vendor, or run `make watch` again with a longer TIMEOUT_SECONDS."],
     ),
     (
         "egain",
@@ -59,7 +73,7 @@ def test_the_message_names_the_variables(vendor: str, reason: Reason, detail: st
     message = sentence(watch, WatchResult(Outcome.UNKNOWN, 1.0, reason=reason, detail=detail, grace_seconds=60))
     text = for_environment(message, adapter, "default")
     assert [part for part in expected if part not in text] == []
-    assert not re.search(r"\bsecret\b", text)
+    assert not re.search(r"\bsecret\b|start event", text)
 
 
 def test_another_message_is_unchanged() -> None:
