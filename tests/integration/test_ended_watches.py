@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from import_watch.aws.ended_watches import ended_watches
-from import_watch.aws.watch_store import ENDED_SHARDS
+from import_watch.aws.watch_items import ENDED_SHARDS
 from import_watch.model.outcome import Outcome
 
 from local.emulator import Emulator

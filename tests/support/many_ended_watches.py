@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
-from import_watch.aws.watch_store import ENDED_SHARDS, WatchStore, ended_partition
+from import_watch.aws.watch_items import ENDED_SHARDS, ended_partition
+from import_watch.aws.watch_store import WatchStore
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import Start, Watch, watch_id
 from samtranslator.yaml_helper import yaml_parse
@@ -79,7 +80,7 @@ def _samples(emulator: Emulator, table: str, definition: dict[str, Any]) -> dict
         watch = Watch(key, "voyado", "default", outcome.value, registered_at=NOW, deadline=NOW + DAY, next_poll_at=NOW)
         result = WatchResult(outcome, NOW, f"Import {outcome.value} at voyado ended.", reason="The feed is not valid.")
         store.register(watch, EXECUTION, Start("voyado", outcome.value), keeps_log=False, result=result)
-        store.record_published(key, NOW)
+        store.record_published(watch, NOW)
         found[outcome] = dynamodb.get_item(TableName=table, Key={"watchId": {"S": key}})["Item"]
     return found
 

@@ -10,7 +10,7 @@ from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from import_watch.aws.dynamodb import PageToken, deserialize
-from import_watch.aws.watch_store import ENDED_INDEX, ENDED_SHARDS, ended_partition
+from import_watch.aws.watch_items import ENDED_INDEX, ENDED_SHARDS, ended_partition
 from import_watch.model.outcome import Outcome
 
 if TYPE_CHECKING:
