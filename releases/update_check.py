@@ -164,7 +164,8 @@ def read_stack(settings: Settings) -> DeployedStack | None:
         cloudformation: CloudFormationClient = session.client("cloudformation")
         (found,) = cloudformation.describe_stacks(StackName=settings.stack_name)["Stacks"]
     except (BotoCoreError, ClientError) as error:
-        if isinstance(error, ClientError) and "does not exist" in error.response["Error"].get("Message", ""):
+        # CloudFormation has no error of its own for a stack that is not there.
+        if isinstance(error, ClientError) and f"{settings.stack_name} does not exist" in str(error):
             return None
         reason = "".join(character for character in str(error) if character.isprintable())
         raise NotUpdatable(

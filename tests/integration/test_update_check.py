@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from local.emulator import REGION, ROOT_KEY, Emulator
-from local.paths import TEMPLATE
+from local.paths import ROOT, TEMPLATE
 from releases.__main__ import app
 from releases.release import version_of
 
@@ -92,3 +93,17 @@ def test_deploy_ends_where_the_stack_cannot_be_read(tmp_path: Path, monkeypatch:
         assert done.stderr.startswith("Not deployed: stack of-this-version cannot be read")
         assert reason in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_deploy_changes_nothing_before_the_check() -> None:
+    steps = subprocess.run(
+        ["make", "--dry-run", "--old-file=build", "deploy"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    before, check_update, after = steps.partition("python -m releases check-update")
+    assert check_update
+    assert "sam deploy --config-file" in after
+    assert before.count("sam deploy") == before.count("sam deploy --guided --no-execute-changeset") == 1
