@@ -7,7 +7,6 @@ Exits with status 1 if a list takes too long.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any
@@ -36,8 +35,8 @@ def main(
     repetitions: Annotated[int, typer.Option(help="Lists of each kind.")] = 5,
 ) -> None:
     """Measure lists of ended watches beside a scan, and print."""
-    table = Table(title=f"Seconds for a list among {watches:,} ended watches: medians of {repetitions}")
-    for column in ("watches", "failed, 7 days, 50", "the same, 1,000", "any outcome, 50", "scan", "scan / list"):
+    table = Table(title=f"Seconds for a list among {watches:,} ended watches: the fastest of {repetitions}")
+    for column in ("watches", "failed, 7 days, 50", "the same, 1,000", "any outcome, 50", "one scan", "scan / list"):
         table.add_column(column, justify="left" if column == "watches" else "right")
     table.add_column("to reach")
     missed = False
@@ -61,21 +60,21 @@ def _measured(dynamodb: Any, repetitions: int) -> tuple[float, float, float, flo
         return ended_watches(dynamodb, "watches", outcomes=outcomes, since=SINCE, limit=limit)
 
     return (
-        _median(repetitions, lambda: listed(FAILED, 50)),
-        _median(repetitions, lambda: listed(FAILED, 1_000)),
-        _median(repetitions, lambda: listed(tuple(Outcome), 50)),
-        _median(1, lambda: list(_scanned(dynamodb))),
+        _fastest(repetitions, lambda: listed(FAILED, 50)),
+        _fastest(repetitions, lambda: listed(FAILED, 1_000)),
+        _fastest(repetitions, lambda: listed(tuple(Outcome), 50)),
+        _fastest(1, lambda: list(_scanned(dynamodb))),
     )
 
 
-def _median(repetitions: int, call: Callable[[], object]) -> float:
-    """Seconds of a call."""
+def _fastest(repetitions: int, call: Callable[[], object]) -> float:
+    """Seconds of the fastest call: whatever else the machine does makes the others slower."""
     seconds = []
     for _ in range(repetitions):
         began = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
+    return min(seconds)
 
 
 def _scanned(dynamodb: Any) -> Iterator[dict[str, Any]]:
