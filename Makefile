@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 
 PYTHON ?= python3
 BIN := .venv/bin
-LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
+LOCAL := PYTHONPATH=layers/import_watch:functions:cli $(BIN)/python -m local
 
 .PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench audit build deploy lock release format
 
