@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from import_watch.aws.dynamodb import deserialize, serialize
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import UNSTORED_FACTS, WatchResult
-from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, from_json, to_json
 from import_watch.model.watch import Start, Watch
+
+if TYPE_CHECKING:
+    from import_watch.model.record import StoredWatch
 
 UNPUBLISHED_INDEX, ENDED_INDEX = "unpublished-by-detection", "ended-by-detection"
 ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
@@ -80,6 +82,8 @@ def standing(watch: Watch, result: WatchResult | None) -> dict[str, JSON]:
 
 def record_of(item: Mapping[str, Any]) -> StoredWatch:
     """Watch of an item, whose numbers and texts may be those of an older release."""
+    from import_watch.model.record import StoredWatch  # a poll reads no item, unless its write is refused
+
     values = deserialize(item)
     metadata = values.get("metadata")
     earlier = "attemptOf" in values

@@ -22,12 +22,13 @@ from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, query_index, seri
 from import_watch.aws.watch_items import ACTIVE, UNPUBLISHED, UNPUBLISHED_INDEX, new_item, record_of, standing
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, camel, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from import_watch.model.record import StoredWatch
 
 KNOWN_TO_PASS = (
     *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
