@@ -257,6 +257,16 @@ class TestSave:
         assert conflict.value.record.watch == owner
         assert watches.get(WATCH.watch_id) == conflict.value.record
 
+    def test_the_item_has_the_first_owners_and_the_present_one(self, watches: WatchStore) -> None:
+        """Whatever wakes a watch every minute for a month must not fill its item."""
+        register(watches, WATCH)
+        names = [f"{EXECUTION}-{number}" for number in range(2, 31)]
+        for number, name in enumerate(names, 2):
+            watches.transfer_ownership(replace(WATCH, generation=number, executions=number), name)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.owners == (EXECUTION, *names[:19], names[-1])
+
     @pytest.mark.parametrize("polls", [2, 3, 4])
     def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: WatchStore, polls: int) -> None:
         """A function that timed out may write late."""

@@ -23,6 +23,9 @@ ENDED_SHARDS = 4
 """Partitions of each outcome in the index of ended watches."""
 MAX_INDEXED_REASON = 200
 """Maximum characters of a vendor's reason in that index."""
+MAX_OWNERS = 20
+"""Owners of a watch that its item has: whatever wakes a watch every minute must not fill it, and a poll's write has a
+price for each kilobyte."""
 SCHEMA_VERSION = 1
 """Version of the item's format, for code that reads an item of another release."""
 
@@ -39,7 +42,7 @@ def new_item(
     """Item of a new watch, or of a new attempt."""
     attributes: dict[str, JSON] = {
         "execution": execution,
-        "owners": [execution],
+        "owners": [name_of(execution)],
         "keepsLog": keeps_log,
         "schemaVersion": SCHEMA_VERSION,
         **to_json(watch),
@@ -57,6 +60,11 @@ def new_item(
     if start.task_token is not None:
         attributes["callbacks"] = 1
     return {name: serialize(value) for name, value in attributes.items()}
+
+
+def name_of(execution: str) -> str:
+    """Name of an execution: all executions of a watch have the rest of its ARN in common."""
+    return execution.rpartition(":")[2]
 
 
 def ended_partition(outcome: str, shard: int) -> str:
@@ -104,11 +112,17 @@ def record_of(item: Mapping[str, Any]) -> StoredWatch:
         unpublished="unpublished" in values,
         callbacks=int(values.get("callbacks", 0)),
         start_events=tuple(values.get("startEvents", ())),
-        owners=tuple(values.get("owners", ())) or (values["execution"],),
+        owners=_owners(values.get("owners", ()), values["execution"]),
         ignored_fields=tuple(values.get("ignoredFields", ())),
         stop_reason=values.get("stopReason") if stopped else None,
         is_earlier_attempt=earlier,
     )
+
+
+def _owners(names: Sequence[str], execution: str) -> tuple[str, ...]:
+    """ARNs of the executions that have owned a watch, as far as its item has them, and of the present one."""
+    state_machine = execution.rpartition(":")[0]
+    return tuple(dict.fromkeys((*(f"{state_machine}:{name}" for name in names), execution)))
 
 
 def _time(value: JSON) -> float | None:

@@ -7,6 +7,7 @@ waited for the next poll.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -81,7 +82,7 @@ class Waker:
         if record is None or record.result is not None:
             return not_woken(Woken.NOT_WATCHED, event, record, now)
         if record.execution == execution:
-            return self._woken(record, now)
+            return self._woken(record, record.owners[-2:-1], now)
         watch = record.watch
         if watch.awaiting_log is not None:
             return not_woken(Woken.LOG_AWAITED, event, record, now)
@@ -97,10 +98,10 @@ class Waker:
             # It was polled, or it has ended: no earlier poll is needed.
             return not_woken(Woken.CHANGED_MEANWHILE, event, record, now)
         emit_metrics({Metric.WAKES: 1}, result=Woken.WOKEN)
-        return self._woken(replace(record, watch=woken, owners=(*record.owners, execution)), now)
+        return self._woken(replace(record, watch=woken), (record.execution,), now)
 
-    def _woken(self, record: StoredWatch, now: float) -> Step:
-        for owner in record.owners[-2:-1]:
+    def _woken(self, record: StoredWatch, before: Sequence[str], now: float) -> Step:
+        for owner in before:
             self._executions.stop(owner, STOP_CAUSE)
         seconds = math.ceil(max(0.0, (record.watch.next_poll_at or now) - now))
         logger.info("woken", watchId=record.watch.watch_id, seconds=seconds)
