@@ -249,3 +249,28 @@ def test_replay_marks_an_outcome(running: Running) -> None:
     again = running.command("replay", "failed")
     assert again.returncode == 3
     assert "cannot be published again" in again.stderr
+
+
+def test_stop_again_and_wake_steer_a_watch(running: Running) -> None:
+    key = running.imported("steered", {"polls": 2, "status": "InProgress"}, ENDLESS, wait=False, correlationId="kept")
+    woken = running.command("wake", "steered", "--json")
+    assert woken.returncode == 0, woken.stderr
+    assert lines(woken)[0].keys() == DONE
+    stopped = running.command("stop", "steered", "--reason", "started by mistake", "--json")
+    assert (stopped.returncode, lines(stopped)[0]["action"]) == (0, "stop"), stopped.stderr
+    ended = running.command("wait", "steered", "--json")
+    assert ended.returncode == 2
+    (value,) = lines(ended)
+    assert (value["outcome"], value["reason"], value["attempt"]) == ("UNKNOWN", "WATCH_STOPPED", 1)
+    assert "started by mistake" in value["message"]
+    running.local.simulators["document360"].script("steered", [COMPLETED])
+    again = running.command("again", "steered", "--wait", "--json")
+    assert again.returncode == 0, again.stderr
+    (value,) = lines(again)
+    assert (value["watchId"], value["attempt"], value["correlationId"]) == (key, 2, "kept")
+    (story,) = lines(running.command("show", "steered", "--json"))
+    assert [(one["attempt"], one["outcome"]) for one in story["attempts"]] == [(1, "UNKNOWN"), (2, "SUCCEEDED")]
+    (earlier,) = lines(running.command("show", "steered", "--attempt", "1", "--json"))
+    assert earlier["outcome"] == "UNKNOWN"
+    assert "stopped" in [event["kind"] for event in earlier["events"]]
+    assert "Attempt 1: UNKNOWN (WATCH_STOPPED)" in running.command("show", "steered").stdout
