@@ -98,7 +98,7 @@ class TestAttempts:
         assert second["data"]["detectionLagSeconds"] is None  # it may have ended before
         assert "-attempt-2/" in second["data"]["answer"]
 
-        # The outcome is known now: only a start event that says so watches it again.
+        # The outcome is known now: only a start event with watchAgain watches it again.
         start(stack, "9500001")
         wait_until(lambda: outcomes_of(stack, "9500001").count("SUCCEEDED") == 3, SECONDS, "the third event is done")
         start(stack, "9500001", watchAgain=True)
