@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -109,6 +110,28 @@ def test_ctrl_c_leaves_the_watch_alone(running: Running) -> None:
     record = Watches(running.stack()).store.get(key)
     assert record is not None
     assert record.result is None
+
+
+def test_page_serves_the_page(running: Running) -> None:
+    pytest.importorskip("import_watch_cli.page", reason="this checkout has no live page")
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "cli" / "launch.py", "page", "--json"],
+        env={"PATH": os.environ["PATH"], "IMPORT_WATCH_STATE": str(running.folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310
+            assert response.status == 200
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (0, 130), errors
+    assert "Traceback" not in errors
 
 
 def test_remove_publishes_outcomes_before_the_stack_is_gone(running: Running) -> None:
