@@ -12,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
 
-.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench audit build deploy lock format
+.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench audit build deploy lock release format
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -112,6 +112,10 @@ deploy: build ## sam deploy: guided the first time, then with the saved settings
 
 lock: .venv/demo-installed ## [UPGRADE=1]: pin the packages of locks/*.in, with hashes
 	@$(BIN)/python -m locks.compile $(if $(UPGRADE),--upgrade)
+
+release: .venv/demo-installed ## VERSION=…: release what is committed: version, changelog, tag
+	@: $${VERSION:?is missing: make release VERSION=1.2.0}
+	@$(BIN)/python -m releases "$$VERSION"
 
 format: .venv/installed ## format the code
 	$(BIN)/ruff format .

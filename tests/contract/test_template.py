@@ -49,6 +49,9 @@ def test_outputs_have_the_names_that_others_rely_on() -> None:
         "LogArchiveBucketName",
         "WatchStateMachineArn",
         "ConnectionSecretPrefix",
+        "StalledTopicArn",
+        "DeadLetterQueueUrl",
+        "Version",
     }
     assert names <= STACK["Outputs"].keys()
 

@@ -4,7 +4,7 @@ An item is the flat state of a watch plus the fields of its start event that the
 `correlationId`), its result (`ending`) with the locations of its log and its last response, and the time of the
 publication (`publishedAt`). Two sparse indexes list the open work: an active watch has `active` and is found by
 `nextPollAt`; an ended one has `unpublished` and is found by `detectedAt`, until its outcome is published. Only then may
-it expire.
+it expire. A third index lists ended watches by outcome and time, for people (`ended_watches`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,9 +28,13 @@ from import_watch.model.watch import FIXED_FIELDS, Start, Watch
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-UNPUBLISHED_INDEX = "unpublished-by-detection"
+UNPUBLISHED_INDEX, ENDED_INDEX = "unpublished-by-detection", "ended-by-detection"
 ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
 """Values of `active` and `unpublished`: the one partition of each sparse index."""
+ENDED_SHARDS = 4
+"""Partitions of each outcome in the index of ended watches."""
+MAX_INDEXED_REASON = 200
+"""Maximum characters of a vendor's reason in that index."""
 KNOWN_TO_PASS = (
     *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
     *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
@@ -122,7 +127,7 @@ class WatchStore:
             "keepsLog": keeps_log,
             "schemaVersion": SCHEMA_VERSION,
             **to_json(watch),
-            **_standing(result),
+            **_standing(watch, result),
         }
         if start.metadata is not None:
             # As text, so that every number in it stays exactly as it was.
@@ -299,7 +304,7 @@ class WatchStore:
         polls: int | None = None,
         **more: JSON,
     ) -> None:
-        values = {**_standing(result), **to_json(watch, FIXED_FIELDS), **more}
+        values = {**_standing(watch, result), **to_json(watch, FIXED_FIELDS), **more}
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         conditions = ["attribute_not_exists(ending)", "generation = :owner"]
         numbers: dict[str, float] = {":owner": owner}
@@ -368,8 +373,13 @@ def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
         raise WriteUnconfirmed(str(error)) from error
 
 
-def _standing(result: WatchResult | None) -> dict[str, JSON]:
-    """Attributes by which a watch is active or ended, with those of its sparse index."""
+def ended_partition(outcome: str, shard: int) -> str:
+    """Value of `ended`: one partition of the index of ended watches."""
+    return f"{outcome}#{shard}"
+
+
+def _standing(watch: Watch, result: WatchResult | None) -> dict[str, JSON]:
+    """Attributes by which a watch is active or ended, with those of its indexes."""
     if result is None:
         return {"active": ACTIVE}
     if not result.message:
@@ -378,7 +388,9 @@ def _standing(result: WatchResult | None) -> dict[str, JSON]:
         "ending": to_json(result, UNSTORED_FACTS),
         "outcome": result.outcome.value,
         "detectedAt": result.detected_at,
+        "outcomeReason": result.reason and result.reason[:MAX_INDEXED_REASON],
         "unpublished": UNPUBLISHED,
+        "ended": ended_partition(result.outcome.value, crc32(watch.watch_id.encode()) % ENDED_SHARDS),
     }
 
 

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from releases.release import NotReleasable, release, version_of
+
+TEMPLATE = 'Outputs:\n  Version:\n    Description: Version of this stack.\n    Value: "{}"\n  Last:\n    Value: "7"\n'
+CHANGELOG = "# Changelog\n\n## Unreleased\n\n- A change.\n\n## 0.1.0\n\n- The first one.\n"
+DAY = date(2030, 1, 31)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    for folder in ("functions", "layers", "statemachine", "tests/upgrade"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "content").write_text(folder)
+    (tmp_path / "template.yaml").write_text(TEMPLATE.format("0.2.0-dev"))
+    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "config", "user.name", "Somebody")
+    git(tmp_path, "config", "user.email", "somebody@example.com")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "Begin")
+    return tmp_path
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)  # noqa: S607
+    return done.stdout.strip()
+
+
+def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> None:
+    release(checkout, "0.2.0", DAY)
+
+    assert git(checkout, "status", "--porcelain") == ""
+    assert version_of(git(checkout, "show", "v0.2.0:template.yaml")) == "0.2.0"
+    assert "## 0.2.0 (2030-01-31)\n\n- A change." in git(checkout, "show", "v0.2.0:CHANGELOG.md")
+    assert "Unreleased" not in git(checkout, "show", "v0.2.0:CHANGELOG.md")
+    with zipfile.ZipFile(checkout / "tests/upgrade/release-0.2.0.zip") as bundle:
+        assert version_of(bundle.read("template.yaml").decode()) == "0.2.0"
+        assert {name.partition("/")[0] for name in bundle.namelist()} == {
+            *("functions", "layers", "statemachine", "template.yaml")
+        }
+    assert version_of((checkout / "template.yaml").read_text()) == "0.3.0-dev"
+    assert "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2030-01-31)\n" in (checkout / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        ("0.2", "not a version such as 1.2.3"),
+        ("0.2.0-dev", "not a version such as 1.2.3"),
+        ("0.1.0", "not newer than 0.1.0"),
+        ("0.0.9", "not newer than 0.1.0"),
+    ],
+)
+def test_a_version_must_follow_the_last_release(checkout: Path, version: str, why: str) -> None:
+    git(checkout, "tag", "v0.1.0")
+    with pytest.raises(NotReleasable, match=why):
+        release(checkout, version, DAY)
+    assert git(checkout, "rev-list", "--count", "HEAD") == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n## 0.1.0\n\n- The first one.\n", "no changes"),
+        ("CHANGELOG.md", "# Changelog\n\n## 0.1.0\n\n- The first one.\n", "no changes"),
+        ("template.yaml", "Outputs:\n", "no output Version"),
+        ("new", "", "not committed"),
+    ],
+)
+def test_nothing_is_changed_where_a_release_is_not_possible(checkout: Path, name: str, content: str, why: str) -> None:
+    (checkout / name).write_text(content)
+    if name != "new":
+        git(checkout, "commit", "--all", "--quiet", "--message", "Change")
+    before = git(checkout, "rev-parse", "HEAD"), git(checkout, "status", "--porcelain")
+    with pytest.raises(NotReleasable, match=why):
+        release(checkout, "0.2.0", DAY)
+    assert (git(checkout, "rev-parse", "HEAD"), git(checkout, "status", "--porcelain")) == before
