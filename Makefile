@@ -53,7 +53,7 @@ test-unit: .venv/installed ## the unit tests alone, in under a minute
 linted: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	PYTHONPATH=layers/import_watch $(BIN)/lint-imports
+	PYTHONPATH=layers/import_watch:cli $(BIN)/lint-imports
 
 typed: .venv/installed
 	$(BIN)/mypy

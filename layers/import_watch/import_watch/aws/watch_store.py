@@ -10,7 +10,7 @@ it expire. A third index lists ended watches by outcome and time, for people (`e
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,8 @@ KNOWN_TO_PASS = (
     *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
 )
 """Errors that every definition of the state machine retries for a long time, also that of the first release."""
+MAX_BATCH = 100
+"""Maximum items that DynamoDB reads in one request."""
 SCHEMA_VERSION = 1
 """Version of the item's format, for code that reads an item of another release."""
 CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
@@ -102,6 +104,19 @@ class WatchStore:
         """Read a watch with a consistent read; None where there is none."""
         found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
         return _record(found["Item"]) if "Item" in found else None
+
+    def get_many(self, watch_ids: Iterable[str]) -> dict[str, StoredWatch]:
+        """Read watches by their ids, with consistent reads; without those that do not exist, or are no watches."""
+        found: dict[str, StoredWatch] = {}
+        unread: list[Any] = [{"watchId": {"S": key}} for key in dict.fromkeys(watch_ids)]
+        while unread:
+            wanted: Any = {self._table: {"Keys": unread[:MAX_BATCH], "ConsistentRead": True}}
+            page = self._client.batch_get_item(RequestItems=wanted)
+            items = page["Responses"].get(self._table, [])
+            found |= {item["watchId"]["S"]: _record(item) for item in items if "registeredAt" in item}
+            refused = page["UnprocessedKeys"][self._table]["Keys"] if page.get("UnprocessedKeys") else ()
+            unread = [*refused, *unread[MAX_BATCH:]]
+        return found
 
     def reload_if_same_owner(self, seen: StoredWatch, *, owner_is_over: bool) -> StoredWatch | None:
         """Latest state of a watch that its owner wrote; None where the owner has changed since `seen` was read.
