@@ -1,4 +1,4 @@
-"""What the list shows of a stack: read at most every two seconds, however many windows are open, and kept on failures."""
+"""What the list shows of a stack: read once for all open windows, and kept while AWS does not respond."""
 
 from __future__ import annotations
 
