@@ -1,4 +1,4 @@
-"""Stored watches for the tests and the pictures of the page: an emulated table and archive, and the same data always."""
+"""Stored watches for the tests and the pictures of the page: the same data always, in an emulated table and archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Start, Watch, watch_id
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.messages import with_message
-from import_watch_cli.rows import row_of
+from import_watch_cli.rows import WatchRow, row_of
 from import_watch_cli.stack import Stack
 from import_watch_cli.story import Event, Poll, Story
 from samtranslator.yaml_helper import yaml_parse
@@ -33,6 +33,7 @@ MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:import-watch-watch-im
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:import-watch-watch-import:first"
 VENDORS = ("egain", "egain", "voyado", "document360")
 HOSTILE_LINE = "<script>document.title='run'</script> \x1b[31mred\x1b[0m \x07 \u202etxt.exe"
+HOSTILE_ID = "<b title='x'>\"&amp;</b>\x1b[31m\u202egnp.exe"
 LOG_LINES = [f"2026-11-26T10:{index // 60:02}:{index % 60:02}Z  article {index + 1} imported" for index in range(240)]
 
 
@@ -46,14 +47,17 @@ class Seeded:
     store : WatchStore
     now : float
         Epoch seconds at which its data are.
+    emulator : Emulator
     """
 
     stack: Stack
     store: WatchStore
     now: float
+    emulator: Emulator
 
     def active(self, vendor: str, import_id: str, age: float, connection: str = "default", **state: Any) -> Watch:
         """Store an active watch that was registered `age` seconds ago."""
+        state = {"next_poll_at": self.now + 20, **state}
         return self._register(a_watch(vendor, import_id, self.now - age, connection, **state), None)
 
     def ended(
@@ -100,9 +104,10 @@ def seeded(now: float) -> Iterator[Seeded]:
             **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
             GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
         )
+        emulator.client("events").create_event_bus(Name=BUS)
         emulator.client("s3").create_bucket(Bucket=ARCHIVE, CreateBucketConfiguration={"LocationConstraint": REGION})
         stack = emulated_stack(emulator.endpoint_url)
-        yield Seeded(stack, WatchStore(TABLE, 90 * 86_400, stack.client("dynamodb")), now)
+        yield Seeded(stack, WatchStore(TABLE, 90 * 86_400, stack.client("dynamodb")), now, emulator)
 
 
 def emulated_stack(endpoint_url: str) -> Stack:
@@ -242,13 +247,12 @@ def seeded_story(_stack: Stack, record: StoredWatch) -> Story:
             events.append(Event(result.detected_at + 1, "log archived", record.log.location or ""))
         events.append(Event(record.published_at, "published", "on the outcome topic"))
     row = row_of(record)
-    earlier = ()
-    if watch.import_id == "6f1c2a":
-        failed_attempt = replace(row, outcome="UNKNOWN", reason="MISCONFIGURED", ended_at=watch.registered_at - 900)
-        row = replace(row, attempt=2)
-        earlier = (failed_attempt, row)
+    attempts: tuple[WatchRow, ...] = (row,)
+    if row.attempt > 1:
+        earlier = replace(row, attempt=1, outcome="UNKNOWN", reason="MISCONFIGURED", ended_at=watch.registered_at - 900)
+        attempts = (earlier, row)
     return Story(
-        record, row, tuple(events), tuple(polls), earlier, (record.execution,), (), estimated_cost(watch), {}, ()
+        record, row, tuple(events), tuple(polls), attempts, (record.execution,), (), estimated_cost(watch), {}, ()
     )
 
 

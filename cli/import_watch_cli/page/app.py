@@ -43,7 +43,9 @@ from import_watch_cli.story import story_of
 from import_watch_cli.watches import Watches
 
 FOLDER = Path(__file__).resolve().parent
-REFRESH_SECONDS = 2
+REFRESH_SECONDS = 2.0
+REUSED = 0.75
+"""Share of that time for which a reading is used again: windows that refresh together cause one."""
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 """Time limits of requests to AWS, in seconds: a window waits for the response."""
 HTMX_CONFIG = {
@@ -82,6 +84,7 @@ def create_app(
     token: str | None = None,
     story: watch_page.StoryOf = story_of,
     clock: Callable[[], float] = time.time,
+    refresh_seconds: float = REFRESH_SECONDS,
 ) -> Starlette:
     """Web application of the page.
 
@@ -97,8 +100,10 @@ def create_app(
         Returns the story of a stored watch.
     clock : callable
         Returns epoch seconds.
+    refresh_seconds : float
+        Seconds after which an open page reads again.
     """
-    return _Page(_with_time_limits(stack), FormToken(token), story, clock).application(port)
+    return _Page(_with_time_limits(stack), FormToken(token), story, clock, refresh_seconds).application(port)
 
 
 def _with_time_limits(stack: Stack) -> Stack:
@@ -112,12 +117,15 @@ def _with_time_limits(stack: Stack) -> Stack:
 
 
 class _Page:
-    def __init__(self, stack: Stack, token: FormToken, story: watch_page.StoryOf, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, stack: Stack, token: FormToken, story: watch_page.StoryOf, clock: Callable[[], float], refresh: float
+    ) -> None:
         self._stack = stack
         self._token = token
         self._clock = clock
         self._watches = Watches(stack)
-        self._overview = OverviewReader(self._watches, stack.region, clock)
+        self._refresh = refresh
+        self._overview = OverviewReader(self._watches, stack.region, clock, active_seconds=REUSED * refresh)
         self._single = watch_page.WatchReader(stack, self._watches, story, clock)
         self._files = {path.name: path.read_bytes() for path in sorted((FOLDER / "static").iterdir())}
 
@@ -169,7 +177,7 @@ class _Page:
             place="on this machine" if self._stack.is_local else self._stack.place,
             token=self._token.value,
             htmx_config=json.dumps(HTMX_CONFIG),
-            refresh_seconds=REFRESH_SECONDS,
+            refresh_milliseconds=round(1000 * self._refresh),
             static=self._static_url,
         )
         return environment

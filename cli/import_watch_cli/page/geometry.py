@@ -19,7 +19,7 @@ DAY = 86_400
 HEIGHTS = {"QUEUED": 46, "RUNNING": 34}
 """Upper end of a mark, from the upper end of the picture; other states have the height of an end."""
 FULL_HEIGHT = 22
-CHART_TOP, CHART_HEIGHT = 10, 120
+CHART_TOP, CHART_HEIGHT = 20, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def chart(polls: Sequence[Poll], begins: float, ends: float) -> Chart | None:
     points = [(10 * _x(at, begins, ends), 100 - 100 * min(1.0, max(0.0, done))) for at, done in _every(known)]
     curve = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     area = f"{points[0][0]:.1f},100 {curve} {points[-1][0]:.1f},100"
-    steps = tuple(ChartStep(CHART_TOP + CHART_HEIGHT * (1 - part / 100), f"{part} %") for part in (0, 50, 100))
+    steps = tuple(ChartStep(CHART_TOP + CHART_HEIGHT * (1 - part / 100), f"{part} %") for part in (50, 100))
     first, last = known[0], known[-1]
     description = (
         f"Progress over time: {percent(first[1])} % at {_time(first[0])}, {percent(last[1])} % at {_time(last[0])}"

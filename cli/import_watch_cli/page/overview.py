@@ -20,7 +20,6 @@ from import_watch_cli.watches import Watches
 WINDOW_SECONDS = 86_400.0
 """Time over which ended imports are counted, in seconds."""
 ACTIVE_SECONDS = 1.5
-"""Minimum seconds between two readings of the active watches."""
 ENDED_SECONDS = 15.0
 """Minimum seconds between two readings of the ended watches, unless an active one has ended."""
 INDEX_SECONDS = 120.0
@@ -78,12 +77,21 @@ class OverviewReader:
         Of the stack, for messages.
     clock : callable
         Returns epoch seconds.
+    active_seconds : float
+        Minimum seconds between two readings of the active watches.
     """
 
-    def __init__(self, watches: Watches, region: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        watches: Watches,
+        region: str,
+        clock: Callable[[], float] = time.time,
+        active_seconds: float = ACTIVE_SECONDS,
+    ) -> None:
         self._watches = watches
         self._region = region
         self._clock = clock
+        self._active_seconds = active_seconds
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, "overview")
         self._overview = Overview()
@@ -94,7 +102,7 @@ class OverviewReader:
     def latest(self) -> Overview:
         """The latest overview: a new one, unless the last one is recent or AWS takes long to respond."""
         with self._lock:
-            if self._reading is None and self._clock() - self._tried_at >= ACTIVE_SECONDS:
+            if self._reading is None and self._clock() - self._tried_at >= self._active_seconds:
                 self._tried_at = self._clock()
                 self._reading = self._thread.submit(self._read)
             reading, known = self._reading, self._overview.read_at is not None

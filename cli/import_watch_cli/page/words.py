@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from import_watch.model.timestamps import iso
 
-C0_PICTURES = 0x2400
-"""Offset of the visible pictures of the control characters U+0000 to U+001F."""
 LINES = frozenset("\n\t")
 
 
@@ -72,7 +70,7 @@ def dollars(amount: float) -> str:
 
 
 def visible(text: str, keep: frozenset[str] = frozenset()) -> str:
-    """Text with a visible picture or a code in place of each character that is not printable.
+    r"""Text with an escape such as `\x1b` in place of each character that is not printable.
 
     Parameters
     ----------
@@ -83,11 +81,8 @@ def visible(text: str, keep: frozenset[str] = frozenset()) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char if char in keep or char.isprintable() else _picture(char) for char in text)
+    return "".join(char if char in keep or char.isprintable() else _escape(ord(char)) for char in text)
 
 
-def _picture(char: str) -> str:
-    code = ord(char)
-    if code < 0x20:
-        return chr(C0_PICTURES + code)
-    return "\u2421" if code == 0x7F else f"[U+{code:04X}]"
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
