@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from import_watch.lifecycle.start_event import parse
+from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 
@@ -78,6 +79,27 @@ def start(
     return Done("start", key, f"The start event was sent; the watch is {key}.", event)
 
 
+def watch_key(vendor: str, import_id: str, connection: str = "default") -> str:
+    """Id of the watch of an import.
+
+    Raises
+    ------
+    CommandError
+        Naming each invalid argument.
+    """
+    return _checked({"vendor": vendor, "importId": import_id, "connection": connection})
+
+
+def why_not_started(record: StoredWatch) -> str | None:
+    """Why a start event starts nothing where there is this watch already; None where it does."""
+    result, key = record.result, record.watch.watch_id
+    if result is None:
+        return f"{key} is watched already."
+    if result.outcome is Outcome.UNKNOWN:
+        return None
+    return f"{key} has ended as {result.outcome.value} already: `import-watch again` watches it again."
+
+
 def again(stack: Stack, record: StoredWatch) -> Done:
     """Start a new attempt of an ended watch, as its start event had it.
 
@@ -130,7 +152,9 @@ def wake(stack: Stack, record: StoredWatch) -> Done:
         )
     detail = {"vendor": watch.vendor, "importId": watch.import_id, "connection": watch.connection}
     event = _send(stack, IMPORT_CHANGED, detail)
-    return Done("wake", watch.watch_id, f"{watch.watch_id} is polled in its connection's next free slot.", event)
+    return Done(
+        "wake", watch.watch_id, f"A poll of {watch.watch_id} was requested, in its connection's next free slot.", event
+    )
 
 
 def stop(stack: Stack, record: StoredWatch, reason: str) -> Done:

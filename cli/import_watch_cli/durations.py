@@ -39,6 +39,11 @@ def age_in(text: str) -> float:
     return float(int(found[1]) * SECONDS_OF[found[2]])
 
 
+def counted(number: int, thing: str) -> str:
+    """Number of things, as text."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def clock_time(at: float, *, utc: bool = False) -> str:
     """Time of day, local or in UTC."""
     return _moment(at, utc=utc).strftime("%H:%M:%S")

@@ -18,6 +18,7 @@ from import_watch.model.timestamps import iso
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.messages import duration
 
+from import_watch_cli.durations import counted
 from import_watch_cli.errors import code_of, sentence_of
 from import_watch_cli.rows import WatchRow, row_of
 from import_watch_cli.stack import Stack
@@ -346,7 +347,7 @@ def _runs(polls: Sequence[Poll]) -> Iterator[Event]:
     """One event for each run of polls with the same result."""
     for (state, error), run in groupby(polls, key=lambda poll: (poll.state, poll.error)):
         mine = list(run)
-        count = f"{len(mine)} polls" if len(mine) > 1 else "1 poll"
+        count = counted(len(mine), "poll")
         apart = [later.at - earlier.at for earlier, later in pairwise(mine)]
         if apart:
             least, most = round(min(apart)), round(max(apart))

@@ -193,6 +193,11 @@ def one_watch(stack: Stack, text: str, attempt: int | None = None) -> StoredWatc
     return found[0]
 
 
+def item_key(record: StoredWatch) -> str:
+    """Key of a watch's item; that of an earlier attempt is not its watch id."""
+    return getattr(record, "key", None) or record.watch.watch_id
+
+
 def _watch_key(text: str) -> str | None:
     """Key that a text may be: of a watch, or of an earlier attempt, and of nothing else in the table."""
     parts = text.split("#")

@@ -86,7 +86,7 @@ def import_watch(*arguments: str, typed: str = "", **environment: str) -> subpro
         Added to its environment.
     """
     return subprocess.run(
-        [sys.executable, str(ROOT / "cli"), *arguments],
+        [sys.executable, str(ROOT / "cli" / "launch.py"), *arguments],
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
         input=typed,
         capture_output=True,
