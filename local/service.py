@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from rich.console import Console
@@ -19,6 +19,9 @@ from local.paths import ROOT, STACK_FILE, STATE
 from local.scenarios import SCENARIOS
 from local.stack import LocalStack
 from local.waiting import wait_until
+
+if TYPE_CHECKING:
+    from import_watch_cli.page.server import BackgroundPage
 
 READY_SECONDS = 120
 END_SECONDS = 20
@@ -33,6 +36,8 @@ def up(console: Console) -> None:
     else:
         running = _start()
     vendors = ", ".join(f"{vendor} at {url}" for vendor, url in running["vendors"].items())
+    if page_url := running.get("pageUrl"):
+        console.print(f"Live page     {page_url}", highlight=False)
     console.print(f"AWS endpoint  {running['endpointUrl']}", highlight=False)
     console.print(f"Simulators    {vendors}", soft_wrap=True, highlight=False)
     console.print(f"Everything    {STACK_FILE}", highlight=False)
@@ -64,9 +69,21 @@ def serve() -> None:
         for scenario in SCENARIOS:
             if scenario.steps:
                 stack.simulators[scenario.vendor].script(scenario.import_id, scenario.steps)
-        _write(stack.description(os.getpid()))
-        end_requested.wait()
-        STACK_FILE.unlink(missing_ok=True)
+        description = stack.description(os.getpid())
+        with _page(description) as page:
+            _write({**description, "pageUrl": page.url})
+            end_requested.wait()
+            STACK_FILE.unlink(missing_ok=True)
+
+
+def _page(description: dict[str, Any]) -> BackgroundPage:
+    """Live page of the stack, which ends with it."""
+    # Not for the functions: the emulator starts them with an environment of its own.
+    sys.path.append(str(ROOT / "cli"))
+    from import_watch_cli.page.server import BackgroundPage
+    from import_watch_cli.stack import local_stack
+
+    return BackgroundPage(local_stack(description, STACK_FILE))
 
 
 def _start() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
 
 from import_watch_cli.errors import CommandError
@@ -16,9 +15,20 @@ def serve(stack: Stack, output: Output, port: int) -> int:
     Raises
     ------
     CommandError
-        If this installation has no page.
+        If the packages of the page are not installed, or the port cannot be used.
     """
-    if find_spec("import_watch_cli.page") is None:
-        raise CommandError("This installation has no live page: update it.")
-    server = import_module("import_watch_cli.page.server")
-    return int(server.run(stack, output, port))
+    if find_spec("uvicorn") is None or find_spec("starlette") is None:
+        raise CommandError("The packages of the live page are not installed: install import-watch again.")
+    # The other commands start without a web server.
+    from import_watch_cli.page.server import serve as serve_page
+
+    def announce(url: str) -> None:
+        if output.as_json:
+            output.value({"pageUrl": url})
+            return
+        output.line(f"The page of stack {stack.name}, {stack.place}: {url}")
+        output.note("Ctrl-C ends it; the watches continue.")
+
+    # A browser is opened for a person, not for a program that reads the address.
+    serve_page(stack, port, open_browser=output.is_terminal and not output.as_json, announce=announce)
+    return 0
