@@ -11,7 +11,7 @@ from import_watch_cli.page.words import count, local, percent
 from import_watch_cli.story import Poll
 
 MAX_MARKS = 600
-"""Maximum marks of a time line: more cannot be told apart on any screen."""
+"""Maximum marks of a time line: no screen shows more of them as separate marks."""
 MAX_TICKS = 6
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800)
 """Seconds between two ticks."""

@@ -1,4 +1,4 @@
-"""The list of the page: which watches a request asks for, and what is shown of them. Pure."""
+"""The list of the page: which watches a request selects, and what is shown of them. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COUNTED = ("completed", "failed", "unknown", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a request asks for; every value that is not known is the default.
+    """The selection of a request; every value that is not known is the default.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Query:
         return bool(self.vendor or self.connection or self.outcome or self.text)
 
     def accepts(self, row: WatchRow) -> bool:
-        """Whether a watch is asked for, whatever its view."""
+        """Whether a watch is selected, whatever its view."""
         if (self.vendor and row.vendor != self.vendor) or (self.connection and row.connection != self.connection):
             return False
         if self.outcome and row.outcome not in GROUPS[self.outcome][1]:
@@ -212,7 +212,7 @@ def watch_href(watch_id: str, attempt: int | None = None) -> str:
 
 
 def active_rows(overview: Overview, query: Query) -> list[WatchRow]:
-    """Active watches that are asked for: those whose polls fail, then the newest first, so that no row moves."""
+    """The selected active watches: those whose polls fail, then the newest first, so that no row moves."""
     rows = [row for row in map(row_of, overview.active) if query.accepts(row)]
     return sorted(rows, key=lambda row: (not row.failures, -row.registered_at, row.watch_id))
 

@@ -19,7 +19,7 @@ class Shown:
     Parameters
     ----------
     label : str
-        The word, which alone says everything: colour and icon only repeat it.
+        The word, which is enough alone: colour and icon only repeat it.
     tone : str
         Name of its colours in the style sheet.
     icon : str
