@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
@@ -17,10 +18,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from import_watch_cli import actions
 from import_watch_cli.checkout import vendor_registry
@@ -85,7 +86,7 @@ def create_app(
     story: watch_page.StoryOf = story_of,
     clock: Callable[[], float] = time.time,
     refresh_seconds: float = REFRESH_SECONDS,
-) -> Starlette:
+) -> ASGIApp:
     """Web application of the page.
 
     Parameters
@@ -129,7 +130,7 @@ class _Page:
         self._single = watch_page.WatchReader(stack, self._watches, story, clock)
         self._files = {path.name: path.read_bytes() for path in sorted((FOLDER / "static").iterdir())}
 
-    def application(self, port: int) -> Starlette:
+    def application(self, port: int) -> ASGIApp:
         """The routes, behind the checks."""
         routes = [
             Route("/", self._list, methods=["GET"]),
@@ -147,7 +148,8 @@ class _Page:
             BotoCoreError: self._failed,
             ClientError: self._failed,
         }
-        return Starlette(routes=routes, middleware=[Middleware(Guard, port=port)], exception_handlers=handlers)
+        # Around everything, also around Starlette's own handling of errors.
+        return Guard(Starlette(routes=routes, exception_handlers=handlers), port)
 
     @cached_property
     def _titles(self) -> dict[str, str]:
@@ -171,6 +173,7 @@ class _Page:
         environment.filters["until"] = lambda at: next_poll(at - self._clock())
         environment.filters["clock_time"] = lambda at: clock_time(at, self._clock())
         environment.filters["machine_time"] = machine_time
+        environment.filters["shell"] = shlex.quote
         environment.filters["count"] = lambda number, one, many: f"{number:,} {one if number == 1 else many}"
         environment.globals.update(
             stack={"name": self._stack.name},
@@ -182,9 +185,11 @@ class _Page:
         )
         return environment
 
-    def _html(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def _html(
+        self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> HTMLResponse:
         given = {"live": None, "refreshes": False, "own_url": "", **values}
-        return HTMLResponse(self._templates.get_template(template).render(given), status)
+        return HTMLResponse(self._templates.get_template(template).render(given), status, headers)
 
     # ---------------------------------------------------------------- the list
 
@@ -198,8 +203,11 @@ class _Page:
         numbers = listing.numbers(overview, query)
         ended_text = listing.PERIODS.get(query.period, ("all that are kept", 0))[0]
         heading = "Active imports" if query.view == listing.ACTIVE else f"Ended imports, {ended_text}"
+        # The address of a filter that a person changed in the page, without its empty fields.
+        headers = {"HX-Replace-Url": query.url()} if request.headers.get("hx-trigger") == "filters" else None
         return self._html(
             "list.html",
+            headers=headers,
             live=live,
             refreshes=True,
             own_url=query.url(before=query.before, start=query.start),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import sys
 from urllib.parse import parse_qsl
 
+from import_watch.model.text import clean
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -78,8 +80,12 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
+        has_started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal has_started
             if message["type"] == "http.response.start":
+                has_started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -87,11 +93,16 @@ class Guard:
 
         try:
             self._check(scope["method"], Headers(scope=scope))
+            await self._app(scope, receive, send_with_headers)
         except Refused as refused:
             response = PlainTextResponse(f"{refused.reason}\n", refused.status)
             await response(scope, receive, send_with_headers)
-            return
-        await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001
+            # One line in the terminal; the page continues for every other request.
+            sys.stderr.write(f"The page failed at {clean(scope['path'])[:200]}: {clean(repr(error))[:500]}\n")
+            if not has_started:
+                response = PlainTextResponse("The page failed; its terminal shows the error.\n", 500)
+                await response(scope, receive, send_with_headers)
 
     def _check(self, method: str, headers: Headers) -> None:
         hosts = headers.getlist("host")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable
@@ -98,7 +100,7 @@ def serve(
         def ready() -> None:
             if announce is not None:
                 announce(url)
-            if open_browser:
+            if open_browser and _has_screen():
                 webbrowser.open(url)
 
         # The listening socket accepts connections already: a browser that is quicker than the server waits.
@@ -117,6 +119,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.is_ready.set()
+
+
+def _has_screen() -> bool:
+    """Whether a browser can have a window: one without would take the terminal."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _listen(port: int) -> socket.socket:

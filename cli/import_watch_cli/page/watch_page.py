@@ -37,6 +37,8 @@ MAX_READ = 16
 MAX_POLLS = 500
 """Maximum polls in the table of one watch, the latest ones."""
 LINK_TEXTS = {"execution": "Execution in the AWS console", "log": "Log in the AWS console"}
+STORY_REUSED = 10
+"""A story of an active watch is read again after this number of times the time that it took to read."""
 MAX_COUNTS = 6
 """Maximum counts of the vendor that are shown."""
 StoryOf = Callable[[Stack, StoredWatch], Story]
@@ -52,8 +54,10 @@ class Reading:
     story : Story or None
         None where it could not be read.
     log : Excerpt
-    read_at : float
-        Epoch seconds.
+    read_at, story_at : float
+        Epoch seconds at which the watch, and its story, were read.
+    story_seconds : float
+        Time that reading the story took.
     story_failure, failure : str or None
         Why the story, or the watch, could not be read.
     failing_since : float or None
@@ -63,9 +67,16 @@ class Reading:
     story: Story | None
     log: Excerpt
     read_at: float
+    story_at: float
+    story_seconds: float
     story_failure: str | None = None
     failure: str | None = None
     failing_since: float | None = None
+
+    def is_story_recent(self, record: StoredWatch, now: float) -> bool:
+        """Whether the story of an active watch is recent enough: that of a long one has many executions to read."""
+        is_active = record.result is None and self.story is not None and record.watch.attempt == self.story.row.attempt
+        return is_active and now - self.story_at < STORY_REUSED * self.story_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +141,13 @@ class WatchReader:
         now = self._clock()
         if before is not None and before.record == record and before.story is not None:
             return self._keep(key, replace(before, read_at=now, failure=None, failing_since=None))
+        if before is not None and before.is_story_recent(record, now):
+            return self._keep(key, replace(before, record=record, read_at=now, failure=None, failing_since=None))
         story, failure = self._story(record)
+        story_seconds = self._clock() - now
         has_log = before is not None and before.log.lines is not None and before.record.log == record.log
         log = before.log if before is not None and has_log else excerpt(self._stack, record)
-        return self._keep(key, Reading(record, story, log, now, failure))
+        return self._keep(key, Reading(record, story, log, now, now, story_seconds, failure))
 
     def _story(self, record: StoredWatch) -> tuple[Story | None, str | None]:
         try:
