@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from import_watch.lifecycle.attempts import NotStarted, why_not_started
 from import_watch.lifecycle.start_event import parse
-from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 
 from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.errors import USAGE, CommandError, code_of, one_line
-from import_watch_cli.rows import row_of
 from import_watch_cli.stack import Stack
 from import_watch_cli.watches import Watches
 
@@ -90,14 +89,29 @@ def watch_key(vendor: str, import_id: str, connection: str = "default") -> str:
     return _checked({"vendor": vendor, "importId": import_id, "connection": connection})
 
 
-def why_not_started(record: StoredWatch) -> str | None:
-    """Why a start event starts nothing where there is this watch already; None where it does."""
-    result, key = record.result, record.watch.watch_id
-    if result is None:
-        return f"{key} is watched already."
-    if result.outcome is Outcome.UNKNOWN:
-        return None
-    return f"{key} has ended as {result.outcome.value} already: `import-watch again` watches it again."
+def why_nothing_starts(record: StoredWatch, *, watch_again: bool = False) -> str | None:
+    """Why a start event starts nothing where there is this watch already; None where it starts an attempt.
+
+    Parameters
+    ----------
+    record : StoredWatch
+        The latest attempt.
+    watch_again : bool
+        Whether the event wants an attempt although the outcome is known.
+    """
+    key = record.watch.watch_id
+    outcome = record.result.outcome.value if record.result else "active"
+    match why_not_started(record, "", watch_again=watch_again):
+        case NotStarted.OUTCOME_KNOWN:
+            return f"{key} has ended as {outcome} already: `import-watch again` watches it again."
+        case NotStarted.TOO_MANY_ATTEMPTS:
+            return (
+                f"{key} has had {record.watch.attempt} attempts, and no more are made: check the import at the vendor."
+            )
+        case None:
+            return None
+        case _:
+            return f"{key} is watched already."
 
 
 def again(stack: Stack, record: StoredWatch) -> Done:
@@ -119,6 +133,9 @@ def again(stack: Stack, record: StoredWatch) -> Done:
             "The start event of this watch was invalid, so there is no import to watch: send a valid one with "
             "`import-watch start`."
         )
+    refusal = why_nothing_starts(record, watch_again=True)
+    if refusal is not None:
+        raise CommandError(refusal, NOT_DONE)
     detail: dict[str, JSON] = {
         "vendor": watch.vendor,
         "importId": watch.import_id,
@@ -131,7 +148,7 @@ def again(stack: Stack, record: StoredWatch) -> Done:
         detail["metadata"] = record.metadata
     _checked(detail)
     event = _send(stack, IMPORT_STARTED, detail)
-    attempt = row_of(record).attempt + 1
+    attempt = watch.attempt + 1
     return Done("again", watch.watch_id, f"The start event of attempt {attempt} of {watch.watch_id} was sent.", event)
 
 
@@ -148,6 +165,12 @@ def wake(stack: Stack, record: StoredWatch) -> Done:
     if record.result is not None:
         raise CommandError(
             f"{watch.watch_id} has ended as {record.result.outcome.value}: `import-watch again` watches it again.",
+            NOT_DONE,
+        )
+    if watch.awaiting_log is not None:
+        raise CommandError(
+            f"The import of {watch.watch_id} has ended as {watch.awaiting_log.outcome.value}, and its log is awaited, "
+            "for a minute at most: nothing was changed.",
             NOT_DONE,
         )
     detail = {"vendor": watch.vendor, "importId": watch.import_id, "connection": watch.connection}
@@ -187,9 +210,8 @@ def stop(stack: Stack, record: StoredWatch, reason: str) -> Done:
             "it is published once its log is there, in a minute at most. The watch was not stopped.",
             NOT_DONE,
         )
-    store: Any = Watches(stack).store
     try:
-        store.record_stop(watch.watch_id, watch.generation, reason)
+        Watches(stack).store.record_stop(watch, reason)
     except Conflict:
         raise CommandError(
             f"{watch.watch_id} has changed in the meantime: look at it with `import-watch show`, then stop it again.",

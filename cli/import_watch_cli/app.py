@@ -94,14 +94,13 @@ def start(
     see `again`.
     """
     from import_watch_cli import actions
-    from import_watch_cli.rows import row_of
     from import_watch_cli.watches import Watches
 
     seconds = _seconds(timeout)
     stack = settings.find()
     store = Watches(stack).store
     before = store.get(actions.watch_key(vendor, import_id, connection))
-    refusal = None if before is None else actions.why_not_started(before)
+    refusal = None if before is None else actions.why_nothing_starts(before)
     if refusal is not None:
         settings.output.note(refusal)
     done = actions.start(stack, vendor, import_id, connection, correlation_id=correlation_id)
@@ -110,7 +109,7 @@ def start(
         return 0
     attempt = 1
     if before is not None:
-        attempt = row_of(before).attempt + (refusal is None)
+        attempt = before.watch.attempt + (refusal is None)
     return _wait(settings, stack, done.watch_id, attempt, seconds)
 
 
@@ -174,13 +173,12 @@ def wait_for_outcome(settings: Settings, watch: Id, timeout: Timeout = None) -> 
     The exit status is 0 for an import that completed, 1 for one that failed or was cancelled, 2 where the outcome is
     unknown. Ctrl-C ends the waiting alone: the import and its watch continue.
     """
-    from import_watch_cli.rows import row_of
     from import_watch_cli.watches import one_watch
 
     seconds = _seconds(timeout)
     stack = settings.find()
     record = one_watch(stack, watch)
-    return _wait(settings, stack, record.watch.watch_id, row_of(record).attempt, seconds)
+    return _wait(settings, stack, record.watch.watch_id, record.watch.attempt, seconds)
 
 
 @command(app, "log", ["log 5512340987651234567", "log 5512340987651234567 --raw > log.json"])
@@ -210,7 +208,6 @@ def again(
     The new attempt has the same connection, correlation id and metadata, and a notification of its own.
     """
     from import_watch_cli import actions
-    from import_watch_cli.rows import row_of
     from import_watch_cli.watches import one_watch
 
     seconds = _seconds(timeout)
@@ -218,7 +215,7 @@ def again(
     record = one_watch(stack, watch)
     done = actions.again(stack, record)
     if wait:
-        return _wait(settings, stack, done.watch_id, row_of(record).attempt + 1, seconds)
+        return _wait(settings, stack, done.watch_id, record.watch.attempt + 1, seconds)
     _print_done(settings, done)
     return 0
 
@@ -342,11 +339,11 @@ def replay(settings: Settings, watch: Id, attempt: Attempt = None) -> int:
     outcome is RecoveryGraceSeconds old.
     """
     from import_watch_cli.replay import replay as run
-    from import_watch_cli.watches import item_key, one_watch
+    from import_watch_cli.watches import one_watch
 
     stack = settings.find()
     record = one_watch(stack, watch, attempt)
-    run(stack.output("WatchTableName"), item_key(record), stack.client("dynamodb"))
+    run(stack.output("WatchTableName"), record.key, stack.client("dynamodb"))
     key = record.watch.watch_id
     if settings.output.as_json:
         settings.output.value({"action": "replay", "watchId": key})

@@ -62,9 +62,9 @@ def _requested(output: Output, adapter: Adapter) -> dict[str, JSON]:
     """Fields that a person types; an empty optional one is left out."""
     shape = adapter.connection
     fields: dict[str, JSON] = {}
-    output.note(f"{adapter.title}: Enter leaves an optional field out.")
+    output.note(f"{adapter.title}: Enter leaves an optional field out; {shape.base_url_fields} is needed.")
     for name in (*shape.required, *shape.optional):
-        required = name in shape.required or (name == shape.base_url_fields.split()[0] and name not in fields)
+        required = name in shape.required
         label = name if required else f"{name} (optional)"
         value = typer.prompt(
             label, default=None if required else "", show_default=False, hide_input=name in shape.secret, err=True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from import_watch.aws.watch_store import UNPUBLISHED
+from import_watch.aws.watch_items import UNPUBLISHED
 
 from import_watch_cli.errors import CommandError
 

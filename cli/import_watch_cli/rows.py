@@ -100,7 +100,7 @@ def row_of(record: StoredWatch) -> WatchRow:
         vendor=watch.vendor,
         connection=watch.connection,
         import_id=watch.import_id,
-        attempt=getattr(watch, "attempt", 1),
+        attempt=watch.attempt,
         state=_state(record),
         outcome=None if result is None else result.outcome.value,
         reason=None if result is None else result.reason,

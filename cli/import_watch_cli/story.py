@@ -224,9 +224,8 @@ def owners_of(record: StoredWatch) -> tuple[str, ...]:
 
     Items of older releases have only the present one; the names of all but the first follow from the watch.
     """
-    stored: tuple[str, ...] = tuple(getattr(record, "owners", ()))
-    if stored:
-        return tuple(dict.fromkeys((*stored, record.execution)))
+    if record.owners:
+        return tuple(dict.fromkeys((*record.owners, record.execution)))
     watch, execution = record.watch, record.execution
     earlier = (
         sibling_arn(execution, successor_name(replace(watch, generation=generation)))
@@ -317,9 +316,8 @@ def _events(record: StoredWatch, polls: Sequence[Poll], read: _Read, files: Sequ
         *read.events,
     ]
     yield from sorted(found, key=lambda event: event.at or 0.0)
-    stop_reason = getattr(record, "stop_reason", None)
-    if stop_reason:
-        yield Event(None, "stopped", clean(str(stop_reason)))
+    if record.stop_reason:
+        yield Event(None, "stopped", clean(record.stop_reason))
     result = record.result
     if result is None:
         awaited = watch.awaiting_log

@@ -78,7 +78,7 @@ class Wait:
             while True:
                 record = store.get(self.watch_id)
                 waited = time.monotonic() - began
-                present = record is not None and row_of(record).attempt >= self.attempt
+                present = record is not None and record.watch.attempt >= self.attempt
                 if record is not None and present:
                     if record.result is not None:
                         return record

@@ -11,7 +11,7 @@ from import_watch.aws.ended_watches import ended_watches
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
-from import_watch.model.watch import watch_id
+from import_watch.model.watch import attempt_key, watch_id
 
 from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.errors import CommandError, code_of
@@ -139,16 +139,15 @@ class Watches:
         if attempt is None:
             return found
         earlier = self.store.get_many(
-            f"{record.watch.watch_id}#{attempt}" for record in found if row_of(record).attempt != attempt
+            attempt_key(record.watch.watch_id, attempt) for record in found if record.watch.attempt != attempt
         )
-        return [record for record in (*found, *earlier.values()) if row_of(record).attempt == attempt]
+        return [record for record in (*found, *earlier.values()) if record.watch.attempt == attempt]
 
     def attempts(self, record: StoredWatch) -> list[WatchRow]:
         """All attempts of a watch that are still stored, the first one first."""
         key = record.watch.watch_id
         latest = self.store.get_many([key]).get(key) or record
-        count = row_of(latest).attempt
-        earlier = self.store.get_many(f"{key}#{attempt}" for attempt in range(1, count))
+        earlier = self.store.get_many(attempt_key(key, attempt) for attempt in range(1, latest.watch.attempt))
         return sorted([row_of(one) for one in (*earlier.values(), latest)], key=lambda row: row.attempt)
 
     def known_connections(self) -> list[tuple[str, str]]:
@@ -191,11 +190,6 @@ def one_watch(stack: Stack, text: str, attempt: int | None = None) -> StoredWatc
         ids = ", ".join(f"'{record.watch.watch_id}'" for record in found)
         raise CommandError(f"Import {shown} has several watches: name one of {ids}.")
     return found[0]
-
-
-def item_key(record: StoredWatch) -> str:
-    """Key of a watch's item; that of an earlier attempt is not its watch id."""
-    return getattr(record, "key", None) or record.watch.watch_id
 
 
 def _watch_key(text: str) -> str | None:

@@ -209,7 +209,11 @@ class Case:
     def pass_time(self, seconds: float) -> None:
         """Make the watch, and all times in it, older by `seconds`; its next poll is due now."""
         names = {part.name for part in fields(Watch)} - {"next_poll_at"}
-        times = [name for name in names if name.endswith(("_at", "_since")) or name in ("deadline", "not_before")]
+        times = [
+            name
+            for name in names
+            if name.endswith(("_at", "_since")) or name in ("deadline", "not_before", "refused_until")
+        ]
         older = {name: at - seconds for name in times if (at := getattr(self.watch, name)) is not None}
         self.watch = replace(self.watch, **older, next_poll_at=time.time())
         # The connection's rate limit must not outlast the time that has passed either.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from import_watch.aws.event_bus import SOURCE
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, ROOT, TEMPLATE
@@ -106,7 +107,8 @@ def test_start_events_that_cannot_be_delivered_are_kept() -> None:
     policy = RESOURCES["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
     assert policy["Principal"] == {"Service": "events.amazonaws.com"}
     rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in ("ImportStartedRule", "ExecutionEndedRule")]
-    assert policy["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
+    other = {"Fn::If": ["CreateBus", {"Fn::GetAtt": ["OtherEventRule", "Arn"]}, {"Ref": "AWS::NoValue"}]}
+    assert policy["Condition"] == {"ArnEquals": {"aws:SourceArn": [*rules, other]}}
 
 
 def test_a_dead_letter_is_noticed() -> None:
@@ -131,6 +133,16 @@ def test_a_dead_execution_is_recovered_at_once_and_on_a_schedule() -> None:
 
 def test_the_rule_takes_the_event_from_any_source() -> None:
     assert RESOURCES["ImportStartedRule"]["Properties"]["EventPattern"] == {"detail-type": ["ImportStarted"]}
+    assert RESOURCES["ImportChangedRule"]["Properties"]["EventPattern"] == {"detail-type": ["ImportChanged"]}
+
+
+def test_every_event_of_another_type_is_taken_except_outcomes() -> None:
+    """Their source is not taken by any rule that takes their types: an outcome starts no execution."""
+    assert RESOURCES["OtherEventRule"]["Condition"] == "CreateBus"
+    assert RESOURCES["OtherEventRule"]["Properties"]["EventPattern"] == {
+        "detail-type": [{"anything-but": ["ImportStarted", "ImportChanged"]}],
+        "source": [{"anything-but": [SOURCE]}],
+    }
 
 
 def test_the_table_is_encrypted_restorable_and_expires_items() -> None:

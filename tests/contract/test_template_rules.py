@@ -139,8 +139,8 @@ def test_every_table_is_encrypted_with_a_key_of_kms(name: str) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_an_undelivered_event_is_kept_unless_another_follows(name: str) -> None:
     for target in RULES[name]["Targets"]:
-        if "ScheduleExpression" in RULES[name]:
-            continue
+        if "ScheduleExpression" in RULES[name] or name == "ImportChangedRule":
+            continue  # a sweep follows in minutes, and a poll that finds the change too
         assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in QUEUES
         assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
 

@@ -92,7 +92,7 @@ class Account:
         watch = self.watch(keeps_log=keeps_log)
         self.watches.end(watch, result)
         if log is not None:
-            self.watches.record_log(watch.watch_id, log, None)
+            self.watches.record_log(watch, log, None)
         return watch
 
     def publisher(self, topic: str | None = None) -> Publisher:
@@ -102,7 +102,7 @@ class Account:
 
     def publish(self, result: WatchResult, log: LogRecord | None = None, *, keeps_log: bool = False) -> None:
         watch = self.end(result, log, keeps_log=keeps_log)
-        self.publisher().publish_for(watch.watch_id, watch.generation, None, NOW + 90)
+        self.publisher().publish_for(watch.watch_id, watch.attempt, watch.generation, None, NOW + 90)
 
     def sweep(self, topic: str | None = None) -> None:
         Recovery(
@@ -171,7 +171,7 @@ def deferred(account: Account) -> None:
 
 
 def stalled(account: Account) -> None:
-    account.publisher().publish_stalled(account.watch().watch_id, NOW + 3_600)
+    account.publisher().publish_stalled(account.watch().watch_id, 1, NOW + 3_600)
 
 
 def published(account: Account) -> None:
@@ -282,7 +282,7 @@ def test_what_a_vendor_gives_as_a_reason_is_no_dimension(account: Account) -> No
 def test_what_a_start_event_gives_as_a_vendor_is_no_dimension(account: Account) -> None:
     event = {"id": "event-1", "detail": {"vendor": "made-up", "importId": "1"}}
     done = registrar(account.watches).register(VENDORS.parse(event), EXECUTION, NOW)
-    account.publisher().publish_for(done.watch.watch_id, 1, None, NOW + 1)
+    account.publisher().publish_for(done.watch.watch_id, 1, 1, None, NOW + 1)
     measured = account.measured()
     assert "made-up" not in str(measured)
     assert {dict(one.dimensions)["vendor"] for one in measured if one.name == "WatchesEnded"} == {"invalid"}
@@ -291,7 +291,7 @@ def test_what_a_start_event_gives_as_a_vendor_is_no_dimension(account: Account) 
 def test_an_outcome_that_is_published_twice_is_counted_once(account: Account) -> None:
     published(account)
     watch = a_watch()
-    account.publisher().publish_for(watch.watch_id, watch.generation, None, NOW + 99)
+    account.publisher().publish_for(watch.watch_id, watch.attempt, watch.generation, None, NOW + 99)
     assert [one.name for one in account.measured()].count("WatchesEnded") == 1
 
 

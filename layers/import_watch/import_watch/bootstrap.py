@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from import_watch.services.callbacks import Callbacks
     from import_watch.services.polling import Poller
     from import_watch.services.publication import Publisher
     from import_watch.services.recovery import Recovery
     from import_watch.services.registration import Registrar
     from import_watch.services.vendor_registry import VendorRegistry
+    from import_watch.services.waking import Waker
     from import_watch.vendors.adapter import Adapter
 
 
@@ -93,14 +95,40 @@ def registrar(vendors: VendorRegistry) -> Registrar:
 
 
 @cache
+def waker(vendors: VendorRegistry) -> Waker:
+    """What wakes a watch whose import has changed."""
+    from import_watch.aws.executions import Executions
+    from import_watch.services.waking import Waker
+
+    return Waker(vendors, watch_store(), connection_store(), Executions())
+
+
+@cache
 def publisher(*, publishes_stalls: bool = False) -> Publisher:
     """The publisher of outcomes, and of stalled imports where the function publishes those."""
+    from import_watch.aws.event_bus import EventBus
     from import_watch.aws.sns import Topic
     from import_watch.services.publication import Publisher
 
-    topic = Topic(settings.get_str("TOPIC_ARN"))
+    topic, bus = Topic(settings.get_str("TOPIC_ARN")), settings.outcome_bus()
     stalled = Topic(settings.get_str("STALLED_TOPIC_ARN")) if publishes_stalls else None
-    return Publisher(watch_store(), connection_store(), topic, settings.get_str("SOURCE"), stalled)
+    return Publisher(
+        watch_store(),
+        connection_store(),
+        topic,
+        settings.get_str("SOURCE"),
+        stalled,
+        bus=EventBus(bus) if bus else None,
+        callbacks=_callbacks,
+    )
+
+
+@cache
+def _callbacks() -> Callbacks:
+    from import_watch.aws.task_tokens import TaskTokens
+    from import_watch.services.callbacks import Callbacks
+
+    return Callbacks(TaskTokens(settings.get_str("TABLE_NAME"), _table_client()))
 
 
 @cache

@@ -30,6 +30,7 @@ class Metric(Enum):
     """
 
     WATCHES_STARTED = ("WatchesStarted", "Count", ("vendor",))
+    START_EVENTS_IGNORED = ("StartEventsIgnored", "Count", ("reason",))
     POLLS = ("Polls", "Count", ("vendor",))
     POLLS_FAILED = ("PollsFailed", "Count", ("vendor",))
     POLL_WRITE_FAILURES = ("PollWriteFailures", "Count", ())
@@ -48,6 +49,8 @@ class Metric(Enum):
     SWEEPS = ("Sweeps", "Count", ())
     OUTCOMES_UNPUBLISHED = ("OutcomesUnpublished", "Count", ())
     ACTIVE_WATCHES = ("ActiveWatches", "Count", ("vendor",))
+    CALLBACKS = ("Callbacks", "Count", ("result",))
+    WAKES = ("Wakes", "Count", ("result",))
     RECOVERIES = ("Recoveries", "Count", ("result",))
 
     def __init__(self, label: str, unit: str, dimensions: tuple[str, ...]) -> None:

@@ -94,6 +94,11 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
     )
 
 
+def outcome_bus(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Name of the bus that gets outcomes as events; None where none does."""
+    return environment.get("OUTCOME_BUS_NAME") or None
+
+
 def retention_seconds(environment: Mapping[str, str] = os.environ) -> int:
     """Seconds for which an ended watch is kept."""
     return get_int("RETENTION_DAYS", environment) * 86_400

@@ -90,8 +90,8 @@ def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
         lambda watches: watches.transfer_ownership(watch, execution),
         lambda watches: watches.transfer_ownership(watch, execution),
         lambda watches: watches.end(watch, result),
-        lambda watches: watches.record_log(watch.watch_id, LOG, response),
-        lambda watches: watches.record_published(watch.watch_id, NOW + 90),
+        lambda watches: watches.record_log(watch, LOG, response),
+        lambda watches: watches.record_published(watch, NOW + 90),
     ]
     return choose.choice(acts)
 

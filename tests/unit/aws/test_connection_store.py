@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from import_watch.aws.connection_store import MAX_JOB_TYPES, ConnectionState, ConnectionStore
-from import_watch.lifecycle.start_event import MAX_TIMEOUT_SECONDS
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome
-from import_watch.model.watch import Watch
+from import_watch.model.watch import MAX_TIMEOUT_SECONDS, Watch
 from import_watch.scheduling.history import REMEMBERED
 from import_watch.scheduling.running_time import measured_running_time
 from samtranslator.yaml_helper import yaml_parse

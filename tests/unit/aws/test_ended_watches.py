@@ -81,6 +81,7 @@ def test_an_entry_has_what_a_list_shows() -> None:
         "vendor": "voyado",
         "connection": "default",
         "importId": "39",
+        "attempt": 1,
         "outcome": "FAILED",
         "outcomeReason": "x" * 200,
         "detectedAt": NOW + 39,

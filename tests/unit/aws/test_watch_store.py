@@ -146,8 +146,8 @@ class TestMetadata:
         register(watches, metadata={"a": 1.5}, correlation_id="order-5")
         watches.save(replace(WATCH, polls=1))
         watches.end(replace(WATCH, polls=2), a_result())
-        watches.record_log(WATCH.watch_id, LOG, None)
-        watches.record_published(WATCH.watch_id, NOW)
+        watches.record_log(WATCH, LOG, None)
+        watches.record_published(WATCH, NOW)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.metadata, record.correlation_id, record.execution) == ({"a": 1.5}, "order-5", EXECUTION)
@@ -336,7 +336,11 @@ class TestEnd:
         assert "expiresAt" not in stored_item(WATCH.watch_id)
         watches.end(WATCH, a_result(detected_at=NOW + 60.9))
         assert "expiresAt" not in stored_item(WATCH.watch_id)  # not published yet
-        watches.record_published(WATCH.watch_id, NOW + 90.9)
+        watches.record_published(WATCH, NOW + 90)
+        assert "expiresAt" not in stored_item(WATCH.watch_id)  # the event bus and task tokens may be left
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        watches.record_settled(record, NOW + 90.9)
         assert stored_item(WATCH.watch_id)["expiresAt"] == {"N": str(math.floor(NOW) + 90 + RETENTION)}
 
     def test_the_outcome_is_an_attribute_of_its_own(self, watches: WatchStore) -> None:
@@ -368,7 +372,7 @@ class TestRecordLog:
     def test_the_location_of_the_log_is_recorded(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result())
-        watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")
+        watches.record_log(WATCH, LOG, "s3://archive/answer.json")
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.log, record.response) == (LOG, "s3://archive/answer.json")
@@ -376,9 +380,9 @@ class TestRecordLog:
     def test_the_first_record_stands(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result())
-        watches.record_log(WATCH.watch_id, LOG, "s3://archive/answer.json")
+        watches.record_log(WATCH, LOG, "s3://archive/answer.json")
         with pytest.raises(Conflict):
-            watches.record_log(WATCH.watch_id, LogRecord(LogStatus.UNAVAILABLE, reason="late"), "s3://archive/other")
+            watches.record_log(WATCH, LogRecord(LogStatus.UNAVAILABLE, reason="late"), "s3://archive/other")
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.log, record.response) == (LOG, "s3://archive/answer.json")
@@ -386,12 +390,12 @@ class TestRecordLog:
     def test_an_active_watch_has_no_log(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(Conflict):
-            watches.record_log(WATCH.watch_id, LOG, None)
+            watches.record_log(WATCH, LOG, None)
 
     def test_without_a_response_none_is_recorded(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result())
-        watches.record_log(WATCH.watch_id, LogRecord(LogStatus.NONE), None)
+        watches.record_log(WATCH, LogRecord(LogStatus.NONE), None)
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.log, record.response) == (LogRecord(LogStatus.NONE), None)
@@ -401,18 +405,18 @@ class TestRecordPublished:
     def test_the_first_record_stands(self, watches: WatchStore) -> None:
         register(watches)
         watches.end(WATCH, a_result())
-        watches.record_published(WATCH.watch_id, NOW + 61)
+        watches.record_published(WATCH, NOW + 61)
         with pytest.raises(Conflict) as conflict:
-            watches.record_published(WATCH.watch_id, NOW + 99)
+            watches.record_published(WATCH, NOW + 99)
         assert conflict.value.record is not None
         assert conflict.value.record.published_at == NOW + 61
 
     def test_an_active_watch_cannot_be_recorded_as_published(self, watches: WatchStore) -> None:
         register(watches)
         with pytest.raises(Conflict):
-            watches.record_published(WATCH.watch_id, NOW)
+            watches.record_published(WATCH, NOW)
 
     def test_a_missing_watch_cannot_be_recorded_as_published(self, watches: WatchStore) -> None:
         with pytest.raises(Conflict) as conflict:
-            watches.record_published(WATCH.watch_id, NOW)
+            watches.record_published(WATCH, NOW)
         assert conflict.value.record is None

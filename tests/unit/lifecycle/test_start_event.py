@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from import_watch.lifecycle.start_event import (
     KNOWN_FIELDS,
     MAX_METADATA_DEPTH,
-    MAX_NUMERIC_ID,
+    SAFE_INTEGER,
     StartEvent,
     event_id,
     parse,
+    parse_change,
 )
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Start
@@ -38,6 +40,8 @@ FULL: Detail = {
     "metadata": {"team": "content", "run": 7},
     "startedAt": "2026-01-31T09:30:00Z",
     "timeoutSeconds": 3_600,
+    "watchAgain": True,
+    "taskToken": "AQC-token-1",
 }
 REMOVED = object()
 
@@ -84,10 +88,14 @@ def test_a_full_event_is_read_whole() -> None:
         started_at=1_769_851_800.0,
         timeout_seconds=3_600,
         vendor_title="eGain",
+        watch_again=True,
+        task_token="AQC-token-1",
     )
 
 
-@pytest.mark.parametrize("field", ["connection", "correlationId", "metadata", "startedAt", "timeoutSeconds"])
+@pytest.mark.parametrize(
+    "field", ["connection", "correlationId", "metadata", "startedAt", "timeoutSeconds", "watchAgain", "taskToken"]
+)
 def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
     without = {name: value for name, value in FULL.items() if name != field}
     assert valid(FULL | {field: None}) == valid(without)
@@ -100,7 +108,7 @@ def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
         ("voyado", " 4711\n", "4711"),
         ("document360", "a/b%20c?d#e", "a/b%20c?d#e"),
         ("document360", "x" * 200, "x" * 200),
-        ("voyado", MAX_NUMERIC_ID - 1, "9" * 38),
+        ("voyado", SAFE_INTEGER, "9007199254740992"),
         ("egain", UUID.upper(), UUID.upper()),
         ("egain", f"knowledge/contentmgr/v4/import/content/{UUID}/status", UUID),
         ("egain", f"https://api.example.egain.cloud/import/content/{UUID}", UUID),
@@ -126,6 +134,9 @@ def test_an_import_id_is_read_in_the_vendor_s_own_form(vendor: str, raw: str | i
         ("timeoutSeconds", 1, "timeout_seconds", 1),
         ("timeoutSeconds", 2_592_000, "timeout_seconds", 2_592_000),
         ("timeoutSeconds", 60.0, "timeout_seconds", 60),
+        ("watchAgain", True, "watch_again", True),
+        ("watchAgain", False, "watch_again", False),
+        ("taskToken", "t" * 2_048, "task_token", "t" * 2_048),
     ],
 )
 def test_an_optional_field_is_taken_over_up_to_its_limits(field: str, value: JSON, attribute: str, read: JSON) -> None:
@@ -151,7 +162,15 @@ def test_an_optional_field_is_taken_over_up_to_its_limits(field: str, value: JSO
         ("importId", "x" * 201),
         ("importId", True),
         ("importId", 1.5),
-        ("importId", MAX_NUMERIC_ID),
+        ("importId", SAFE_INTEGER + 1),
+        ("importId", 5512340987651234567),
+        ("importId", 1e16),
+        ("watchAgain", "true"),
+        ("watchAgain", 1),
+        ("taskToken", ""),
+        ("taskToken", "t" * 2_049),
+        ("taskToken", "a\nb"),
+        ("taskToken", {"token": "t"}),
         ("importId", -1),
         ("importId", {"id": "1"}),
         ("connection", ""),
@@ -201,6 +220,8 @@ def test_all_faults_are_named_at_once() -> None:
         "metadata": 1,
         "startedAt": 1,
         "timeoutSeconds": 0,
+        "watchAgain": 1,
+        "taskToken": 1,
     }
     assert fields_at_fault(broken) == list(KNOWN_FIELDS)
     assert fields_at_fault({}) == ["vendor", "importId"]
@@ -250,6 +271,8 @@ def test_the_readable_fields_of_an_invalid_event_are_returned() -> None:
         metadata={"team": "content", "run": 7},
         started_at=1_769_851_800.0,
         vendor_title="eGain",
+        watch_again=True,
+        task_token="AQC-token-1",
     )
 
 
@@ -267,17 +290,17 @@ def test_an_import_id_that_is_no_text_is_returned_or_empty(raw: JSON, given_back
 
 def test_unknown_fields_are_ignored_and_listed() -> None:
     detail = MINIMAL | {"timeoutInSeconds": 60, "corelationId": "1"}
-    assert valid(detail) == valid(MINIMAL)
-    assert parsed(detail).ignored_fields == ("corelationId", "timeoutInSeconds")
+    assert replace(valid(detail), ignored_fields=()) == valid(MINIMAL)
+    assert valid(detail).ignored_fields == ("corelationId", "timeoutInSeconds")
 
 
 @pytest.mark.parametrize("whole", [None, {}, {"detail": []}, {"detail": FULL}])
 def test_an_event_without_unknown_fields_has_none(whole: JSON) -> None:
-    assert parse(whole, VENDORS.names, VENDORS.adapter).ignored_fields == ()
+    assert parse(whole, VENDORS.names, VENDORS.adapter).start.ignored_fields == ()
 
 
 def test_at_most_ten_unknown_fields_are_listed() -> None:
-    assert len(parsed({f"field{n}": n for n in range(30)}).ignored_fields) == 10
+    assert len(parsed({f"field{n}": n for n in range(30)}).start.ignored_fields) == 10
 
 
 def nested(levels: int, leaf: JSON = None, *, in_objects: bool = False) -> JSON:
@@ -309,12 +332,14 @@ HOSTILE: dict[str, JSON] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_value_that_python_cannot_process_is_a_field_fault(name: str, field: str) -> None:
     detail = MINIMAL | {field: HOSTILE[name]}
+    if (name, field) == ("truth", "watchAgain"):
+        return
     assert fields_at_fault(detail) == [field]
     start = invalid(detail).start
     given_back = [start.vendor, start.import_id, start.connection, str(start.correlation_id)]
     assert all(text.isprintable() and len(text) <= 256 for text in given_back)
     assert parse({"id": "event-1", "detail": detail}, VENDORS.names, VENDORS.adapter).correlation == "event-1"
-    assert parsed(detail | {"\ud800" * 5_000: 1}).ignored_fields == ("?" * 256,)
+    assert parsed(detail | {"\ud800" * 5_000: 1}).start.ignored_fields == ("?" * 100,)
 
 
 @pytest.mark.parametrize("in_objects", [True, False])
@@ -461,3 +486,82 @@ def test_the_schema_itself_is_a_schema() -> None:
 def test_the_schema_allows_thirty_days_and_no_second_more() -> None:
     seconds = 30 * 86_400
     assert [SCHEMA.is_valid(event(MINIMAL | {"timeoutSeconds": seconds + more})) for more in (0, 1)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "faults", "ignored"),
+    [
+        ({"importID": "1"}, ["unknown field importID: did you mean importId?"], ()),
+        ({"import_id": "1"}, ["unknown field import_id: did you mean importId?"], ()),
+        ({"import-id": "1", "importId": None}, ["unknown field import-id: did you mean importId?"], ()),
+        ({"importId": "1", "Vendor": "egain"}, [], ("Vendor",)),
+        ({"importId": "1", "import_id": "2"}, [], ("import_id",)),
+        ({"importId": "1", "task_token": "secret"}, ["unknown field task_token: did you mean taskToken?"], ()),
+        ({"importId": "1", "Watch-Again": True}, ["unknown field Watch-Again: did you mean watchAgain?"], ()),
+        ({"importId": "1", "importIds": "2"}, [], ("importIds",)),
+        (
+            {"ImportId": "1", "metaData": {}},
+            ["unknown field ImportId: did you mean importId?", "unknown field metaData: did you mean metadata?"],
+            (),
+        ),
+    ],
+)
+def test_a_field_that_differs_only_in_its_spelling_is_a_fault_where_the_known_one_is_absent(
+    given: Detail, faults: list[str], ignored: tuple[str, ...]
+) -> None:
+    found = parsed({"vendor": "voyado"} | given)
+    assert list(found.faults) == faults
+    assert found.start.ignored_fields == ignored
+
+
+@pytest.mark.parametrize("number", [SAFE_INTEGER + 1, 5512340987651234567, 1e17, 10**37])
+def test_a_number_that_may_have_lost_digits_is_refused_with_the_reason(number: float) -> None:
+    (fault,) = invalid(MINIMAL | {"importId": number}).faults
+    assert fault.startswith("importId must be sent as a text: ")
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "faults"),
+    [
+        ("ImportStarted", []),
+        (None, []),
+        ("importStarted", ["detail-type must be ImportStarted (or ImportChanged), not importStarted"]),
+        ("Import Started", ["detail-type must be ImportStarted (or ImportChanged), not Import Started"]),
+        ("ImportEnded", ["detail-type must be ImportStarted (or ImportChanged), not ImportEnded"]),
+        ("", ["detail-type must be ImportStarted (or ImportChanged), not an empty text"]),
+    ],
+)
+def test_an_event_of_another_type_is_invalid(detail_type: str | None, faults: list[str]) -> None:
+    given = {"id": "event-1", "detail-type": detail_type, "detail": FULL}
+    assert list(parse(given, VENDORS.names, VENDORS.adapter).faults) == faults
+
+
+def test_the_fields_of_an_event_with_a_misspelled_type_are_checked_too() -> None:
+    given = {"id": "event-1", "detail-type": "import_started", "detail": MINIMAL | {"importId": ""}}
+    assert len(parse(given, VENDORS.names, VENDORS.adapter).faults) == 2
+    assert len(parse(given | {"detail-type": "Order"}, VENDORS.names, VENDORS.adapter).faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("detail", "watch_id", "faults"),
+    [
+        ({"vendor": "voyado", "importId": " 5 "}, "voyado#default#5", 0),
+        ({"vendor": "voyado", "importId": "5", "connection": "a", "metadata": 7}, "voyado#a#5", 0),
+        ({"vendor": "voyado", "import_id": "5"}, None, 1),
+        ({"vendor": "other", "importId": ""}, None, 2),
+        (None, None, 2),
+        ([], None, 2),
+    ],
+)
+def test_an_event_about_a_change_names_its_watch(detail: JSON, watch_id: str | None, faults: int) -> None:
+    change = parse_change({"id": "e", "detail-type": "ImportChanged", "detail": detail}, VENDORS.names, VENDORS.adapter)
+    assert len(change.faults) == faults
+    assert watch_id is None or change.watch_id == watch_id
+
+
+def test_no_fault_contains_a_task_token() -> None:
+    secret = "AQC\nsecret" * 300
+    found = invalid(MINIMAL | {"taskToken": secret})
+    assert found.faults == ("taskToken must be a text of 1 to 2,048 printable characters",)
+    assert "secret" not in repr(found)
+    assert "token-1" not in repr(valid(MINIMAL | {"taskToken": "token-1"}))

@@ -490,7 +490,7 @@ def test_a_deadline_before_retry_after_ends_the_watch_unpolled(failed: FailedPol
 def test_retry_after_counts_for_an_import_that_is_not_found(retry_after: float) -> None:
     step = wait_after((5, replace(NOT_FOUND, retry_after=retry_after)))
     assert min(retry_after, 900) <= step.seconds <= min(1.1 * retry_after, 900)
-    assert step.watch.not_before == T0 + 5 + min(retry_after, 900)
+    assert step.watch.refused_until == T0 + 5 + min(retry_after, 900)
     assert isinstance(defer_poll(step.watch, T0 + 60, UNSHARED), Wait)
 
 
@@ -935,7 +935,7 @@ def check(step: Wait | End, now: float, before: Watch) -> None:
         assert (step.result.detection_lag_seconds or 0) >= 0
     else:
         # A watch that waits for its deadline, where the vendor wants no request before it, makes no poll then.
-        ends_there = step.watch.not_before is not None and step.watch.not_before > now + step.seconds
+        ends_there = step.watch.refused_until is not None and step.watch.refused_until > now + step.seconds
         assert step.seconds >= FLOOR or (ends_there and now + step.seconds >= step.watch.deadline)
         assert step.watch.next_poll_at == now + step.seconds
 

@@ -126,6 +126,7 @@ def test_json_has_no_field_that_is_none() -> None:
         "importId": "1",
         "registeredAt": 1_700_000_000.25,
         "deadline": 1_700_086_400.25,
+        "attempt": 1,
         "generation": 1,
         "executions": 1,
         "takeovers": 0,

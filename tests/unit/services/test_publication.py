@@ -49,7 +49,7 @@ class Account:
 
     def publish(self, watch: Watch, error: Any = None, now: float = NOW + 90) -> str:
         publisher = Publisher(self.watches, connection_store(), self.topic, "/import-watch/stack")
-        return publisher.publish_for(watch.watch_id, watch.generation, error, now)
+        return publisher.publish_for(watch.watch_id, watch.attempt, watch.generation, error, now).action
 
     def record(self, watch: Watch) -> StoredWatch:
         found = self.watches.get(watch.watch_id)
@@ -88,7 +88,7 @@ class TestEndedWatch:
         watch = account.register(a_watch())
         account.watches.end(replace(watch, polls=7), a_result(outcome=Outcome.PARTIAL, counts={"errors": 2}))
         account.watches.record_log(
-            watch.watch_id, LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5), "s3://archive/answer.json"
+            watch, LogRecord(LogStatus.ARCHIVED, "s3://archive/log.txt", bytes=5), "s3://archive/answer.json"
         )
         account.publish(replace(watch, polls=2, vendor_status="Stale"))
         data = account.received()[0]["data"]
@@ -107,7 +107,7 @@ class TestEndedWatch:
         gone = Topic(f"arn:aws:sns:{REGION}:123456789012:gone", client("sns"))
         with pytest.raises(ClientError):
             Publisher(account.watches, connection_store(), gone, "/import-watch/stack").publish_for(
-                watch.watch_id, watch.generation, None, NOW
+                watch.watch_id, watch.attempt, watch.generation, None, NOW
             )
         assert account.record(watch).published_at is None
         assert account.publish(watch) == "PUBLISHED"

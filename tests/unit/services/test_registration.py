@@ -183,7 +183,8 @@ class TestWatchWhoseExecutionDied:
     def test_a_published_outcome_is_not_published_again(self, watches: WatchStore) -> None:
         first = started(watches, event())
         watches.end(first.watch, a_result())
-        watches.record_published(first.watch.watch_id, NOW + 70)
+        watches.record_published(first.watch, NOW + 70)
+        watches.record_settled(recorded(watches, first), NOW + 70)
         self.stop()
         assert started(watches, event(), OTHER_EXECUTION).action == "ALREADY_WATCHED"
 
@@ -192,7 +193,8 @@ class TestWatchWhoseExecutionDied:
 
         class EndsMeanwhile(Executions):
             def status(self, execution: str) -> ExecutionStatus:
-                watches.record_published(first.watch.watch_id, NOW + 70)
+                watches.record_published(first.watch, NOW + 70)
+                watches.record_settled(recorded(watches, first), NOW + 70)
                 return super().status(execution)
 
         first = started(watches, event())

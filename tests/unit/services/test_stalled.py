@@ -113,7 +113,7 @@ class TestPublication:
     def test_it_is_published_to_the_stalled_topic_only(self, account: Account) -> None:
         watch = still(stalled_at=NOW + 2_000)
         account.watches.register(watch, EXECUTION, a_start(correlation_id="c", metadata={"a": 1}), keeps_log=False)
-        assert account.publisher.publish_stalled(watch.watch_id, NOW + 2_000)
+        assert account.publisher.publish_stalled(watch.watch_id, 1, NOW + 2_000)
         (received,) = account.received("stalled")
         assert account.received("outcomes") == []
         assert list(SCHEMA.iter_errors(received["event"])) == []
@@ -126,9 +126,9 @@ class TestPublication:
         watch = still(stalled_at=NOW + 2_000)
         account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
         for _ in range(2):
-            account.publisher.publish_stalled(watch.watch_id, NOW + 2_000)
+            account.publisher.publish_stalled(watch.watch_id, 1, NOW + 2_000)
         account.watches.end(watch, a_result())
-        account.publisher.publish_for(watch.watch_id, 1, None, NOW + 3_000)
+        account.publisher.publish_for(watch.watch_id, 1, 1, None, NOW + 3_000)
         ids = {received["event"]["id"] for received in account.received("stalled")}
         assert len(ids) == 1
         assert account.received("outcomes")[0]["event"]["id"] not in ids
@@ -137,7 +137,7 @@ class TestPublication:
         watch = still(stalled_at=NOW)
         account.watches.register(watch, EXECUTION, a_start(), keeps_log=False)
         account.watches.end(watch, a_result())
-        assert account.publisher.publish_stalled(watch.watch_id, NOW) == "NOT_PUBLISHED"
+        assert account.publisher.publish_stalled(watch.watch_id, 1, NOW) == "NOT_PUBLISHED"
         assert account.received("stalled") == []
 
 

@@ -8,7 +8,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from import_watch.aws.dynamodb import deserialize
-from import_watch.aws.watch_store import ENDED_INDEX, ENDED_SHARDS, ended_partition
+from import_watch.aws.watch_items import ENDED_INDEX, ENDED_SHARDS, ended_partition
 from import_watch.model.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Executions of the state machine: reads the status of one, and starts the one that resumes a watch."""
+"""Executions of the state machine: reads the status of one, stops one, and starts the one that resumes a watch."""
 
 from __future__ import annotations
 
@@ -83,6 +83,19 @@ class Executions:
             return parse_input(self._client.describe_execution(executionArn=execution)["input"])
         except self._client.exceptions.ExecutionDoesNotExist:
             return None
+
+    def stop(self, execution: str, cause: str) -> None:
+        """Stop an execution; one that has ended, or never started, stays as it is.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If Step Functions does not stop it.
+        """
+        try:
+            self._client.stop_execution(executionArn=execution, error="Stopped", cause=cause)
+        except self._client.exceptions.ExecutionDoesNotExist:
+            return
 
     def start(self, watch: Watch, state_machine: str) -> None:
         """Start the execution that owns a watch in its present generation, unless it was started before.

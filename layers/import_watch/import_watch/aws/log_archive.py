@@ -428,8 +428,10 @@ def _headers(kind: object, encoding: object) -> dict[str, str]:
 
 
 def _folder(watch: Watch) -> str:
-    """Folder of a watch; its time distinguishes two watches with the same id."""
+    """Folder of an attempt; its time distinguishes two watches with the same id."""
     at = datetime.fromtimestamp(watch.registered_at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    if watch.attempt > 1:
+        at += f"-attempt-{watch.attempt}"
     return "/".join((*(quote(part, safe="") for part in (watch.vendor, watch.connection, watch.import_id)), at))
 
 

@@ -2,39 +2,33 @@
 
 An item is the flat state of a watch plus the fields of its start event that the notification returns (`metadata`,
 `correlationId`), its result (`ending`) with the locations of its log and its last response, and the time of the
-publication (`publishedAt`). Two sparse indexes list the open work: an active watch has `active` and is found by
-`nextPollAt`; an ended one has `unpublished` and is found by `detectedAt`, until its outcome is published. Only then may
-it expire. A third index lists ended watches by outcome and time, for people (`ended_watches`).
+publication (`publishedAt`). An attempt that a later one has replaced is moved to an item of its own; task tokens that
+wait for the outcome are in another one. Two sparse indexes list the open work: an active watch has `active` and is
+found by `nextPollAt`; an ended one has `unpublished` and is found by `detectedAt`, until its outcome is published. Only
+then may it expire. A third index lists ended watches by outcome and time, for people (`ended_watches`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, query_index, serialize, table_client
+from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, query_index, serialize, table_client
+from import_watch.aws.watch_items import ACTIVE, UNPUBLISHED, UNPUBLISHED_INDEX, new_item, record_of, standing
 from import_watch.model.observation import LogRecord
-from import_watch.model.outcome import UNSTORED_FACTS, WatchResult
+from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
-from import_watch.model.serialization import JSON, camel, from_json, to_json
-from import_watch.model.watch import FIXED_FIELDS, Start, Watch
+from import_watch.model.serialization import JSON, camel, to_json
+from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-UNPUBLISHED_INDEX, ENDED_INDEX = "unpublished-by-detection", "ended-by-detection"
-ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
-"""Values of `active` and `unpublished`: the one partition of each sparse index."""
-ENDED_SHARDS = 4
-"""Partitions of each outcome in the index of ended watches."""
-MAX_INDEXED_REASON = 200
-"""Maximum characters of a vendor's reason in that index."""
 KNOWN_TO_PASS = (
     *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
     *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
@@ -42,8 +36,12 @@ KNOWN_TO_PASS = (
 """Errors that every definition of the state machine retries for a long time, also that of the first release."""
 MAX_BATCH = 100
 """Maximum items that DynamoDB reads in one request."""
-SCHEMA_VERSION = 1
-"""Version of the item's format, for code that reads an item of another release."""
+ATTRIBUTES_OF_AN_END = (
+    *("log", "answer", "publishedAt", "eventSentAt", "unpublished", "expiresAt", "callbacks", "startEvents", "ended"),
+)
+"""Attributes that may change after a watch has ended."""
+TOKENS_SECONDS = 366 * 86_400
+"""Seconds for which a task token is kept at most: a task waits for a year at most."""
 CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
 """Attributes that each write after the first sets or, where the state has no value, removes."""
 
@@ -103,7 +101,14 @@ class WatchStore:
     def get(self, watch_id: str) -> StoredWatch | None:
         """Read a watch with a consistent read; None where there is none."""
         found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
-        return _record(found["Item"]) if "Item" in found else None
+        return record_of(found["Item"]) if "Item" in found else None
+
+    def get_attempt(self, watch_id: str, attempt: int) -> StoredWatch | None:
+        """Read one attempt of a watch, which a later one may have replaced; None where there is none."""
+        record = self.get(watch_id)
+        if record is None or record.watch.attempt <= attempt:
+            return record
+        return self.get(attempt_key(watch_id, attempt))
 
     def get_many(self, watch_ids: Iterable[str]) -> dict[str, StoredWatch]:
         """Read watches by their ids, with consistent reads; without those that do not exist, or are no watches."""
@@ -113,7 +118,7 @@ class WatchStore:
             wanted: Any = {self._table: {"Keys": unread[:MAX_BATCH], "ConsistentRead": True}}
             page = self._client.batch_get_item(RequestItems=wanted)
             items = page["Responses"].get(self._table, [])
-            found |= {item["watchId"]["S"]: _record(item) for item in items if "registeredAt" in item}
+            found |= {item["watchId"]["S"]: record_of(item) for item in items if "registeredAt" in item}
             refused = page["UnprocessedKeys"][self._table]["Keys"] if page.get("UnprocessedKeys") else ()
             unread = [*refused, *unread[MAX_BATCH:]]
         return found
@@ -124,32 +129,155 @@ class WatchStore:
         `seen` may not have the last write of an ended owner, such as that the outcome was published. An owner that was
         never started has written nothing, and may start meanwhile: then `seen` itself is returned.
         """
-        record = self.get(seen.watch.watch_id) if owner_is_over else seen
+        record = self.get(seen.key) if owner_is_over else seen
         return record if record is not None and record.execution == seen.execution else None
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        keeps_log: bool,
+        result: WatchResult | None = None,
+        start_events: Sequence[str] = (),
     ) -> None:
-        """Write a new watch, which is active unless it has a `result` at once.
+        """Write a new watch, which is active unless it has a `result` at once, with the task token of its start event.
 
         Raises
         ------
         Conflict
             If there is such a watch already.
         """
-        attributes: dict[str, JSON] = {
-            "execution": execution,
-            "keepsLog": keeps_log,
-            "schemaVersion": SCHEMA_VERSION,
-            **to_json(watch),
-            **_standing(watch, result),
+        item = new_item(watch, execution, start, keeps_log=keeps_log, result=result, start_events=start_events)
+        is_new = "attribute_not_exists(watchId)"
+        if start.task_token is not None:
+            put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": is_new}
+            self._transact(watch.watch_id, [{"Put": put}, self._add_token(watch.watch_id, watch.attempt, start)])
+            return
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression=is_new,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise Conflict(_conflicting(error.response)) from None
+
+    def start_attempt(
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        keeps_log: bool,
+        start_events: Sequence[str],
+    ) -> None:
+        """Replace a watch that has ended by its next attempt; the ended one is moved, and is still published.
+
+        Parameters
+        ----------
+        watch : Watch
+            The next attempt, in the next generation.
+        execution : str
+            ARN of the execution that owns it.
+        start : Start
+        keeps_log : bool
+            Whether the vendor keeps logs.
+        start_events : sequence of str
+            Ids of the last start events, those of earlier attempts included.
+
+        Raises
+        ------
+        Conflict
+            If the watch has not ended, or is not in the generation before, or changed at the same time.
+        """
+        key = {"watchId": {"S": watch.watch_id}}
+        ended = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        moved = {
+            **ended,
+            "watchId": {"S": attempt_key(watch.watch_id, watch.attempt - 1)},
+            "attemptOf": {"S": watch.watch_id},
         }
-        if start.metadata is not None:
-            # As text, so that every number in it stays exactly as it was.
-            attributes["metadata"] = json.dumps(start.metadata)
-        if start.correlation_id is not None:
-            attributes["correlationId"] = start.correlation_id
-        self._put(attributes, "attribute_not_exists(watchId)")
+        conditions, names = ["attribute_exists(ending)", "generation = :before"], {}
+        values = {":before": serialize(watch.generation - 1)}
+        for index, name in enumerate(ATTRIBUTES_OF_AN_END):
+            names[f"#n{index}"] = name
+            if name in ended:
+                conditions.append(f"#n{index} = :n{index}")
+                values[f":n{index}"] = ended[name]
+            else:
+                conditions.append(f"attribute_not_exists(#n{index})")
+        replacing = {
+            "TableName": self._table,
+            "Item": new_item(watch, execution, start, keeps_log=keeps_log, start_events=start_events),
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        moving = {"TableName": self._table, "Item": moved, "ConditionExpression": "attribute_not_exists(watchId)"}
+        tokens = [] if start.task_token is None else [self._add_token(watch.watch_id, watch.attempt, start)]
+        self._transact(watch.watch_id, [{"Put": replacing}, {"Put": moving}, *tokens])
+
+    def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
+        """Keep the id of a start event that starts nothing, and its task token: it waits for the outcome.
+
+        Where the watch has ended, its outcome is to be published to the token.
+
+        Parameters
+        ----------
+        record : StoredWatch
+        events : sequence of str
+            Ids of the last start events, this one included.
+        start : Start
+
+        Raises
+        ------
+        Conflict
+            If the watch has ended or was started again meanwhile, or another start event was kept.
+        """
+        watch = record.watch
+        has_ended = "attribute_exists(ending)" if record.result is not None else "attribute_not_exists(ending)"
+        values: dict[str, JSON] = {":events": list(events), ":generation": watch.generation}
+        same_events = "attribute_not_exists(startEvents)"
+        if record.start_events:
+            same_events = "startEvents = :seen"
+            values[":seen"] = list(record.start_events)
+        sets = "startEvents = :events"
+        if start.task_token is not None:
+            values[":one"] = 1
+            if record.result is not None:
+                sets += ", unpublished = :unpublished"
+                values[":unpublished"] = UNPUBLISHED
+            sets += " ADD callbacks :one"
+        # Another owner of the same attempt may have the watch by now, which does not matter.
+        same_attempt = "generation >= :generation"
+        change = {
+            "TableName": self._table,
+            "Key": {"watchId": {"S": watch.watch_id}},
+            "UpdateExpression": f"SET {sets}",
+            "ConditionExpression": f"{has_ended} AND {same_events} AND {same_attempt}",
+            "ExpressionAttributeValues": {name: serialize(value) for name, value in values.items()},
+        }
+        tokens = [] if start.task_token is None else [self._add_token(watch.watch_id, watch.attempt, start)]
+        self._transact(watch.watch_id, [{"Update": change}, *tokens])
+
+    def record_stop(self, watch: Watch, reason: str) -> None:
+        """Write why a person stops a watch, before its execution is stopped.
+
+        Raises
+        ------
+        Conflict
+            If the watch has ended, or another generation owns it.
+        """
+        self._change(
+            watch.watch_id,
+            {"stopReason": reason, "stopGeneration": watch.generation},
+            (),
+            "attribute_not_exists(ending) AND generation = :generation",
+            numbers={":generation": watch.generation},
+        )
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
         """Write the state of an active watch after a poll.
@@ -193,7 +321,7 @@ class WatchStore:
             As in `save`.
         """
         with _unconfirmed(KNOWN_TO_PASS):
-            self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, execution=execution)
+            self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, new_owner=execution)
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
         """Write the result of a watch: the first write decides.
@@ -257,7 +385,7 @@ class WatchStore:
             return Committed(watch, by_lost_attempt=True) if record.execution == successor else None
         return Committed(watch, result)
 
-    def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
+    def record_log(self, watch: Watch, log: LogRecord, response: str | None) -> None:
         """Write the locations of the log and the last response of an ended watch; the first record stands.
 
         Raises
@@ -268,21 +396,43 @@ class WatchStore:
         values: dict[str, JSON] = {"log": to_json(log)}
         if response is not None:
             values["answer"] = response
-        self._change(watch_id, values, (), "attribute_exists(ending) AND attribute_not_exists(#log)", {"#log": "log"})
+        self._change_ended(watch, values, (), "attribute_not_exists(#log)", {"#log": "log"})
 
-    def record_published(self, watch_id: str, now: float) -> None:
-        """Write that the outcome was published, so that it is not published again.
+    def record_published(self, watch: Watch, now: float) -> None:
+        """Write that the outcome was published to the topic, so that it is not published there again.
 
         Raises
         ------
         Conflict
             If the watch has not ended, or its outcome was published already.
         """
-        self._change(
-            watch_id,
-            {"publishedAt": now, "expiresAt": int(now) + self._retention},
-            ("unpublished",),
-            "attribute_exists(ending) AND attribute_not_exists(publishedAt)",
+        self._change_ended(watch, {"publishedAt": now}, (), "attribute_not_exists(publishedAt)")
+
+    def record_event_sent(self, watch: Watch, now: float) -> None:
+        """Write that the outcome was sent to the event bus.
+
+        Raises
+        ------
+        Conflict
+            If the watch has not ended.
+        """
+        self._change_ended(watch, {"eventSentAt": now}, (), "attribute_exists(publishedAt)")
+
+    def record_settled(self, record: StoredWatch, now: float) -> None:
+        """Write that nothing is left to be published: the watch may expire.
+
+        Raises
+        ------
+        Conflict
+            If a task token was stored since the record was read.
+        """
+        same = "callbacks = :callbacks" if record.callbacks else "attribute_not_exists(callbacks)"
+        numbers = {":callbacks": record.callbacks} if record.callbacks else {}
+        values: dict[str, JSON] = {"expiresAt": int(now) + self._retention}
+        if record.event_sent_at is not None:
+            values["eventSentAt"] = record.event_sent_at
+        self._change_ended(
+            record.watch, values, ("unpublished",), f"attribute_exists(publishedAt) AND {same}", numbers=numbers
         )
 
     def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
@@ -317,9 +467,11 @@ class WatchStore:
         *,
         owner: int,
         polls: int | None = None,
-        **more: JSON,
+        new_owner: str | None = None,
     ) -> None:
-        values = {**_standing(watch, result), **to_json(watch, FIXED_FIELDS), **more}
+        values = {**standing(watch, result), **to_json(watch, FIXED_FIELDS)}
+        if new_owner is not None:
+            values["execution"] = new_owner
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         conditions = ["attribute_not_exists(ending)", "generation = :owner"]
         numbers: dict[str, float] = {":owner": owner}
@@ -333,7 +485,7 @@ class WatchStore:
         else:
             conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
             numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
-        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers)
+        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers, new_owner=new_owner)
 
     def _change(
         self,
@@ -343,6 +495,7 @@ class WatchStore:
         condition: str,
         condition_names: Mapping[str, str] | None = None,
         numbers: Mapping[str, float] | None = None,
+        new_owner: str | None = None,
     ) -> None:
         sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))
@@ -350,6 +503,9 @@ class WatchStore:
         names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
         attribute_values = {f":s{index}": serialize(value) for index, value in enumerate(values.values())}
         attribute_values |= {name: serialize(number) for name, number in (numbers or {}).items()}
+        if new_owner is not None:
+            sets += ", owners = list_append(if_not_exists(owners, :none), :owners)"
+            attribute_values |= {":none": serialize([]), ":owners": serialize([new_owner])}
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -363,16 +519,55 @@ class WatchStore:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise Conflict(_conflicting(error.response)) from None
 
-    def _put(self, values: Mapping[str, JSON], condition: str) -> None:
+    def _change_ended(
+        self,
+        watch: Watch,
+        values: Mapping[str, JSON],
+        remove: tuple[str, ...],
+        condition: str,
+        condition_names: Mapping[str, str] | None = None,
+        numbers: Mapping[str, float] | None = None,
+    ) -> None:
+        """Change an attempt that has ended; a later attempt may have replaced it since it was read."""
+        has_ended = f"attribute_exists(ending) AND {condition}"
+        same = "attempt = :attempt" if watch.attempt > 1 else "(attribute_not_exists(attempt) OR attempt = :attempt)"
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={name: serialize(value) for name, value in values.items()},
-                ConditionExpression=condition,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            self._change(
+                watch.watch_id,
+                values,
+                remove,
+                f"{has_ended} AND {same}",
+                condition_names,
+                {**(numbers or {}), ":attempt": watch.attempt},
             )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise Conflict(_conflicting(error.response)) from None
+        except Conflict as conflict:
+            if conflict.record is None or conflict.record.watch.attempt <= watch.attempt:
+                raise
+            key = attempt_key(watch.watch_id, watch.attempt)
+            self._change(key, values, remove, has_ended, condition_names, numbers)
+
+    def _add_token(self, watch_id: str, attempt: int, start: Start) -> dict[str, Any]:
+        """Write of a task token, beside the watch: a set has it once, however often it is added."""
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"watchId": {"S": callbacks_key(watch_id)}},
+                "UpdateExpression": "SET expiresAt = :expires ADD tokens :tokens",
+                "ExpressionAttributeValues": {
+                    ":expires": {"N": str(int(time.time()) + TOKENS_SECONDS)},
+                    ":tokens": {"SS": [f"{attempt}:{start.task_token}"]},
+                },
+            }
+        }
+
+    def _transact(self, watch_id: str, writes: list[Any]) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            if "ConditionalCheckFailed" not in reasons:
+                raise  # such as a transaction of the same moment: the state machine repeats the step
+            raise Conflict(self.get(watch_id)) from None
 
 
 @contextmanager
@@ -388,43 +583,5 @@ def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
         raise WriteUnconfirmed(str(error)) from error
 
 
-def ended_partition(outcome: str, shard: int) -> str:
-    """Value of `ended`: one partition of the index of ended watches."""
-    return f"{outcome}#{shard}"
-
-
-def _standing(watch: Watch, result: WatchResult | None) -> dict[str, JSON]:
-    """Attributes by which a watch is active or ended, with those of its indexes."""
-    if result is None:
-        return {"active": ACTIVE}
-    if not result.message:
-        raise ValueError("a result is stored with its message")
-    return {
-        "ending": to_json(result, UNSTORED_FACTS),
-        "outcome": result.outcome.value,
-        "detectedAt": result.detected_at,
-        "outcomeReason": result.reason and result.reason[:MAX_INDEXED_REASON],
-        "unpublished": UNPUBLISHED,
-        "ended": ended_partition(result.outcome.value, crc32(watch.watch_id.encode()) % ENDED_SHARDS),
-    }
-
-
-def _record(item: Mapping[str, Any]) -> StoredWatch:
-    values = deserialize(item)
-    metadata = values.get("metadata")
-    published_at = values.get("publishedAt")
-    return StoredWatch(
-        watch=from_json(Watch, values),
-        execution=values["execution"],
-        metadata=None if metadata is None else json.loads(metadata),
-        correlation_id=values.get("correlationId"),
-        keeps_log=values["keepsLog"],
-        result=from_json(WatchResult, values["ending"]) if "ending" in values else None,
-        log=from_json(LogRecord, values["log"]) if "log" in values else None,
-        response=values.get("answer"),
-        published_at=None if published_at is None else float(published_at),
-    )
-
-
 def _conflicting(response: Mapping[str, Any]) -> StoredWatch | None:
-    return _record(response["Item"]) if response.get("Item") else None
+    return record_of(response["Item"]) if response.get("Item") else None

@@ -46,7 +46,8 @@ def successor_name(watch: Watch) -> str:
     only once in 90 days.
     """
     seed = f"{watch.watch_id}/{iso(watch.registered_at)}"
-    return f"{hashlib.sha256(seed.encode()).hexdigest()[:40]}-{watch.generation}"
+    attempt = f"-{watch.attempt}" if watch.attempt > 1 else ""
+    return f"{hashlib.sha256(seed.encode()).hexdigest()[:40]}{attempt}-{watch.generation}"
 
 
 def sibling_arn(execution: str, name: str) -> str:

@@ -21,6 +21,7 @@ from import_watch.model.observation import (
 )
 from import_watch.model.outcome import COMPLETED, Outcome, Reason, WatchResult
 from import_watch.model.watch import Tolerance, Watch
+from import_watch.scheduling.running_time import may_have_ended_before
 
 MIN_POLLS = 5
 """Consecutive polls of one kind that an UNKNOWN outcome needs besides its grace period: a few may fail by chance.
@@ -78,9 +79,9 @@ def broken(watch: Watch, now: float, why: str) -> WatchResult:
     return watch.awaiting_log or _unknown(watch, Reason.WATCH_BROKEN, now, detail=why)
 
 
-def stopped(watch: Watch, now: float) -> WatchResult:
-    """Result of a watch whose execution was stopped by a person; a known outcome still counts."""
-    return watch.awaiting_log or _unknown(watch, Reason.WATCH_STOPPED, now)
+def stopped(watch: Watch, now: float, why: str | None = None) -> WatchResult:
+    """Result of a watch that a person stopped, with the reason if there is one; a known outcome still counts."""
+    return watch.awaiting_log or _unknown(watch, Reason.WATCH_STOPPED, now, detail=why)
 
 
 def _of_observation(
@@ -104,6 +105,7 @@ def _of_observation(
         case ImportState.CANCELLED:
             outcome = Outcome.CANCELLED
     ended = _plausible_end(watch, seen, now)
+    lag = round(max(0.0, now - (last_seen_running if ended is None else ended)), 3)
     return WatchResult(
         outcome=outcome,
         detected_at=now,
@@ -115,7 +117,7 @@ def _of_observation(
         problems=seen.problems[:MAX_PROBLEMS],
         started_at=_started_at(watch),
         ended_at=ended,
-        detection_lag_seconds=round(max(0.0, now - (last_seen_running if ended is None else ended)), 3),
+        detection_lag_seconds=None if may_have_ended_before(watch) else lag,
         implausible=True if ended != seen.ended_at else None,
         has_log=_has_log(seen.log),
     )

@@ -1,4 +1,4 @@
-"""Reads an `ImportStarted` event: a valid start, or every fault by the name of its field. Pure.
+"""Reads `ImportStarted` and `ImportChanged` events: a valid event, or every fault by the name of its field. Pure.
 
 The published JSON Schema (`events/schemas/import-started.schema.json`) defines the same rules; they are repeated here
 because a schema validator would cost every cold start more than the rest of the function.
@@ -17,11 +17,10 @@ from typing import Any
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.model.timestamps import parse_iso
-from import_watch.model.watch import Start
+from import_watch.model.watch import MAX_TIMEOUT_SECONDS, Start
 from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.fields import printable_id
 
-MAX_TIMEOUT_SECONDS = 30 * 86_400
 MAX_METADATA_BYTES = 4_096
 MAX_METADATA_DEPTH = 100
 """Maximum nesting of objects and lists: many subscribers' parsers accept only a little more."""
@@ -29,20 +28,28 @@ MAX_EXCERPT_BITS = 1_024
 """Maximum bits of an integer that is written as text: the time for that grows with the square of its length."""
 MAX_TEXT_LENGTH = 256
 MAX_EVENT_ID_LENGTH = 100
-MAX_NUMERIC_ID = 10**38
-SAFE_INTEGER = 2.0**53
-"""Maximum of a float as an id: a larger one may have lost digits, and would name another import."""
+SAFE_INTEGER = 2**53
+"""Maximum of a number as an id: many programs keep no digits beyond it, and would name another import."""
+UNSAFE_ID = "must be sent as a text: programs on the way may change the last digits of a number beyond 2^53"
+MAX_TOKEN_LENGTH = 2_048
+"""Maximum characters of a task token: https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html"""
 DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
-MAX_IGNORED_FIELDS = 10
+MAX_IGNORED_FIELDS, MAX_IGNORED_LENGTH = 10, 100
+"""Maximum number of unknown fields that are kept, and of the characters of their names."""
 REDRIVEN = "import-watch/event/"
 """Prefix of a resource in an event that was sent to the bus again; the rest is the event's first id."""
 CONNECTION_RULE = "must be 1 to 64 letters, digits, '-', '_' or '.', and neither . nor .."
 METADATA_RULE = f"must be an object of at most {MAX_METADATA_BYTES:,} bytes of JSON and {MAX_METADATA_DEPTH} levels"
 ENVELOPE = frozenset({"version", "id", "account", "time", "region", "resources"})
 """Fields that EventBridge replaces in an event that is sent to the bus again."""
-KNOWN_FIELDS = ("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds")
+KNOWN_FIELDS = (
+    *("vendor", "importId", "connection", "correlationId", "metadata", "startedAt", "timeoutSeconds"),
+    *("watchAgain", "taskToken"),
+)
+CHANGED_FIELDS = ("vendor", "importId", "connection")
+IMPORT_STARTED, IMPORT_CHANGED = "ImportStarted", "ImportChanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +65,20 @@ class StartEvent:
     correlation : str or None
         Correlation id of all log lines of the import: its `correlationId`, else the id of the event.
     faults : tuple of str
-        One for each invalid field, beginning with its name; empty where the event is valid.
-    ignored_fields : tuple of str
-        Names of unknown fields.
+        One for each invalid field, with its name; empty where the event is valid.
+    id : str or None
+        Id of the event.
     """
 
     start: Start
     watch_id: str
     correlation: str | None = None
     faults: tuple[str, ...] = ()
-    ignored_fields: tuple[str, ...] = ()
+    id: str | None = None
+
+
+class UnsafeNumber(ValueError):
+    """A number as an id that may have lost digits."""
 
 
 def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> StartEvent:
@@ -83,13 +94,37 @@ def parse(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Ada
         Returns the adapter of one of them.
     """
     detail = event.get("detail") if isinstance(event, Mapping) else None
+    identifier = event_id(event)
     if not isinstance(detail, Mapping):
-        no_detail = ("detail must be a JSON object",)
-        return StartEvent(Start("", ""), _invalid_id(event), event_id(event), no_detail)
+        faults: tuple[str, ...] = (*_type_faults(event), "detail must be a JSON object")
+        return StartEvent(Start("", ""), _invalid_id(event), identifier, faults, identifier)
     start, faults = _start(detail, vendors, adapter_of)
+    if type_faults := _type_faults(event):
+        # The fields of another event have another meaning; those of one with a misspelled type are checked too.
+        faults = (*type_faults, *faults) if _same_name(event["detail-type"], IMPORT_STARTED) else type_faults
     key = _invalid_id(event) if faults else start.watch_id
-    ignored = sorted(_excerpt(name) for name in detail if name not in KNOWN_FIELDS)[:MAX_IGNORED_FIELDS]
-    return StartEvent(start, key, start.correlation_id or event_id(event), faults, tuple(ignored))
+    return StartEvent(start, key, start.correlation_id or identifier, faults, identifier)
+
+
+def is_change(event: JSON) -> bool:
+    """Whether an event is an `ImportChanged`."""
+    return isinstance(event, Mapping) and event.get("detail-type") == IMPORT_CHANGED
+
+
+def parse_change(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> StartEvent:
+    """Read an `ImportChanged` event: it names the watch that it is about, and has no other fields.
+
+    Parameters
+    ----------
+    event, vendors, adapter_of
+        As in `parse`.
+    """
+    detail = event.get("detail")
+    given = detail if isinstance(detail, Mapping) else {}
+    named = {name: value for name, value in given.items() if _plain(name) in map(_plain, CHANGED_FIELDS)}
+    start, faults = _start(named, vendors, adapter_of)
+    identifier = event_id(event)
+    return StartEvent(start, start.watch_id, identifier, faults, identifier)
 
 
 def event_id(event: JSON) -> str | None:
@@ -118,13 +153,17 @@ REQUIRED = object()
 def _start(
     detail: Mapping[str, JSON], vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]
 ) -> tuple[Start, tuple[str, ...]]:
-    faults: list[str] = []
+    faults, ignored = _unknown_fields(detail)
+    misspelled = {_plain(name) for name in detail if name not in KNOWN_FIELDS}
 
     def read(name: str, check: Callable[[Any], Any], fix: str, default: Any = None) -> Any:
-        if detail.get(name) is None and default is not REQUIRED:
-            return default
+        if detail.get(name) is None and (default is not REQUIRED or _plain(name) in misspelled):
+            return None if default is REQUIRED else default
         try:
             return check(detail.get(name))
+        except UnsafeNumber:
+            faults.append(f"{name} {UNSAFE_ID}")
+            return None
         except (ValueError, TypeError, RecursionError):
             faults.append(f"{name} {fix}")
             return None
@@ -143,8 +182,45 @@ def _start(
         started_at=read("startedAt", _time, "must be an ISO 8601 date-time, for example 2026-01-31T09:30:00Z"),
         vendor_title=adapter.title if adapter else None,
         timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {MAX_TIMEOUT_SECONDS}"),
+        watch_again=read("watchAgain", _boolean, "must be true or false", default=False) or False,
+        task_token=read("taskToken", _token, f"must be a text of 1 to {MAX_TOKEN_LENGTH:,} printable characters"),
+        ignored_fields=ignored,
     )
     return start, tuple(faults)
+
+
+def _unknown_fields(detail: Mapping[str, JSON]) -> tuple[list[str], tuple[str, ...]]:
+    """Faults of unknown fields that are likely meant as known ones, and the names of the others.
+
+    A field is likely meant as a known one that is absent, if their names differ only in case, `_` and `-`.
+    """
+    absent = {_plain(name): name for name in KNOWN_FIELDS if detail.get(name) is None}
+    faults, ignored = [], []
+    for name in detail:
+        if name in KNOWN_FIELDS:
+            continue
+        if meant := absent.get(_plain(name)):
+            faults.append(f"unknown field {_excerpt(name)}: did you mean {meant}?")
+        else:
+            ignored.append(_excerpt(name)[:MAX_IGNORED_LENGTH])
+    return sorted(faults), tuple(sorted(ignored)[:MAX_IGNORED_FIELDS])
+
+
+def _plain(name: str) -> str:
+    """Name without what people and tools write differently; a long one is not a misspelled field."""
+    return name.replace("_", "").replace("-", "").replace(" ", "").lower() if len(name) <= MAX_TEXT_LENGTH else name
+
+
+def _same_name(one: JSON, other: str) -> bool:
+    return isinstance(one, str) and _plain(one) == _plain(other)
+
+
+def _type_faults(event: JSON) -> tuple[str, ...]:
+    """Fault of an event of another type; an execution may also be started with an input that has none."""
+    given = event.get("detail-type") if isinstance(event, Mapping) else None
+    if given is None or given == IMPORT_STARTED:
+        return ()
+    return (f"detail-type must be {IMPORT_STARTED} (or {IMPORT_CHANGED}), not {_excerpt(given) or 'an empty text'}",)
 
 
 def _one_of(value: JSON, names: tuple[str, ...]) -> str:
@@ -154,9 +230,11 @@ def _one_of(value: JSON, names: tuple[str, ...]) -> str:
 
 
 def _import_id(value: JSON, adapter: Adapter | None) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > SAFE_INTEGER:
+        raise UnsafeNumber
     if isinstance(value, float) and value.is_integer() and value < SAFE_INTEGER:
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_NUMERIC_ID:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         value = str(value)
     if not isinstance(value, str):
         raise ValueError
@@ -213,6 +291,18 @@ def _time(value: JSON) -> float:
     if moment is None:
         raise ValueError
     return moment
+
+
+def _boolean(value: JSON) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _token(value: JSON) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TOKEN_LENGTH or not value.isprintable():
+        raise ValueError
+    return value
 
 
 def _timeout(value: JSON) -> int:

@@ -31,6 +31,8 @@ MAX_LOG_POLLS = 2
 """Maximum further polls for the log of a finished import that does not exist yet."""
 MAX_LOG_WAIT = (MAX_LOG_POLLS + 1) * LOG_POLL_SECONDS
 """Maximum seconds from the poll that detected the end to the last one that may fetch the log."""
+MIN_WAKE_GAIN = 5.0
+"""Seconds by which a poll must come sooner, so that a watch is woken for it."""
 ON_TIME_SECONDS = 60
 """Seconds after its planned time until which a poll is on time: a function may have to start, or to be retried."""
 NO_AWAITED_LOG: Mapping[str, Any] = {"awaiting_log": None, "log_polls": 0, "log_missing": None, "log_source": None}
@@ -51,12 +53,15 @@ class Transition:
         Whether this step found the import stalled.
     handed_over : bool
         Whether the watch is already owned by its successor.
+    deferred : bool
+        Whether the poll was deferred.
     """
 
     watch: Watch
     result: WatchResult | None = None
     stalled: bool = False
     handed_over: bool = False
+    deferred: bool = False
 
 
 def start_watch(
@@ -130,7 +135,7 @@ def defer_poll(watch: Watch, now: float, share: RateShare) -> Transition:
     )
     if now >= watch.deadline and watch.awaiting_log is None:
         return Transition(replace(watch, next_poll_at=None), timed_out(watch, now))
-    return Transition(watch)
+    return Transition(watch, deferred=True)
 
 
 def advance(
@@ -180,7 +185,9 @@ def advance(
     return Transition(watch if watch.awaiting_log is None else replace(watch, log_polls=watch.log_polls + 1))
 
 
-def schedule(transition: Transition, now: float, seconds: int, max_polls: int | None = None) -> Transition:
+def schedule(
+    transition: Transition, now: float, seconds: int, floor: float = 0.0, max_polls: int | None = None
+) -> Transition:
     """Watch with the time of its next poll; ended where that is too late for the log of a finished import.
 
     Parameters
@@ -191,12 +198,18 @@ def schedule(transition: Transition, now: float, seconds: int, max_polls: int | 
         Epoch seconds.
     seconds : int
         Seconds until the next poll.
+    floor : float
+        Minimum seconds between two polls, for one that is made sooner because the import has changed.
     max_polls : int, optional
         Polls after which an execution hands its watch over, long before its history is full.
     """
     if transition.result is not None:
         return transition
     watch = replace(transition.watch, next_poll_at=now + seconds)
+    if transition.deferred or watch.failures:
+        watch = replace(watch, not_before=watch.next_poll_at)
+    else:
+        watch = replace(watch, not_before=max(now + floor, watch.refused_until or 0.0))
     awaited = watch.awaiting_log
     if awaited and (watch.log_polls > MAX_LOG_POLLS or now + seconds - awaited.detected_at > MAX_LOG_WAIT):
         result = replace(awaited, missing_log=watch.log_missing or "")
@@ -211,6 +224,35 @@ def schedule(transition: Transition, now: float, seconds: int, max_polls: int | 
 def hand_over(watch: Watch) -> Watch:
     """Active watch as the next execution owns it: all observations are kept."""
     return replace(watch, generation=watch.generation + 1, executions=watch.executions + 1, execution_polls=0)
+
+
+def wake(watch: Watch, now: float, share: RateShare, throttled_until: float | None) -> Watch | None:
+    """Active watch as a new execution owns it, with an earlier poll; None where that would gain too little.
+
+    The poll stays in the watch's slot of its connection: it comes sooner by whole cycles.
+
+    Parameters
+    ----------
+    watch : Watch
+    now : float
+        Epoch seconds.
+    share : RateShare
+        The watch's share of its connection.
+    throttled_until : float or None
+        Epoch seconds until which the vendor accepts no request of the connection's watches.
+    """
+    if watch.next_poll_at is None or watch.awaiting_log is not None:
+        return None
+    earliest = max(now, watch.not_before or now, throttled_until or now)
+    if watch.last_poll_at is not None:
+        earliest = max(earliest, watch.last_poll_at + share.cycle_seconds)
+    poll_at = earliest
+    if share.active > 1 and share.cycle_seconds:
+        cycles = math.floor((watch.next_poll_at - earliest) / share.cycle_seconds)
+        poll_at = watch.next_poll_at - cycles * share.cycle_seconds
+    if watch.next_poll_at - poll_at < MIN_WAKE_GAIN:
+        return None
+    return replace(hand_over(watch), next_poll_at=poll_at)
 
 
 def resume_delay(watch: Watch, now: float, share: RateShare = UNSHARED, policy: Policy = DEFAULT_POLICY) -> int:
@@ -241,7 +283,7 @@ def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
         failing_since=now if watch.failing_since is None else watch.failing_since,
         only_unreadable=(watch.failures == 0 or watch.only_unreadable) and failed.error is PollError.UNREADABLE,
         last_trouble=failed.detail,
-        not_before=_not_before(failed, now),
+        refused_until=_refused_until(failed, now),
     )
     unauthorized = failed.error is PollError.UNAUTHORIZED
     misconfigured = failed.error is PollError.MISCONFIGURED or failed.is_misconfiguration_after_grace(
@@ -302,7 +344,7 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         failures=0,
         only_unreadable=True,
         last_trouble=None,
-        not_before=_not_before(seen, now),
+        refused_until=_refused_until(seen, now),
     )
 
 
@@ -323,7 +365,7 @@ def _earlier(one: float | None, other: float | None) -> float | None:
     return min((time for time in (one, other) if time is not None), default=None)
 
 
-def _not_before(polled: Observation | FailedPoll, now: float) -> float | None:
+def _refused_until(polled: Observation | FailedPoll, now: float) -> float | None:
     """Time before which the vendor accepts no request, if the response names one."""
     return now + min(polled.retry_after, MAX_RETRY_AFTER) if polled.retry_after else None
 

@@ -12,6 +12,10 @@ from import_watch.model.observation import ImportState, ReportedProgress
 from import_watch.model.outcome import WatchResult
 from import_watch.model.serialization import JSON
 
+MAX_ATTEMPTS = 20
+"""Maximum attempts of one watch: something that sends start events in a loop must come to an end."""
+MAX_TIMEOUT_SECONDS = 30 * 86_400
+"""Maximum duration of a watch in seconds."""
 MAX_JOB_TYPE_KEY = 60
 """Maximum characters of a job type as a key of running times."""
 
@@ -20,7 +24,9 @@ MAX_JOB_TYPE_KEY = 60
 class Start:
     """A valid `ImportStarted`: what to watch.
 
-    `key_id` is the id in the watch's key, where that is another spelling of `import_id`.
+    `key_id` is the id in the watch's key, where that is another spelling of `import_id`. With `watch_again` a new
+    attempt starts although the outcome is known. `ignored_fields` are the names of unknown fields. `task_token` is a
+    credential: with it a task of the caller's state machine can be ended.
     """
 
     vendor: str
@@ -32,6 +38,9 @@ class Start:
     timeout_seconds: int | None = None
     vendor_title: str | None = None
     key_id: str | None = None
+    watch_again: bool = False
+    ignored_fields: tuple[str, ...] = ()
+    task_token: str | None = field(default=None, repr=False)
 
     @property
     def watch_id(self) -> str:
@@ -78,7 +87,8 @@ class History:
 class Watch:
     """The small state of one watch, which the state machine carries from poll to poll and the table stores.
 
-    `generation` identifies the execution that may write; `executions` counts those that have owned the watch, and
+    `attempt` counts the times that the import has been watched. `generation` identifies the execution that may write,
+    and never decreases, also from one attempt to the next; `executions` counts those that have owned this attempt, and
     `takeovers` those since its last poll that took it over from a dead one. `execution_polls` counts the polls of the
     present execution, deferred ones included. `arrival_index` is its position among the watches of its connection when
     it was registered, and `initial_rate` the requests per minute that its first interval was made for. `histories` are
@@ -87,7 +97,8 @@ class Watch:
     else the event's own id; at most 256 characters. Every `…_since` is the time of the first of an unbroken run of such
     polls, and the `…_polls` beside it counts them; for runs of failed polls, that time is moved forward by the time for
     which a poll was late. `seen_at` is the time of the last readable response, `unfinished_at` that of the last one
-    with the import queued or running. Before `not_before` the vendor accepts no request.
+    with the import queued or running. Before `refused_until` the vendor accepts no request; before `not_before`, which
+    includes back-off and floor, no poll is made.
     """
 
     watch_id: str
@@ -97,6 +108,7 @@ class Watch:
     registered_at: float
     deadline: float
     started_at: float | None = None
+    attempt: int = 1
     generation: int = 1
     executions: int = 1
     takeovers: int = 0
@@ -134,6 +146,7 @@ class Watch:
     failures: int = 0
     only_unreadable: bool = True
     last_trouble: str | None = None
+    refused_until: float | None = None
     not_before: float | None = None
     awaiting_log: WatchResult | None = None
     log_polls: int = 0
@@ -142,6 +155,11 @@ class Watch:
     kept_answer: str | None = None
     vendor_title: str | None = None
     correlation: str | None = None
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether no further attempt may begin."""
+        return self.attempt >= MAX_ATTEMPTS
 
 
 FIXED_FIELDS = frozenset(
@@ -153,6 +171,7 @@ FIXED_FIELDS = frozenset(
         "registered_at",
         "deadline",
         "started_at",
+        "attempt",
         "arrival_index",
         "histories",
         "vendor_title",
@@ -171,6 +190,16 @@ def watch_id(vendor: str, connection: str, import_id: str) -> str:
         As in the start event, with the id in the vendor's canonical form.
     """
     return _key(vendor, connection, import_id)
+
+
+def attempt_key(watch_id: str, attempt: int) -> str:
+    """Key of an earlier attempt of a watch, which a later one has replaced."""
+    return f"{watch_id}#{attempt}"
+
+
+def callbacks_key(watch_id: str) -> str:
+    """Key of the task tokens that wait for the outcome of a watch."""
+    return f"{watch_id}#callbacks"
 
 
 def connection_key(vendor: str, connection: str) -> str:

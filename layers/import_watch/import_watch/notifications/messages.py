@@ -7,7 +7,7 @@ from dataclasses import replace
 from import_watch.model.observation import ImportState
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.timestamps import iso
-from import_watch.model.watch import Watch
+from import_watch.model.watch import MAX_TIMEOUT_SECONDS, Watch
 
 
 def sentence(watch: Watch, result: WatchResult) -> str:
@@ -94,6 +94,7 @@ def _ended(watch: Watch, result: WatchResult) -> str:
 def _unknown(watch: Watch, result: WatchResult) -> str:
     vendor, connection, import_id = _vendor(watch), watch.connection, watch.import_id
     detail, grace = result.detail or "", duration(result.grace_seconds or 0)
+    check = "check it at the vendor" + _or_watch_again(watch)
     match Reason(result.reason or Reason.WATCH_BROKEN):
         case Reason.NOT_FOUND:
             problem = f"; its response: {result.problems[0].text.rstrip('.')[:200]}" if result.problems else ""
@@ -109,52 +110,66 @@ def _unknown(watch: Watch, result: WatchResult) -> str:
         case Reason.UNAUTHORIZED:
             return (
                 f"{vendor} refuses the credentials of connection {connection!r} ({detail}): put valid ones into its "
-                f"secret before the next import, and check import {import_id} at the vendor."
+                f"secret, then {_watch_or_check(watch)}."
             )
         case Reason.MISCONFIGURED:
             return (
-                f"Connection {connection!r} of {vendor} cannot work as it is configured ({detail.rstrip('.')}): fix it "
-                f"before the next import, and check import {import_id} at the vendor."
+                f"Connection {connection!r} of {vendor} cannot work as it is configured ({detail.rstrip('.')}): fix "
+                f"it, then {_watch_or_check(watch)}."
             )
         case Reason.VENDOR_UNAVAILABLE:
             return (
                 f"{vendor} could not be polled for {grace} (last error: {detail}), so the result of import "
-                f"{import_id} is unknown: check it at the vendor."
+                f"{import_id} is unknown: {check}."
             )
         case Reason.UNREADABLE_ANSWER:
             return (
                 f"For {grace} every response of {vendor} was unreadable (last error: {detail}), so the result of "
                 f"import {import_id} is unknown: check that the base URL of connection {connection!r} is the vendor's "
-                "API."
+                f"API, then {_watch_or_check(watch)}."
             )
         case Reason.TIMED_OUT:
             return _timed_out(watch, result)
         case Reason.INVALID_EVENT:
             return f"The ImportStarted event is invalid; fix and resend it: {detail}."
         case Reason.WATCH_STOPPED:
-            return (
-                f"The watch of import {import_id} at {vendor} was stopped before the import had ended: check the "
-                "import at the vendor."
-            )
+            why = f" ({detail.rstrip('.')})" if detail else ""
+            return f"The watch of import {import_id} at {vendor} was stopped before the import had ended{why}: {check}."
         case Reason.WATCH_BROKEN:
             return (
-                f"Import Watch itself failed while it watched import {import_id} at {vendor} ({detail}): check the "
-                "import at the vendor, and the execution of the state machine."
+                f"Import Watch itself failed while it watched import {import_id} at {vendor} ({detail}): look at the "
+                f"execution of the state machine, and {check}."
             )
+
+
+def _watch_or_check(watch: Watch) -> str:
+    """What to do about the import once the cause is removed."""
+    if watch.is_last_attempt:
+        return f"check import {watch.import_id} at the vendor"
+    return f"send a new start event to watch import {watch.import_id} again"
+
+
+def _or_watch_again(watch: Watch, how: str = "to watch it again") -> str:
+    return "" if watch.is_last_attempt else f", or send a new start event {how}"
 
 
 def _timed_out(watch: Watch, result: WatchResult) -> str:
     waited = duration(watch.deadline - watch.registered_at)
     text = f"{_what(watch, result.job_type)} had not ended after {waited}, so its watch ended"
     if watch.last_trouble is not None:
-        return f"{text} (the last poll failed: {watch.last_trouble}); check the import at the vendor."
+        again = _or_watch_again(watch)
+        return f"{text} (the last poll failed: {watch.last_trouble}); check it at the vendor{again}."
     if watch.import_state is ImportState.QUEUED and watch.announced_start is not None:
-        starts = iso(watch.announced_start)
-        return f"{text}; it is scheduled for {starts}: set timeoutSeconds in the start event beyond that."
+        is_soon = watch.announced_start - result.detected_at < MAX_TIMEOUT_SECONDS
+        how = "with timeoutSeconds beyond that" if is_soon else "nearer to that time"
+        advice = "check it there" if watch.is_last_attempt else f"send a new start event {how}"
+        return f"{text}; it is scheduled for {iso(watch.announced_start)}: {advice}."
     seen = f"last status {watch.vendor_status!r}" if watch.vendor_status else "no status"
     if watch.progress is not None:
         seen += f", {watch.progress.fraction:.0%} done"
-    return f"{text} ({seen}); check it at the vendor, or set a longer timeoutSeconds."
+    is_longest = watch.deadline - watch.registered_at >= MAX_TIMEOUT_SECONDS
+    how = "to watch it again" if is_longest else "with a longer timeoutSeconds"
+    return f"{text} ({seen}); check it at the vendor{_or_watch_again(watch, how)}."
 
 
 def _what(watch: Watch, job_type: str | None) -> str:

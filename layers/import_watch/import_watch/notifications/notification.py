@@ -35,6 +35,12 @@ UNREADABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{NONC
 """Characters that become a question mark in text for a person, which has no escapes."""
 
 
+def notification_id(watch: Watch, more: str = "") -> str:
+    """Id of a watch's notification, the same in an attempt, so that a consumer can drop a repeat."""
+    attempt = f"/{watch.attempt}" if watch.attempt > 1 else ""
+    return str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}{attempt}{more}"))
+
+
 def event_type(outcome: Outcome) -> str:
     """CloudEvents type of an outcome."""
     return IMPORT_COMPLETED if outcome in COMPLETED else IMPORT_FAILED
@@ -80,6 +86,8 @@ def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
                 "polls": watch.polls,
                 "vendorErrors": watch.vendor_errors,
                 "executions": watch.executions,
+                "attempt": watch.attempt,
+                "ignoredFields": list(record.ignored_fields),
                 "estimatedCostUsd": estimated_cost(watch),
             },
         },
@@ -199,10 +207,10 @@ def sns_message(event: dict[str, JSON], text: str) -> str:
 
 
 def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "") -> dict[str, JSON]:
-    """Attributes that CloudEvents requires; the id is stable, so that a consumer can drop a repeat."""
+    """Attributes that CloudEvents requires."""
     return {
         "specversion": "1.0",
-        "id": str(uuid.uuid5(NAMESPACE, f"{watch.watch_id}/{iso(watch.registered_at)}{more}")),
+        "id": notification_id(watch, more),
         "source": source,
         "type": kind,
         "subject": watch.watch_id,

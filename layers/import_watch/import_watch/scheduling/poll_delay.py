@@ -75,7 +75,7 @@ def rate_limit_delay(watch: Watch, now: float, share: RateShare, throttled_until
     throttled_until : float or None
         Epoch seconds until which the vendor accepts no request of the connection's watches.
     """
-    until = max((time for time in (throttled_until, watch.not_before) if time is not None), default=now)
+    until = max((time for time in (throttled_until, watch.refused_until) if time is not None), default=now)
     seconds = 0
     if until > now:
         seconds = align_to_slot(math.ceil(min(until - now, MAX_RETRY_AFTER)), share, at_least=True)
@@ -138,7 +138,7 @@ def _until_deadline(watch: Watch, now: float, policy: Policy, share: RateShare) 
     Watches that share a limit may have one deadline, too: each makes its last poll in its own first slot after it.
     """
     exactly = max(1, math.ceil(watch.deadline - now))
-    if watch.not_before is not None and watch.not_before > now + exactly:
+    if watch.refused_until is not None and watch.refused_until > now + exactly:
         return exactly  # the watch ends there without a poll, so neither the floor nor the other watches matter
     seconds = max(watch.deadline - now, policy.floor)
     if share.active > 1 and share.cycle_seconds:

@@ -40,6 +40,11 @@ def running_time(watch: Watch, ended_at: float) -> float:
     return max(0.0, import_age(watch, ended_at))
 
 
+def may_have_ended_before(watch: Watch) -> bool:
+    """Whether an import may have ended before it was watched: a later attempt can begin long after the end."""
+    return watch.attempt > 1 and watch.unfinished_at is None
+
+
 def measured_running_time(watch: Watch, result: WatchResult) -> RunningTime | None:
     """Running time of an import that completed; None where its start or its end is not known well enough.
 
@@ -50,6 +55,8 @@ def measured_running_time(watch: Watch, result: WatchResult) -> RunningTime | No
     result : WatchResult
     """
     if result.outcome not in COMPLETED or result.implausible:
+        return None
+    if may_have_ended_before(watch):
         return None
     # Without the vendor's time an end lies, on average, half-way between the last two polls.
     lag = (result.detection_lag_seconds or 0.0) * (0.5 if result.ended_at is None else 1.0)

@@ -124,7 +124,7 @@ class Archiving:
         if archived.log.reason:
             logger.warning("the log was not archived", logStatus=archived.log.status.value, reason=archived.log.reason)
         try:
-            self._watches.record_log(watch.watch_id, archived.log, archived.response or watch.kept_answer)
+            self._watches.record_log(watch, archived.log, archived.response or watch.kept_answer)
         except Conflict:
             logger.info("the log had been recorded before")
 

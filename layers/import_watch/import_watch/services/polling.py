@@ -62,7 +62,7 @@ class Poller:
         execution : str
             ARN of the execution that polls.
         """
-        now, reply = time.time(), None
+        now, reply, policy = time.time(), None, self._policy
         # Refused credentials may have been replaced since.
         connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
         shared = self._connection_store.get(watch.vendor, watch.connection)
@@ -74,10 +74,10 @@ class Poller:
             transition = defer_poll(watch, now, share)
         else:
             reply, began = self._requests.send(watch, connection), now
-            now, policy = reply.received_at, (reply.connection and reply.connection.policy) or self._policy
+            now, policy = reply.received_at, (reply.connection and reply.connection.policy) or policy
             transition = advance(watch, reply.polled, now, self._tolerance, began)
             seconds = next_interval(transition.watch, reply.polled, now, policy, share)
-        transition = schedule(transition, now, seconds, self._max_polls)
+        transition = schedule(transition, now, seconds, policy.floor, self._max_polls)
         if reply is None:
             emit_deferral_metrics(watch, share)
         else:

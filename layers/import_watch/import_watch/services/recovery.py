@@ -19,6 +19,7 @@ from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
 from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.lifecycle.execution_names import executions_of, resumed_watch, sibling_arn, successor_name
 from import_watch.lifecycle.outcome_rules import broken, stopped
+from import_watch.lifecycle.start_event import is_change
 from import_watch.lifecycle.transitions import hand_over
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
@@ -181,12 +182,13 @@ class Recovery:
         resumed = resumed_watch(given)
         if resumed is not None:
             watch_id, _ = resumed
+        elif is_change(given):
+            watch_id = self._registrar.vendors.parse_change(given).watch_id
         else:
             event = self._registrar.vendors.parse(given)
             watch_id = event.watch_id
-            if self._watches.get(watch_id) is None:
-                # It died before it could register its start event.
-                self._registrar.register(event, execution, now)
+            # It may have died before it could register its start event.
+            self._registrar.register_late(event, execution, now)
         record = self._watches.get(watch_id)
         if record is not None and record.execution != execution:
             # It was a duplicate, or it named its successor and could not start it.
@@ -211,7 +213,7 @@ class Recovery:
         return Recovered.UNCHANGED if record is None else self._recover(record, status, now)
 
     def _recover(self, record: StoredWatch, status: ExecutionStatus, now: float) -> Recovered:
-        if status.is_alive or record.published_at is not None:
+        if status.is_alive or record.is_settled:
             return Recovered.UNCHANGED
         watch = record.watch
         bind_watch_log_context(watch, record.execution)
@@ -219,7 +221,7 @@ class Recovery:
         if record.result is not None:
             done = self._published(record, now, Recovered.PUBLISHED)
         elif status is ExecutionStatus.ABORTED:
-            done = self._ended(record, lambda watch: stopped(watch, now), now, Recovered.STOPPED)
+            done = self._ended(record, lambda watch: stopped(watch, now, record.stop_reason), now, Recovered.STOPPED)
         elif status is ExecutionStatus.MISSING and record.execution == self._named(successor_name(watch)):
             self._executions.start(watch, self._state_machine)
             done = Recovered.STARTED

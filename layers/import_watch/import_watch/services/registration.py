@@ -8,18 +8,22 @@ from dataclasses import replace
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
 from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.lifecycle.attempts import NotStarted, as_next_attempt, why_not_started, with_event
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.lifecycle.transitions import hand_over, resume_delay, start_watch
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.step import NextAction, Step
-from import_watch.model.watch import Tolerance, Watch
+from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.notifications.messages import with_message
-from import_watch.observability import Metric, emit_metrics
+from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.scheduling.rate_limit import RateShare, rate_share
 from import_watch.services.vendor_registry import VendorRegistry
+
+MAX_CONFLICTS = 6
+"""Attempts to register an event while others write the same watch."""
 
 
 class Registrar:
@@ -67,26 +71,61 @@ class Registrar:
         Returns
         -------
         Step
-            WAIT for a new watch, and for one that is taken over from a dead execution; PUBLISH for an invalid event,
-            and for an outcome that no living execution will publish; ALREADY_WATCHED for a duplicate. An execution
-            that registers a second time, because the response to the first was lost, gets the same step again.
+            WAIT for a new watch, a new attempt, and a watch that is taken over from a dead execution; PUBLISH for an
+            invalid event, for an outcome that no living execution will publish, and for one that a task token of the
+            event waits for; ALREADY_WATCHED for an event that starts nothing. An execution that registers a second
+            time, because the response to the first was lost, gets the same step again.
+
+        Raises
+        ------
+        Conflict
+            If the watch keeps changing.
         """
         if event.faults:
             return self._register_invalid(event, execution, now)
-        start = event.start
-        adapter = self.vendors.adapter(start.vendor)
+        start, given = event.start, event.id or execution
+        keeps_log = self.vendors.adapter(start.vendor).keeps_log
         shared = self._connections.watch_began(start.vendor, start.connection)
         share = self._share(start.vendor, shared, now)
         histories = {job_type: history_of(times) for job_type, times in shared.running_times.items() if times}
         watch = start_watch(start, now, self._tolerance, self._policy_for(start.vendor), share, histories)
         watch = replace(watch, correlation=event.correlation)
-        try:
-            self._watches.register(watch, execution, start, keeps_log=adapter.keeps_log)
-        except Conflict as conflict:
-            self._connections.watch_withdrawn(start.vendor, start.connection)
-            return self._resolve_duplicate(conflict.record, watch, execution, now)
-        emit_metrics({Metric.WATCHES_STARTED: 1}, vendor=start.vendor)
-        return Step(NextAction.WAIT, watch, round((watch.next_poll_at or now) - now))
+        stored: StoredWatch | None = None
+        for _ in range(MAX_CONFLICTS):
+            try:
+                if stored is None:
+                    self._watches.register(watch, execution, start, keeps_log=keeps_log, start_events=(given,))
+                else:
+                    why = why_not_started(stored, given, watch_again=start.watch_again)
+                    if why is not None or stored.execution == execution:
+                        step = self._resolve(stored, why or NotStarted.SAME_EVENT, start, given, execution, now)
+                        self._connections.watch_withdrawn(start.vendor, start.connection)
+                        return step
+                    watch, events = as_next_attempt(watch, stored.watch), with_event(stored.start_events, given)
+                    self._watches.start_attempt(watch, execution, start, keeps_log=keeps_log, start_events=events)
+            except Conflict as conflict:
+                stored = conflict.record
+            else:
+                emit_metrics({Metric.WATCHES_STARTED: 1}, vendor=start.vendor)
+                return Step(NextAction.WAIT, watch, round((watch.next_poll_at or now) - now))
+        self._connections.watch_withdrawn(start.vendor, start.connection)
+        raise Conflict(stored)
+
+    def register_late(self, event: StartEvent, execution: str, now: float) -> None:
+        """Register the start event of an execution that has died, unless it did that itself.
+
+        An active watch is not taken over: that is left to the recovery.
+
+        Raises
+        ------
+        Conflict
+            If the watch keeps changing.
+        """
+        stored, given = self._watches.get(event.watch_id), event.id or execution
+        if stored is None or (stored.result is not None and given not in stored.start_events):
+            self.register(event, execution, now)
+        elif given not in stored.start_events:
+            self._watches.add_start_event(stored, with_event(stored.start_events, given), event.start)
 
     def resume(self, watch_id: str, generation: int, execution: str, now: float) -> Step:
         """Resume a watch whose ownership was transferred to an execution.
@@ -131,26 +170,43 @@ class Registrar:
         limit = shared.requests_per_minute or self.vendors.adapter(vendor).requests_per_minute
         return rate_share(shared.active_watches, limit, shared.throttled_until, now)
 
-    def _resolve_duplicate(self, record: StoredWatch | None, watch: Watch, execution: str, now: float) -> Step:
-        """Next action for a start event whose watch exists: a watch that no living execution owns is taken over."""
-        if record is None or (record.execution != execution and record.published_at is not None):
-            return Step(NextAction.ALREADY_WATCHED, watch)
-        if record.execution == execution:
-            return self._owned(record, now)
-        status = self._executions.status(record.execution)
+    def _resolve(
+        self, stored: StoredWatch, why: NotStarted, start: Start, given: str, execution: str, now: float
+    ) -> Step:
+        """Next action for a start event that starts nothing: a watch that no living execution owns is taken over.
+
+        Raises
+        ------
+        Conflict
+            If the watch changed meanwhile.
+        """
+        if stored.execution == execution:
+            return self._owned(stored, now)
+        if why is not NotStarted.SAME_EVENT:
+            self._watches.add_start_event(stored, with_event(stored.start_events, given), start)
+        if start.task_token is not None and stored.result is not None:
+            return Step(NextAction.PUBLISH, stored.watch)  # the token waits for an outcome that is known
+        if stored.is_settled:
+            return self._ignored(why, stored.watch)
+        status = self._executions.status(stored.execution)
         if status.is_alive:
-            return Step(NextAction.ALREADY_WATCHED, record.watch)
-        latest = self._watches.reload_if_same_owner(record, owner_is_over=status.is_over)
-        if latest is None or latest.published_at is not None:
-            return Step(NextAction.ALREADY_WATCHED, record.watch)
+            return self._ignored(why, stored.watch)
+        latest = self._watches.reload_if_same_owner(stored, owner_is_over=status.is_over)
+        if latest is None or latest.is_settled:
+            return self._ignored(why, stored.watch)
         if latest.result is not None:
             return Step(NextAction.PUBLISH, latest.watch)
         taken_over = hand_over(latest.watch)
         try:
             self._watches.transfer_ownership(taken_over, execution)
         except Conflict:
-            return Step(NextAction.ALREADY_WATCHED, latest.watch)
+            return self._ignored(why, latest.watch)
         return self._owned(replace(latest, watch=taken_over), now)
+
+    def _ignored(self, why: NotStarted, watch: Watch) -> Step:
+        logger.info("the start event starts nothing", reason=why.value, watchId=watch.watch_id)
+        emit_metrics({Metric.START_EVENTS_IGNORED: 1}, reason=why)
+        return Step(NextAction.ALREADY_WATCHED, watch)
 
     def _register_invalid(self, event: StartEvent, execution: str, now: float) -> Step:
         """Record an invalid event under a key of its own, so that it never ends a real watch."""
@@ -171,8 +227,10 @@ class Registrar:
         )
         result = with_message(watch, result)
         try:
-            self._watches.register(watch, execution, start, keeps_log=False, result=result)
+            self._watches.register(
+                watch, execution, start, keeps_log=False, result=result, start_events=(event.id or execution,)
+            )
         except Conflict as conflict:
             if conflict.record is None or conflict.record.execution != execution:
-                return Step(NextAction.ALREADY_WATCHED, watch)
+                return self._ignored(NotStarted.SAME_EVENT, watch)
         return Step(NextAction.PUBLISH, watch)

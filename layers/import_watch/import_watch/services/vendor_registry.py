@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from import_watch.lifecycle.start_event import StartEvent, parse
+from import_watch.lifecycle.start_event import StartEvent, parse, parse_change
 from import_watch.model.serialization import JSON
 from import_watch.vendors.adapter import Adapter
 
@@ -39,6 +39,10 @@ class VendorRegistry:
     def parse(self, event: JSON) -> StartEvent:
         """Read a start event for one of these vendors."""
         return parse(event, self.names, self.adapter)
+
+    def parse_change(self, event: JSON) -> StartEvent:
+        """Read an `ImportChanged` event for one of these vendors."""
+        return parse_change(event, self.names, self.adapter)
 
 
 def accept_any_event() -> None:

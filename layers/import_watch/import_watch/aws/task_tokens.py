@@ -1,0 +1,105 @@
+"""Task tokens of callers' state machines: kept until the outcome of their watch is known, and sent that outcome."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from import_watch.aws.dynamodb import deserialize
+from import_watch.model.serialization import JSON
+from import_watch.model.watch import callbacks_key
+from import_watch.notifications.callback import failure, is_success, success
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+class TokenResult(StrEnum):
+    """What became of a task token."""
+
+    SENT = "SENT"
+    EXPIRED = "EXPIRED"
+    DENIED = "DENIED"
+
+
+FINAL_ERRORS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "ValidationException"})
+"""Errors of a token that is expired or unknown: no later attempt would succeed."""
+DENIED_ERRORS = frozenset({"AccessDeniedException", "AccessDenied"})
+
+
+class TaskTokens:
+    """Reads, sends to, and deletes the task tokens of watches.
+
+    Parameters
+    ----------
+    table_name : str
+        The table of watches.
+    dynamodb : DynamoDBClient
+    stepfunctions : SFNClient, optional
+        An existing boto3 client.
+    """
+
+    def __init__(self, table_name: str, dynamodb: DynamoDBClient, stepfunctions: SFNClient | None = None) -> None:
+        self._table = table_name
+        self._dynamodb = dynamodb
+        self._given = stepfunctions
+
+    @cached_property
+    def _stepfunctions(self) -> SFNClient:
+        return self._given or boto3.client(
+            "stepfunctions", config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+        )
+
+    def waiting(self, watch_id: str, attempt: int) -> list[str]:
+        """Tokens that wait for the outcome of an attempt, or of one before it."""
+        found = self._dynamodb.get_item(
+            TableName=self._table, Key={"watchId": {"S": callbacks_key(watch_id)}}, ConsistentRead=True
+        )
+        stored = deserialize(found.get("Item", {})).get("tokens", ())
+        return sorted(entry for entry in stored if int(entry.partition(":")[0]) <= attempt)
+
+    def send(self, entry: str, event: dict[str, JSON]) -> TokenResult:
+        """Send the outcome of a notification to one of these tokens.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If Step Functions cannot take it now.
+        """
+        token = entry.partition(":")[2]
+        try:
+            if is_success(event):
+                self._stepfunctions.send_task_success(taskToken=token, output=success(event))
+            else:
+                error, cause = failure(event)
+                self._stepfunctions.send_task_failure(taskToken=token, error=error, cause=cause)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in DENIED_ERRORS:
+                return TokenResult.DENIED
+            if code not in FINAL_ERRORS:
+                raise
+            return TokenResult.EXPIRED
+        return TokenResult.SENT
+
+    def delete(self, watch_id: str, entry: str) -> None:
+        """Delete a token that needs no more, and the item with the last one."""
+        key = {"watchId": {"S": callbacks_key(watch_id)}}
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=key,
+            UpdateExpression="DELETE tokens :tokens",
+            ExpressionAttributeValues={":tokens": {"SS": [entry]}},
+        )
+        try:
+            self._dynamodb.delete_item(
+                TableName=self._table, Key=key, ConditionExpression="attribute_not_exists(tokens)"
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # others wait

@@ -1,0 +1,111 @@
+"""Polls a watch sooner, because its import is known to have changed.
+
+The execution that the event started takes the watch over, by the same write as every hand-over, and stops the one that
+waited for the next poll.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from enum import StrEnum
+
+from import_watch.aws.connection_store import ConnectionStore
+from import_watch.aws.executions import Executions
+from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.lifecycle.start_event import StartEvent
+from import_watch.lifecycle.transitions import start_watch, wake
+from import_watch.model.record import StoredWatch
+from import_watch.model.step import NextAction, Step
+from import_watch.model.watch import Tolerance
+from import_watch.observability import Metric, emit_metrics, logger
+from import_watch.scheduling.rate_limit import rate_share
+from import_watch.services.vendor_registry import VendorRegistry
+
+STOP_CAUSE = "another execution polls this watch sooner, because its import has changed"
+
+
+class Woken(StrEnum):
+    """What an `ImportChanged` event did."""
+
+    WOKEN = "WOKEN"
+    INVALID_EVENT = "INVALID_EVENT"
+    NOT_WATCHED = "NOT_WATCHED"
+    LOG_AWAITED = "LOG_AWAITED"
+    POLLED_SOON = "POLLED_SOON"
+    CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
+
+
+class Waker:
+    """Wakes watches.
+
+    Parameters
+    ----------
+    vendors : VendorRegistry
+    watches : WatchStore
+    connections : ConnectionStore
+    executions : Executions
+    """
+
+    def __init__(
+        self, vendors: VendorRegistry, watches: WatchStore, connections: ConnectionStore, executions: Executions
+    ) -> None:
+        self._vendors = vendors
+        self._watches = watches
+        self._connections = connections
+        self._executions = executions
+
+    def wake(self, event: StartEvent, execution: str, now: float) -> Step:
+        """Make this execution poll the watch that an event names, in its connection's next free slot.
+
+        Parameters
+        ----------
+        event : StartEvent
+            An `ImportChanged`.
+        execution : str
+            ARN of the execution that the event started.
+        now : float
+            Epoch seconds.
+
+        Returns
+        -------
+        Step
+            WAIT where this execution owns the watch from now on; NOT_WOKEN where nothing is changed. An execution that
+            registers a second time, because the response to the first was lost, gets the same step again.
+        """
+        if event.faults:
+            logger.warning("the ImportChanged event is invalid", faults=list(event.faults))
+            return self._not_woken(Woken.INVALID_EVENT, event, None, now)
+        record = self._watches.get(event.watch_id)
+        if record is None or record.result is not None:
+            return self._not_woken(Woken.NOT_WATCHED, event, record, now)
+        if record.execution == execution:
+            return self._woken(record, now)
+        watch = record.watch
+        if watch.awaiting_log is not None:
+            return self._not_woken(Woken.LOG_AWAITED, event, record, now)
+        shared = self._connections.get(watch.vendor, watch.connection)
+        limit = shared.requests_per_minute or self._vendors.adapter(watch.vendor).requests_per_minute
+        share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
+        woken = wake(watch, now, share, shared.throttled_until)
+        if woken is None:
+            return self._not_woken(Woken.POLLED_SOON, event, record, now)
+        try:
+            self._watches.transfer_ownership(woken, execution, watch)
+        except Conflict:
+            # It was polled, or it has ended: no earlier poll is needed.
+            return self._not_woken(Woken.CHANGED_MEANWHILE, event, record, now)
+        emit_metrics({Metric.WAKES: 1}, result=Woken.WOKEN)
+        return self._woken(replace(record, watch=woken, owners=(*record.owners, execution)), now)
+
+    def _woken(self, record: StoredWatch, now: float) -> Step:
+        for owner in record.owners[-2:-1]:
+            self._executions.stop(owner, STOP_CAUSE)
+        seconds = math.ceil(max(0.0, (record.watch.next_poll_at or now) - now))
+        logger.info("woken", watchId=record.watch.watch_id, seconds=seconds)
+        return Step(NextAction.WAIT, record.watch, seconds)
+
+    def _not_woken(self, why: Woken, event: StartEvent, record: StoredWatch | None, now: float) -> Step:
+        logger.info("the ImportChanged event changes nothing", reason=why.value, importId=event.start.import_id)
+        emit_metrics({Metric.WAKES: 1}, result=why)
+        return Step(NextAction.NOT_WOKEN, record.watch if record else start_watch(event.start, now, Tolerance()))
