@@ -71,11 +71,12 @@ class Seeded:
         connection: str = "default",
         log: str | None = None,
         polls: int = 40,
+        attempt: int = 1,
         **facts: Any,
     ) -> Watch:
         """Store a watch that ended `age` seconds ago, with the text of its log."""
         ended_at = self.now - age
-        watch = a_watch(vendor, import_id, ended_at - took, connection, polls=polls)
+        watch = a_watch(vendor, import_id, ended_at - took, connection, polls=polls, attempt=attempt)
         found = WatchResult(outcome, ended_at, has_log=log is not None, detection_lag_seconds=4.0, **facts)
         self._register(watch, with_message(watch, found))
         if log is not None:
@@ -84,8 +85,8 @@ class Seeded:
             s3.put_object(Bucket=ARCHIVE, Key=f"{key}.json", Body=json.dumps(log.splitlines()).encode())
             s3.put_object(Bucket=ARCHIVE, Key=f"{key}.txt", Body=log.encode())
             record = LogRecord(LogStatus.ARCHIVED, f"s3://{ARCHIVE}/{key}.json", bytes=len(log.encode()))
-            self.store.record_log(watch.watch_id, record, None)
-        self.store.record_published(watch.watch_id, ended_at + 1)
+            self.store.record_log(watch, record, None)
+        self.store.record_published(watch, ended_at + 1)
         return watch
 
     def _register(self, watch: Watch, result: WatchResult | None) -> Watch:
@@ -223,6 +224,7 @@ def a_long_import(data: Seeded) -> Watch:
         Outcome.SUCCEEDED,
         log=log,
         polls=71,
+        attempt=2,
         counts=counts,
         problems=problems,
         vendor_status="Completed",

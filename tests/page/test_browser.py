@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from import_watch.aws.watch_store import WatchStore
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.notifications.messages import with_message
 from import_watch_cli.page.words import next_poll, short_duration
@@ -149,7 +148,6 @@ def test_a_button_sends_its_event(window: Window, served: Served, path: str, but
     expect(page.get_by_role("status").filter(has_text=expected)).to_be_visible()
 
 
-@pytest.mark.skipif(not hasattr(WatchStore, "record_stop"), reason="the table has no stop reason in this release")
 def test_a_stop_stores_its_reason(window: Window, served: Served) -> None:
     page = window.page
     watch = served.data.active("egain", "to-be-stopped", 5, polls=3)
@@ -161,7 +159,8 @@ def test_a_stop_stores_its_reason(window: Window, served: Served) -> None:
     expect(page.locator("dialog[open]")).to_contain_text("was stopped")
     record = served.data.store.get(watch.watch_id)
     assert record is not None
-    assert getattr(record, "stop_reason", None) == "started by mistake"
+    assert record.stop_reason == "started by mistake"
+    served.data.store.end(watch, with_message(watch, WatchResult(Outcome.UNKNOWN, time.time(), reason="WATCH_STOPPED")))
 
 
 def test_a_pause_stops_the_requests(window: Window, served: Served) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -46,6 +47,15 @@ def text_of(page: BackgroundPage, path: str) -> str:
     return found.text
 
 
+def post(page: BackgroundPage, action: str, watch_id: str, **fields: str) -> str:
+    text = text_of(page, f"steer?{urlencode({'id': watch_id})}")
+    (token,) = set(re.findall(r'name="token" value="([^"]+)"', text))
+    form = {"token": token, "id": watch_id, **fields}
+    headers = {"Origin": page.url.rstrip("/"), "HX-Request": "true"}
+    found = requests.post(page.url + action, form, headers=headers, timeout=SECONDS)
+    return f"{found.status_code} {found.text}"
+
+
 def test_an_import_is_followed_to_its_log(page: tuple[LocalStack, BackgroundPage]) -> None:
     stack, served = page
     assert "No import is running" in text_of(served, "")
@@ -72,3 +82,30 @@ def test_an_import_is_followed_to_its_log(page: tuple[LocalStack, BackgroundPage
     assert "2 articles" in requests.get(served.url + path.replace("watch", "log", 1), timeout=SECONDS).text.replace(
         "<b>2</b>", "2"
     )
+
+
+def test_a_watch_is_woken_stopped_and_started_again(page: tuple[LocalStack, BackgroundPage]) -> None:
+    stack, served = page
+    stack.simulators["document360"].script("steered", [{"status": "InProgress"}])
+    stack.start_import({"vendor": "document360", "importId": "steered"})
+    key = "document360#default#steered"
+    path = f"watch?{urlencode({'id': key})}"
+    wait_until(lambda: ">steered</a>" in text_of(served, "") or None, SECONDS, "the import is listed")
+    wait_until(lambda: "is running at Document360" in text_of(served, path) or None, SECONDS, "it is polled")
+    assert post(served, "again", key).startswith("409 ")
+    assert post(served, "stop", key, reason="").startswith("409 ")
+    assert post(served, "wake", key).startswith("200 ")
+    assert post(served, "stop", key, reason="started by <mistake>").startswith("200 ")
+    stopped = wait_until(
+        lambda: text if "WATCH_STOPPED" in (text := text_of(served, path)) else None, SECONDS, "the watch has ended"
+    )
+    assert "started by &lt;mistake&gt;" in stopped
+    assert post(served, "wake", key).startswith("409 ")
+    wait_until(lambda: post(served, "again", key).startswith("200 ") or None, SECONDS, "the import is watched again")
+    again = wait_until(
+        lambda: text if "attempt 2" in (text := text_of(served, path)) else None, SECONDS, "the second attempt"
+    )
+    assert "is running at Document360" in again or "it was not polled yet" in again
+    first = text_of(served, f"{path}&attempt=1")
+    assert "This is an earlier attempt" in first
+    assert "WATCH_STOPPED" in first

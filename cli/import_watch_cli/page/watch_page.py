@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from import_watch.model.record import StoredWatch
+from import_watch.model.watch import attempt_key
 from import_watch.notifications.messages import duration
 
 from import_watch_cli.errors import CommandError, sentence_of
@@ -30,7 +31,7 @@ from import_watch_cli.page.words import count, dollars, percent, short_duration
 from import_watch_cli.rows import row_of
 from import_watch_cli.stack import Stack
 from import_watch_cli.story import Poll, Story
-from import_watch_cli.watches import Watches
+from import_watch_cli.watches import MAX_KEY_BYTES, Watches
 
 MAX_READ = 16
 """Watches whose last reading is kept, for when AWS does not respond."""
@@ -115,8 +116,9 @@ class WatchReader:
 
     def record(self, watch_id: str, attempt: int | None) -> StoredWatch | None:
         """The watch with an id, or an earlier attempt of it; None where there is none."""
-        found = [one for one in self._watches.find(watch_id, attempt) if one.watch.watch_id == watch_id]
-        return found[0] if found else None
+        keys = [watch_id] if attempt is None else [watch_id, attempt_key(watch_id, attempt)]
+        found = self._watches.store.get_many(key for key in keys if 0 < len(key.encode()) <= MAX_KEY_BYTES)
+        return next((one for one in found.values() if _is(one, watch_id, attempt)), None)
 
     def read(self, watch_id: str, attempt: int | None) -> Reading | None:
         """Latest reading of a watch; None where there is none.
@@ -221,6 +223,10 @@ def context(reading: Reading, title: Callable[[str], str], now: float) -> dict[s
             "source": record.log.source if record.log else None,
         },
     }
+
+
+def _is(record: StoredWatch, watch_id: str, attempt: int | None) -> bool:
+    return record.watch.watch_id == watch_id and attempt in (None, record.watch.attempt)
 
 
 def _facts(record: StoredWatch, line: Line, story: Story | None, now: float) -> list[Fact]:
