@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 from import_watch_cli.errors import CommandError
@@ -25,9 +26,11 @@ def serve(stack: Stack, output: Output, port: int) -> int:
     def announce(url: str) -> None:
         if output.as_json:
             output.value({"pageUrl": url})
-            return
-        output.line(f"The page of stack {stack.name}, {stack.place}: {url}")
-        output.note("Ctrl-C ends it; the watches continue.")
+        else:
+            output.line(f"The page of stack {stack.name}, {stack.place}: {url}")
+            output.note("Ctrl-C ends it; the watches continue.")
+        # The command does not end here: a program that reads the address would wait for it.
+        sys.stdout.flush()
 
     # A browser is opened for a person, not for a program that reads the address.
     serve_page(stack, port, open_browser=output.is_terminal and not output.as_json, announce=announce)

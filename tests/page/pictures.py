@@ -44,7 +44,7 @@ def main() -> int:
             pictures = [
                 _picture(browser, page.url, "page-list", height=930),
                 _picture(browser, page.url, "page-dark", height=930, scheme="dark"),
-                _picture(browser, page.url + LONG, "page-watch", height=1_590),
+                _picture(browser, page.url + LONG, "page-watch", height=1_520),
                 _picture(browser, page.url, "page-phone", width=390, height=844, scale=2),
             ]
             browser.close()

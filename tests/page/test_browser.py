@@ -188,7 +188,7 @@ def test_a_lost_connection_is_shown_with_the_last_rows(browser: Browser, window:
             page.goto(server.url)
             expect(page.locator("#live-state")).to_have_text("Live")
             data.emulator.stop()
-            expect(page.locator("#live-state")).to_have_text("No connection to AWS", timeout=20_000)
+            expect(page.locator("#live-state")).to_have_text("No data from AWS", timeout=20_000)
             expect(page.get_by_role("alert")).to_contain_text("AWS could not be reached")
             assert page.locator("tbody tr").count() == 5
             assert violations(page) == []

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,6 +17,7 @@ import requests
 from import_watch_cli.page.server import BackgroundPage
 from import_watch_cli.stack import local_stack
 
+from local.paths import ROOT
 from local.simulators.script import Step
 from local.stack import LocalStack
 from local.waiting import wait_until
@@ -32,8 +36,14 @@ STEPS: list[Step] = [
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalStack, BackgroundPage]]:
-    folder: Path = tmp_path_factory.mktemp("state")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `stack.json` is."""
+    made: Path = tmp_path_factory.mktemp("state")
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Iterator[tuple[LocalStack, BackgroundPage]]:
     with LocalStack(wait_scale=0.05, vendors=("document360",)) as stack:
         description = stack.description(os.getpid())
         (folder / "stack.json").write_text(json.dumps(description))
@@ -109,3 +119,32 @@ def test_a_watch_is_woken_stopped_and_started_again(page: tuple[LocalStack, Back
     first = text_of(served, f"{path}&attempt=1")
     assert "This is an earlier attempt" in first
     assert "WATCH_STOPPED" in first
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("page")
+def test_the_command_serves_until_it_is_interrupted(folder: Path, interrupt: signal.Signals) -> None:
+    command = [sys.executable, str(ROOT / "cli" / "launch.py"), "page", "--local", "--json"]
+    env = {"PATH": os.environ["PATH"], "IMPORT_WATCH_STATE": str(folder)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["pageUrl"]
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
+            assert "Import Watch</title>" in requests.get(url, timeout=SECONDS).text
+            process.send_signal(interrupt)
+            _, errors = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode in (0, -interrupt)
+    assert errors == ""
+
+
+def test_a_port_in_use_is_reported_in_one_line(folder: Path, page: tuple[LocalStack, BackgroundPage]) -> None:
+    command = [sys.executable, str(ROOT / "cli" / "launch.py"), "page", "--local", "--port", str(page[1].port)]
+    env = {"PATH": os.environ["PATH"], "IMPORT_WATCH_STATE": str(folder)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "name another --port" in done.stderr
