@@ -18,7 +18,7 @@ Every command takes --stack, --profile, --region, --local, --json, --quiet and
 
 \b
 Exit status: 0 done (of an import: completed), 1 failed or something to do,
-2 outcome unknown, 3 not possible (the message says what to do), 130 Ctrl-C."""
+2 outcome unknown, 3 not possible (the message names what to do), 130 Ctrl-C."""
 
 app = typer.Typer(
     help=HELP,
@@ -64,7 +64,7 @@ Id = Annotated[
 Vendor = Annotated[str, typer.Argument(metavar="VENDOR", help="document360, egain or voyado.", autocompletion=_vendors)]
 Connection = Annotated[str, typer.Option("--connection", metavar="NAME", help="Which credentials.")]
 Timeout = Annotated[
-    str | None, typer.Option("--timeout", metavar="AGE", help="Wait at most so long, such as 30m; then exit status 4.")
+    str | None, typer.Option("--timeout", metavar="AGE", help="Time limit, such as 30m; then exit status 4.")
 ]
 Attempt = Annotated[
     int | None, typer.Option("--attempt", min=1, metavar="N", help="An earlier attempt instead of the latest.")
@@ -131,9 +131,7 @@ def list_watches(
         list[str] | None,
         typer.Option("--outcome", metavar="OUTCOME", help="Ended with this outcome; may be given several times."),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many of each kind.")
-    ] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="Maximum of each kind.")] = 50,
 ) -> int:
     """List active watches, or ended ones."""
     from import_watch_cli.listing import Listing

@@ -194,7 +194,7 @@ def _of_request(
         case PollError.UNAUTHORIZED:
             return Finding("request", Level.PROBLEM, text, _fix_of_refusal(adapter, connection, status))
         case PollError.MISCONFIGURED:
-            return Finding("request", Level.PROBLEM, text, "Correct the secret as the message says, then check again.")
+            return Finding("request", Level.PROBLEM, text, "Correct the secret, then check again.")
     if status in HARMLESS_REFUSALS:
         return Finding("request", Level.GOOD, f"{where} accepts the credentials (HTTP {status} for an unknown id)")
     if polled.error is PollError.UNREADABLE or status is not None:
