@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from import_watch.model.watch import Watch
@@ -101,7 +102,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-def left_out(reason: str) -> None:
+def left_out(reason: str) -> NoReturn:
     """Skip the tests of the browser with a line in the summary; in CI, fail."""
     if IS_CI:
         pytest.fail(f"CI must run the tests of the page in a browser: {reason}")

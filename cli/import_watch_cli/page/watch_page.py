@@ -245,6 +245,8 @@ def _facts(record: StoredWatch, line: Line, story: Story | None, now: float) -> 
             facts.append(Fact("Detected", f"within {duration(result.detection_lag_seconds)}"))
         if result.reason:
             facts.append(Fact("Reason", result.reason))
+        if record.stop_reason:
+            facts.append(Fact("Stopped because", record.stop_reason))
         facts += [Fact(name.capitalize(), f"{number:,}") for name, number in list(result.counts.items())[:MAX_COUNTS]]
         facts.append(Fact("Notification", "not published yet" if record.published_at is None else "published"))
     failed = f", {watch.vendor_errors:,} failed" if watch.vendor_errors else ""
@@ -253,6 +255,8 @@ def _facts(record: StoredWatch, line: Line, story: Story | None, now: float) -> 
         facts.append(Fact("Executions", f"{watch.executions:,}"))
     if story is not None:
         facts.append(Fact("Cost, estimated", dollars(story.cost_usd)))
+    if record.ignored_fields:
+        facts.append(Fact("Ignored fields of the start event", ", ".join(record.ignored_fields)))
     if record.correlation_id:
         facts.append(Fact("Correlation id", record.correlation_id, mono=True))
     facts.append(Fact("Watch id", watch.watch_id, mono=True))
