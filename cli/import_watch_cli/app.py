@@ -434,6 +434,7 @@ def page(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65_535, metavar="N", help="Port on 127.0.0.1; 0 for a free one.")
     ] = 0,
+    opens_browser: Annotated[bool, typer.Option("--open", help="Open it in your browser.")] = False,
 ) -> int:
     """Serve the live page on this machine.
 
@@ -441,7 +442,7 @@ def page(
     """
     from import_watch_cli.serving import serve
 
-    return serve(settings.find(), settings.output, port)
+    return serve(settings.find(), settings.output, port, opens_browser=opens_browser)
 
 
 def _wait(settings: Settings, stack: Any, watch_id: str, attempt: int, seconds: float | None) -> int:

@@ -67,6 +67,7 @@ class Output:
     def value(self, value: JSON) -> None:
         """Print an object as one line of JSON; its characters are escaped, and none reaches a terminal as it is."""
         sys.stdout.write(f"{json.dumps(value)}\n")
+        sys.stdout.flush()
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line for a person; vendors' text in it is plain text."""

@@ -21,7 +21,6 @@ from import_watch_cli.stack import Stack
 LAST_KEY = "\U0010ffff"
 """After every key."""
 DEFAULT_CONNECTION = "default"
-MAX_PAGE = 1_000
 MAX_KEY_BYTES = 2_048
 """DynamoDB refuses longer keys."""
 
@@ -99,27 +98,21 @@ class Watches:
             If the stack is of a release without an index of ended watches.
         """
         outcomes = tuple(Outcome) if outcomes is None else tuple(outcomes)
-        after = None if before is None else (before, LAST_KEY)
-        found: list[WatchRow] = []
         try:
-            while len(found) < limit:
-                page = ended_watches(
-                    self._stack.client("dynamodb"),
-                    self._table,
-                    outcomes=outcomes,
-                    since=since or 0.0,
-                    after=after,
-                    limit=limit if vendor is None else MAX_PAGE,
-                )
-                found += [row_of_index(entry) for entry in page if vendor is None or entry.get("vendor") == vendor]
-                if vendor is None or len(page) < MAX_PAGE:
-                    break
-                after = float(page[-1]["detectedAt"]), page[-1]["watchId"]
+            found = ended_watches(
+                self._stack.client("dynamodb"),
+                self._table,
+                outcomes=outcomes,
+                since=since or 0.0,
+                vendor=vendor,
+                after=None if before is None else (before, LAST_KEY),
+                limit=limit,
+            )
         except self._stack.client("dynamodb").exceptions.ClientError as error:
             if code_of(error) in ("ValidationException", "ResourceNotFoundException") and "index" in str(error):
                 self._stack.require((0, 3, 0), "A list of ended watches")
             raise
-        return found[:limit]
+        return [row_of_index(entry) for entry in found]
 
     def find(self, text: str, attempt: int | None = None) -> list[StoredWatch]:
         """Watches that an id names: of a watch id the one, of an import id alone one for each connection that has it.

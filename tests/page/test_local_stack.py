@@ -129,7 +129,7 @@ def test_the_command_serves_until_it_is_interrupted(folder: Path, interrupt: sig
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["pageUrl"]
+            url = json.loads(process.stdout.readline())["url"]
             assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
             assert "Import Watch</title>" in requests.get(url, timeout=SECONDS).text
             process.send_signal(interrupt)

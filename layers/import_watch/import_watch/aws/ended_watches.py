@@ -26,6 +26,7 @@ def ended_watches(
     *,
     outcomes: Collection[Outcome] = tuple(Outcome),
     since: float = 0.0,
+    vendor: str | None = None,
     after: tuple[float, str] | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
@@ -40,6 +41,8 @@ def ended_watches(
     outcomes : collection of Outcome
     since : float
         Least `detectedAt`, in epoch seconds.
+    vendor : str, optional
+        The only vendor. The entries of the others are read, too.
     after : tuple of float and str, optional
         `detectedAt` and `watchId` of the last entry of the page before.
     limit : int
@@ -53,7 +56,9 @@ def ended_watches(
         `polls`, `correlationId`.
     """
     partitions = [
-        _partition(client, table_name, ended_partition(outcome.value, shard), since, after, min(limit, PAGE_SIZE))
+        _partition(
+            client, table_name, ended_partition(outcome.value, shard), since, vendor, after, min(limit, PAGE_SIZE)
+        )
         for outcome in outcomes
         for shard in range(ENDED_SHARDS)
     ]
@@ -70,13 +75,14 @@ def _partition(
     table_name: str,
     partition: str,
     since: float,
+    vendor: str | None,
     after: tuple[float, str] | None,
     page_size: int,
 ) -> Iterator[dict[str, Any]]:
     if page_size < 1:
         return
     latest = after[0] if after else LATEST
-    entries = _query(client, table_name, partition, since, latest, page_size)
+    entries = _query(client, table_name, partition, since, vendor, latest, page_size)
     # An index has no order of its own among equal times.
     for _, simultaneous in groupby(entries, key=lambda entry: entry["detectedAt"]):
         for entry in sorted(simultaneous, key=_position):
@@ -85,7 +91,13 @@ def _partition(
 
 
 def _query(
-    client: DynamoDBClient, table_name: str, partition: str, since: float, latest: float, page_size: int
+    client: DynamoDBClient,
+    table_name: str,
+    partition: str,
+    since: float,
+    vendor: str | None,
+    latest: float,
+    page_size: int,
 ) -> Iterator[dict[str, Any]]:
     query: dict[str, Any] = {
         "TableName": table_name,
@@ -97,8 +109,13 @@ def _query(
             ":latest": {"N": str(latest)},
         },
         "ScanIndexForward": False,
-        "Limit": page_size,
     }
+    if vendor is None:
+        query["Limit"] = page_size
+    else:
+        # The limit would be one of the entries that are read: a page has as many as a response can have.
+        query["FilterExpression"] = "vendor = :vendor"
+        query["ExpressionAttributeValues"][":vendor"] = {"S": vendor}
     while True:
         page = client.query(**query)
         yield from map(deserialize, page["Items"])

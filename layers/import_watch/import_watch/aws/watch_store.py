@@ -409,14 +409,14 @@ class WatchStore:
         self._change_ended(watch, {"publishedAt": now}, (), "attribute_not_exists(publishedAt)")
 
     def record_event_sent(self, watch: Watch, now: float) -> None:
-        """Write that the outcome was sent to the event bus.
+        """Write that the outcome was sent to the event bus, where another way of publishing has failed.
 
         Raises
         ------
         Conflict
-            If the watch has not ended.
+            If the watch has not ended, or that was written already.
         """
-        self._change_ended(watch, {"eventSentAt": now}, (), "attribute_exists(publishedAt)")
+        self._change_ended(watch, {"eventSentAt": now}, (), "attribute_not_exists(eventSentAt)")
 
     def record_settled(self, record: StoredWatch, now: float) -> None:
         """Write that nothing is left to be published: the watch may expire.
