@@ -49,6 +49,8 @@ REUSED = 0.75
 """Share of that time for which a reading is used again: windows that refresh together cause one."""
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 """Time limits of requests to AWS, in seconds: a window waits for the response."""
+SERVICES = ("dynamodb", "events", "s3", "stepfunctions")
+"""What the page uses."""
 HTMX_CONFIG = {
     # The Content-Security-Policy allows neither, and nothing here needs them.
     "allowEval": False,
@@ -114,7 +116,11 @@ def _with_time_limits(stack: Stack) -> Stack:
     limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 2})
     given = stack.options.get("config")
     config = limits if given is None else given.merge(limits)
-    return replace(stack, options={**stack.options, "config": config}, _clients={})
+    limited = replace(stack, options={**stack.options, "config": config}, _clients={})
+    for service in SERVICES:
+        # Several threads use the clients, and only one at a time may make one.
+        limited.client(service)
+    return limited
 
 
 class _Page:

@@ -135,10 +135,12 @@ class OverviewReader:
         except (BotoCoreError, ClientError, CommandError) as error:
             text = str(error) if isinstance(error, CommandError) else sentence_of(error, self._region)
             overview = replace(before, failure=text, failing_since=before.failing_since or self._clock())
-        finally:
+        except BaseException:
             with self._lock:
                 self._reading = None
-        self._overview = overview
+            raise
+        with self._lock:
+            self._overview, self._reading = overview, None
 
     def _next(self, before: Overview) -> Overview:
         now = self._clock()
