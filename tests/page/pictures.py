@@ -23,7 +23,7 @@ NOW = 1_795_688_640.0
 """2026-11-26T10:24:00Z."""
 ACTIVE, ENDED = 14, 25
 MAX_BYTES = 200_000
-LONG = "watch?id=document360%23default%236f1c2a"
+LONG_ID = "c8d8976b-fd91-5585-9fd2-a802ac104b80"
 
 
 def main() -> int:
@@ -37,14 +37,14 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with seeded(NOW) as data:
         fill(data, ACTIVE, ENDED)
-        a_long_import(data)
+        a_long_import(data, "egain", LONG_ID)
         create = partial(create_app, story=seeded_story, clock=lambda: NOW + 2)
         with BackgroundPage(data.stack, create=create) as page, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
             pictures = [
                 _picture(browser, page.url, "page-list", height=930),
                 _picture(browser, page.url, "page-dark", height=930, scheme="dark"),
-                _picture(browser, page.url + LONG, "page-watch", height=1_520),
+                _picture(browser, f"{page.url}watch?id=egain%23default%23{LONG_ID}", "page-watch", height=1_520),
                 _picture(browser, page.url, "page-phone", width=390, height=844, scale=2),
             ]
             browser.close()

@@ -208,7 +208,7 @@ def _state(vendor: str, index: int, age: float, now: float, chance: random.Rando
     return state
 
 
-def a_long_import(data: Seeded) -> Watch:
+def a_long_import(data: Seeded, vendor: str = "document360", import_id: str = "6f1c2a") -> Watch:
     """An import with a long story, problems and a log with hostile lines: the subject of most tests of its page."""
     counts = {"articles": 1_480, "warnings": 2}
     problems = (
@@ -217,8 +217,8 @@ def a_long_import(data: Seeded) -> Watch:
     )
     log = "\n".join([HOSTILE_LINE, *LOG_LINES])
     return data.ended(
-        "document360",
-        "6f1c2a",
+        vendor,
+        import_id,
         840,
         3_972,
         Outcome.SUCCEEDED,
