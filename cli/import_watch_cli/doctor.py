@@ -11,7 +11,8 @@ from import_watch.model.text import clean
 
 from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.connections import check
-from import_watch_cli.durations import counted, short_duration
+from import_watch_cli.display import duration
+from import_watch_cli.durations import counted
 from import_watch_cli.errors import code_of, sentence_of
 from import_watch_cli.findings import Finding, Level
 from import_watch_cli.stack import Stack
@@ -109,7 +110,7 @@ def _sweeps(stack: Stack) -> Iterator[Finding]:
         )
         return
     latest = max(point["Timestamp"].timestamp() for point in found)
-    yield Finding("sweeps", Level.GOOD, f"recovery swept {short_duration(now - latest)} ago")
+    yield Finding("sweeps", Level.GOOD, f"recovery swept {duration(now - latest)} ago")
 
 
 def _connections(stack: Stack) -> Iterator[Finding]:

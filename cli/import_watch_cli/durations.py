@@ -1,4 +1,4 @@
-"""Times and durations as text for a person."""
+"""Times, ages and numbers as text for a person."""
 
 from __future__ import annotations
 
@@ -7,22 +7,8 @@ from datetime import UTC, datetime
 
 from import_watch_cli.errors import CommandError
 
-UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
 SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-
-
-def short_duration(seconds: float) -> str:
-    """Duration in at most two units, the largest first: `1 h 4 m`."""
-    left = max(0, round(seconds))
-    parts = []
-    for unit, size in UNITS:
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-    return " ".join(parts[:2]) or "0 s"
 
 
 def age_in(text: str) -> float:

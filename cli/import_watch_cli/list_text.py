@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
 from import_watch_cli.checkout import vendor_registry
-from import_watch_cli.durations import counted, date_time, short_duration
-from import_watch_cli.output import STYLES, Cell, Output
+from import_watch_cli.display import COLOURS, RUNNING_COLOUR, WARNING_COLOUR, due, duration, percentage
+from import_watch_cli.durations import counted, date_time
+from import_watch_cli.output import Cell, Output
 from import_watch_cli.rows import AWAITING_LOG, WatchRow
 
 BAR = 12
@@ -60,36 +62,38 @@ def vendor_title(vendor: str) -> str:
 def state_cell(row: WatchRow) -> Cell:
     """State of an active watch, or the outcome of an ended one."""
     if row.outcome is not None:
-        return row.outcome, STYLES.get(row.outcome, "")
+        return row.outcome, COLOURS.get(row.outcome, "")
     if row.failures:
-        return (f"{row.failures} POLLS FAILED" if row.failures > 1 else "POLL FAILED"), "yellow"
-    return row.state.replace("_", " ") if row.state == AWAITING_LOG else row.state, STYLES.get(row.state, "")
+        return (f"{row.failures} POLLS FAILED" if row.failures > 1 else "POLL FAILED"), WARNING_COLOUR
+    if row.state == AWAITING_LOG:
+        return "LOG AWAITED", ""
+    return row.state, RUNNING_COLOUR if row.state == "RUNNING" else ""
 
 
 def progress_bar(fraction: float, width: int = BAR) -> str:
     """Bar of a progress, with its percentage."""
-    done = round(max(0.0, min(1.0, fraction)) * width)
-    return f"{'█' * done}{'░' * (width - done)} {fraction:4.0%}"
+    done = math.floor(max(0.0, min(1.0, fraction)) * width)
+    return f"{'█' * done}{'░' * (width - done)} {percentage(fraction):>5}"
 
 
 def next_poll(at: float | None, now: float) -> str:
     """When the next poll is, for a person."""
     if at is None:
         return NOTHING
-    return f"in {short_duration(at - now)}" if at > now else f"due for {short_duration(now - at)}"
+    return due(at - now)
 
 
 def _active_cells(row: WatchRow, now: float) -> list[Cell]:
-    since = f", for {short_duration(now - row.failing_since)}" if row.failing_since is not None else ""
+    since = f", for {duration(now - row.failing_since)}" if row.failing_since is not None else ""
     return [
         (_name(row), ""),
         (vendor_title(row.vendor), ""),
         state_cell(row),
         (NOTHING if row.fraction is None else progress_bar(row.fraction), ""),
-        (short_duration(now - row.registered_at), ""),
+        (duration(now - row.registered_at), ""),
         (next_poll(row.next_poll_at, now), ""),
         (str(row.polls), ""),
-        (f"{row.error}{since}" if row.error else "", "yellow"),
+        (f"{row.error}{since}" if row.error else "", WARNING_COLOUR),
     ]
 
 

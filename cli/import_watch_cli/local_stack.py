@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
 from import_watch_cli.checkout import STATE_VARIABLE, require_checkout
-from import_watch_cli.errors import USAGE
+from import_watch_cli.errors import USAGE, CommandError, one_line
 from import_watch_cli.output import Output
+from import_watch_cli.terminal import Terminal
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-PLAIN_WIDTH = 140
+FAILED = 1
 
 
 def demo(output: Output) -> int:
     """Run the main job with sample imports of the three vendors."""
-    _prepare("demo")
-    from local.demo import run
+    with _checkout("demo"):
+        from local.demo import run
 
-    status = run(_console(output))
+        status = run(_terminal(output))
     if output.as_json:
         output.value({"asExpected": status == 0})
     return status
@@ -30,13 +31,13 @@ def demo(output: Output) -> int:
 
 def up(output: Output) -> int:
     """Start the local stack, and leave it running."""
-    _prepare("up")
     import json
 
-    from local.paths import STACK_FILE
-    from local.service import up as start
+    with _checkout("up"):
+        from local.paths import STACK_FILE
+        from local.service import up as start
 
-    start(_console(output))
+        start(_terminal(output))
     if output.as_json:
         output.value(json.loads(STACK_FILE.read_text("utf-8")))
     return 0
@@ -44,10 +45,10 @@ def up(output: Output) -> int:
 
 def down(output: Output) -> int:
     """End the local stack."""
-    _prepare("down")
-    from local.service import down as end
+    with _checkout("down"):
+        from local.service import down as end
 
-    end(_console(output))
+        end(_terminal(output))
     if output.as_json:
         output.value({"running": False})
     return 0
@@ -55,32 +56,40 @@ def down(output: Output) -> int:
 
 def watch(output: Output, vendor: str, import_id: str, connection: str) -> int:
     """Watch one real import from this machine."""
-    _prepare("watch")
-    from local.watch import run
+    with _checkout("watch"):
+        from local.watch import INVALID, run
 
-    status = run(_console(output), vendor, import_id, connection)
+        status = run(_terminal(output), vendor, import_id, connection)
     if output.as_json and status in (0, 1):
         output.value({"vendor": vendor, "importId": import_id, "connection": connection, "completed": status == 0})
-    return USAGE if status == 2 else status
+    return USAGE if status == INVALID else status
 
 
-def _prepare(command: str) -> Path:
-    """Make the checkout's own packages importable, here and in the processes that they start."""
+@contextmanager
+def _checkout(command: str) -> Iterator[None]:
+    """Make the checkout's own packages importable, here and in the processes that they start; report their errors."""
     root = require_checkout(command)
     if state := os.environ.get(STATE_VARIABLE):
         os.environ[STATE_VARIABLE] = str(Path(state).resolve())
     os.chdir(root)
     # Relative to the folder in which those processes run, so that any character may be in its path.
-    os.environ["PYTHONPATH"] = os.pathsep.join(("layers/import_watch", "functions"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(("layers/import_watch", "functions", "cli"))
     if str(root) not in sys.path:
         sys.path.append(str(root))
-    return root
+    # So that what it started is ended, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    except Exception as error:
+        # By their names: the module of the first would be loaded before a command needs it.
+        if type(error).__name__ not in ("StackError", "RuntimeError", "TimeoutError"):
+            raise
+        raise CommandError(f"{one_line(str(error))}.", FAILED) from None
 
 
-def _console(output: Output) -> Console:
-    from rich.console import Console
+def _terminal(output: Output) -> Terminal:
+    return Terminal(sys.stderr if output.as_json else sys.stdout)
 
-    stderr = output.as_json
-    console = Console(stderr=stderr)
-    # Where the output is not a terminal, lines are not wrapped; a table still needs a width.
-    return console if console.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
+
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)

@@ -11,20 +11,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from import_watch.model.serialization import JSON
-    from rich.console import Console
+
+    from import_watch_cli.terminal import Terminal
 
 WIDE = 110
-"""Columns from which on a list is a table; a narrower terminal shows each watch on two lines."""
-STYLES = {
-    "SUCCEEDED": "green",
-    "PARTIAL": "dark_orange",
-    "FAILED": "red",
-    "CANCELLED": "bright_black",
-    "UNKNOWN": "yellow",
-    "RUNNING": "blue",
-}
-MARKS = {"SUCCEEDED": "✓", "PARTIAL": "!", "FAILED": "✗", "CANCELLED": "✗", "UNKNOWN": "?"}
-
+"""Columns from which on a list is a table; a narrower terminal shows each watch on lines of its own."""
+MIN_WIDTH = 20
 Cell = tuple[str, str]
 """Text and style of a cell."""
 
@@ -48,21 +40,16 @@ class Output:
     utc: bool = False
 
     @cached_property
-    def console(self) -> Console:
-        """Standard output; text that is not for a terminal is not wrapped."""
-        from rich.console import Console
+    def terminal(self) -> Terminal:
+        """Standard output."""
+        from import_watch_cli.terminal import Terminal
 
-        return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False, emoji=False)
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether a line can be drawn again."""
-        return self.console.is_terminal and not self.console.is_dumb_terminal
+        return Terminal()
 
     @property
     def is_wide(self) -> bool:
         """Whether a list has room for a table."""
-        return not sys.stdout.isatty() or self.console.width >= WIDE
+        return not self.terminal.is_terminal or self.terminal.width >= WIDE
 
     def value(self, value: JSON) -> None:
         """Print an object as one line of JSON; its characters are escaped, and none reaches a terminal as it is."""
@@ -70,16 +57,21 @@ class Output:
         sys.stdout.flush()
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Print a line for a person; vendors' text in it is plain text."""
-        from rich.text import Text
-
-        self.console.print(Text(printable(text), style=style))
+        """Print a line for a person, on several lines where it does not fit; vendors' text in it is plain text."""
+        self.parts((text, style))
 
     def parts(self, *cells: Cell) -> None:
-        """Print a line of several styles."""
+        """Print a line of several styles, on several lines where it does not fit."""
         from rich.text import Text
 
-        self.console.print(Text.assemble(*((printable(text), style) for text, style in cells)))
+        line = Text.assemble(*((printable(text), style) for text, style in cells))
+        if not self.terminal.is_terminal:
+            self.terminal.write(line)
+            return
+        indent = len(line.plain) - len(line.plain.lstrip())
+        for number, part in enumerate(line.wrap(self.terminal.console, max(MIN_WIDTH, self.terminal.width - indent))):
+            part.rstrip()
+            self.terminal.write(Text(" " * indent if number else "") + part)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]], right: Sequence[int] = ()) -> None:
         """Print aligned columns; nothing in them is cut.
@@ -92,6 +84,7 @@ class Output:
             Numbers of the columns that are aligned to the right.
         """
         from rich.cells import cell_len
+        from rich.text import Text
 
         lines = [[(heading, "bold") for heading in headings], *rows]
         lines = [[(printable(text), style) for text, style in line] for line in lines]
@@ -104,7 +97,8 @@ class Output:
                 last = column == end
                 cells += [(blanks + text, style)] if column in right else [(text, style), ("" if last else blanks, "")]
                 cells.append(("" if last else "   ", ""))
-            self.parts(*cells)
+            # A table is not wrapped: a terminal that is too narrow for it continues its lines.
+            self.terminal.write(Text.assemble(*cells))
 
     def note(self, text: str) -> None:
         """Print a note for a person on standard error, unless only results are wanted."""
