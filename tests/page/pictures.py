@@ -44,7 +44,7 @@ def main() -> int:
             pictures = [
                 _picture(browser, page.url, "page-list", height=930),
                 _picture(browser, page.url, "page-dark", height=930, scheme="dark"),
-                _picture(browser, f"{page.url}watch?id=egain%23default%23{LONG_ID}", "page-watch", height=1_520),
+                _picture(browser, f"{page.url}watch?id=egain%23default%23{LONG_ID}", "page-watch", height=1_380),
                 _picture(browser, page.url, "page-phone", width=390, height=844, scale=2),
             ]
             browser.close()
