@@ -142,9 +142,30 @@ def _local_stack(file: Path | None) -> Stack:
     if file is None:
         raise CommandError("The local stack is not running: start it with `import-watch up`.")
     try:
-        found = json.loads(file.read_text("utf-8"))
-        endpoint, region, name = (str(found[key]) for key in ("endpointUrl", "region", "stackName"))
-    except (OSError, ValueError, KeyError, TypeError):
+        description = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        description = None
+    return local_stack(description, file)
+
+
+def local_stack(description: Any, file: Path) -> Stack:
+    """Local stack that a description names.
+
+    Parameters
+    ----------
+    description : object
+        As `file` has it, which may not be written yet.
+    file : Path
+        `.local/stack.json`.
+
+    Raises
+    ------
+    CommandError
+        If the description is incomplete, or the stack does not respond or is not on this machine.
+    """
+    try:
+        endpoint, region, name = (str(description[key]) for key in ("endpointUrl", "region", "stackName"))
+    except (KeyError, TypeError):
         raise CommandError(f"{file} does not describe a local stack: end it with `import-watch down`.") from None
     if urlsplit(endpoint).hostname not in LOOPBACK:
         raise CommandError(f"{file} names an endpoint that is not on this machine: remove the file.")
