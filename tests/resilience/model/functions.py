@@ -169,7 +169,6 @@ class Functions:
         patch.setattr(register_watch.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(register_watch.handler, "waker", lambda _vendors: wakes)
-        patch.setattr(publish_outcome.handler, "waker", lambda _vendors: wakes)
         patch.setattr(publish_outcome.handler, "publisher", lambda **_: publications)
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
         # The logs of a million runs are of no use.
