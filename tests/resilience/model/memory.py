@@ -52,13 +52,21 @@ class MemoryWatchStore(WatchStore):
         self._add_task_token(watch, start)
 
     def start_attempt(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, start_events: Sequence[str]
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        ended: StoredWatch,
+        keeps_log: bool,
+        start_events: Sequence[str],
     ) -> None:
-        self.replace_attempt(self.get(watch.watch_id), watch, execution, start, keeps_log, start_events)
+        self.replace_attempt(self.get(watch.watch_id), ended, watch, execution, start, keeps_log, start_events)
 
     def replace_attempt(
         self,
         read: StoredWatch | None,
+        ended: StoredWatch,
         watch: Watch,
         execution: str,
         start: Start,
@@ -69,7 +77,9 @@ class MemoryWatchStore(WatchStore):
         record, moved = self.get(watch.watch_id), attempt_key(watch.watch_id, watch.attempt - 1)
         if record is None or record.result is None or record.watch.generation != watch.generation - 1:
             raise Conflict(record)
-        if record != read or moved in self.items:
+        if record != read or record.start_events != ended.start_events:
+            raise Conflict(record)
+        if (left := self.get(moved)) is not None and not left.is_settled:
             raise Conflict(record)
         self.items[moved] = replace(record, is_earlier_attempt=True)
         self.items[watch.watch_id] = self._new(watch, execution, start, keeps_log=keeps_log, start_events=start_events)
@@ -80,6 +90,8 @@ class MemoryWatchStore(WatchStore):
         if now is None or now.watch.generation < record.watch.generation:
             raise Conflict(now)
         if (now.result is None, now.start_events) != (record.result is None, record.start_events):
+            raise Conflict(now)
+        if start.task_token is not None and now.unpublished != record.unpublished:
             raise Conflict(now)
         now = replace(now, start_events=tuple(events))
         if start.task_token is not None:
@@ -124,7 +136,7 @@ class MemoryWatchStore(WatchStore):
     def record_event_sent(self, watch: Watch, now: float, key: str | None = None) -> None:
         self._change_attempt(
             watch,
-            lambda record: replace(record, event_sent_at=now) if record.published_at is not None else None,
+            lambda record: replace(record, event_sent_at=now) if record.event_sent_at is None else None,
             key,
         )
 
@@ -213,7 +225,7 @@ class MemoryTaskTokens(TaskTokens):
     items: dict[str, StoredWatch | Tokens] = field(default_factory=dict)
 
     def waiting(self, watch_id: str, attempt: int) -> list[str]:
-        return [entry for entry in _tokens(self.items, watch_id) if int(entry.partition(":")[0]) <= attempt]
+        return [entry for entry in _tokens(self.items, watch_id) if int(entry.partition(":")[0]) == attempt]
 
     def delete(self, watch_id: str, entry: str) -> None:
         left = tuple(one for one in _tokens(self.items, watch_id) if one != entry)

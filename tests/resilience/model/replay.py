@@ -96,12 +96,17 @@ class ReplayedWatchStore(WatchStore):
         self._replay.perform("watches", "register", watch, execution, start, keeps_log, result, tuple(start_events))
 
     def start_attempt(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, start_events: Sequence[str]
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        ended: StoredWatch,
+        keeps_log: bool,
+        start_events: Sequence[str],
     ) -> None:
-        read = self.get(watch.watch_id)
-        self._replay.perform(
-            "watches", "replace_attempt", read, watch, execution, start, keeps_log, tuple(start_events)
-        )
+        read, events = self.get(watch.watch_id), tuple(start_events)
+        self._replay.perform("watches", "replace_attempt", read, ended, watch, execution, start, keeps_log, events)
 
     def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
         self._replay.perform("watches", "add_start_event", record, tuple(events), start)

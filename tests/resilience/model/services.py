@@ -167,9 +167,9 @@ class Services:
             check_joined(after, items.get(callbacks_key(after.watch.watch_id), ()))
             if self._scenario.outcome_stands and (before is None or before.watch.attempt == after.watch.attempt):
                 check_awaited(before, after)
-        if method == "end" and woken and changed:
-            run = next(run for run in world.runs if run.name == writer)
-            demand(2, "watch" in json.loads(run.data or "{}"), "an ImportChanged has ended the watch, and not a poll")
+        if method == "end" and woken and changed and writer is not None:
+            held = next(json.loads(run.data) for run in world.runs if run.name == writer) if alive[writer] else {}
+            demand(2, "detail" not in held, "an ImportChanged has ended the watch, and not a poll")
         return self._taken(world, operation)
 
     def _taken(self, world: World, operation: Operation) -> World:

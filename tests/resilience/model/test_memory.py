@@ -101,7 +101,8 @@ def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
         record = stored(watches)
         following = as_next_attempt(watch, replace(record.watch, generation=record.watch.generation + count // 2))
         seen = with_event(record.start_events, given)
-        watches.start_attempt(following, execution, start, keeps_log=True, start_events=seen)
+        read = record if count else replace(record, start_events=("another",))
+        watches.start_attempt(following, execution, start, ended=read, keeps_log=True, start_events=seen)
 
     def ends_and_begins_again(watches: WatchStore) -> None:
         watches.end(stored(watches).watch, result)
@@ -196,7 +197,9 @@ def test_an_attempt_in_memory_follows_another_as_in_the_table(table: WatchStore)
     for watches in (table, memory):
         watches.register(watch, EXECUTION, start, keeps_log=True, start_events=("first",))
         watches.end(watch, a_result())
-        watches.start_attempt(following, OTHER_EXECUTION, start, keeps_log=True, start_events=("first", "second"))
+        ended, events = watches.get(watch.watch_id), ("first", "second")
+        assert ended is not None
+        watches.start_attempt(following, OTHER_EXECUTION, start, ended=ended, keeps_log=True, start_events=events)
         watches.record_published(watch, NOW + 90)
     for key in (watch.watch_id, attempt_key(watch.watch_id, 1)):
         assert memory.get(key) == table.get(key) is not None
