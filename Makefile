@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 
 PYTHON ?= python3
 BIN := .venv/bin
-LOCAL := PYTHONPATH=layers/import_watch:functions $(BIN)/python -m local
+LOCAL := PYTHONPATH=layers/import_watch:functions:cli $(BIN)/python -m local
 
 .PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench audit build deploy lock release format
 
@@ -101,21 +101,26 @@ build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lamb
 	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || true)}" \
 		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
-deploy: build ## sam deploy: guided the first time, then with the saved settings
-	@if [ -f samconfig.local.toml ]; then \
-		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --config-file "$$PWD/samconfig.local.toml"; \
-	else \
+deploy: build ## sam deploy: guided the first time, then with the saved settings; no release is skipped
+	@# The stack's name is known after the questions, so the guided run changes nothing yet.
+	@if [ ! -f samconfig.local.toml ]; then \
 		cp samconfig.toml samconfig.local.toml; \
-		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --guided --config-file "$$PWD/samconfig.local.toml" \
+		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --guided --no-execute-changeset --config-file "$$PWD/samconfig.local.toml" \
 			|| { rm -f samconfig.local.toml; exit 1; }; \
+		if cmp -s samconfig.toml samconfig.local.toml; then \
+			rm -f samconfig.local.toml; \
+			echo "Not deployed: save the answers to samconfig.local.toml; that is the default." >&2; exit 1; \
+		fi; \
 	fi
+	@$(BIN)/python -m releases check-update
+	@SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --config-file "$$PWD/samconfig.local.toml"
 
 lock: .venv/demo-installed ## [UPGRADE=1]: pin the packages of locks/*.in, with hashes
 	@$(BIN)/python -m locks.compile $(if $(UPGRADE),--upgrade)
 
 release: .venv/demo-installed ## VERSION=…: release what is committed: version, changelog, tag
 	@: $${VERSION:?is missing: make release VERSION=1.2.0}
-	@$(BIN)/python -m releases "$$VERSION"
+	@$(BIN)/python -m releases release "$$VERSION"
 
 format: .venv/installed ## format the code
 	$(BIN)/ruff format .

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ import requests
 import trustme
 from botocore.config import Config
 
+from local.leftovers import RunFolder
 from local.waiting import wait_until
 
 REGION = "eu-west-1"
@@ -79,7 +78,8 @@ class Emulator:
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._listener.getsockname()[1]
         self.endpoint_url = f"{'https' if enforces_policies else 'http'}://127.0.0.1:{self.port}"
-        self._scratch = Path(tempfile.mkdtemp(prefix="import-watch-"))
+        self.run_folder = RunFolder()
+        self._scratch = self.run_folder.path
         self.certificate: Path | None = None
         enforcing: dict[str, str] = {}
         if enforces_policies:
@@ -111,6 +111,7 @@ class Emulator:
             "TMPDIR": str(self._scratch),
             "STATE_DIR": str(self._state_folder),
             "S3_DATA_DIR": str(self._scratch / "s3"),
+            **self.run_folder.environment,
             **enforcing,
             **({"PERSIST_STATE": "1", "S3_PERSIST": "1"} if keeps_state else {}),
             **(environment or {}),
@@ -197,7 +198,7 @@ class Emulator:
         self._clients.clear()
         self._close()
         self._listener.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self.run_folder.remove()
 
     def client(self, service: str) -> Any:
         """boto3 client of a service of the emulator; any thread may use it."""

@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The state of one watch.
-
-    Parameters
-    ----------
-    state : str
-        The last known state of the import, or the outcome of an ended watch.
-    polls : int
-    next_poll_at : float or None
-        Epoch seconds; None once the watch has ended.
-    fraction : float or None
-        Progress, where the vendor reports it.
-    error : str or None
-        The error of the last poll.
-    ended : bool
-    """
-
-    state: str = "-"
-    polls: int = 0
-    next_poll_at: float | None = None
-    fraction: float | None = None
-    error: str | None = None
-    ended: bool = False
+from import_watch_cli.display import Standing
 
 
 def standings(dynamodb: Any, table_name: str) -> dict[str, Standing]:
@@ -48,16 +22,17 @@ def standings(dynamodb: Any, table_name: str) -> dict[str, Standing]:
 
 
 def _standing(values: Mapping[str, Any]) -> Standing:
-    ended = "ending" in values
-    waiting_for_log = "awaitingLog" in values
-    state = values["ending"]["outcome"] if ended else values.get("importState", "registered")
+    result = values.get("ending")
     progress = values.get("progress")
     next_poll_at = values.get("nextPollAt")
     return Standing(
-        state="SUCCEEDED, log awaited" if waiting_for_log and not ended else state,
+        state=values.get("importState", "registered") if result is None else result["outcome"],
         polls=int(values["polls"]),
-        next_poll_at=None if ended or next_poll_at is None else float(next_poll_at),
+        next_poll_at=None if result is not None or next_poll_at is None else float(next_poll_at),
         fraction=float(progress["fraction"]) if progress else None,
-        error=None if ended else values.get("lastTrouble"),
-        ended=ended,
+        error=values.get("lastTrouble") if result is None else None,
+        since=float(values["registeredAt"]),
+        ended_at=None if result is None else float(result["detectedAt"]),
+        awaits_log=result is None and "awaitingLog" in values,
+        attempt=int(values.get("attempt", 1)),
     )

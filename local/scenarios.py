@@ -169,7 +169,7 @@ SCENARIOS = (
         "egain-failed",
         "fails after a quarter, and may be tried again; its log is in a bucket that the stack may not read",
         (
-            {"seconds": 9, "status": "In Progress", "total": 5_000, "fields": FOREIGN_LOG},
+            {"seconds": 9, "status": "In Progress", "total": 5_000, "processed": 1_250, "fields": FOREIGN_LOG},
             {
                 "status": "Failed",
                 "total": 5_000,
@@ -187,7 +187,7 @@ SCENARIOS = (
         "egain-cancelled",
         "is cancelled by a person",
         (
-            {"seconds": 8, "status": "In Progress", "total": 800, "fields": EGAIN_LOG},
+            {"seconds": 8, "status": "In Progress", "total": 800, "processed": 310, "fields": EGAIN_LOG},
             {"status": "Cancelled", "total": 800, "processed": 310, "fields": EGAIN_LOG},
         ),
         _expected("CANCELLED", "ARCHIVED"),

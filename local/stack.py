@@ -77,7 +77,8 @@ class LocalStack:
         with ExitStack() as opening:
             opening.enter_context(self.emulator)
             for vendor in self._vendors:
-                self.simulators[vendor] = opening.enter_context(SimulatorProcess(vendor, self._clock_setting))
+                environment = {**self._clock_setting, **self.emulator.run_folder.environment}
+                self.simulators[vendor] = opening.enter_context(SimulatorProcess(vendor, environment))
             self.outputs = self._deploy(self.emulator, self._parameters)
             self.outcomes_queue_url = self._subscribe()
             self._connect()

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+
+from releases.versions import Version, bundle_of, released_bundles
 
 VERSION_LINE = re.compile(r'(?P<before>  Version:\n    Description: .*\n    Value: ")(?P<version>[^"]+)(?P<after>")')
 UNRELEASED = "## Unreleased\n"
 DEPLOYED = ("functions", "layers", "statemachine", "template.yaml")
 """What a release deploys: the rest of the repository is not needed to update from it."""
-VERSION = re.compile(r"(?P<major>[0-9]+)\.(?P<minor>[0-9]+)\.(?P<patch>[0-9]+)")
+SHOWN_CHANGES = 3
+"""Maximum uncommitted files that a refusal names."""
 
 
 class NotReleasable(Exception):
@@ -41,9 +45,9 @@ def with_version(template: str, version: str) -> str:
     return VERSION_LINE.sub(rf"\g<before>{version}\g<after>", template)
 
 
-def development_version(version: str) -> str:
+def development_version(version: Version) -> Version:
     """Version between a release and the next minor one."""
-    return f"{_numbers(version)[0]}.{_numbers(version)[1] + 1}.0-dev"
+    return Version(version.major, version.minor + 1, 0, is_release=False)
 
 
 def released_changelog(changelog: str, version: str, day: date) -> str:
@@ -61,27 +65,29 @@ def released_changelog(changelog: str, version: str, day: date) -> str:
     return f"{before}## {version} ({day.isoformat()})\n{after}"
 
 
-def check_follows(version: str, released: list[str]) -> None:
+def check_follows(version: Version, released: Iterable[Version]) -> None:
     """Check that a version is newer than every released one.
 
     Raises
     ------
     NotReleasable
     """
-    latest = max(map(_numbers, released), default=(0, 0, 0))
-    if _numbers(version) <= latest:
-        raise NotReleasable(f"{version} is not newer than {'.'.join(map(str, latest))}, the last release")
+    latest = max(released, default=None)
+    if latest is not None and version <= latest:
+        raise NotReleasable(f"{version} is not newer than {latest}, the last release")
 
 
-def release(root: Path, version: str, day: date) -> None:
+def release(root: Path, text: str, day: date) -> None:
     """Make a release in a clean checkout: two commits, the release and the next development version, and a tag.
+
+    If a step fails, for example because a hook refuses the commit, the checkout is as it was before.
 
     Parameters
     ----------
     root : Path
         The checkout.
-    version : str
-        `major.minor.patch`.
+    text : str
+        The version: `major.minor.patch`.
     day : date
         Day of the release.
 
@@ -89,36 +95,60 @@ def release(root: Path, version: str, day: date) -> None:
     ------
     NotReleasable
     """
-    if _git(root, "status", "--porcelain"):
-        raise NotReleasable("the checkout has changes that are not committed")
-    check_follows(version, [tag.removeprefix("v") for tag in _git(root, "tag", "--list", "v*").split()])
+    version = _release_version(text)
+    _check_checkout(root)
+    tagged = (tag.removeprefix("v") for tag in _git(root, "tag", "--list", "v*.*.*").split())
+    # A clone may have no tags.
+    check_follows(version, {*map(_release_version, tagged), *released_bundles(root)})
     template, changelog = root / "template.yaml", root / "CHANGELOG.md"
-    released = released_changelog(changelog.read_text("utf-8"), version, day)
-    template.write_text(with_version(template.read_text("utf-8"), version), "utf-8")
-    changelog.write_text(released, "utf-8")
-    _git(root, "add", "template.yaml", "CHANGELOG.md")
-    bundle = root / "tests" / "upgrade" / f"release-{version}.zip"
-    _git(root, "archive", "--format=zip", f"--output={bundle}", _git(root, "write-tree"), "--", *DEPLOYED)
-    _git(root, "add", str(bundle))
-    _git(root, "commit", "--quiet", "--message", f"Release {version}")
-    _git(root, "tag", "--annotate", f"v{version}", "--message", f"Import Watch {version}")
+    with_release = with_version(template.read_text("utf-8"), str(version))
+    released = released_changelog(changelog.read_text("utf-8"), str(version), day)
     coming = development_version(version)
-    template.write_text(with_version(template.read_text("utf-8"), coming), "utf-8")
-    heading = f"## {version} ("
-    changelog.write_text(released.replace(heading, f"{UNRELEASED}\n{heading}", 1), "utf-8")
-    _git(root, "add", "template.yaml", "CHANGELOG.md")
-    _git(root, "commit", "--quiet", "--message", f"Begin {coming}")
+    before, tag = _git(root, "rev-parse", "HEAD"), f"v{version}"
+    try:
+        template.write_text(with_release, "utf-8")
+        changelog.write_text(released, "utf-8")
+        _git(root, "add", "template.yaml", "CHANGELOG.md")
+        bundle = bundle_of(root, str(version))
+        _git(root, "archive", "--format=zip", f"--output={bundle}", _git(root, "write-tree"), "--", *DEPLOYED)
+        _git(root, "add", str(bundle))
+        _git(root, "commit", "--quiet", "--message", f"Release {version}")
+        commit = _git(root, "rev-parse", "HEAD")
+        template.write_text(with_version(with_release, str(coming)), "utf-8")
+        heading = f"## {version} ("
+        changelog.write_text(released.replace(heading, f"{UNRELEASED}\n{heading}", 1), "utf-8")
+        _git(root, "add", "template.yaml", "CHANGELOG.md")
+        _git(root, "commit", "--quiet", "--message", f"Begin {coming}")
+        # The tag is last, so that there is none to remove after a failure.
+        _git(root, "tag", "--annotate", tag, "--message", f"Import Watch {version}", commit)
+    except BaseException:  # an interruption, too
+        _git(root, "reset", "--quiet", "--hard", before)
+        raise
 
 
-def _numbers(version: str) -> tuple[int, int, int]:
-    found = VERSION.fullmatch(version)
-    if found is None:
-        raise NotReleasable(f"{version!r} is not a version such as 1.2.3")
-    return int(found["major"]), int(found["minor"]), int(found["patch"])
+def _release_version(text: str) -> Version:
+    try:
+        version = Version.parse(text)
+    except ValueError as error:
+        raise NotReleasable(str(error)) from None
+    if not version.is_release:
+        raise NotReleasable(f"{text!r} is not a version such as 1.2.3")
+    return version
+
+
+def _check_checkout(root: Path) -> None:
+    """Check that the commits would belong to a branch, and would contain nothing else."""
+    if changes := _git(root, "status", "--porcelain").splitlines():
+        names = ", ".join(change[3:] for change in changes[:SHOWN_CHANGES])
+        more = f" and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
+        raise NotReleasable(f"the checkout has changes that are not committed ({names}{more}): commit or stash them")
+    if not _git(root, "branch", "--show-current"):
+        raise NotReleasable("HEAD is detached, so the commits would belong to no branch: check out the branch first")
 
 
 def _git(root: Path, *arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotReleasable(f"git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
+        reason = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        raise NotReleasable(f"git {arguments[0]} failed: {reason}")
+    return done.stdout.rstrip()

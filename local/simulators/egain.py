@@ -23,8 +23,8 @@ TOKEN_SECONDS = 300
 class Egain:
     """A step has `status`, and other fields of the vendor as `fields`.
 
-    During a timed step `In Progress`, the number of processed items grows up to `total`, and `startsIn` seconds become
-    a `startTime` in the future. An ended job keeps its number of processed items: `processed` of `total`.
+    During a timed step, the number of processed items grows up to `processed`, or else to `total`; `startsIn` seconds
+    become a `startTime` in the future. An ended job keeps its number of processed items: `processed` of `total`.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Egain:
         elif step["status"] != "Scheduled":
             body["startTime"] = timestamp(moment.began_at)
         if "total" in step:
-            processed = step.get("processed", int(step["total"] * moment.share))
+            processed = int(step.get("processed", step["total"]) * moment.share)
             percentage = 100 * processed // step["total"] if step["total"] else 0
             body["progress"] = {"processed": processed, "total": step["total"], "percentage": percentage}
         ended = {"Successful": "completionTime", "Cancelled": "completionTime", "Failed": "failureTime"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_watch.lifecycle.start_event import parse
+from import_watch.lifecycle.start_event import parse, parse_change
 from import_watch.services.vendor_registry import VendorRegistry
 from jsonschema import Draft202012Validator
 
@@ -45,6 +45,27 @@ def test_the_event_with_two_faults_has_two() -> None:
     parsed = parse(event, vendors.names, vendors.adapter)
     assert parsed.faults
     assert [fault.split()[0] for fault in parsed.faults] == ["vendor", "timeoutSeconds"]
+
+
+CHANGED = json.loads((EVENTS / "import-changed" / "egain.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("changes", "valid"),
+    [
+        ({}, True),
+        ({"connection": None}, True),
+        ({"metadata": 7}, True),
+        ({"importId": "1"}, False),
+        ({"vendor": "other"}, False),
+        ({"connection": "a/b"}, False),
+    ],
+)
+def test_an_event_about_a_change_is_valid_by_schema_and_code_alike(changes: dict[str, Any], *, valid: bool) -> None:
+    event = {**CHANGED, "detail": {**CHANGED["detail"], **changes}}
+    vendors = VendorRegistry(FUNCTIONS)
+    assert (not faults(schema("import-changed"), event)) is valid
+    assert (not parse_change(event, vendors.names, vendors.adapter).faults) is valid
 
 
 @pytest.mark.parametrize("path", NOTIFICATIONS, ids=lambda path: path.stem)

@@ -11,8 +11,8 @@ from import_watch.model.observation import ImportState, LogStatus, Severity
 from import_watch.model.outcome import Outcome, Reason
 from import_watch.notifications.notification import event_type
 from import_watch.services.vendor_registry import VendorRegistry
+from import_watch_cli.display import COLOURS
 
-from local.display import COLOURS
 from local.paths import EVENTS, FUNCTIONS, ROOT
 from tests.contract import markdown, vocabulary
 from tests.contract.vocabulary import Glossary, Use

@@ -31,6 +31,8 @@ def serve() -> Iterator[Serve]:
 def stack() -> Iterator[LocalStack]:
     """The real template on the emulator, with the simulators; what no policy of the template allows is refused."""
     parameters = {**SHORT_DEADLINE_SECONDS, "LogSourceObjectArns": f"arn:aws:s3:::{LOG_BUCKET}/*"}
+    # The emulator does not find the state machine of a token, so it checks access to all of them.
+    parameters["CallbackStateMachineArns"] = "*"
     with LocalStack(wait_scale=WAIT_SCALE, parameters=parameters, enforces_policies=True) as running:
         yield running
 

@@ -66,5 +66,5 @@ def test_recovery_publishes_what_the_execution_could_not(stack: LocalStack, obse
     key = watch_id("voyado", "default", "78")
     assert observer.outcome(key).event["data"]["outcome"] == "SUCCEEDED"
     wait_until(lambda: "publishedAt" in observer.item(key), 20, "the publication is recorded")
-    assert "unpublished" not in observer.item(key)
+    wait_until(lambda: "unpublished" not in observer.item(key), 20, "nothing is left to be published")
     assert len(observer.messages(key)) == 1

@@ -13,15 +13,19 @@ from import_watch.aws.executions import Executions
 from import_watch.aws.secrets import Connections
 from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepCursorStore
+from import_watch.aws.task_tokens import TaskTokens, TokenResult
 from import_watch.aws.watch_store import WatchStore
 from import_watch.http_client.client import Client
+from import_watch.lifecycle.attempts import NotStarted
 from import_watch.model.observation import LogRecord, LogStatus, PollError
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Watch
 from import_watch.observability import NAMESPACE, Metric
 from import_watch.services.archiving import Archiving
+from import_watch.services.callbacks import Callbacks
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovered, Recovery
+from import_watch.services.waking import Waker, Woken
 from import_watch.vendors.allowed_hosts import Hosts
 
 from tests.loopback_server import Exchange, Server, servers
@@ -30,6 +34,7 @@ from tests.support.polling import a_poller
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
+    OTHER_EXECUTION,
     TABLE,
     VENDORS,
     a_result,
@@ -71,10 +76,10 @@ class Account:
 
         self.server.behave = behave
 
-    def watch(self, *, keeps_log: bool = False, **changes: Any) -> Watch:
+    def watch(self, *, keeps_log: bool = False, task_token: str | None = None, **changes: Any) -> Watch:
         watch = a_watch(**changes)
         self.states.watch_began(watch.vendor, watch.connection)
-        self.watches.register(watch, EXECUTION, a_start(), keeps_log=keeps_log)
+        self.watches.register(watch, EXECUTION, a_start(task_token=task_token), keeps_log=keeps_log)
         return watch
 
     def poll(self) -> None:
@@ -98,7 +103,15 @@ class Account:
     def publisher(self, topic: str | None = None) -> Publisher:
         sns = client("sns")
         stalled = Topic(sns.create_topic(Name="stalled")["TopicArn"], sns)
-        return Publisher(self.watches, self.states, Topic(topic or self.topic, sns), "/import-watch/stack", stalled)
+        tokens = TaskTokens(TABLE, client("dynamodb"), client("stepfunctions"))
+        return Publisher(
+            self.watches,
+            self.states,
+            Topic(topic or self.topic, sns),
+            "/import-watch/stack",
+            stalled,
+            callbacks=lambda: Callbacks(tokens),
+        )
 
     def publish(self, result: WatchResult, log: LogRecord | None = None, *, keeps_log: bool = False) -> None:
         watch = self.end(result, log, keeps_log=keeps_log)
@@ -178,6 +191,27 @@ def published(account: Account) -> None:
     account.publish(a_result(detection_lag_seconds=4.5))
 
 
+def repeated(account: Account) -> None:
+    for execution in (EXECUTION, OTHER_EXECUTION):
+        event = {"id": "event-1", "detail": {"vendor": "voyado", "importId": "5512340987651234567"}}
+        registrar(account.watches).register(VENDORS.parse(event), execution, NOW)
+
+
+def called_back(account: Account) -> None:
+    """Publish to a task token."""
+    watch = account.watch(task_token="token-1")
+    account.watches.end(watch, a_result())
+    account.publisher().publish_for(watch.watch_id, watch.attempt, watch.generation, None, NOW + 90)
+
+
+def woken(account: Account) -> None:
+    account.watch(next_poll_at=NOW + 60)
+    change = {"detail-type": "ImportChanged", "detail": {"vendor": "voyado", "importId": "5512340987651234567"}}
+    executions = Executions(client("stepfunctions"))
+    waker = Waker(VENDORS, account.watches, account.states, executions)
+    waker.wake(VENDORS.parse_change(change), OTHER_EXECUTION, NOW)
+
+
 def broken(account: Account) -> None:
     account.publish(a_result(outcome=Outcome.UNKNOWN, reason=Reason.WATCH_BROKEN.value))
 
@@ -200,6 +234,7 @@ def unpublished(account: Account) -> None:
 VENDOR = {"vendor": "voyado"}
 CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.WATCHES_STARTED: (started, VENDOR, 1),
+    Metric.START_EVENTS_IGNORED: (repeated, {"reason": NotStarted.SAME_EVENT.value}, 1),
     Metric.POLLS: (Account.poll, VENDOR, 1),
     Metric.POLLS_FAILED: (throttled, VENDOR, 1),
     Metric.POLL_WRITE_FAILURES: (unwritten, {}, 1),
@@ -218,6 +253,8 @@ CAUSES: dict[Metric, tuple[Callable[[Account], None], dict[str, str], Any]] = {
     Metric.SWEEPS: (Account.sweep, {}, 1),
     Metric.OUTCOMES_UNPUBLISHED: (unpublished, {}, 1),
     Metric.ACTIVE_WATCHES: (active, VENDOR, 1),
+    Metric.CALLBACKS: (called_back, {"result": TokenResult.SENT.value}, 1),
+    Metric.WAKES: (woken, {"result": Woken.WOKEN.value}, 1),
     Metric.RECOVERIES: (unpublished, {"result": Recovered.FAILED.value}, 1),
 }
 

@@ -40,6 +40,7 @@ def listed(**given: Any) -> list[int]:
         ({"outcomes": OUTCOMES}, range(39, -1, -1)),
         ({"limit": 3}, [39, 38, 37]),
         ({"limit": 0}, []),
+        ({"outcomes": []}, []),
         ({"outcomes": [Outcome.FAILED]}, range(39, -1, -3)),
         ({"outcomes": [Outcome.FAILED, Outcome.UNKNOWN], "limit": 3}, [39, 38, 36]),
         ({"outcomes": [Outcome.PARTIAL]}, []),
@@ -61,7 +62,7 @@ def test_pages_together_are_the_whole_list(table: WatchStore, size: int, monkeyp
         result = a_result(outcome=Outcome.CANCELLED, detected_at=NOW)
         with suppress(Conflict):
             table.register(watch, EXECUTION, a_start(import_id=name), keeps_log=False, result=result)
-    monkeypatch.setattr("import_watch.aws.ended_watches.PAGE_SIZE", 2)
+    monkeypatch.setattr("import_watch.aws.ended_watches.MAX_PAGE_SIZE", 2)
     pages: list[str] = []
     after = None
     while page := ended_watches(

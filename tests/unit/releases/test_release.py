@@ -83,3 +83,29 @@ def test_nothing_is_changed_where_a_release_is_not_possible(checkout: Path, name
     with pytest.raises(NotReleasable, match=why):
         release(checkout, "0.2.0", DAY)
     assert (git(checkout, "rev-parse", "HEAD"), git(checkout, "status", "--porcelain")) == before
+
+
+def test_a_release_counts_without_its_tag(checkout: Path) -> None:
+    release(checkout, "0.2.0", DAY)
+    git(checkout, "tag", "--delete", "v0.2.0")
+    with pytest.raises(NotReleasable, match=r"not newer than 0\.2\.0"):
+        release(checkout, "0.2.0", DAY)
+
+
+def test_a_release_belongs_to_a_branch(checkout: Path) -> None:
+    git(checkout, "checkout", "--quiet", "--detach")
+    with pytest.raises(NotReleasable, match="HEAD is detached"):
+        release(checkout, "0.2.0", DAY)
+
+
+@pytest.mark.parametrize("refused", ["Release", "Begin"])
+def test_a_release_that_fails_leaves_nothing(checkout: Path, refused: str) -> None:
+    hook = checkout / ".git" / "hooks" / "commit-msg"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n! grep -q '^{refused}' \"$1\" || {{ echo 'not today' >&2; exit 1; }}\n")
+    hook.chmod(0o755)
+    before = git(checkout, "rev-parse", "HEAD")
+    with pytest.raises(NotReleasable, match="git commit failed: not today"):
+        release(checkout, "0.2.0", DAY)
+    assert (git(checkout, "rev-parse", "HEAD"), git(checkout, "status", "--porcelain")) == (before, "")
+    assert git(checkout, "tag") == ""

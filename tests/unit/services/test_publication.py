@@ -7,20 +7,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from import_watch.aws.event_bus import EventBus
 from import_watch.aws.sns import Topic
+from import_watch.aws.task_tokens import TaskTokens
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import LogRecord, LogStatus, Problem, Severity
 from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
-from import_watch.model.watch import Watch
+from import_watch.model.watch import Watch, callbacks_key
+from import_watch.services.callbacks import Callbacks
 from import_watch.services.publication import Publisher
 
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
     REGION,
+    TABLE,
     a_result,
     a_start,
     a_watch,
@@ -200,3 +205,100 @@ def test_a_watch_that_is_not_in_the_table_is_an_error(account: Account) -> None:
     with pytest.raises(LookupError, match="there is no watch"):
         account.publish(a_watch())
     assert account.received() == []
+
+
+class Bus:
+    """A bus, and the events that were sent to it."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("events", region_name=REGION)
+        self.client.create_event_bus(Name="imports")
+        self.sent: list[Any] = []
+        self.client.meta.events.register("provide-client-params.events.PutEvents", self._record)
+
+    def _record(self, params: dict[str, Any], **_: Any) -> None:
+        self.sent += [entry for entry in params["Entries"] if entry["EventBusName"] == "imports"]
+
+
+class TestEveryWay:
+    """Topic, bus and task tokens: each gets the outcome once, and a failure of one does not affect the others."""
+
+    @pytest.fixture
+    def bus(self, account: Account) -> Bus:
+        del account  # which it is in
+        return Bus()
+
+    def publisher(self, account: Account, bus: Bus, bus_name: str = "imports", topic: str | None = None) -> Publisher:
+        return Publisher(
+            account.watches,
+            connection_store(),
+            Topic(topic or account.subscriber.topic, client("sns")),
+            "/import-watch/stack",
+            bus=EventBus(bus_name, bus.client),
+            callbacks=lambda: Callbacks(TaskTokens(TABLE, client("dynamodb"), client("stepfunctions"))),
+        )
+
+    def publish(self, account: Account, watch: Watch, bus: Bus, **publisher: Any) -> str:
+        done = self.publisher(account, bus, **publisher).publish_for(watch.watch_id, 1, 1, None, NOW + 90)
+        return done.action.value
+
+    def test_the_bus_gets_the_notification(self, account: Account, bus: Bus) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, a_result())
+        assert [self.publish(account, watch, bus) for _ in range(2)] == ["PUBLISHED", "ALREADY_PUBLISHED"]
+        (event,), (notification,) = bus.sent, account.received()
+        assert (event["Source"], event["DetailType"]) == ("import-watch", "ImportCompleted")
+        assert json.loads(event["Detail"]) == notification
+        assert account.record(watch).is_settled
+
+    def test_a_topic_that_is_gone_does_not_keep_the_outcome_from_the_bus(self, account: Account, bus: Bus) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, a_result())
+        for _ in range(2):
+            with pytest.raises(ClientError):
+                self.publish(account, watch, bus, topic=f"arn:aws:sns:{REGION}:123456789012:gone")
+        record = account.record(watch)
+        assert (record.published_at, record.event_sent_at, record.is_settled) == (None, NOW + 90, False)
+        assert self.publish(account, watch, bus) == "PUBLISHED"
+        assert (len(bus.sent), len(account.received())) == (1, 1)
+        assert account.record(watch).is_settled
+
+    def test_a_bus_that_is_gone_is_tried_again_alone(self, account: Account, bus: Bus) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, a_result())
+        with pytest.raises(ClientError):
+            self.publish(account, watch, bus, bus_name="gone")
+        assert not account.record(watch).is_settled
+        assert self.publish(account, watch, bus) == "ALREADY_PUBLISHED"
+        assert (len(bus.sent), len(account.received())) == (1, 1)
+        assert account.record(watch).is_settled
+
+    def test_a_token_that_has_its_outcome_is_deleted(self, account: Account, bus: Bus) -> None:
+        watch = a_watch()
+        account.watches.register(watch, EXECUTION, a_start(task_token="token-1"), keeps_log=False)
+        account.watches.end(watch, a_result())
+        assert self.publish(account, watch, bus) == "PUBLISHED"
+        found = client("dynamodb").get_item(TableName=TABLE, Key={"watchId": {"S": callbacks_key(watch.watch_id)}})
+        assert "Item" not in found
+        assert account.record(watch).is_settled
+
+    def test_a_token_that_joins_while_the_outcome_is_published_is_not_left(self, account: Account, bus: Bus) -> None:
+        watch = account.register(a_watch())
+        account.watches.end(watch, a_result())
+        joined: list[str] = []
+
+        class Joins(WatchStore):
+            def record_settled(self, record: StoredWatch, now: float) -> None:
+                if not joined:
+                    joined.append("event-2")
+                    start = a_start(task_token="late")
+                    account.watches.add_start_event(account.record(watch), joined, start)
+                super().record_settled(record, now)
+
+        account.watches = Joins(TABLE, 1, client("dynamodb"))
+        assert self.publish(account, watch, bus) == "PUBLISHED"
+        record = account.record(watch)
+        assert (record.callbacks, record.is_settled, record.start_events) == (1, True, ("event-2",))
+        tokens = TaskTokens(TABLE, client("dynamodb"), client("stepfunctions"))
+        assert tokens.waiting(watch.watch_id, 1) == []
+        assert len(account.received()) == 1

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from import_watch.aws.executions import Executions, ExecutionStatus
-from import_watch.aws.watch_store import WatchStore
-from import_watch.model.observation import ImportState
-from import_watch.model.outcome import Outcome
+from import_watch.aws.task_tokens import TaskTokens
+from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.model.observation import ImportState, LogRecord, LogStatus
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.record import StoredWatch
-from import_watch.model.step import Step
-from import_watch.model.watch import Tolerance, watch_id
+from import_watch.model.step import NextAction, Step
+from import_watch.model.watch import Tolerance, Watch, attempt_key, watch_id
 from import_watch.scheduling.running_time import measured_running_time
 from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
@@ -26,6 +28,7 @@ from tests.unit.aws_fixtures import (
     NOW,
     OTHER_EXECUTION,
     REGION,
+    TABLE,
     VENDORS,
     a_result,
     adapter,
@@ -36,6 +39,7 @@ from tests.unit.aws_fixtures import (
     registrar,
     shared,
     state_machine,
+    stored_item,
     watch_table,
 )
 
@@ -50,7 +54,10 @@ def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchStore]:
         yield watch_table()
 
 
-def event(event_id: str | None = "11111111-2222-3333-4444-555555555555", **changes: Any) -> dict[str, Any]:
+EVENT_ID = "11111111-2222-3333-4444-555555555555"
+
+
+def event(event_id: str | None = EVENT_ID, **changes: Any) -> dict[str, Any]:
     detail = {name: value for name, value in {**DETAIL, **changes}.items() if value is not None}
     given = {"detail-type": "ImportStarted", "source": "acme", "detail": detail}
     return given if event_id is None else {**given, "id": event_id}
@@ -447,3 +454,180 @@ class TestInvalidEvent:
         assert key(again) == key(first)
         assert key({**first, "error": {"Error": "Lambda.Unknown", "Cause": "{}"}}) == key(first)
         assert key({**first, "id": "event-2"}) != key(first)
+
+
+def named(name: str) -> str:
+    """Execution of the state machine that does not exist."""
+    return EXECUTION.replace(":first", f":{name}")
+
+
+OTHER_EVENT = "99999999-2222-3333-4444-555555555555"
+UNKNOWN = a_result(outcome=Outcome.UNKNOWN, reason="UNAUTHORIZED")
+
+
+def tokens(watches: WatchStore) -> TaskTokens:
+    del watches  # whose table it is
+    return TaskTokens(TABLE, client("dynamodb"))
+
+
+class TestNextAttempt:
+    def ended(self, watches: WatchStore, result: WatchResult = UNKNOWN, **more: Any) -> Watch:
+        watch = replace(started(watches, event(**more)).watch, generation=4, executions=4)
+        for generation in (2, 3, 4):
+            watches.transfer_ownership(replace(watch, generation=generation, executions=generation), EXECUTION)
+        watches.end(watch, result)
+        return watch
+
+    def test_it_replaces_the_ended_one_which_is_moved_and_still_published(self, watches: WatchStore) -> None:
+        ended = self.ended(watches)
+        before = recorded(watches, Step(NextAction.WAIT, ended))
+        step = started(watches, event(OTHER_EVENT, metadata=None), OTHER_EXECUTION, NOW + 500)
+        assert (step.action, step.watch.attempt, step.watch.generation, step.watch.executions) == ("WAIT", 2, 5, 1)
+        latest, moved = recorded(watches, step), watches.get_attempt(ended.watch_id, 1)
+        assert moved == replace(before, is_earlier_attempt=True)
+        assert (latest.watch, latest.result, latest.metadata) == (step.watch, None, None)
+        assert (latest.execution, latest.owners) == (OTHER_EXECUTION, (OTHER_EXECUTION,))
+        assert latest.start_events == (EVENT_ID, OTHER_EVENT)
+        assert indexed() == [ended.watch_id]
+        assert [key for key, _, _ in watches.unpublished()] == [attempt_key(ended.watch_id, 1)]
+        assert shared().active_watches == 2  # the ended one was not uncounted by these tests
+
+    @pytest.mark.parametrize("published", [False, True])
+    def test_what_is_recorded_late_goes_to_the_moved_one(self, watches: WatchStore, *, published: bool) -> None:
+        ended = self.ended(watches)
+        if published:
+            watches.record_published(ended, NOW + 70)
+        started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
+        watches.record_log(ended, LogRecord(LogStatus.NONE), "s3://archive/answer.json")
+        if not published:
+            watches.record_published(ended, NOW + 80)
+        moved = watches.get_attempt(ended.watch_id, 1)
+        assert moved is not None
+        watches.record_settled(moved, NOW + 90)
+        moved = watches.get_attempt(ended.watch_id, 1)
+        assert moved is not None
+        assert (moved.response, moved.is_settled) == ("s3://archive/answer.json", True)
+        latest = watches.get(ended.watch_id)
+        assert latest is not None
+        assert (latest.watch.attempt, latest.log, latest.published_at) == (2, None, None)
+
+    def test_writes_of_the_ended_attempt_change_nothing(self, watches: WatchStore) -> None:
+        ended = self.ended(watches)
+        step = started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
+        before = recorded(watches, step)
+        assert watches.commit(replace(ended, polls=99), ended) is None
+        assert watches.commit(replace(ended, polls=99), ended, result=UNKNOWN) is None
+        assert watches.commit(replace(ended, generation=5), ended, successor="arn:successor") is None
+        assert recorded(watches, step) == before
+
+    @pytest.mark.parametrize(
+        ("given", "execution", "action", "attempt"),
+        [
+            (event(), OTHER_EXECUTION, "PUBLISH", 1),  # the same event, and its execution has died
+            (event(OTHER_EVENT), OTHER_EXECUTION, "WAIT", 2),
+            (event(None), OTHER_EXECUTION, "WAIT", 2),
+            (event(OTHER_EVENT, watchAgain=True), OTHER_EXECUTION, "WAIT", 2),
+            (event(OTHER_EVENT), EXECUTION, "PUBLISH", 1),  # an execution registers one event
+        ],
+    )
+    def test_only_another_event_starts_it(
+        self, watches: WatchStore, given: Any, execution: str, action: str, attempt: int
+    ) -> None:
+        self.ended(watches)
+        client("stepfunctions").stop_execution(executionArn=EXECUTION)
+        step = started(watches, given, execution, NOW + 500)
+        assert (step.action, step.watch.attempt) == (action, attempt)
+
+    def test_a_known_outcome_is_watched_again_only_on_request(self, watches: WatchStore) -> None:
+        self.ended(watches, a_result())
+        refused = started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
+        assert refused.action == "ALREADY_WATCHED"
+        # The refused event is kept: it starts nothing when it is delivered again.
+        again = event("33333333", watchAgain=True)
+        assert started(watches, event(OTHER_EVENT, watchAgain=True), named("third"), NOW).action == "ALREADY_WATCHED"
+        assert started(watches, again, named("fourth"), NOW + 600).watch.attempt == 2
+        assert recorded(watches, started(watches, again, named("fifth"), NOW + 700)).watch.attempt == 2
+
+    def test_an_execution_whose_response_was_lost_gets_the_same_attempt(self, watches: WatchStore) -> None:
+        self.ended(watches)
+        first, again = (started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500) for _ in range(2))
+        assert (first.action, first.watch) == (again.action, again.watch)
+
+    def test_the_twentieth_attempt_is_the_last_one(self, watches: WatchStore) -> None:
+        step = started(watches, event())
+        for number in range(2, 21):
+            watches.end(step.watch, UNKNOWN)
+            step = started(watches, event(f"event-{number}"), named(str(number)), NOW + number)
+            assert (step.watch.attempt, step.watch.generation) == (number, number)
+        watches.end(step.watch, UNKNOWN)
+        late = started(watches, event("event-21", watchAgain=True), named("21"), NOW + 21)
+        assert (late.action, late.watch.attempt) == ("PUBLISH", 20)  # its own execution does not exist
+
+    def test_another_writer_is_waited_for(self, watches: WatchStore) -> None:
+        ended = self.ended(watches)
+
+        class PublishedMeanwhile(WatchStore):
+            def start_attempt(self, watch: Watch, *given: Any, **more: Any) -> None:
+                with suppress(Conflict):
+                    watches.record_published(ended, NOW + 70)
+                super().start_attempt(watch, *given, **more)
+
+        racing = PublishedMeanwhile(TABLE, 1, client("dynamodb"))
+        step = registrar(racing).register(VENDORS.parse(event(OTHER_EVENT)), OTHER_EXECUTION, NOW + 500)
+        assert step.watch.attempt == 2
+        moved = watches.get_attempt(ended.watch_id, 1)
+        assert moved is not None
+        assert moved.published_at == NOW + 70
+
+    def test_an_item_of_an_older_release_is_its_first_attempt(self, watches: WatchStore) -> None:
+        ended = self.ended(watches)
+        client("dynamodb").update_item(
+            TableName=TABLE,
+            Key={"watchId": {"S": ended.watch_id}},
+            UpdateExpression="REMOVE attempt, startEvents, owners, ended",
+        )
+        step = started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
+        assert (step.watch.attempt, recorded(watches, step).start_events) == (2, (OTHER_EVENT,))
+        watches.record_published(ended, NOW + 90)
+        moved = watches.get_attempt(ended.watch_id, 1)
+        assert moved is not None
+        assert moved.published_at == NOW + 90
+
+
+class TestTaskToken:
+    def test_a_new_watch_keeps_it_in_another_item(self, watches: WatchStore) -> None:
+        step = started(watches, event(taskToken="token-1"))
+        assert tokens(watches).waiting(step.watch.watch_id, 1) == ["1:token-1"]
+        assert "token-1" not in str(stored_item(step.watch.watch_id))
+
+    def test_that_of_a_duplicate_joins_the_active_watch(self, watches: WatchStore) -> None:
+        step = started(watches, event())
+        for number in range(3):
+            other = event(f"other-{number % 2}", taskToken=f"token-{number % 2}")
+            assert started(watches, other, OTHER_EXECUTION).action == "ALREADY_WATCHED"
+        assert tokens(watches).waiting(step.watch.watch_id, 1) == ["1:token-0", "1:token-1"]
+        assert recorded(watches, step).callbacks == 2
+
+    def test_that_for_a_known_outcome_is_published_at_once(self, watches: WatchStore) -> None:
+        step = started(watches, event())
+        watches.end(step.watch, a_result())
+        watches.record_published(step.watch, NOW + 70)
+        watches.record_settled(recorded(watches, step), NOW + 70)
+        late = event(OTHER_EVENT, taskToken="token-1")
+        assert started(watches, late, OTHER_EXECUTION).action == "PUBLISH"
+        record = recorded(watches, step)
+        assert (record.unpublished, record.is_settled, record.callbacks) == (True, False, 1)
+        # Its execution may lose the response, or die: another one finds it as unpublished.
+        assert started(watches, late, OTHER_EXECUTION).action == "PUBLISH"
+        assert [key for key, _, _ in watches.unpublished()] == [step.watch.watch_id]
+
+    def test_that_of_an_invalid_event_is_kept_too(self, watches: WatchStore) -> None:
+        step = started(watches, event(importId=None, taskToken="token-1"))
+        assert step.action == "PUBLISH"
+        assert tokens(watches).waiting(step.watch.watch_id, 1) == ["1:token-1"]
+
+    def test_that_of_an_execution_that_died_unregistered_joins(self, watches: WatchStore) -> None:
+        step = started(watches, event())
+        registrar(watches).register_late(VENDORS.parse(event(OTHER_EVENT, taskToken="token-1")), OTHER_EXECUTION, NOW)
+        assert tokens(watches).waiting(step.watch.watch_id, 1) == ["1:token-1"]
+        assert recorded(watches, step).execution == EXECUTION

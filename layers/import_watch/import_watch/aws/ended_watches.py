@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
-from itertools import groupby, islice
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from import_watch.aws.dynamodb import deserialize
+from import_watch.aws.dynamodb import PageToken, deserialize
 from import_watch.aws.watch_items import ENDED_INDEX, ENDED_SHARDS, ended_partition
 from import_watch.model.outcome import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, QueryOutputTypeDef
 
-PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1_000
 """Maximum entries that one request reads of a partition."""
-LATEST = 1e12
-"""Later than every time, in epoch seconds."""
+EXTRA_ENTRIES = 12
+"""Entries that a page has besides a partition's expected share of a list and half of it: so it is seldom too short."""
+SIMULTANEOUS_REQUESTS = 10
+"""Maximum simultaneous requests: as many as a client keeps connections for."""
 
 
 def ended_watches(
@@ -52,12 +57,24 @@ def ended_watches(
         (absent for the first one of an older release), `outcome`, `outcomeReason`, `detectedAt`, `registeredAt`,
         `polls`, `correlationId`.
     """
+    if limit < 1 or not outcomes:
+        return []
+    names = [ended_partition(outcome.value, shard) for outcome in outcomes for shard in range(ENDED_SHARDS)]
+    read = partial(_read_page, client, table_name, after, _page_size(limit))
+    # A list needs the first page of every partition; one after the other, they would take as many round trips.
+    with ThreadPoolExecutor(SIMULTANEOUS_REQUESTS) as pool:
+        first_pages = list(pool.map(read, names))
     partitions = [
-        _partition(client, table_name, ended_partition(outcome.value, shard), since, after, min(limit, PAGE_SIZE))
-        for outcome in outcomes
-        for shard in range(ENDED_SHARDS)
+        _partition(_entries(partial(read, name), page), since, after)
+        for name, page in zip(names, first_pages, strict=True)
     ]
     return list(islice(heapq.merge(*partitions, key=_position), limit))
+
+
+def _page_size(limit: int) -> int:
+    """Entries of a page: the watches of an outcome are evenly distributed over its partitions."""
+    share = -(-limit // ENDED_SHARDS)
+    return min(limit, share + share // 2 + EXTRA_ENTRIES, MAX_PAGE_SIZE)
 
 
 def _position(entry: dict[str, Any]) -> tuple[float, str]:
@@ -66,42 +83,45 @@ def _position(entry: dict[str, Any]) -> tuple[float, str]:
 
 
 def _partition(
-    client: DynamoDBClient,
-    table_name: str,
-    partition: str,
-    since: float,
-    after: tuple[float, str] | None,
-    page_size: int,
+    entries: Iterator[dict[str, Any]], since: float, after: tuple[float, str] | None
 ) -> Iterator[dict[str, Any]]:
-    if page_size < 1:
-        return
-    latest = after[0] if after else LATEST
-    entries = _query(client, table_name, partition, since, latest, page_size)
+    # No condition of the query: it would save less than a page of each partition, and the emulator evaluates conditions
+    # for every entry of a partition.
+    recent = takewhile(lambda entry: entry["detectedAt"] >= since, entries)
     # An index has no order of its own among equal times.
-    for _, simultaneous in groupby(entries, key=lambda entry: entry["detectedAt"]):
+    for _, simultaneous in groupby(recent, key=lambda entry: entry["detectedAt"]):
         for entry in sorted(simultaneous, key=_position):
             if after is None or _position(entry) > (-after[0], after[1]):
                 yield entry
 
 
-def _query(
-    client: DynamoDBClient, table_name: str, partition: str, since: float, latest: float, page_size: int
-) -> Iterator[dict[str, Any]]:
-    query: dict[str, Any] = {
+def _entries(read: Callable[..., QueryOutputTypeDef], page: QueryOutputTypeDef) -> Iterator[dict[str, Any]]:
+    """Entries of a partition from its first page on, the latest first."""
+    yield from map(deserialize, page["Items"])
+    while "LastEvaluatedKey" in page:
+        page = read(start=page["LastEvaluatedKey"])
+        yield from map(deserialize, page["Items"])
+
+
+def _read_page(
+    client: DynamoDBClient,
+    table_name: str,
+    after: tuple[float, str] | None,
+    page_size: int,
+    partition: str,
+    start: PageToken | None = None,
+) -> QueryOutputTypeDef:
+    query: QueryInputTypeDef = {
         "TableName": table_name,
         "IndexName": ENDED_INDEX,
-        "KeyConditionExpression": "ended = :ended AND detectedAt BETWEEN :since AND :latest",
-        "ExpressionAttributeValues": {
-            ":ended": {"S": partition},
-            ":since": {"N": str(since)},
-            ":latest": {"N": str(latest)},
-        },
+        "KeyConditionExpression": "ended = :ended",
+        "ExpressionAttributeValues": {":ended": {"S": partition}},
         "ScanIndexForward": False,
         "Limit": page_size,
     }
-    while True:
-        page = client.query(**query)
-        yield from map(deserialize, page["Items"])
-        if "LastEvaluatedKey" not in page:
-            return
-        query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    if after is not None:
+        query["KeyConditionExpression"] = "ended = :ended AND detectedAt <= :latest"
+        query["ExpressionAttributeValues"] = {":ended": {"S": partition}, ":latest": {"N": str(after[0])}}
+    if start is not None:
+        query["ExclusiveStartKey"] = start
+    return client.query(**query)

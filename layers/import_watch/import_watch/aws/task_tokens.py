@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import deserialize
 from import_watch.model.serialization import JSON
@@ -26,6 +26,10 @@ class TokenResult(StrEnum):
     SENT = "SENT"
     EXPIRED = "EXPIRED"
     DENIED = "DENIED"
+
+
+class TokenNotSent(Exception):
+    """An outcome that a task could not get now."""
 
 
 FINAL_ERRORS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "InvalidOutput", "ValidationException"})
@@ -72,8 +76,8 @@ class TaskTokens:
 
         Raises
         ------
-        botocore.exceptions.ClientError
-            If Step Functions cannot take it now.
+        TokenNotSent
+            If Step Functions cannot take it now; without the message of the service, which may quote the token.
         """
         token = entry.partition(":")[2]
         try:
@@ -87,8 +91,10 @@ class TaskTokens:
             if code in DENIED_ERRORS:
                 return TokenResult.DENIED
             if code not in FINAL_ERRORS:
-                raise
+                raise TokenNotSent(code) from None
             return TokenResult.EXPIRED
+        except BotoCoreError as error:
+            raise TokenNotSent(type(error).__name__) from None
         return TokenResult.SENT
 
     def delete(self, watch_id: str, entry: str) -> None:

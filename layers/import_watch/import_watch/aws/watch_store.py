@@ -408,7 +408,7 @@ class WatchStore:
         self._change_ended(watch, {"publishedAt": now}, (), "attribute_not_exists(publishedAt)")
 
     def record_event_sent(self, watch: Watch, now: float) -> None:
-        """Write that the outcome was sent to the event bus.
+        """Write that the outcome was sent to the event bus, where another way of publishing has failed.
 
         Raises
         ------

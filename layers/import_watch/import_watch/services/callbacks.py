@@ -42,7 +42,7 @@ class Callbacks:
         ------
         CallbackDenied
             If a task may not be reached: it is tried again for a week.
-        botocore.exceptions.ClientError
+        TokenNotSent
             If Step Functions cannot take an outcome now.
         """
         watch, denied = record.watch, 0

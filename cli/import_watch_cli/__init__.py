@@ -1,0 +1,1 @@
+"""The command line `import-watch`, and what it and the live page read of a stack."""

@@ -1,0 +1,116 @@
+"""An ImportChanged event: the execution that it started polls the watch sooner, or nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from import_watch.aws.executions import Executions
+from import_watch.aws.watch_store import WatchStore
+from import_watch.model.step import Step
+from import_watch.model.watch import Watch
+from import_watch.services.waking import Waker
+
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    OTHER_EXECUTION,
+    VENDORS,
+    a_result,
+    a_start,
+    a_watch,
+    aws_account,
+    client,
+    connection_store,
+    state_machine,
+    watch_table,
+)
+
+WATCH = a_watch(polls=3, last_poll_at=NOW - 10, next_poll_at=NOW + 60, not_before=NOW - 5)
+DETAIL = {"vendor": "voyado", "importId": "5512340987651234567"}
+
+
+@pytest.fixture
+def watches(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchStore]:
+    with aws_account(monkeypatch):
+        state_machine()
+        yield watch_table()
+
+
+def changed(watches: WatchStore, execution: str = OTHER_EXECUTION, now: float = NOW, **detail: Any) -> Step:
+    event = VENDORS.parse_change({"id": "e", "detail-type": "ImportChanged", "detail": DETAIL | detail})
+    return Waker(VENDORS, watches, connection_store(), Executions(client("stepfunctions"))).wake(event, execution, now)
+
+
+def register(watches: WatchStore, watch: Watch, **more: Any) -> None:
+    watches.register(watch, EXECUTION, a_start(), keeps_log=False, **more)
+
+
+def status(execution: str) -> str:
+    return str(client("stepfunctions").describe_execution(executionArn=execution)["status"])
+
+
+def test_the_execution_owns_the_watch_and_the_other_one_is_stopped(watches: WatchStore) -> None:
+    register(watches, WATCH)
+    step = changed(watches)
+    assert (step.action, step.seconds, step.watch.generation) == ("WAIT", 0, 2)
+    record = watches.get(WATCH.watch_id)
+    assert record is not None
+    assert (record.watch, record.execution, record.owners) == (
+        step.watch,
+        OTHER_EXECUTION,
+        (EXECUTION, OTHER_EXECUTION),
+    )
+    assert status(EXECUTION) == "ABORTED"
+
+
+def test_an_execution_whose_response_was_lost_gets_the_same_step(watches: WatchStore) -> None:
+    register(watches, WATCH)
+    first, again = changed(watches), changed(watches, now=NOW + 1)
+    assert first == again
+    assert status(EXECUTION) == "ABORTED"
+
+
+@pytest.mark.parametrize(
+    ("watch", "more", "detail"),
+    [
+        (None, {}, {}),
+        (WATCH, {}, {"connection": "second"}),
+        (WATCH, {}, {"vendor": "other"}),
+        (WATCH, {"result": a_result()}, {}),
+        (replace(WATCH, awaiting_log=a_result()), {}, {}),
+        (replace(WATCH, next_poll_at=NOW + 4), {}, {}),
+        (replace(WATCH, not_before=NOW + 58), {}, {}),
+    ],
+    ids=["not watched", "another connection", "invalid", "ended", "log awaited", "polled soon", "back-off"],
+)
+def test_nothing_is_changed(
+    watches: WatchStore, watch: Watch | None, more: dict[str, Any], detail: dict[str, Any]
+) -> None:
+    if watch is not None:
+        register(watches, watch, **more)
+    before = watches.get(WATCH.watch_id)
+    assert changed(watches, **detail).action == "NOT_WOKEN"
+    assert watches.get(WATCH.watch_id) == before
+    assert status(EXECUTION) == "RUNNING"
+
+
+def test_a_throttled_connection_is_not_polled_sooner(watches: WatchStore) -> None:
+    register(watches, WATCH)
+    connection_store().watch_began("voyado", "default")
+    connection_store().throttled(WATCH, NOW + 30)
+    assert changed(watches).seconds == 30
+
+
+def test_a_watch_that_is_polled_meanwhile_is_left_alone(watches: WatchStore) -> None:
+    register(watches, WATCH)
+
+    class PolledMeanwhile(WatchStore):
+        def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
+            watches.save(replace(WATCH, polls=4))
+            super().transfer_ownership(watch, execution, before)
+
+    assert changed(PolledMeanwhile("watches", 1, client("dynamodb"))).action == "NOT_WOKEN"
+    assert status(EXECUTION) == "RUNNING"
