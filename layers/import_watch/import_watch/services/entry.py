@@ -37,8 +37,8 @@ def first_step(
     """
     vendors = registrar.vendors
     if resumed := resumed_watch(given):
-        bind_log_context(execution, watch_id=resumed[0], generation=resumed[1])
-        step = registrar.resume(*resumed, execution, now)
+        bind_log_context(execution, watch_id=resumed.watch_id, generation=resumed.generation)
+        step = registrar.resume(resumed.watch_id, resumed.generation, execution, now)
         bind_watch_log_context(step.watch, execution)
     elif is_change(given):
         change = vendors.parse_change(given)

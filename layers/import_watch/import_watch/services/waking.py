@@ -24,6 +24,8 @@ from import_watch.services.vendor_registry import VendorRegistry
 
 MAX_OWNERS = 100
 """Executions of one attempt up to which a watch is woken: each is in its item, which every poll writes again."""
+MAX_STOPPED = 3
+"""Earlier owners that are stopped: one that came to wake the watch, too, may be stopped before it has stopped others."""
 STOP_CAUSE = "another execution polls this watch sooner, because its import has changed"
 
 
@@ -105,7 +107,7 @@ class Waker:
         return self._woken(replace(record, watch=woken, owners=(*record.owners, execution)), now)
 
     def _woken(self, record: StoredWatch, now: float) -> Step:
-        for owner in record.owners[-2:-1]:
+        for owner in reversed(record.owners[-1 - MAX_STOPPED : -1]):
             self._executions.stop(owner, STOP_CAUSE)
         seconds = math.ceil(max(0.0, (record.watch.next_poll_at or now) - now))
         logger.info("woken", watchId=record.watch.watch_id, seconds=seconds)
