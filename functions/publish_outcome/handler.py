@@ -25,7 +25,7 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     held = {"watch": event["stalled"]} if "stalled" in event else event["input"]
     owned, error = held.get("watch"), held.get("error")
     if resumed := resumed_watch(held):
-        owned = {"watchId": resumed[0], "generation": resumed[1]}
+        owned = {"watchId": resumed.watch_id, "generation": resumed.generation, "attempt": resumed.attempt}
     elif owned is None:
         step = first_step(held, execution, now, registrar(VENDORS))
         if step.action in NOTHING_TO_PUBLISH:

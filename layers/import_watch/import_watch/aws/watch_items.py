@@ -23,9 +23,8 @@ ENDED_SHARDS = 4
 """Partitions of each outcome in the index of ended watches."""
 MAX_INDEXED_REASON = 200
 """Maximum characters of a vendor's reason in that index."""
-MAX_OWNERS = 20
-"""Owners of a watch that its item has: whatever wakes a watch every minute must not fill it, and a poll's write has a
-price for each kilobyte."""
+MAX_LISTED_OWNERS = 100
+"""Owners of a watch that its item lists: every poll writes the whole item, and each kilobyte of it has a price."""
 SCHEMA_VERSION = 1
 """Version of the item's format, for code that reads an item of another release."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from import_watch.lifecycle.execution_names import resumed_watch
-from import_watch.lifecycle.start_event import StartEvent, is_change
+from import_watch.lifecycle.start_event import is_change
 from import_watch.model.serialization import JSON
 from import_watch.model.step import Step
 from import_watch.observability import bind_log_context, bind_watch_log_context, logger
@@ -32,17 +32,23 @@ def first_step(
         Epoch seconds.
     registrar : Registrar
     waker : callable, optional
-        Builds what wakes a watch, which few executions need. Without it an `ImportChanged` changes nothing.
+        Builds what wakes a watch, which few executions need. Without it an `ImportChanged` changes nothing: it is only
+        a hint. If an attempt of this execution, whose response was lost, has taken the watch over, it is recovered.
     """
     vendors = registrar.vendors
     if resumed := resumed_watch(given):
-        bind_log_context(execution, watch_id=resumed[0], generation=resumed[1])
-        step = registrar.resume(*resumed, execution, now)
+        bind_log_context(execution, watch_id=resumed.watch_id, generation=resumed.generation)
+        step = registrar.resume(resumed.watch_id, resumed.generation, execution, now)
         bind_watch_log_context(step.watch, execution)
     elif is_change(given):
         change = vendors.parse_change(given)
         bind_log_context(execution, correlation=change.correlation)
-        step = waker().wake(change, execution, now) if waker else _not_handled(change, now)
+        if waker is None:
+            from import_watch.services.waking import Woken, not_woken
+
+            step = not_woken(Woken.FAILED, change, None, now)
+        else:
+            step = waker().wake(change, execution, now)
         bind_watch_log_context(step.watch, execution)
     else:
         start = vendors.parse(given)
@@ -54,13 +60,3 @@ def first_step(
             logger.warning("the start event has unknown fields, which are ignored", fields=list(ignored))
     logger.info("registered", action=step.action.value, watchedAs=step.watch.correlation)
     return step
-
-
-def _not_handled(change: StartEvent, now: float) -> Step:
-    """Step for an `ImportChanged` with which register_watch has failed: it is only a hint, and ends no watch.
-
-    A watch that this execution owns already is taken over by `recover_watches`, once its poll is overdue.
-    """
-    from import_watch.services.waking import Woken, not_woken
-
-    return not_woken(Woken.FAILED, change, None, now)

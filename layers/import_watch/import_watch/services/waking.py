@@ -7,7 +7,6 @@ waited for the next poll.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -23,6 +22,10 @@ from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.rate_limit import rate_share
 from import_watch.services.vendor_registry import VendorRegistry
 
+MAX_OWNERS = 100
+"""Executions of one attempt up to which a watch is woken: each is in its item, which every poll writes again."""
+MAX_STOPPED = 3
+"""Earlier owners that are stopped: one that came to wake the watch, too, may be stopped before it has stopped others."""
 STOP_CAUSE = "another execution polls this watch sooner, because its import has changed"
 
 
@@ -35,6 +38,7 @@ class Woken(StrEnum):
     LOG_AWAITED = "LOG_AWAITED"
     POLLED_SOON = "POLLED_SOON"
     CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
+    TOO_OFTEN = "TOO_OFTEN"
     FAILED = "FAILED"
 
 
@@ -82,10 +86,12 @@ class Waker:
         if record is None or record.result is not None:
             return not_woken(Woken.NOT_WATCHED, event, record, now)
         if record.execution == execution:
-            return self._woken(record, record.owners[-2:-1], now)
+            return self._woken(record, now)
         watch = record.watch
         if watch.awaiting_log is not None:
             return not_woken(Woken.LOG_AWAITED, event, record, now)
+        if len(record.owners) >= MAX_OWNERS:
+            return not_woken(Woken.TOO_OFTEN, event, record, now)
         shared = self._connections.get(watch.vendor, watch.connection)
         limit = shared.requests_per_minute or self._vendors.adapter(watch.vendor).requests_per_minute
         share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
@@ -98,10 +104,10 @@ class Waker:
             # It was polled, or it has ended: no earlier poll is needed.
             return not_woken(Woken.CHANGED_MEANWHILE, event, record, now)
         emit_metrics({Metric.WAKES: 1}, result=Woken.WOKEN)
-        return self._woken(replace(record, watch=woken), (record.execution,), now)
+        return self._woken(replace(record, watch=woken, owners=(*record.owners, execution)), now)
 
-    def _woken(self, record: StoredWatch, before: Sequence[str], now: float) -> Step:
-        for owner in before:
+    def _woken(self, record: StoredWatch, now: float) -> Step:
+        for owner in reversed(record.owners[-1 - MAX_STOPPED : -1]):
             self._executions.stop(owner, STOP_CAUSE)
         seconds = math.ceil(max(0.0, (record.watch.next_poll_at or now) - now))
         logger.info("woken", watchId=record.watch.watch_id, seconds=seconds)
@@ -109,7 +115,7 @@ class Waker:
 
 
 def not_woken(why: Woken, event: StartEvent, record: StoredWatch | None, now: float) -> Step:
-    """Step of an execution that has no watch, because the event that started it changes nothing."""
+    """Step of an `ImportChanged` that changes nothing, which is logged and counted."""
     logger.info("the ImportChanged event changes nothing", reason=why.value, importId=event.start.import_id)
     emit_metrics({Metric.WAKES: 1}, result=why)
     return Step(NextAction.NOT_WOKEN, record.watch if record else start_watch(event.start, now, Tolerance()))
