@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from import_watch.model.observation import FailedPoll, ImportState, PollError
@@ -26,7 +27,8 @@ class SavesWhateverTheGeneration(MemoryWatchStore):
     """A superseded execution's poll goes through."""
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:  # noqa: ARG002
-        record = self.items[watch.watch_id]
+        record = self.get(watch.watch_id)
+        assert record is not None
         if record.result is None:
             self.items[watch.watch_id] = replace(record, watch=watch)
 
@@ -34,19 +36,18 @@ class SavesWhateverTheGeneration(MemoryWatchStore):
 class RegistersOver(MemoryWatchStore):
     """A duplicate starts the watch again."""
 
-    def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
-    ) -> None:
+    def register(self, watch: Watch, execution: str, start: Start, **more: Any) -> None:
         self.items.pop(watch.watch_id, None)
-        super().register(watch, execution, start, keeps_log=keeps_log, result=result)
+        super().register(watch, execution, start, **more)
 
 
 class EndsAgain(MemoryWatchStore):
     """The last outcome stands."""
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:  # noqa: ARG002
-        record = self.items[watch.watch_id]
-        self.items[watch.watch_id] = replace(record, watch=watch, result=result)
+        record = self.get(watch.watch_id)
+        assert record is not None
+        self.items[watch.watch_id] = replace(record, watch=watch, result=result, unpublished=True)
 
 
 class ForgetsPolls(MemoryWatchStore):
@@ -60,7 +61,7 @@ class ForgetsOutcomes(MemoryWatchStore):
     """A poll that failed is written over the outcome that another attempt of it has seen."""
 
     def _owned(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
-        record = self.items.get(watch.watch_id)
+        record = self.get(watch.watch_id)
         return super()._owned(watch, owner, before if record is None else record.watch)
 
 
@@ -122,11 +123,11 @@ def test_the_way_to_it_can_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(found.value).splitlines() == [
         "invariant 3 is broken: a watch was registered twice",
         "  1. start-1: states.watch_began(voyado, default) -> 1 active",
-        "  2. start-1: watches.register(generation 1, poll 0, start-1, Start, False) -> None",
+        "  2. start-1: watches.register(generation 1, poll 0, start-1, Start, False, (start)) -> None",
         "  3. start-1: states.get(voyado, default) -> 1 active",
-        "  4. start-1: vendor.request_status(5512340987651234567, 1, 0) -> RUNNING",
+        "  4. start-1: vendor.request_status(5512340987651234567, 1, 1, 0) -> RUNNING",
         "  5. the bus: delivers the start event again",
         "  6. start-2: states.watch_began(voyado, default) -> 1 active",
-        "     with start-2: watches.register(generation 1, poll 0, start-2, Start, False): invariant 3 is broken: "
-        "a watch was registered twice",
+        "     with start-2: watches.register(generation 1, poll 0, start-2, Start, False, (start)): invariant 3 is "
+        "broken: a watch was registered twice",
     ]
