@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 
 PYTHON ?= python3
 BIN := .venv/bin
-LOCAL := PYTHONPATH=layers/import_watch:functions:cli $(BIN)/python -m local
+CLI := $(BIN)/import-watch
 
 .PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench audit build deploy lock release format
 
@@ -20,8 +20,9 @@ help: ## list the targets
 # A list of pinned packages and the virtual environment that it is installed into.
 INSTALL := $(PYTHON) locks/install.py
 
-.venv/demo-installed: locks/demo.txt locks/uv.txt
+.venv/demo-installed: locks/demo.txt locks/uv.txt cli/import-watch
 	@$(INSTALL) .venv locks/demo.txt
+	@cp cli/import-watch $(BIN)/import-watch
 	@touch $@
 
 .venv/installed: locks/dev.txt .venv/demo-installed
@@ -39,7 +40,7 @@ INSTALL := $(PYTHON) locks/install.py
 	@touch $@
 
 demo: .venv/demo-installed ## the main job on the embedded default, start to end, for the three vendors
-	@$(LOCAL) demo
+	@$(CLI) demo
 
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
 	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed
@@ -53,7 +54,7 @@ test-unit: .venv/installed ## the unit tests alone, in under a minute
 linted: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	PYTHONPATH=layers/import_watch $(BIN)/lint-imports
+	PYTHONPATH=layers/import_watch:cli $(BIN)/lint-imports
 
 typed: .venv/installed
 	$(BIN)/mypy
@@ -71,21 +72,21 @@ storm: .venv/installed ## [N=…] [SEED=…] [KEEP=folder]: many imports with fa
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m tests.resilience $(or $(N),300) $(or $(SEED),1) $(if $(KEEP),--keep $(KEEP))
 
 up: .venv/demo-installed ## start the local stack and leave it running; writes .local/stack.json
-	@$(LOCAL) up
+	@$(CLI) up
 
 down: .venv/demo-installed ## end the local stack
-	@$(LOCAL) down
+	@$(CLI) down
 
 watch: .venv/demo-installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
 	@: $${VENDOR:?is missing: make watch VENDOR=egain IMPORT_ID=…} $${IMPORT_ID:?is missing: make watch VENDOR=egain IMPORT_ID=…}
-	@$(LOCAL) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
+	@$(CLI) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
 
 redrive: .venv/demo-installed ## [STACK=import-watch]: send dead letters to their destinations again
-	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations redrive --stack "$${STACK:-import-watch}"
+	@$(CLI) redrive --stack "$${STACK:-import-watch}"
 
 replay: .venv/demo-installed ## WATCH=vendor#connection#importId [STACK=import-watch]: publish a lost notification again
 	@: $${WATCH:?is missing: make replay WATCH=egain#default#…}
-	@PYTHONPATH=layers/import_watch $(BIN)/python -m operations replay "$$WATCH" --stack "$${STACK:-import-watch}"
+	@$(CLI) replay "$$WATCH" --stack "$${STACK:-import-watch}"
 
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios to other projects
 	$(BIN)/pytest -n 2 benchmarks

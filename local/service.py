@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import requests
@@ -19,6 +19,9 @@ from local.emulator import kill_process_tree
 from local.leftovers import environment_of, sweep
 from local.paths import ROOT, STACK_FILE, STATE
 from local.waiting import wait_until
+
+if TYPE_CHECKING:
+    from import_watch_cli.page.server import BackgroundPage
 
 READY_SECONDS = 120
 END_SECONDS = 20
@@ -52,7 +55,8 @@ def up(terminal: Terminal) -> None:
         report_swept(terminal)
         running = _start()
         terminal.write(f"The local stack is ready (process {running['pid']}).")
-    labels = {"AWS endpoint": running["endpointUrl"], **running["vendors"], "Everything": str(STACK_FILE)}
+    page = {"Live page": running["pageUrl"]} if "pageUrl" in running else {}
+    labels = {**page, "AWS endpoint": running["endpointUrl"], **running["vendors"], "Everything": str(STACK_FILE)}
     for label, value in labels.items():
         terminal.write(f"{label:<14}{value}")
     terminal.write("`make down` ends it.")
@@ -82,9 +86,19 @@ def serve() -> None:
         for scenario in SCENARIOS:
             if scenario.steps:
                 stack.simulators[scenario.vendor].script(scenario.import_id, scenario.steps)
-        _write(stack.description(os.getpid()))
-        end_requested.wait()
-        STACK_FILE.unlink(missing_ok=True)
+        description = stack.description(os.getpid())
+        with _page(description) as page:
+            _write({**description, "pageUrl": page.url})
+            end_requested.wait()
+            STACK_FILE.unlink(missing_ok=True)
+
+
+def _page(description: dict[str, Any]) -> BackgroundPage:
+    """Live page of the stack, which ends with it."""
+    from import_watch_cli.page.server import BackgroundPage
+    from import_watch_cli.stack import local_stack
+
+    return BackgroundPage(local_stack(description, STACK_FILE))
 
 
 def report_swept(terminal: Terminal) -> bool:

@@ -15,6 +15,7 @@ SLOWEST_FIRST = (
     "rate-limit-stack",
     "permissions-stack",
     "operating-page",
+    "page",
     "upgrade",
     "command-line",
     "interpreters",

@@ -163,7 +163,9 @@ def plain_line(name: str, standing: Standing, *, now: float, began: float) -> st
     state = state_text(standing)
     if standing.fraction is not None:
         state += f" {percentage(standing.fraction)}"
-    line = f"{now - began:5.1f} s  {printable(name):<{PLAIN_NAME}}{state:<{PLAIN_STATE}}polls {standing.polls}"
+    # A longer name takes the columns that it needs, and one blank.
+    name, state = f"{printable(name)} ".ljust(PLAIN_NAME), f"{state} ".ljust(PLAIN_STATE)
+    line = f"{now - began:5.1f} s  {name}{state}polls {standing.polls}"
     if standing.error:
         line += f"  poll failed: {printable(standing.error)}"
     return line if standing.next_poll_at is None else f"{line}  next in {duration(standing.next_poll_at - now)}"

@@ -25,7 +25,7 @@ from tests.contract import markdown
 GLOSSARY = ROOT / "docs" / "glossary.md"
 MESSAGES_PAGE = ROOT / "docs" / "notification-messages.md"
 DEFINITION = ROOT / "statemachine" / "watch_import.asl.json"
-PRODUCT = ("layers/import_watch/import_watch", "functions", "cli", "local", "operations")
+PRODUCT = ("layers/import_watch/import_watch", "functions", "cli", "local")
 CODE = (*PRODUCT, "locks", "benchmarks", "tests")
 CONFIGURATION = ("Makefile", "layers/import_watch/Makefile", "template.yaml", "pyproject.toml", "samconfig.toml")
 OPENINGS = ("Give", "Gives", "Say", "Says", "Tell", "Tells", "Ask", "Asks")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from local.emulator import client
 from local.outcomes import receive
@@ -60,6 +61,9 @@ def test_a_running_stack_accepts_an_event_and_leaves_no_trace(tmp_path: Path) ->
         family = [psutil.Process(stack["pid"]), *psutil.Process(stack["pid"]).children(recursive=True)]
         again = local("up", env=env)
         assert "is running already" in again.stdout
+        page = requests.get(stack["pageUrl"], timeout=30)
+        assert page.ok
+        assert "No import is running" in page.text
         detail = {"vendor": "voyado", "importId": "5300580843122327405"}
         entry = {"Source": "by-hand", "DetailType": "ImportStarted", "Detail": json.dumps(detail)}
         events = client(stack["endpointUrl"], "events")

@@ -11,9 +11,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from import_watch_cli import redrive as redriving
+from import_watch_cli.redrive import MAX_ENTRY_BYTES, NotAnEvent, Redriven, Stack, read_event, redrive
 
-from operations import redrive as redriving
-from operations.redrive import MAX_ENTRY_BYTES, NotAnEvent, Redriven, Stack, read_event, redrive
 from tests.loopback_server import Exchange, Serve
 from tests.unit.aws_fixtures import REGION, VENDORS
 

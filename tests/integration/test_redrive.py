@@ -46,11 +46,9 @@ def letters(stack: LocalStack) -> int:
 
 def redrive(stack: LocalStack, name: str = "import-watch") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "operations", "redrive", "--stack", name],
-        cwd=ROOT,
+        [sys.executable, ROOT / "cli" / "launch.py", "redrive", "--stack", name],
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": "layers/import_watch",
             "AWS_ENDPOINT_URL": stack.emulator.endpoint_url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ROOT_KEY,
@@ -152,6 +150,6 @@ def test_an_empty_queue_and_a_missing_stack_are_reported(stack: LocalStack) -> N
     done = redrive(stack)
     assert (done.returncode, done.stdout) == (0, "There are no dead letters.\n")
     missing = redrive(stack, "another-stack")
-    assert missing.returncode == 2
-    assert "another-stack" in missing.stdout
+    assert missing.returncode == 3
+    assert "There is no stack another-stack" in missing.stderr
     assert "Traceback" not in missing.stderr

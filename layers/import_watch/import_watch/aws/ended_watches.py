@@ -31,6 +31,7 @@ def ended_watches(
     *,
     outcomes: Collection[Outcome] = tuple(Outcome),
     since: float = 0.0,
+    vendor: str | None = None,
     after: tuple[float, str] | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
@@ -45,6 +46,8 @@ def ended_watches(
     outcomes : collection of Outcome
     since : float
         Least `detectedAt`, in epoch seconds.
+    vendor : str, optional
+        The only vendor. The entries of the others are read, too.
     after : tuple of float and str, optional
         `detectedAt` and `watchId` of the last entry of the page before.
     limit : int
@@ -60,12 +63,13 @@ def ended_watches(
     if limit < 1 or not outcomes:
         return []
     names = [ended_partition(outcome.value, shard) for outcome in outcomes for shard in range(ENDED_SHARDS)]
-    read = partial(_read_page, client, table_name, after, _page_size(limit))
+    page_size = _page_size(limit) if vendor is None else MAX_PAGE_SIZE
+    read = partial(_read_page, client, table_name, after, page_size)
     # A list needs the first page of every partition; one after the other, they would take as many round trips.
     with ThreadPoolExecutor(SIMULTANEOUS_REQUESTS) as pool:
         first_pages = list(pool.map(read, names))
     partitions = [
-        _partition(_entries(partial(read, name), page), since, after)
+        _partition(_entries(partial(read, name), page), since, vendor, after)
         for name, page in zip(names, first_pages, strict=True)
     ]
     return list(islice(heapq.merge(*partitions, key=_position), limit))
@@ -83,11 +87,13 @@ def _position(entry: dict[str, Any]) -> tuple[float, str]:
 
 
 def _partition(
-    entries: Iterator[dict[str, Any]], since: float, after: tuple[float, str] | None
+    entries: Iterator[dict[str, Any]], since: float, vendor: str | None, after: tuple[float, str] | None
 ) -> Iterator[dict[str, Any]]:
     # No condition of the query: it would save less than a page of each partition, and the emulator evaluates conditions
     # for every entry of a partition.
-    recent = takewhile(lambda entry: entry["detectedAt"] >= since, entries)
+    recent: Iterator[dict[str, Any]] = takewhile(lambda entry: entry["detectedAt"] >= since, entries)
+    if vendor is not None:
+        recent = (entry for entry in recent if entry.get("vendor") == vendor)
     # An index has no order of its own among equal times.
     for _, simultaneous in groupby(recent, key=lambda entry: entry["detectedAt"]):
         for entry in sorted(simultaneous, key=_position):

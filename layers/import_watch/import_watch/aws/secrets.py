@@ -64,14 +64,23 @@ class Connections:
         Hosts allowed besides the vendor's.
     cache_seconds : int
         Seconds for which a secret is cached.
+    client : SecretsManagerClient, optional
+        An existing boto3 client.
     """
 
-    def __init__(self, prefix: str, adapter: Adapter, hosts: Hosts, cache_seconds: int) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        adapter: Adapter,
+        hosts: Hosts,
+        cache_seconds: int,
+        client: SecretsManagerClient | None = None,
+    ) -> None:
         self._prefix = prefix
         self._adapter = adapter
         self._hosts = hosts
         self._cache_seconds = cache_seconds
-        self._secrets = SecretsProvider(boto3_client=_client())
+        self._secrets = SecretsProvider(boto3_client=client or _client())
 
     def get(self, name: str, *, force_refresh: bool = False) -> Connection | FailedPoll:
         """Connection by name.
@@ -95,10 +104,19 @@ class Connections:
         except GetParameterError as error:
             return _unread(secret_name, error)
         try:
-            fields = fields_of(secret if isinstance(secret, bytes) else str(secret), self._known())
-            return self._checked(name, fields)
+            return self.read(name, secret if isinstance(secret, bytes) else str(secret))
         except ValueError as error:
             return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
+
+    def read(self, name: str, secret: str | bytes) -> Connection:
+        """Connection from the content of a secret.
+
+        Raises
+        ------
+        ValueError
+            Naming everything that is wrong with its fields, never their values.
+        """
+        return self._checked(name, fields_of(secret, self._known()))
 
     def _known(self) -> tuple[str, ...]:
         shape = self._adapter.connection

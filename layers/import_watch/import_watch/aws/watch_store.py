@@ -11,7 +11,7 @@ then may it expire. A third index lists ended watches by outcome and time, for p
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ KNOWN_TO_PASS = (
     *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
 )
 """Errors that every definition of the state machine retries for a long time, also that of the first release."""
+MAX_BATCH = 100
+"""Maximum items that DynamoDB reads in one request."""
 ATTRIBUTES_OF_AN_END = (
     *("log", "answer", "publishedAt", "eventSentAt", "unpublished", "expiresAt", "callbacks", "startEvents", "ended"),
 )
@@ -107,6 +109,19 @@ class WatchStore:
         if record is None or record.watch.attempt <= attempt:
             return record
         return self.get(attempt_key(watch_id, attempt))
+
+    def get_many(self, watch_ids: Iterable[str]) -> dict[str, StoredWatch]:
+        """Read watches by their ids, with consistent reads; without those that do not exist, or are no watches."""
+        found: dict[str, StoredWatch] = {}
+        unread: list[Any] = [{"watchId": {"S": key}} for key in dict.fromkeys(watch_ids)]
+        while unread:
+            wanted: Any = {self._table: {"Keys": unread[:MAX_BATCH], "ConsistentRead": True}}
+            page = self._client.batch_get_item(RequestItems=wanted)
+            items = page["Responses"].get(self._table, [])
+            found |= {item["watchId"]["S"]: record_of(item) for item in items if "registeredAt" in item}
+            refused = page["UnprocessedKeys"][self._table]["Keys"] if page.get("UnprocessedKeys") else ()
+            unread = [*refused, *unread[MAX_BATCH:]]
+        return found
 
     def reload_if_same_owner(self, seen: StoredWatch, *, owner_is_over: bool) -> StoredWatch | None:
         """Latest state of a watch that its owner wrote; None where the owner has changed since `seen` was read.

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_items import UNPUBLISHED
 
+from import_watch_cli.errors import CommandError
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-class NotReplayable(Exception):
-    """There is no such watch, it has not ended, or its outcome is about to be published anyway."""
 
 
 def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
@@ -28,7 +26,8 @@ def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
 
     Raises
     ------
-    NotReplayable
+    CommandError
+        If there is no such watch, it has not ended, or its outcome is about to be published anyway.
     """
     try:
         dynamodb.update_item(
@@ -39,6 +38,6 @@ def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
             ExpressionAttributeValues={":unpublished": {"S": UNPUBLISHED}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
-        raise NotReplayable(
-            f"there is no watch {watch_id} whose outcome was published: the id is the notification's subject"
+        raise CommandError(
+            f"The outcome of {watch_id} cannot be published again: it was not published yet, or there is no such watch."
         ) from None

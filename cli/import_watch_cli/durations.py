@@ -1,0 +1,45 @@
+"""Times, ages and numbers as text for a person."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from import_watch_cli.errors import CommandError
+
+AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
+SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+
+
+def age_in(text: str) -> float:
+    """Seconds of an age such as `7d`, `12h` or `30m`.
+
+    Raises
+    ------
+    CommandError
+        If the text is no age.
+    """
+    found = AGE.fullmatch(text.strip().lower())
+    if found is None:
+        raise CommandError(f"{text!r} is no age: write it as 30m, 12h, 7d or 2w.")
+    return float(int(found[1]) * SECONDS_OF[found[2]])
+
+
+def counted(number: int, thing: str) -> str:
+    """Number of things, as text."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def clock_time(at: float, *, utc: bool = False) -> str:
+    """Time of day, local or in UTC."""
+    return _moment(at, utc=utc).strftime("%H:%M:%S")
+
+
+def date_time(at: float, *, utc: bool = False) -> str:
+    """Date and time, local or in UTC."""
+    return _moment(at, utc=utc).strftime("%Y-%m-%d %H:%M:%S") + (" UTC" if utc else "")
+
+
+def _moment(at: float, *, utc: bool) -> datetime:
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment if utc else moment.astimezone()

@@ -1,0 +1,1 @@
+"""The live page: every watch of a stack in a browser, served on this machine alone."""

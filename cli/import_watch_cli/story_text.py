@@ -1,0 +1,141 @@
+"""The story of a watch as text for a person."""
+
+from __future__ import annotations
+
+import time
+
+from import_watch.model.outcome import COMPLETED, Outcome
+from import_watch.model.record import StoredWatch
+
+from import_watch_cli.display import COLOURS, RUNNING_COLOUR, duration, folded, result, suggestions
+from import_watch_cli.durations import clock_time, counted, date_time
+from import_watch_cli.list_text import next_poll, progress_bar, vendor_title
+from import_watch_cli.output import WIDE, Output
+from import_watch_cli.story import Event, Story
+
+KIND_WIDTH = 18
+MIN_TEXT, INDENT = 40, 4
+PROBLEMS = 5
+
+
+def print_story(output: Output, story: Story) -> None:
+    """Print what happened to a watch, and what to look at next."""
+    record, row = story.record, story.row
+    of_attempt = f", attempt {row.attempt}" if row.attempt > 1 else ""
+    output.line(
+        f"Import {row.import_id or '(no id)'} at {vendor_title(row.vendor)}, connection {row.connection or '–'}"
+    )
+    output.line(f"Watch {row.watch_id}{of_attempt}")
+    print_state(output, record)
+    output.line()
+    for event in story.events:
+        _print_event(output, event)
+    ended = record.result
+    if ended is not None and ended.problems:
+        output.line()
+        shown = ended.problems[:PROBLEMS]
+        output.line(f"Messages of the vendor ({len(shown)} of {len(ended.problems)}):")
+        for problem in shown:
+            output.line(f"  {problem.severity.value}: {problem.text}")
+    output.line()
+    output.line(_figures(story))
+    for earlier in story.attempts:
+        if earlier.attempt != row.attempt:
+            reason = f" ({earlier.reason})" if earlier.reason else ""
+            at = f", {date_time(earlier.ended_at, utc=output.utc)}" if earlier.ended_at is not None else ""
+            output.line(f"Attempt {earlier.attempt}: {earlier.outcome or earlier.state}{reason}{at}")
+    if record.log is not None and record.log.location is not None:
+        output.line(f"Log: import-watch log {shell_word(row.import_id or row.watch_id)}")
+    for name, address in story.links.items():
+        output.line(f"Console, {name}: {address}")
+    for note in story.notes:
+        output.note(note)
+
+
+def print_state(output: Output, record: StoredWatch) -> None:
+    """Print the outcome of an ended watch, or the state of an active one."""
+    watch, ended, now = record.watch, record.result, time.time()
+    if ended is None:
+        state = watch.import_state.value if watch.import_state else "not polled yet"
+        done = f"  {progress_bar(watch.progress.fraction)}" if watch.progress else ""
+        following = next_poll(watch.next_poll_at, now)
+        details = f"{done}  for {duration(now - watch.registered_at)}, next poll {following}"
+        output.parts((state, style_of(state)), (details, ""))
+        return
+    print_outcome(output, record)
+    lag = ended.detection_lag_seconds
+    facts = [f"detected {date_time(ended.detected_at, utc=output.utc)}"]
+    facts += [f"{duration(lag)} after the end"] if lag is not None else []
+    if record.log is not None:
+        size = f" ({size_text(record.log.bytes)})" if record.log.bytes is not None else ""
+        facts.append(f"log {record.log.status.value.lower().replace('_', ' ')}{size}")
+    facts += [] if record.published_at is not None else ["not published yet"]
+    output.line("  " + " · ".join(facts))
+
+
+def print_outcome(output: Output, record: StoredWatch) -> None:
+    """Print the outcome of an ended watch, with its message on lines of its own."""
+    ended = record.result
+    if ended is None:
+        return
+    # A vendor's own reason is in the message already.
+    reason = ended.reason if ended.outcome is Outcome.UNKNOWN else None
+    seconds = ended.detected_at - record.watch.registered_at
+    width = output.terminal.width if output.terminal.is_terminal else len(ended.message) + WIDE
+    lines = result(ended.outcome.value, width=width, seconds=seconds, reason=reason, message=ended.message)
+    output.terminal.write(*lines)
+
+
+def style_of(kind: str) -> str:
+    """Style of an outcome or a state."""
+    return RUNNING_COLOUR if kind == "RUNNING" else COLOURS.get(kind, "")
+
+
+def print_next_steps(output: Output, record: StoredWatch) -> None:
+    """Print commands that a person may want after an outcome."""
+    name = shell_word(record.watch.import_id or record.watch.watch_id)
+    commands = {f"import-watch show {name}": "every poll"}
+    if record.log is not None and record.log.location is not None:
+        commands[f"import-watch log {name}"] = "its log"
+    if record.result is not None and record.result.outcome not in COMPLETED:
+        commands[f"import-watch again {name} --wait"] = "watch it again"
+    output.terminal.write("", *suggestions(commands, output.terminal.width))
+
+
+def shell_word(text: str) -> str:
+    """Text as one word of a shell."""
+    from shlex import quote
+
+    return quote(text)
+
+
+def size_text(count: int) -> str:
+    """Number of bytes for a person."""
+    for unit, size in (("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}".replace(".0 ", " ")
+    return f"{count} bytes"
+
+
+def _print_event(output: Output, event: Event) -> None:
+    at = " " * 8 if event.at is None else clock_time(event.at, utc=output.utc)
+    kind = f"{event.kind} ".ljust(KIND_WIDTH)
+    first, *others = [event.text]
+    if output.terminal.is_terminal:
+        # In a column of its own, or below where there is no room for one.
+        room = output.terminal.width - len(at) - len(kind) - 2
+        if room >= MIN_TEXT:
+            first, *others = folded(event.text, room) or [""]
+        else:
+            first, others = "", folded(event.text, output.terminal.width - INDENT)
+    output.parts((f"{at}  ", ""), (kind, style_of(event.kind)), (first, ""))
+    blanks = " " * (len(at) + len(kind) + 2 if first else INDENT)
+    for line in others:
+        output.line(blanks + line)
+
+
+def _figures(story: Story) -> str:
+    watch = story.record.watch
+    failed = f", {watch.vendor_errors} failed" if watch.vendor_errors else ""
+    executions = counted(watch.executions, "execution")
+    return f"{counted(watch.polls, 'poll')}{failed} · {executions} · ${story.cost_usd:.4f}"
