@@ -139,6 +139,7 @@ class Search:
     def _shortest(self, first: World) -> str:
         """Search again, breadth first, and return the way to the nearest broken invariant."""
         came: dict[World, tuple[World, Step] | None] = {first: None}
+        self._settled.clear()  # the moment at which the search ended is one of them
         queue = deque([first])
         while queue:
             world = queue.popleft()

@@ -11,7 +11,9 @@ from import_watch.aws.executions import Executions
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.step import Step
 from import_watch.model.watch import Watch
+from import_watch.services.entry import first_step
 from import_watch.services.waking import MAX_OWNERS, Waker
+from publish_outcome.handler import NOTHING_TO_PUBLISH
 
 from tests.unit.aws_fixtures import (
     EXECUTION,
@@ -24,6 +26,7 @@ from tests.unit.aws_fixtures import (
     aws_account,
     client,
     connection_store,
+    registrar,
     state_machine,
     watch_table,
 )
@@ -137,3 +140,20 @@ def test_a_watch_is_not_woken_without_end(watches: WatchStore) -> None:
     record = watches.get(WATCH.watch_id)
     assert record is not None
     assert len(record.owners) == MAX_OWNERS
+
+
+def test_publish_outcome_wakes_nothing_and_ends_nothing(watches: WatchStore) -> None:
+    """It gets the event of an execution whose first step has failed: that is a hint, and the watch is healthy."""
+    register(watches, WATCH)
+    before = watches.get(WATCH.watch_id)
+    failed = {"id": "e", "detail-type": "ImportChanged", "detail": DETAIL, "error": {"Error": "States.TaskFailed"}}
+    assert first_step(failed, OTHER_EXECUTION, NOW, registrar(watches)).action in NOTHING_TO_PUBLISH
+    assert watches.get(WATCH.watch_id) == before
+
+
+def test_owners_that_other_wakes_should_have_stopped_are_stopped(watches: WatchStore) -> None:
+    """Two wakes at once: the second may stop the first before that has stopped the owner before it."""
+    register(watches, WATCH)
+    watches.transfer_ownership(replace(WATCH, generation=2, executions=2), f"{EXECUTION}-woken")
+    changed(watches)
+    assert status(EXECUTION) == "ABORTED"
