@@ -19,15 +19,25 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, query_index, serialize, table_client
-from import_watch.aws.watch_items import ACTIVE, UNPUBLISHED, UNPUBLISHED_INDEX, new_item, record_of, standing
+from import_watch.aws.watch_items import (
+    ACTIVE,
+    MAX_LISTED_OWNERS,
+    UNPUBLISHED,
+    UNPUBLISHED_INDEX,
+    name_of,
+    new_item,
+    record_of,
+    standing,
+)
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, camel, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from import_watch.model.record import StoredWatch
 
 KNOWN_TO_PASS = (
     *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
@@ -484,8 +494,10 @@ class WatchStore:
         new_owner: str | None = None,
     ) -> None:
         values = {**standing(watch, result), **to_json(watch, FIXED_FIELDS)}
+        listed = None
         if new_owner is not None:
             values["execution"] = new_owner
+            listed = name_of(new_owner) if watch.executions <= MAX_LISTED_OWNERS else None
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         conditions = ["attribute_not_exists(ending)", "generation = :owner"]
         numbers: dict[str, float] = {":owner": owner}
@@ -499,7 +511,7 @@ class WatchStore:
         else:
             conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
             numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
-        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers, new_owner=new_owner)
+        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers, listed=listed)
 
     def _change(
         self,
@@ -509,7 +521,7 @@ class WatchStore:
         condition: str,
         condition_names: Mapping[str, str] | None = None,
         numbers: Mapping[str, float] | None = None,
-        new_owner: str | None = None,
+        listed: str | None = None,
     ) -> None:
         sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))
@@ -517,9 +529,9 @@ class WatchStore:
         names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
         attribute_values = {f":s{index}": serialize(value) for index, value in enumerate(values.values())}
         attribute_values |= {name: serialize(number) for name, number in (numbers or {}).items()}
-        if new_owner is not None:
+        if listed is not None:
             sets += ", owners = list_append(if_not_exists(owners, :none), :owners)"
-            attribute_values |= {":none": serialize([]), ":owners": serialize([new_owner])}
+            attribute_values |= {":none": serialize([]), ":owners": serialize([listed])}
         try:
             self._client.update_item(
                 TableName=self._table,

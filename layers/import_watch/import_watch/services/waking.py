@@ -25,7 +25,7 @@ from import_watch.services.vendor_registry import VendorRegistry
 MAX_OWNERS = 100
 """Executions of one attempt up to which a watch is woken: each is in its item, which every poll writes again."""
 MAX_STOPPED = 3
-"""Earlier owners that are stopped: one that woke the watch may be stopped before it has stopped the one before it."""
+"""Earlier owners that are stopped: one that also woke the watch may be stopped before it has stopped others."""
 STOP_CAUSE = "another execution polls this watch sooner, because its import has changed"
 
 
