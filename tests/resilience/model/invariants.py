@@ -156,8 +156,8 @@ def check_end(
     demand(1, over, "an execution never ends")
 
 
-def check_tokens(tokens: Collection[str], answered: Collection[str], waiting: Collection[str]) -> None:
+def check_tokens(tokens: Collection[str], called_back: Collection[str], waiting: Collection[str]) -> None:
     """Check that every task token of an accepted start event has an outcome, and that none is kept."""
     for token in tokens:
-        demand(1, token in answered, f"{token} never gets an outcome")
+        demand(1, token in called_back, f"{token} never gets an outcome")
     demand(1, not waiting, f"{', '.join(waiting)} is never deleted")

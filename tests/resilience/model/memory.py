@@ -111,7 +111,7 @@ class MemoryWatchStore(WatchStore):
 
     def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         record = self._next(watch, watch.generation - 1, before)
-        owners = (*record.owners, execution)
+        owners = tuple(dict.fromkeys((*record.owners, execution)))
         self.items[watch.watch_id] = replace(
             record, watch=_written(watch, record), execution=execution, owners=owners, stop_reason=None
         )

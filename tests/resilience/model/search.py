@@ -126,7 +126,7 @@ class Search:
         sent = [message for message, _ in world.sent] if scenario.sends_events else None
         check_end(services.records(world), messages, sent, over=alive is None)
         tokens = [token_of(event.id) for event in scenario.events if event.token and event.id in world.taken]
-        check_tokens(tokens, dict(world.answered), services.tokens(world))
+        check_tokens(tokens, dict(world.called_back), services.tokens(world))
         for run in world.runs:
             event = scenario.event_of(run.name)
             demand(1, event is None or event.changed or event.id in world.taken, f"{run.name} started nothing")

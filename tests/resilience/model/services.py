@@ -100,7 +100,7 @@ class Services:
             listed: list[Any] = [(key, NOW, {})] if method == "active" or self._scenario.more else []
             return world, self._invocations.results.of(listed)
         if (port, method) == ("tokens", "send"):
-            return self._answer(world, *operation.arguments)
+            return self._call_back(world, *operation.arguments)
         if port in self._stores:
             before: int = getattr(world, "watches" if port == "tokens" else port)
             if (number, before) not in self._performed:
@@ -211,15 +211,15 @@ class Services:
         demand(2, others in ([], [message]), f"a second ImportStalled of attempt {record.watch.attempt}")
         return world._replace(stalled=tuple(sorted({*world.stalled, message})))
 
-    def _answer(self, world: World, entry: str, event: dict[str, Any]) -> tuple[World, int]:
+    def _call_back(self, world: World, entry: str, event: dict[str, Any]) -> tuple[World, int]:
         """Send an outcome to a task token; once it has one, Step Functions does not know it any more."""
         message, (joined, _, token) = _message(event), entry.partition(":")
         demand(2, int(joined) == message.attempt, f"{token} of attempt {joined} gets {message.outcome} of another")
-        first = dict(world.answered).get(token)
+        first = dict(world.called_back).get(token)
         demand(2, first in (None, message), f"{token} gets {message} after {first}")
         done = TokenResult.SENT if first is None else TokenResult.EXPIRED
-        answered = tuple(sorted({*world.answered, (token, message)}))
-        return world._replace(answered=answered), self._invocations.results.of(done)
+        called_back = tuple(sorted({*world.called_back, (token, message)}))
+        return world._replace(called_back=called_back), self._invocations.results.of(done)
 
     def _started_by_recovery(self, world: World, operation: Operation, now: float) -> World:
         watch = operation.arguments[0]

@@ -68,7 +68,7 @@ class Model:
             published=(),
             sent=(),
             stalled=(),
-            answered=(),
+            called_back=(),
             taken=(),
             runs=(),
             others=others,

@@ -121,7 +121,6 @@ DEEP = {
         replace(KNOWN, more=(ON_REQUEST,), faults=1, deliveries=1),
         500_000,
     ),
-    "two attempts, one fault, every operation a step": (replace(UNKNOWN, exact=True, faults=1), 1_000_000),
     "a task token of the first of two attempts, one fault": (replace(UNKNOWN, token=True, faults=1), 600_000),
     "two task tokens, one fault": (replace(KNOWN, token=True, more=(JOINS,), faults=1), 400_000),
     "an ImportChanged and two longer attempts": (replace(LONGER, more=(CHANGED, AGAIN)), 100_000),

@@ -39,7 +39,7 @@ class Run(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event on the bus: its id, and what it asks for.
+    """An event on the bus: its id, and what is in it.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class World(NamedTuple):
     """A moment. Stores are numbers of their contents.
 
     `published` has every message with its count, up to 2, `sent` those of the event bus, `stalled` those about imports
-    without progress. `answered` has every task token with the message that it was sent. `taken` are the ids of start
+    without progress. `called_back` has every task token with the message that it was sent. `taken` are the ids of start
     events that have been registered. `deliveries` are those left, of every event. `others` are functions that no
     execution waits for: recovery, and strays, whose execution has given them up or died. None of them needs to
     continue: that is how they die.
@@ -88,7 +88,7 @@ class World(NamedTuple):
     published: tuple[tuple[Message, int], ...]
     sent: tuple[tuple[Message, int], ...]
     stalled: tuple[tuple[str, int, str], ...]
-    answered: tuple[tuple[str, Message], ...]
+    called_back: tuple[tuple[str, Message], ...]
     taken: tuple[str, ...]
     runs: tuple[Run, ...]
     others: tuple[tuple[str, str, int], ...]
