@@ -24,8 +24,10 @@ from import_watch.model.observation import (
     Severity,
 )
 from import_watch.vendors import fields
-from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG, Adapter, ApiKey, ConnectionSpec, StatusMap
+from import_watch.vendors.adapter import MAX_BYTES_WITH_LOG, Adapter, Api, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import with_scheme
+from import_watch.vendors.authentication import ApiKey
+from import_watch.vendors.request import RequestSpec
 from import_watch.vendors.response import unreadable
 from import_watch.vendors.response_body import HttpResponse
 
@@ -224,9 +226,7 @@ def _shown(value: Any) -> str:
         return "(see log.json)"
 
 
-ADAPTER = Adapter(
-    vendor="document360",
-    title="Document360",
+API = Api(
     statuses=STATUSES,
     connection=ConnectionSpec(
         required=("apiToken",),
@@ -238,11 +238,9 @@ ADAPTER = Adapter(
         optional=("baseUrl",),
     ),
     authentication=ApiKey(header="api_token", field="apiToken"),
-    path="/v2/Project/Import/{import_id}",
+    request=RequestSpec("/v2/Project/Import/{importId}"),
     read=read,
     keeps_log=True,
-    import_id=fields.printable_id,
-    import_id_hint="the id that the import request gave, without blanks",
     # An unknown id is a 400 with `success: true`.
     unknown_id_phrases=(
         *("invalid import id", "unknown import id", "no such import", "no import with this id"),
@@ -250,6 +248,13 @@ ADAPTER = Adapter(
         *("import not found", "import was not found", "import does not exist"),
     ),
     max_bytes=MAX_BYTES_WITH_LOG,
+)
+ADAPTER = Adapter(
+    vendor="document360",
+    title="Document360",
+    apis=API,
+    import_id=fields.printable_id,
+    import_id_hint="the id that the import request gave, without blanks",
     # Per token: 60 for Professional and Business, 100 for Enterprise and Trial [spec].
     requests_per_minute=60,
 )

@@ -20,8 +20,10 @@ from import_watch.model.observation import (
     StoredLog,
 )
 from import_watch.vendors import fields
-from import_watch.vendors.adapter import Adapter, ClientCredentials, ConnectionSpec, StatusMap
+from import_watch.vendors.adapter import Adapter, Api, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import with_scheme
+from import_watch.vendors.authentication import ClientCredentials
+from import_watch.vendors.request import RequestSpec
 from import_watch.vendors.response import not_found, unreadable
 from import_watch.vendors.response_body import HttpResponse
 
@@ -136,9 +138,7 @@ def _base_url(connection: Any) -> str | None:
     return with_scheme(location) if location else None
 
 
-ADAPTER = Adapter(
-    vendor="egain",
-    title="eGain",
+API = Api(
     statuses=STATUSES,
     connection=ConnectionSpec(
         required=("tokenUrl", "clientId", "clientSecret"),
@@ -152,15 +152,20 @@ ADAPTER = Adapter(
     authentication=ClientCredentials(
         default_scope="knowledge.contentmgr.manage", scope_hint="app.knowledge.contentmgr.manage"
     ),
-    path="/knowledge/contentmgr/v4/import/content/{import_id}/status",
+    request=RequestSpec("/knowledge/contentmgr/v4/import/content/{importId}/status"),
     read=read,
     keeps_log=True,
-    import_id=import_id,
-    import_id_hint="the job's UUID, or the whole location header of the starting request",
     unknown_id_phrases=(
         *("invalid job id", "invalid jobid", "unknown job id", "no such job", "no job with this id"),
         *("job id is invalid", "job id is not valid", "job id not found", "job id does not exist"),
         *("job not found", "job was not found", "job does not exist"),
     ),
+)
+ADAPTER = Adapter(
+    vendor="egain",
+    title="eGain",
+    apis=API,
+    import_id=import_id,
+    import_id_hint="the job's UUID, or the whole location header of the starting request",
     key_id=key_id,
 )

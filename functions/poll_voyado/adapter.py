@@ -10,8 +10,10 @@ from collections.abc import Mapping
 
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
 from import_watch.vendors import fields
-from import_watch.vendors.adapter import Adapter, ApiKey, ConnectionSpec, StatusMap
+from import_watch.vendors.adapter import Adapter, Api, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import with_scheme
+from import_watch.vendors.authentication import ApiKey
+from import_watch.vendors.request import RequestSpec
 from import_watch.vendors.response import unreadable
 from import_watch.vendors.response_body import HttpResponse
 
@@ -59,9 +61,7 @@ def _base_url(connection: Mapping[str, str]) -> str | None:
     return f"https://{cluster}.api.esales.apptus.cloud" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", cluster) else None
 
 
-ADAPTER = Adapter(
-    vendor="voyado",
-    title="Voyado Elevate",
+API = Api(
     statuses=STATUSES,
     connection=ConnectionSpec(
         required=("apiKey",),
@@ -73,11 +73,9 @@ ADAPTER = Adapter(
         optional=("clusterId", "baseUrl"),
     ),
     authentication=ApiKey(header="Api-Key", field="apiKey"),
-    path="/api/v2/import/status/{import_id}",
+    request=RequestSpec("/api/v2/import/status/{importId}"),
     read=read,
     keeps_log=False,
-    import_id=fields.printable_id,
-    import_id_hint="the id that the import request gave, sent as a string",
     status_overrides={
         # Not an unknown import: according to the vendor's page, 404 means an unknown cluster. A gateway may also send
         # it for a short time.
@@ -87,4 +85,11 @@ ADAPTER = Adapter(
             after_grace=True,
         )
     },
+)
+ADAPTER = Adapter(
+    vendor="voyado",
+    title="Voyado Elevate",
+    apis=API,
+    import_id=fields.printable_id,
+    import_id_hint="the id that the import request gave, sent as a string",
 )

@@ -46,7 +46,7 @@ FEW = settings(max_examples=60, deadline=None, database=None, derandomize=True, 
 def read(vendor: VendorUnderTest, body: Any, status: int = 200) -> Observation | FailedPoll:
     """Read a response as the client does."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return parse_response(vendor.adapter, HttpResponse(status, {}, data), vendor.sample.import_id)
+    return parse_response(vendor.adapter, HttpResponse(status, {}, data), vendor.sample.import_id, vendor.api)
 
 
 def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | End:
@@ -75,13 +75,13 @@ class SampleChecks:
         }
 
     def test_the_sample_has_every_state_that_the_vendor_has(self, vendor: VendorUnderTest) -> None:
-        known = {state for _raw, state in vendor.adapter.statuses.items()}
+        known = {state for _raw, state in vendor.api.statuses.items()}
         assert set(vendor.sample.responses) == known
         assert known >= {ImportState.RUNNING, ImportState.SUCCEEDED, ImportState.FAILED}
 
     def test_every_mapped_status_means_its_state(self, vendor: VendorUnderTest) -> None:
         field = vendor.sample.status_field
-        for raw, state in vendor.adapter.statuses.items():
+        for raw, state in vendor.api.statuses.items():
             polled = read(vendor, vendor.sample.body(state, **{field: raw}))
             assert isinstance(polled, Observation), raw
             assert (polled.state, polled.vendor_status) == (state, raw)
@@ -126,7 +126,7 @@ class EndChecks:
         case.polled_in(state)
         assert case.record.response is not None
         assert case.record.log is not None
-        assert (case.record.log.status is LogStatus.NONE) is not case.adapter.keeps_log
+        assert (case.record.log.status is LogStatus.NONE) is not case.harness.vendor.api.keeps_log
 
 
 class UnknownStatusChecks:
@@ -411,8 +411,8 @@ class IdChecks:
     def test_a_large_id_is_carried_digit_for_digit(self, case: Case, written: str, id_type: type[str | int]) -> None:
         digits = written.strip('"')
         event = case.read_start(f'{{"importId": {written}}}')
-        if case.adapter.import_id(digits) is None:
-            assert event.faults
+        if case.adapter.import_id(digits) is None or digits == written:
+            assert event.faults, "a JavaScript producer has lost the digits of such a number already"
             return
         assert not event.faults
         start = event.start
@@ -436,7 +436,7 @@ class IdChecks:
 
     def segment(self, case: Case) -> str:
         """Segment of the requested path at the place of the id."""
-        before, after = case.adapter.path.split("{import_id}")
+        before, after = case.harness.vendor.api.request.path.split("{importId}")
         (request,) = case.requests
         assert request.path.startswith(before)
         assert request.path.endswith(after)
@@ -521,7 +521,9 @@ class ResponseChecks:
 
     def test_a_body_that_was_cut_is_unreadable(self, vendor: VendorUnderTest) -> None:
         body = json.dumps(vendor.sample.responses[ImportState.SUCCEEDED]).encode()
-        polled = parse_response(vendor.adapter, HttpResponse(200, {}, body, truncated=True), vendor.sample.import_id)
+        polled = parse_response(
+            vendor.adapter, HttpResponse(200, {}, body, truncated=True), vendor.sample.import_id, vendor.api
+        )
         assert isinstance(polled, FailedPoll)
         assert polled.error is PollError.UNREADABLE
 

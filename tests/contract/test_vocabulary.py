@@ -62,7 +62,7 @@ def test_every_outcome_has_a_type_and_a_colour() -> None:
 def test_every_state_of_an_import_is_mapped_by_some_vendor() -> None:
     """A new state has to be mapped by some vendor; UNRECOGNISED is for statuses that are not mapped."""
     vendors = VendorRegistry(FUNCTIONS)
-    mapped = {state for name in vendors.names for _, state in vendors.adapter(name).statuses.items()}
+    mapped = {state for name in vendors.names for _, state in vendors.adapter(name).api().statuses.items()}
     assert mapped == set(ImportState) - {ImportState.UNRECOGNISED}
 
 

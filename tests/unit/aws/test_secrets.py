@@ -256,7 +256,7 @@ class TestEveryVendor:
 
     @pytest.mark.parametrize("empty", ["", None, [], " \n"])
     def test_an_empty_field_counts_as_absent(self, vendor: str, empty: Any) -> None:
-        shape = adapter(vendor).connection
+        shape = adapter(vendor).api().connection
         names = {*shape.optional, "logBuckets", "requestsPerMinute", "policy"} - GOOD[vendor].keys()
         found = read(vendor, {**GOOD[vendor], **dict.fromkeys(names, empty)})
         assert found == read(vendor, GOOD[vendor]) or found.fields == GOOD[vendor]
@@ -331,7 +331,8 @@ class TestEveryVendor:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "name"), [(vendor, name) for vendor in VENDORS.names for name in adapter(vendor).connection.required]
+    ("vendor", "name"),
+    [(vendor, name) for vendor in VENDORS.names for name in adapter(vendor).api().connection.required],
 )
 def test_a_missing_field_is_named(vendor: str, name: str) -> None:
     secret = {key: value for key, value in GOOD[vendor].items() if key != name}
@@ -341,7 +342,11 @@ def test_a_missing_field_is_named(vendor: str, name: str) -> None:
 @pytest.mark.parametrize("vendor", VENDORS.names)
 def test_every_fault_is_named_at_once(vendor: str) -> None:
     detail = refused(vendor, {"baseUrl": "http://evil.example", "logBuckets": 5})
-    wanted = [*(f"{name} is missing" for name in adapter(vendor).connection.required), "the base URL", "logBuckets"]
+    wanted = [
+        *(f"{name} is missing" for name in adapter(vendor).api().connection.required),
+        "the base URL",
+        "logBuckets",
+    ]
     assert [name for name in wanted if name not in detail] == []
 
 

@@ -9,7 +9,7 @@ from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Watch
 from import_watch.notifications.messages import sentence
 from import_watch.services.vendor_registry import VendorRegistry
-from import_watch.vendors.adapter import ClientCredentials
+from import_watch.vendors.authentication import ClientCredentials
 
 from local.paths import FUNCTIONS, ROOT
 from local.watch import for_environment
@@ -97,4 +97,4 @@ def test_the_phrases_are_those_of_the_product() -> None:
         "correct it in the connection's secret",
         "the secret {secret_name} is malformed",
     }
-    assert isinstance(VENDORS.adapter("egain").authentication, ClientCredentials)
+    assert isinstance(VENDORS.adapter("egain").api().authentication, ClientCredentials)
