@@ -121,7 +121,7 @@ class Connections:
         return self._checked(name, fields, self._api_of(fields))
 
     def _api_of(self, fields: dict[str, JSON]) -> Api:
-        """API that the connection uses; its version is then in the fields as it is written here.
+        """API that the connection uses; a version that they name is then in its usual spelling.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class Connections:
             If there is no such version.
         """
         version, field = self._adapter.version_of(fields), self._adapter.version_field
-        if field is not None:
+        if field is not None and fields.get(field) is not None:
             fields[field] = version
         return self._adapter.api(version)
 

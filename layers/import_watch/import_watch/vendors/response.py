@@ -73,6 +73,30 @@ def _parse(title: str, api: Api, response: HttpResponse, import_id: str) -> Obse
     return api.read(response, import_id)
 
 
+def status_in(response: HttpResponse, thing: str, *path: str) -> tuple[dict[str, JSON], str] | FailedPoll:
+    """Body of a success and the status in it; for any other response, why it is unreadable.
+
+    Parameters
+    ----------
+    response : HttpResponse
+    thing : str
+        What the status is of, with its article, for the message.
+    path : str
+        Keys that lead to the status: `status` where there are none.
+    """
+    body = response.json()
+    if not isinstance(body, dict):
+        return unreadable(response, "the body is not a JSON object")
+    *above, last = path or ("status",)
+    place = body
+    for key in above:
+        place = object_of(place.get(key))
+    status = text_of(place.get(last))
+    if not response.is_success or status is None:
+        return unreadable(response, f"the response has no status of {thing}")
+    return body, status
+
+
 def not_found(response: HttpResponse) -> Observation:
     """Observation of an import that the vendor does not know; its problem is the message of the response, if any."""
     text = error_text(response)
@@ -91,6 +115,16 @@ def is_unknown_id(api: Api, response: HttpResponse, import_id: str) -> bool:
     sentences = [f"{_words(sentence)} ".removeprefix("the ") for sentence in re.split(r'[".;:!?,\n{}<>()\[\]]+', text)]
     phrases = tuple(f"{_words(phrase)} " for phrase in api.unknown_id_phrases)
     return bool(phrases) and any(sentence.startswith(phrases) for sentence in sentences)
+
+
+def unknown_id_phrases(id_name: str, thing: str) -> tuple[str, ...]:
+    """Phrases about an unknown id, for an API whose ids are of such a thing: `"job id", "job"`."""
+    return (
+        *(f"{word} {name}" for word in ("invalid", "unknown") for name in {id_name, id_name.replace(" ", "")}),
+        *(f"{id_name} {what}" for what in ("is invalid", "is not valid", "not found", "does not exist")),
+        *(f"{thing} {what}" for what in ("not found", "was not found", "does not exist")),
+        *(f"no such {thing}", f"no {thing} with this id"),
+    )
 
 
 MAX_WORDS_TEXT = 10_000
