@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from import_watch.model.observation import MAX_PROBLEM_TEXT, FailedPoll, ImportState, Observation, PollError
+from import_watch.model.observation import FINISHED, MAX_PROBLEM_TEXT, FailedPoll, ImportState, Observation, PollError
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.text import clean
 from import_watch.model.watch import Watch
@@ -489,6 +489,25 @@ class TestSharedStatuses:
         api = replace(adapter(vendor).api(), status_overrides={403: own})
         assert parse_response(adapter(vendor), a_response(403, {}), "5", api) is own
 
+    @pytest.mark.parametrize("status", [401, 403, 429])
+    def test_a_body_may_decide_a_refusal(self, vendor: str, status: int) -> None:
+        def read_refusal(response: HttpResponse, _import_id: str) -> Observation | None:
+            return Observation(ImportState.NOT_FOUND) if "account" in response.text else None
+
+        api = replace(adapter(vendor).api(), read_refusal=read_refusal)
+        decided = parse_response(adapter(vendor), a_response(status, {"message": "another account"}), "5", api)
+        assert decided == Observation(ImportState.NOT_FOUND)
+        other = parse_response(adapter(vendor), a_response(status, {"message": "no"}), "5", api)
+        assert isinstance(other, FailedPoll)
+        assert other.error is (PollError.THROTTLED if status == 429 else PollError.UNAUTHORIZED)
+
+    @pytest.mark.parametrize("state", FINISHED)
+    def test_only_a_success_can_state_an_end(self, vendor: str, state: ImportState) -> None:
+        end = replace(adapter(vendor).api(), read_refusal=lambda _response, _id: Observation(state))
+        polled = parse_response(adapter(vendor), a_response(403, {}), "5", end)
+        assert isinstance(polled, FailedPoll)
+        assert polled.error is PollError.UNREADABLE
+
     @pytest.mark.parametrize("depth", [100, 300, 900, 2_000, 100_000])
     def test_deep_nesting_is_no_error(self, vendor: str, depth: int) -> None:
         deep = b"[" * depth + b"]" * depth
@@ -518,6 +537,14 @@ class TestErrorText:
             ({"title": "Not Found", "status": 404}, "Not Found"),
             ({"Message": "Upper case"}, "Upper case"),
             ([{"message": "In a list"}], "In a list"),
+            ([{"errorCode": "GONE", "message": "One."}, {"errorCode": "X", "message": "Two."}], "One.; Two."),
+            (
+                {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "Not valid."}
+                | {"errors": [{"code": "c", "message": "No such project.", "field": "id", "details": None}]},
+                "Not valid. (No such project.)",
+            ),
+            ({"message": "Not valid", "errors": {"id": "Too long."}}, "Not valid (id: Too long.)"),
+            ({"errorMessages": ["One.", "Two."]}, "One.; Two."),
             ({"error": {"error": {"error": {"error": {"error": "too deep"}}}}}, ""),
             ({"message": 5, "errors": None}, ""),
             ([1, 2], ""),

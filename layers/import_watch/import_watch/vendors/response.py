@@ -24,7 +24,7 @@ MESSAGE_DEPTH = 4
 """Maximum nesting of objects and lists in which a message is searched."""
 MESSAGE_KEYS = (
     *("developerMessage", "message", "userMessage", "error_description", "error", "detail"),
-    *("errors", "description", "title", "reason"),
+    *("errorMessage", "error_message", "errorMessages", "errors", "description", "title", "reason", "msg"),
 )
 """Keys of an error response that contain its message for a person; the first one with a text counts."""
 
@@ -194,13 +194,25 @@ def _message(value: JSON, depth: int) -> str:
         return "; ".join(found for item in value[:MAX_ERRORS_SHOWN] if (found := _message(item, depth - 1)))
     if not isinstance(value, dict):
         return ""
+    details = _details(value, depth)
     for key in MESSAGE_KEYS:
-        for spelled in (key, key[0].upper() + key[1:]):
-            if found := _message(value.get(spelled), depth - 1):
-                return found
-            if key == "errors" and (found := _by_field(value.get(spelled), depth - 1)):
-                return found
+        found = details if key == "errors" else _first_message(value, key, depth)
+        if found:
+            # `Validation failed` alone says nothing: the single errors are beside it.
+            return f"{found} ({details})" if details and details not in found else found
     return ""
+
+
+def _first_message(value: dict[str, JSON], key: str, depth: int) -> str:
+    spellings = (key, key[0].upper() + key[1:])
+    return next((found for one in spellings if (found := _message(value.get(one), depth - 1))), "")
+
+
+def _details(value: dict[str, JSON], depth: int) -> str:
+    """Texts of the single errors that a message is about, as a list or by the names of the invalid fields."""
+    if found := _first_message(value, "errors", depth):
+        return found
+    return next((found for one in ("errors", "Errors") if (found := _by_field(value.get(one), depth - 1))), "")
 
 
 def _by_field(errors: JSON, depth: int) -> str:
