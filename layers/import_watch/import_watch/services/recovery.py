@@ -181,7 +181,7 @@ class Recovery:
             return Recovered.UNCHANGED
         resumed = resumed_watch(given)
         if resumed is not None:
-            watch_id, _ = resumed
+            watch_id = resumed.watch_id
         elif is_change(given):
             watch_id = self._registrar.vendors.parse_change(given).watch_id
         else:
