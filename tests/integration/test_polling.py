@@ -75,7 +75,7 @@ class Vendor:
             Client(vendor_adapter, private_addresses=True),
             self.watches,
             self.states,
-            Archiving("archive", self.watches, keeps_log=vendor_adapter.api().keeps_log),
+            Archiving("archive", self.watches, keeps_log=vendor_adapter.keeps_log),
             policy=policy,
             max_polls=hand_over_polls,
         )
@@ -94,7 +94,7 @@ class Vendor:
         changes = {"registered_at": FOREVER, "deadline": FOREVER, "vendor": self.name, **own, **changes}
         watch = a_watch(**changes)
         self.states.watch_began(watch.vendor, watch.connection)
-        self.watches.register(watch, EXECUTION, a_start(), keeps_log=adapter(self.name).api().keeps_log)
+        self.watches.register(watch, EXECUTION, a_start(), keeps_log=adapter(self.name).keeps_log)
         return watch
 
     def poll(self, watch: Watch, execution: str = EXECUTION, **settings: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Registrar:
         if event.faults:
             return self._register_invalid(event, execution, now)
         start, given = event.start, event.id or execution
-        keeps_log = self.vendors.adapter(start.vendor).api().keeps_log
+        keeps_log = self.vendors.adapter(start.vendor).keeps_log
         shared = self._connections.watch_began(start.vendor, start.connection)
         share = self._share(start.vendor, shared, now)
         histories = {job_type: history_of(times) for job_type, times in shared.running_times.items() if times}
