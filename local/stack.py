@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from import_watch.lifecycle.start_event import REDRIVEN
+
 from local.clock import Clock
 from local.deployment import STACK_NAME, deploy
 from local.emulator import REGION, Emulator
@@ -119,8 +121,16 @@ class LocalStack:
         except secrets.exceptions.ResourceExistsException:
             secrets.put_secret_value(SecretId=secret_name, SecretString=json.dumps(fields))
 
-    def start_import(self, detail: Any, times: int = 1) -> None:
+    def start_import(self, detail: Any, times: int = 1, first_id: str | None = None) -> None:
         """Put an `ImportStarted` event on the bus.
+
+        Parameters
+        ----------
+        detail : JSON
+        times : int
+            How often.
+        first_id : str, optional
+            Id of an event that this one repeats, which the functions take for its own.
 
         Raises
         ------
@@ -132,6 +142,7 @@ class LocalStack:
             "DetailType": "ImportStarted",
             "Detail": json.dumps(detail),
             "EventBusName": self.outputs["ImportBusName"],
+            "Resources": [] if first_id is None else [f"{REDRIVEN}{first_id}"],
         }
         done = self.client("events").put_events(Entries=[entry] * times)
         if done["FailedEntryCount"]:
