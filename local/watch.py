@@ -109,8 +109,14 @@ def connection_fields(adapter: Adapter, environment: Mapping[str, str]) -> tuple
 
     The variable of a field is the vendor's name and the field's: eGain's `tokenUrl` is `EGAIN_TOKEN_URL`.
     """
-    shape = adapter.connection
     fields: dict[str, Any] = {}
+    version_field = adapter.version_field
+    if version_field is not None and (version := environment.get(variable(adapter.vendor, version_field), "")):
+        fields[version_field] = version
+    try:
+        shape = adapter.api_of(fields).connection
+    except ValueError:
+        shape = adapter.api().connection  # the check of the connection names the fault
     for name in (*shape.required, *shape.optional):
         value = environment.get(variable(adapter.vendor, name), "")
         if value:
@@ -140,12 +146,15 @@ def for_environment(text: str, adapter: Adapter, connection: str) -> str:
     connection : str
         Name of the connection.
     """
-    shape = adapter.connection
-    known = (*shape.required, *shape.optional, LIST_FIELD)
+    shapes = [adapter.api(version).connection for version in adapter.versions]
+    version_field = (adapter.version_field,) if adapter.version_field else ()
+    known = {name for shape in shapes for name in (*shape.required, *shape.optional, LIST_FIELD, *version_field)}
     text = re.sub(r"send a new start event to watch (?:it|import \S+) again", "run `make watch` again", text)
     text = text.replace("send a new start event", "run `make watch` again")
     text = re.sub(r"\btimeoutSeconds\b", "TIMEOUT_SECONDS", text)
-    credentials = [variable(adapter.vendor, name) for name in shape.required if not name.endswith("Url")]
+    credentials = [
+        variable(adapter.vendor, name) for name in adapter.api().connection.required if not name.endswith("Url")
+    ]
     text = re.sub(
         r"\b(set|correct) (\w+) in the connection's secret",
         lambda found: f"{found[1]} {variable(adapter.vendor, 'tokenUrl' if found[2] == 'it' else found[2])}",

@@ -50,6 +50,8 @@ def connect(stack: Stack, output: Output, vendor: str, connection: str, *, repla
     if status and not unchecked:
         output.note(f"The secret {name} was not written. Correct the fields, or add --unchecked to write it so.")
         return NOT_WRITTEN
+    if found.deprecation:
+        output.note(f"Note: {found.deprecation}.")
     done = write(stack, name, fields)
     return report(output, _written(name, done))
 
@@ -59,9 +61,25 @@ def _written(name: str, done: str) -> Iterator[Finding]:
 
 
 def _requested(output: Output, adapter: Adapter) -> dict[str, JSON]:
-    """Fields that a person types; an empty optional one is left out."""
-    shape = adapter.connection
+    """Fields that a person types; an empty optional one is left out.
+
+    Raises
+    ------
+    CommandError
+        If there is no such version of the vendor's API: it decides which fields there are.
+    """
     fields: dict[str, JSON] = {}
+    if adapter.version_field is not None:
+        name, versions = adapter.version_field, " or ".join(adapter.versions)
+        value = typer.prompt(
+            f"{name} ({versions})", default=adapter.default_version, show_default=True, hide_input=False, err=True
+        )
+        if str(value) != adapter.default_version:
+            fields[name] = str(value)
+    try:
+        shape = adapter.api_of(fields).connection
+    except ValueError as error:
+        raise CommandError(f"The fields of the connection are invalid: {error}.") from None
     output.note(f"{adapter.title}: Enter leaves an optional field out; {shape.base_url_fields} is needed.")
     for name in (*shape.required, *shape.optional):
         required = name in shape.required

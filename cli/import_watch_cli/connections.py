@@ -13,8 +13,9 @@ from import_watch.lifecycle.start_event import parse
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
-from import_watch.vendors.adapter import Adapter, ClientCredentials
+from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.authentication import ClientCredentials
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
@@ -89,13 +90,16 @@ def check(stack: Stack, vendor: str, connection: str) -> Iterator[Finding]:
         yield Finding("secret", Level.PROBLEM, clean(found.detail), fix)
         return
     yield Finding("secret", Level.GOOD, f"the secret {name} has every field")
+    if found.deprecation:
+        fact, _, fix = found.deprecation.partition(": ")
+        yield Finding("version", Level.WARNING, fact, f"{fix[:1].upper()}{fix[1:]} in the secret, then check again.")
     yield from check_requests(stack, adapter, found)
 
 
 def check_requests(stack: Stack, adapter: Adapter, connection: Connection) -> Iterator[Finding]:
     """Findings about a connection whose fields are valid: its token, and one request for an import that is unknown."""
     hosts = hosts_of(stack)
-    authentication = adapter.authentication
+    authentication = adapter.api_of(connection.fields).authentication
     if isinstance(authentication, ClientCredentials):
         failed = _token(adapter, connection, authentication, hosts)
         token_url = connection.fields["tokenUrl"]
@@ -169,7 +173,7 @@ def _fix_of_token(failed: FailedPoll, connection: Connection) -> str:
 def _of_request(
     adapter: Adapter, connection: Connection, response: HttpResponse | None, polled: Observation | FailedPoll
 ) -> Finding:
-    where = connection.base_url
+    where, url_fields = connection.base_url, adapter.api_of(connection.fields).connection.base_url_fields
     status = response.status if response is not None else None
     if isinstance(polled, Observation):
         if polled.state is ImportState.UNRECOGNISED:
@@ -179,7 +183,7 @@ def _of_request(
                 "request",
                 Level.WARNING,
                 f"{where} responds with HTTP 404 that does not look like {adapter.title}'s",
-                f"Check that {adapter.connection.base_url_fields} leads to the vendor's API, then check again.",
+                f"Check that {url_fields} leads to the vendor's API, then check again.",
             )
         return Finding("request", Level.GOOD, f"{where} accepts the credentials, and knows no import of the test's id")
     text = f"{where}: {clean(polled.detail)}"
@@ -198,14 +202,14 @@ def _of_request(
     if status in HARMLESS_REFUSALS:
         return Finding("request", Level.GOOD, f"{where} accepts the credentials (HTTP {status} for an unknown id)")
     if polled.error is PollError.UNREADABLE or status is not None:
-        fix = f"Check that {adapter.connection.base_url_fields} leads to the vendor's API, or try again later."
+        fix = f"Check that {url_fields} leads to the vendor's API, or try again later."
     else:
-        fix = f"Check the host in {adapter.connection.base_url_fields}, and that it can be reached from here."
+        fix = f"Check the host in {url_fields}, and that it can be reached from here."
     return Finding("request", Level.PROBLEM, text, fix)
 
 
 def _fix_of_refusal(adapter: Adapter, connection: Connection, status: int | None) -> str:
-    authentication = adapter.authentication
+    authentication = adapter.api_of(connection.fields).authentication
     if isinstance(authentication, ClientCredentials):
         scope = connection.fields.get("scope", authentication.default_scope)
         others = [one for one in (authentication.default_scope, authentication.scope_hint) if one and one != scope]
@@ -215,4 +219,5 @@ def _fix_of_refusal(adapter: Adapter, connection: Connection, status: int | None
                 "again."
             )
         return "Check that the client may use this API, and its scope; then check again."
-    return f'Put a valid "{authentication.field}" into the secret of connection {connection.name}, then check again.'
+    names = " and ".join(f'"{name}"' for name in authentication.fields)
+    return f"Put a valid {names} into the secret of connection {connection.name}, then check again."

@@ -1,90 +1,20 @@
-"""Voyado Elevate 3, Web API v2: the meaning of its import status responses.
-
-Facts from the vendor's page "Import Status" and, where marked [spec], its newer developer portal.
-"""
+"""Voyado Elevate: the Web API of Elevate 3, and the Admin API of Elevate 4."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
-from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
-from import_watch.vendors import fields
-from import_watch.vendors.adapter import Adapter, ApiKey, ConnectionSpec, StatusMap
-from import_watch.vendors.allowed_hosts import with_scheme
-from import_watch.vendors.response import unreadable
-from import_watch.vendors.response_body import HttpResponse
-
-STATUSES = StatusMap(
-    {
-        ImportState.NOT_FOUND: ("NOT_FOUND",),
-        # BLOCKED waits for another import, so no progress is expected.
-        ImportState.QUEUED: ("WAITING", "BLOCKED"),
-        ImportState.RUNNING: ("IN_PROGRESS",),
-        ImportState.SUCCEEDED: ("SUCCESS",),
-        ImportState.FAILED: ("FAILURE",),
-        # The vendor documents ABORTED alone; a cancelled import must never wait for a status that is not mapped.
-        ImportState.CANCELLED: ("ABORTED", "CANCELLED"),
-    }
-)
-
-
-def read(response: HttpResponse, import_id: str) -> Observation | FailedPoll:
-    """Meaning of a response; an import that is not known (yet) is a 200 with the status NOT_FOUND."""
-    body = response.json()
-    if not isinstance(body, dict):
-        return unreadable(response, "the body is not a JSON object")
-    status = fields.text_of(body.get("status"))
-    if not response.is_success or status is None:
-        return unreadable(response, "the response has no status of an import")
-    if body.get("id") is not None and fields.id_of(body["id"]) != import_id:
-        return unreadable(response, "the response is about another import")
-    state = STATUSES[status]
-    message = fields.text_of(body.get("message"))
-    return Observation(
-        state=state,
-        vendor_status=status,
-        job_type=fields.text_of(body.get("type")),
-        problems=fields.errors_of([message]) if message else (),
-        reason=message if state is ImportState.FAILED else None,
-    )
-
-
-def _base_url(connection: Mapping[str, str]) -> str | None:
-    cluster = re.sub(r"(?i:https?)://|/+$", "", connection.get("clusterId", ""))
-    if "baseUrl" in connection:
-        return with_scheme(connection["baseUrl"])
-    if "." in cluster:  # a whole host, of either form, or its URL
-        return with_scheme(connection["clusterId"])
-    return f"https://{cluster}.api.esales.apptus.cloud" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", cluster) else None
-
+from import_watch.vendors.adapter import Adapter, Versions
+from import_watch.vendors.fields import printable_id
 
 ADAPTER = Adapter(
     vendor="voyado",
     title="Voyado Elevate",
-    statuses=STATUSES,
-    connection=ConnectionSpec(
-        required=("apiKey",),
-        secret=("apiKey",),
-        base_url=_base_url,
-        base_url_fields="clusterId (or baseUrl)",
-        # The second is the newer host of the same API [spec].
-        hosts=(r"[a-z0-9-]+\.api\.esales\.apptus\.cloud", r"[a-z0-9-]+\.elevate-api\.cloud"),
-        optional=("clusterId", "baseUrl"),
+    apis=Versions(
+        field="apiVersion",
+        default="3",
+        modules={"3": "elevate_3", "4": "elevate_4"},
+        beside=__name__,
+        keeps_log=False,
     ),
-    authentication=ApiKey(header="Api-Key", field="apiKey"),
-    path="/api/v2/import/status/{import_id}",
-    read=read,
-    keeps_log=False,
-    import_id=fields.printable_id,
+    import_id=printable_id,
     import_id_hint="the id that the import request gave, sent as a string",
-    status_overrides={
-        # Not an unknown import: according to the vendor's page, 404 means an unknown cluster. A gateway may also send
-        # it for a short time.
-        404: FailedPoll(
-            PollError.MISCONFIGURED,
-            "Voyado Elevate knows no such cluster (HTTP 404): check clusterId (or baseUrl)",
-            after_grace=True,
-        )
-    },
 )

@@ -51,15 +51,13 @@ def _raw(make: Callable[[bytes], bytes]) -> Cause:
 
 def _twice(case: Case, _patch: pytest.MonkeyPatch) -> None:
     """Send the status twice, first that of a failure."""
-    field = case.sample.status_field
-    failed = json.dumps({field: case.sample.body(ImportState.FAILED)[field]})
+    failed = json.dumps(case.sample.only_status(ImportState.FAILED))
     case.respond_with(200, f"{failed[:-1]}, {json.dumps(success(case))[1:]}".encode())
 
 
 def _twice_reversed(case: Case, _patch: pytest.MonkeyPatch) -> None:
     """Send the status twice, first that of a success."""
-    field = case.sample.status_field
-    succeeded = json.dumps({field: success(case)[field]})
+    succeeded = json.dumps(case.sample.only_status(ImportState.SUCCEEDED))
     case.respond_with(200, f"{succeeded[:-1]}, {json.dumps(case.sample.body(ImportState.FAILED))[1:]}".encode())
 
 

@@ -28,8 +28,9 @@ from import_watch.model.serialization import from_json, to_json
 from import_watch.model.watch import Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
 from import_watch.services.archiving import Archiving
-from import_watch.vendors.adapter import Adapter, ApiKey
+from import_watch.vendors.adapter import Adapter, Api
 from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.authentication import ApiKey
 from import_watch.vendors.connection import Connection
 
 from tests.conformance.samples import Sample
@@ -56,6 +57,11 @@ class VendorUnderTest:
 
     adapter: Adapter
     sample: Sample
+
+    @property
+    def api(self) -> Api:
+        """API that the sample's connection uses."""
+        return self.adapter.api_of(self.sample.fields)
 
 
 @dataclass
@@ -97,9 +103,9 @@ class Harness:
 
     def credential(self, request: Request) -> str:
         """Secret that a request to the API was authorised with."""
-        authentication = self.vendor.adapter.authentication
+        authentication = self.vendor.api.authentication
         if isinstance(authentication, ApiKey):
-            return request.headers[authentication.header.lower()]
+            return request.headers[authentication.header.lower()].removeprefix(f"{authentication.scheme} ")
         return self.issued_tokens[request.headers["authorization"].removeprefix("Bearer ")]
 
 
@@ -135,7 +141,9 @@ class Case:
         return f"{PREFIX}/{self.adapter.vendor}/{self.connection}"
 
     def _new_secret(self, base_url: str | None = None) -> str:
-        letter = "" if isinstance(self.adapter.authentication, ApiKey) else "é"  # a header is ASCII, a form need not be
+        letter = (
+            "" if isinstance(self.harness.vendor.api.authentication, ApiKey) else "é"
+        )  # a header is ASCII, a form need not be
         self.secret = f"{CANARY}-secret-{next(_numbers)}{CHANGED}{letter}"
         known = {"secret": self.secret, "token_url": f"{self.harness.token_server.url}/token"}
         connection = {name: value.format(**known) for name, value in self.sample.fields.items()}

@@ -32,7 +32,7 @@ class Sample:
     after_grace : mapping of int to Reason
         HTTP statuses that end a watch once they have been given for the grace period of an import that is not found.
     status_field, id_field : str, str or None
-        Where the body has the status and, if it has, the id.
+        Where the body has the status and, if it has, the id: `data.status` is the status in the object `data`.
     """
 
     import_id: str
@@ -44,9 +44,39 @@ class Sample:
     status_field: str = "status"
     id_field: str | None = None
 
+    @property
+    def status_path(self) -> tuple[str, ...]:
+        """Keys that lead to the status."""
+        return tuple(self.status_field.split("."))
+
+    @property
+    def id_path(self) -> tuple[str, ...]:
+        """Keys that lead to the id; none where the body has none."""
+        return tuple(self.id_field.split(".")) if self.id_field else ()
+
     def body(self, state: ImportState, **changes: Any) -> dict[str, Any]:
         """Body for a state, with fields changed."""
-        return {**self.responses[state], **changes}
+        body = dict(self.responses[state])
+        for name, value in changes.items():
+            body = placed(body, tuple(name.split(".")), value)
+        return body
+
+    def status(self, state: ImportState) -> str:
+        """The raw status of a state."""
+        value = self.responses[state]
+        for key in self.status_path:
+            value = value[key]
+        return str(value)
+
+    def only_status(self, state: ImportState) -> dict[str, Any]:
+        """Body for a state that has nothing but the status."""
+        return placed({}, self.status_path, self.status(state))
+
+
+def placed(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Copy of a body with a value in one place."""
+    first, *rest = path
+    return {**body, first: placed(body.get(first, {}), tuple(rest), value) if rest else value}
 
 
 def _document360(status: str, log: Any = None, *errors: str, **more: Any) -> dict[str, Any]:
@@ -101,6 +131,43 @@ DOCUMENT360 = Sample(
         400: {"success": True, "errors": [_document360_error("Invalid import id", "400")], "warnings": []},
         404: {"success": False, "errors": [_document360_error("Not found", "404")], "warnings": []},
     },
+)
+
+_DOCUMENT360_V3_ID = "0b1c7d52-94e3-4f6a-8d20-6f5e3c9a1b78"
+
+
+def _document360_v3(status: str, errors: tuple[str, ...] = (), completed_at: str | None = None) -> dict[str, Any]:
+    return {
+        "data": {"id": _DOCUMENT360_V3_ID, "status": status, "completed_at": completed_at},
+        "success": True,
+        "request_id": "a-request",
+        "errors": [{"code": "article_too_long", "message": text, "field": None, "details": None} for text in errors],
+        "warnings": [],
+    }
+
+
+DOCUMENT360_V3 = Sample(
+    import_id=_DOCUMENT360_V3_ID,
+    fields={"apiVersion": "v3", "apiToken": SECRET, "projectId": "5e0f9b1a-2c3d-4e5f-8a6b-7c8d9e0f1a2b"},
+    responses={
+        ImportState.QUEUED: _document360_v3("Pending"),
+        ImportState.RUNNING: _document360_v3("InProgress"),
+        ImportState.SUCCEEDED: _document360_v3("Completed", completed_at="2026-01-01T00:00:00Z"),
+        ImportState.FAILED: _document360_v3("Failed", ("The archive has no index.",), "2026-01-01T00:00:00Z"),
+    },
+    partial=_document360_v3("Completed", ("One article is too long.",), "2026-01-01T00:00:00Z"),
+    not_found={
+        404: {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "No import with this id in the project.",
+            "errors": [],
+            "trace_id": "a-trace",
+        }
+    },
+    status_field="data.status",
+    id_field="data.id",
 )
 
 _PROGRESS = {"processed": 300, "total": 1200, "percentage": 25}
@@ -172,4 +239,29 @@ VOYADO = Sample(
     id_field="id",
 )
 
-SAMPLES = {"document360": DOCUMENT360, "egain": EGAIN, "voyado": VOYADO}
+
+def _elevate_4(status: str, reason: str | None = None) -> dict[str, Any]:
+    return {"id": _VOYADO_ID, "reason": reason, "status": status}
+
+
+ELEVATE_4 = Sample(
+    import_id=_VOYADO_ID,
+    fields={"apiVersion": "4", "apiKey": SECRET},
+    responses={
+        ImportState.NOT_FOUND: _elevate_4("NOT_FOUND"),
+        ImportState.QUEUED: _elevate_4("WAITING"),
+        ImportState.RUNNING: _elevate_4("IN_PROGRESS"),
+        ImportState.SUCCEEDED: _elevate_4("SUCCESS"),
+        ImportState.FAILED: _elevate_4("FAILURE", "The feed is not well formed."),
+        ImportState.CANCELLED: _elevate_4("ABORTED", "Another import took its place."),
+    },
+    after_grace={404: Reason.MISCONFIGURED},
+    id_field="id",
+)
+
+SAMPLES = {
+    "document360": {"v2": DOCUMENT360, "v3": DOCUMENT360_V3},
+    "egain": {"": EGAIN},
+    "voyado": {"3": VOYADO, "4": ELEVATE_4},
+}
+"""A sample for each version of each vendor's API."""

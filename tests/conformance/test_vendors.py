@@ -13,13 +13,19 @@ from tests.conformance.samples import SAMPLES
 VENDORS = VendorRegistry(FUNCTIONS)
 
 
-def test_every_vendor_folder_has_a_sample() -> None:
-    assert set(SAMPLES) == set(VENDORS.names)
+def test_every_version_in_a_vendor_folder_has_a_sample() -> None:
+    assert {name: set(samples) for name, samples in SAMPLES.items()} == {
+        name: set(VENDORS.adapter(name).versions) for name in VENDORS.names
+    }
 
 
-@pytest.fixture(scope="module", params=[name for name in VENDORS.names if name in SAMPLES])
+ALL = [(name, version) for name in VENDORS.names for version in SAMPLES.get(name, ())]
+
+
+@pytest.fixture(scope="module", params=ALL, ids=["-".join(filter(None, one)) for one in ALL])
 def vendor(request: pytest.FixtureRequest) -> VendorUnderTest:
-    return VendorUnderTest(VENDORS.adapter(request.param), SAMPLES[request.param])
+    name, version = request.param
+    return VendorUnderTest(VENDORS.adapter(name), SAMPLES[name][version])
 
 
 class TestVendors(Conformance):

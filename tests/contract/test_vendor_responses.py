@@ -17,12 +17,20 @@ from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
 
-SAMPLES = sorted((Path(__file__).parent / "responses").glob("*/*.json"))
+RESPONSES = Path(__file__).parent / "responses"
+SAMPLES = sorted(RESPONSES.glob("**/*.json"))
+VENDORS = VendorRegistry(FUNCTIONS)
 IMPORT_ID = "5512340987651234567"
 
 
 def label(path: Path) -> str:
-    return f"{path.parent.name}-{path.stem}"
+    return "-".join(path.relative_to(RESPONSES).with_suffix("").parts)
+
+
+def vendor_and_version(path: Path) -> tuple[str, str]:
+    """Vendor and version of a sample: those of the default version are in the folder of the vendor itself."""
+    vendor, *version = path.relative_to(RESPONSES).parts[:-1]
+    return vendor, version[0] if version else VENDORS.adapter(vendor).default_version
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=label)
@@ -30,7 +38,9 @@ def test_a_response_means_what_the_vendors_page_states(path: Path) -> None:
     sample = json.loads(path.read_text())
     text = sample["body"] if isinstance(sample["body"], str) else json.dumps(sample["body"])
     response = HttpResponse(sample["status"], {}, text.encode())
-    polled = parse_response(VendorRegistry(FUNCTIONS).adapter(path.parent.name), response, IMPORT_ID)
+    vendor, version = vendor_and_version(path)
+    adapter = VENDORS.adapter(vendor)
+    polled = parse_response(adapter, response, IMPORT_ID, adapter.api(version))
     assert readable(polled) == sample["means"]
 
 
@@ -42,5 +52,6 @@ def readable(polled: Any) -> Any:
     return fields
 
 
-def test_every_vendor_has_samples() -> None:
-    assert {path.parent.name for path in SAMPLES} == set(VendorRegistry(FUNCTIONS).names)
+def test_every_version_of_every_vendor_has_samples() -> None:
+    wanted = {(vendor, version) for vendor in VENDORS.names for version in VENDORS.adapter(vendor).versions}
+    assert set(map(vendor_and_version, SAMPLES)) == wanted

@@ -147,7 +147,7 @@ class TestRedirect:
 
 
 class TestBody:
-    LIMIT = VENDORS.adapter("voyado").max_bytes
+    LIMIT = VENDORS.adapter("voyado").api().max_bytes
 
     def padded(self, size: int) -> bytes:
         body = json.dumps({"status": "SUCCESS"}).encode()

@@ -73,16 +73,23 @@ OURS = {
             "vendors",
             "vendors.adapter",
             "vendors.allowed_hosts",
+            "vendors.authentication",
             "vendors.connection",
             "vendors.connection_fields",
             "vendors.fields",
+            "vendors.request",
             "vendors.response",
             "vendors.response_body",
         )
     ),
 }
-OURS_BY_VENDOR = {"egain": {"import_watch.http_client.oauth"}}
+OURS_BY_VENDOR = {
+    "document360": {"import_watch.vendors.inline_log"},
+    "egain": {"import_watch.http_client.oauth"},
+}
 """What a vendor's polls load besides."""
+VERSION = {"document360": {"customer_api_v2"}, "egain": set[str](), "voyado": {"elevate_3"}}
+"""The module of the version that the connection uses; no other one is loaded."""
 PACKAGES = {
     "adapter",
     "aws_lambda_powertools",
@@ -189,7 +196,7 @@ def test_a_poll_loads_nothing_that_it_does_not_use(vendor: str, loaded: Callable
         "packages": tops - sys.stdlib_module_names,
         **{package: parts(modules, package) for package in PARTS},
     }
-    known = {"import_watch": OURS | OURS_BY_VENDOR.get(vendor, set()), "packages": PACKAGES, **PARTS}
+    known = {"import_watch": OURS | OURS_BY_VENDOR.get(vendor, set()), "packages": PACKAGES | VERSION[vendor], **PARTS}
     changes = [
         *(
             f"a poll now loads {sorted(new)} of {what}: {ADVICE}"

@@ -44,8 +44,12 @@ STATES = {
     ImportState.QUEUED.value: Shown("Queued", "queued", "queued"),
     ImportState.RUNNING.value: Shown("Running", "running", "running"),
     ImportState.SUCCEEDED.value: OUTCOMES[Outcome.SUCCEEDED],
+    ImportState.PARTIAL.value: OUTCOMES[Outcome.PARTIAL],
     ImportState.FAILED.value: OUTCOMES[Outcome.FAILED],
+    ImportState.EXPIRED.value: Shown("Expired", "failed", "failed"),
     ImportState.CANCELLED.value: OUTCOMES[Outcome.CANCELLED],
+    ImportState.REVERTED.value: Shown("Reverted", "cancelled", "cancelled"),
+    ImportState.RESULT_EXPIRED.value: Shown("Result expired", "unknown", "unknown"),
     ImportState.NOT_FOUND.value: Shown("Not found", "unknown", "unknown"),
     ImportState.UNRECOGNISED.value: Shown("Unmapped", "unknown", "unknown"),
 }

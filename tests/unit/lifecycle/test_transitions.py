@@ -106,6 +106,10 @@ STATES: dict[ImportState, tuple[Polled, str | None, str]] = {
     ImportState.SUCCEEDED: (SUCCEEDED, "SUCCEEDED", "SUCCEEDED"),
     ImportState.FAILED: (FAILED, "FAILED", "FAILED"),
     ImportState.CANCELLED: (CANCELLED, "CANCELLED", "CANCELLED"),
+    ImportState.PARTIAL: (replace(SUCCEEDED, state=ImportState.PARTIAL), "PARTIAL", "PARTIAL"),
+    ImportState.EXPIRED: (replace(FAILED, state=ImportState.EXPIRED), "FAILED", "FAILED"),
+    ImportState.REVERTED: (replace(CANCELLED, state=ImportState.REVERTED), "CANCELLED", "CANCELLED"),
+    ImportState.RESULT_EXPIRED: (Observation(ImportState.RESULT_EXPIRED, "Gone"), "NOT_FOUND", "NOT_FOUND"),
     ImportState.NOT_FOUND: (NOT_FOUND, None, "NOT_FOUND"),
     ImportState.UNRECOGNISED: (UNRECOGNISED, None, "UNRECOGNISED_STATUS"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from import_watch.aws.secrets import Connections
 from import_watch.lifecycle.outcome_rules import broken
-from import_watch.model.observation import FailedPoll, Observation, PollError
+from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, StoredLog
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Start, Tolerance
 from import_watch.notifications.messages import sentence, with_message
@@ -120,6 +120,12 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     "failed, and the log is missing": lambda: message("document360", document360("Error", "The quota is exceeded.")),
     "failed without a reason": lambda: message("voyado", voyado("FAILURE")),
     "cancelled by a colleague": lambda: message("egain", egain("Cancelled", **RUNNING)),
+    "completed in part, and the vendor counts no errors": lambda: message(
+        "egain", Observation(ImportState.PARTIAL, "Partially completed", log=StoredLog("s3://logs/1.txt"))
+    ),
+    "reverted after it had run": lambda: message("egain", Observation(ImportState.REVERTED, "Rolled back")),
+    "expired before its end": lambda: message("voyado", Observation(ImportState.EXPIRED, "EXPIRED")),
+    "ended, and its result has expired": lambda: message("voyado", Observation(ImportState.RESULT_EXPIRED, "PURGED")),
     "wrong or expired key": lambda: message("document360", parsed("document360", 401, {"message": "Invalid token"})),
     "wrong or expired client secret": lambda: message("egain", REFUSED_TOKEN),
     "a host name mistyped": lambda: message(

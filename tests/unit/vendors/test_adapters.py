@@ -92,7 +92,7 @@ class TestStatuses:
     @pytest.mark.parametrize("vendor", STATES)
     def test_no_status_is_mapped_that_is_not_documented(self, vendor: str) -> None:
         documented = {normalized_status(status): state for status, state in STATES[vendor].items()}
-        assert dict(adapter(vendor).statuses.items()) == documented
+        assert dict(adapter(vendor).api().statuses.items()) == documented
 
     @pytest.mark.parametrize("vendor", STATES)
     @pytest.mark.parametrize("status", ["Paused", "Success!", "Completed with errors", "None", "0", "✓", "x" * 5_000])
@@ -568,7 +568,7 @@ class TestVoyado:
 
     @pytest.mark.parametrize("status", ["SUCCESS", "FAILURE", "ABORTED"])
     def test_there_is_no_log(self, status: str) -> None:
-        assert not adapter("voyado").keeps_log
+        assert not adapter("voyado").api().keeps_log
         assert seen("voyado", {"id": ID, "status": status}).log is None
 
     def test_a_busy_cluster_is_unavailable_and_its_text_is_kept(self) -> None:

@@ -25,7 +25,7 @@ ONE_URL = dict(VENDOR_URLS)
 
 
 def fault(vendor: str, url: str, hosts: Hosts | None = None) -> str | None:
-    return (hosts or Hosts()).fault(url, adapter(vendor).connection.hosts)
+    return (hosts or Hosts()).fault(url, adapter(vendor).api().connection.hosts)
 
 
 @pytest.mark.parametrize(("vendor", "url"), VENDOR_URLS)

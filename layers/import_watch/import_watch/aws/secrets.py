@@ -28,8 +28,9 @@ from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
 from import_watch.model.text import trimmed
 from import_watch.scheduling.policy import parse_number, parse_policy
-from import_watch.vendors.adapter import Adapter, ClientCredentials
+from import_watch.vendors.adapter import Adapter, Api, ConnectionSpec
 from import_watch.vendors.allowed_hosts import Hosts, with_scheme
+from import_watch.vendors.authentication import ApiKey, Basic, ClientCredentials
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.connection_fields import (
     LIST_FIELD,
@@ -116,13 +117,32 @@ class Connections:
         ValueError
             Naming everything that is wrong with its fields, never their values.
         """
-        return self._checked(name, fields_of(secret, self._known()))
+        fields = fields_of(secret, self._known_of_any)
+        return self._checked(name, fields, self._api_of(fields))
 
-    def _known(self) -> tuple[str, ...]:
-        shape = self._adapter.connection
-        return (*shape.required, *shape.optional, LIST_FIELD, NUMBER_FIELD, POLICY_FIELD)
+    def _api_of(self, fields: dict[str, JSON]) -> Api:
+        """API that the connection uses; a version that they name is then in its usual spelling.
 
-    def _checked(self, name: str, fields: dict[str, JSON]) -> Connection:
+        Raises
+        ------
+        ValueError
+            If there is no such version.
+        """
+        version, field = self._adapter.version_of(fields), self._adapter.version_field
+        if field is not None and fields.get(field) is not None:
+            fields[field] = version
+        return self._adapter.api(version)
+
+    def _known_of_any(self) -> set[str]:
+        """Names of the fields of all versions; only a fault needs them, so a poll loads no other version."""
+        return {name for version in self._adapter.versions for name in self._known(self._adapter.api(version))}
+
+    def _known(self, api: Api) -> tuple[str, ...]:
+        shape, field = api.connection, self._adapter.version_field
+        general = (LIST_FIELD, NUMBER_FIELD, POLICY_FIELD, *([field] if field else []))
+        return (*shape.required, *shape.optional, *general)
+
+    def _checked(self, name: str, fields: dict[str, JSON], api: Api) -> Connection:
         """Connection from the fields of a secret.
 
         Raises
@@ -141,40 +161,31 @@ class Connections:
                 faults.append(str(error))
                 return default
 
-        shape = self._adapter.connection
+        shape = api.connection
         faults += [
             f"{key} is {'empty' if key in fields else 'missing'}" for key in shape.required if fields.get(key) is None
         ]
-        faults += misspelled([key for key, value in fields.items() if value is not None], self._known())
+        faults += misspelled([key for key, value in fields.items() if value is not None], self._known(api))
         texts: dict[str, str] = {}
         for key in (*shape.required, *shape.optional):
-            if (text := read(key, partial(self._text, key), None)) is not None:
+            if (text := read(key, partial(_text, api, key), None)) is not None:
                 texts[key] = text
-        base_url = self._base_url(texts, faults)
-        self._check_token_url(texts, faults)
+        base_url = self._base_url(shape, texts, faults)
+        self._check_token_url(api, texts, faults)
         buckets: tuple[str, ...] = read(LIST_FIELD, buckets_of, tuple[str, ...]())
         limit = read(NUMBER_FIELD, _limit_of, None)
         policy = read(POLICY_FIELD, parse_policy, None)
+        texts = shape.with_defaults(texts)
+        if not faults and (fault := api.request.fault(texts)):
+            faults.append(fault)
         if faults:
             raise ValueError("; ".join(faults))
         more = {key: trimmed(value) for key, value in fields.items() if isinstance(value, str) and value.isprintable()}
-        return Connection(name, base_url, {**more, **texts}, buckets, limit, policy)
+        found = {**more, **texts}
+        return Connection(name, base_url, found, buckets, limit, policy, api.keeps_log, api.deprecation(found))
 
-    def _text(self, key: str, value: JSON) -> str:
-        shape, authentication = self._adapter.connection, self._adapter.authentication
-        if isinstance(authentication, ClientCredentials):
-            # Sent in a form, which may contain any text.
-            return text_field(key, value, ascii_only=key not in shape.secret)
-        if key != authentication.field:
-            return text_field(key, value, ascii_only=True)
-        if isinstance(value, str) and re.fullmatch(r"bearer +\S+", trimmed(value), re.IGNORECASE):
-            # A key has no blanks: a whole Authorization header was pasted.
-            value = trimmed(value).split()[1]
-        return text_field(key, value, ascii_only=True, blanks=False)
-
-    def _base_url(self, texts: Mapping[str, str], faults: list[str]) -> str:
+    def _base_url(self, shape: ConnectionSpec, texts: Mapping[str, str], faults: list[str]) -> str:
         """Scheme, host and port in lower case; empty where they are invalid."""
-        shape = self._adapter.connection
         url = shape.base_url(texts)
         if url is None:
             given = next((name for name in shape.optional if name in texts and name in shape.base_url_fields), None)
@@ -190,13 +201,44 @@ class Connections:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}".lower()
 
-    def _check_token_url(self, texts: dict[str, str], faults: list[str]) -> None:
-        if isinstance(self._adapter.authentication, ClientCredentials) and "tokenUrl" in texts:
+    def _check_token_url(self, api: Api, texts: dict[str, str], faults: list[str]) -> None:
+        if isinstance(api.authentication, ClientCredentials) and "tokenUrl" in texts:
             texts["tokenUrl"] = with_scheme(texts["tokenUrl"])
-            if fault := self._hosts.fault(texts["tokenUrl"], self._adapter.connection.hosts):
+            if fault := self._hosts.fault(texts["tokenUrl"], api.connection.hosts):
                 faults.append(f"tokenUrl {fault}")
             elif "#" in texts["tokenUrl"]:
                 faults.append("tokenUrl has a fragment: remove it")
+
+
+def _text(api: Api, key: str, value: JSON) -> str:
+    """Text of a field, as the place needs it to which it is sent.
+
+    Raises
+    ------
+    ValueError
+        Naming the field.
+    """
+    form, authentication = api.connection.forms.get(key), api.authentication
+    if form is not None:
+        # A number has one clear form as a text here, unlike in a credential.
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if (found := form.read(text_field(key, text, ascii_only=True))) is None:
+            raise ValueError(f"{key} must be {form.hint}")
+        return found
+    if isinstance(authentication, ApiKey) and key == authentication.field:
+        schemes = "|".join(re.escape(scheme) for scheme in ("bearer", authentication.scheme) if scheme)
+        if isinstance(value, str) and re.fullmatch(rf"(?:{schemes}) +\S+", trimmed(value), re.IGNORECASE):
+            # A key has no blanks: a whole Authorization header was pasted.
+            value = trimmed(value).split()[1]
+        return text_field(key, value, ascii_only=True, blanks=False)
+    # A form and Basic authentication may contain any text.
+    anywhere = key in api.connection.secret and not isinstance(authentication, ApiKey)
+    if isinstance(authentication, Basic) and key == authentication.user_field:
+        text = text_field(key, value, ascii_only=False)
+        if ":" in text:
+            raise ValueError(f"{key} has a colon at character {text.index(':') + 1}: no user of a password has one")
+        return text
+    return text_field(key, value, ascii_only=not anywhere)
 
 
 def _limit_of(value: JSON) -> float:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import HttpTransport, Request
-from import_watch.model.observation import FailedPoll, Observation
-from import_watch.vendors.adapter import Adapter, ApiKey
+from import_watch.model.observation import FailedPoll, Observation, PollError
+from import_watch.vendors.adapter import Adapter
+from import_watch.vendors.authentication import Basic, ClientCredentials
 from import_watch.vendors.connection import Connection
+from import_watch.vendors.request import RequestSpec
 from import_watch.vendors.response import parse_response
 from import_watch.vendors.response_body import HttpResponse
 
@@ -62,27 +64,57 @@ class Client:
         polled : Observation or FailedPoll
             The meaning of the response.
         """
-        headers = {"Accept": "application/json"}
-        secrets = [connection.fields[name] for name in self._adapter.connection.secret]
-        authentication = self._adapter.authentication
-        if isinstance(authentication, ApiKey):
-            headers[authentication.header] = connection.fields[authentication.field]
-        else:
-            token = self._kept_tokens().get(connection, authentication, force_refresh=force_refresh)
-            if isinstance(token, FailedPoll):
-                return None, token
-            headers["Authorization"] = f"Bearer {token}"
-            secrets.append(token)
-        url = self._adapter.url(connection.base_url, import_id)
-        response = self._transport.send(Request(url, headers, self._adapter.max_bytes))
+        api = self._adapter.api_of(connection.fields)
+        response = self.send(connection, api.request, import_id, force_refresh=force_refresh)
         if isinstance(response, FailedPoll):
             return None, response
-        response = redacted(response, secrets)
-        polled = parse_response(self._adapter, response, import_id)
+        polled = parse_response(self._adapter, response, import_id, api)
         failed = isinstance(polled, FailedPoll) or response.status >= 400  # for example, an import that is not found
         if failed and (hint := retry_after(response, self._clock())) is not None:
             polled = replace(polled, retry_after=hint)
         return response, polled
+
+    def send(
+        self, connection: Connection, spec: RequestSpec, import_id: str, *, force_refresh: bool = False
+    ) -> HttpResponse | FailedPoll:
+        """Send a request of the API that a connection uses, with the connection's credentials.
+
+        Parameters
+        ----------
+        connection : Connection
+        spec : RequestSpec
+        import_id : str
+        force_refresh : bool
+            Whether to fetch a new token instead of using a cached one.
+
+        Returns
+        -------
+        HttpResponse or FailedPoll
+            The response without the connection's secrets and signed query strings.
+        """
+        api = self._adapter.api_of(connection.fields)
+        authentication, fields = api.authentication, api.connection.with_defaults(connection.fields)
+        try:
+            request = spec.bind(connection.base_url, fields, import_id)
+        except ValueError as error:
+            return FailedPoll(PollError.MISCONFIGURED, f"the request to {self._adapter.title} cannot be sent: {error}")
+        # Both the secrets and what is composed of them: a vendor may send back either.
+        secrets = [fields[name] for name in api.connection.secret if name in fields]
+        if isinstance(authentication, ClientCredentials):
+            token = self._kept_tokens().get(connection, authentication, force_refresh=force_refresh)
+            if isinstance(token, FailedPoll):
+                return token
+            value = f"Bearer {token}"
+            secrets.append(token)
+        else:
+            value = authentication.value(fields)
+            if isinstance(authentication, Basic):
+                secrets.append(value.removeprefix("Basic "))
+        headers = {"Accept": "application/json", **request.headers, authentication.header: value}
+        response = self._transport.send(
+            Request(request.url, headers, api.max_bytes, method=request.method, body=request.body)
+        )
+        return response if isinstance(response, FailedPoll) else redacted(response, secrets)
 
     def _kept_tokens(self) -> Tokens:
         # Only a vendor that requires a token needs this module, so the others do not load it.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import quote_plus
 
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import HttpTransport, Request
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
-from import_watch.vendors.adapter import ClientCredentials
+from import_watch.vendors.authentication import ClientAuthentication, ClientCredentials, basic
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.fields import number_of, object_of, text_of
 from import_watch.vendors.response_body import HttpResponse
@@ -74,13 +75,17 @@ class Tokens:
     def _fetch_token(
         self, url: str, client_id: str, client_secret: str, scope: str, how: ClientCredentials
     ) -> tuple[str, float] | FailedPoll:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": client_secret,
-            "scope": scope,
-        }
-        response = self._transport.send(Request(url, {"Accept": "application/json"}, MAX_BYTES, form))
+        form, headers = {"grant_type": "client_credentials"}, {"Accept": "application/json"}
+        secrets = [client_secret]
+        if how.client_authentication is ClientAuthentication.BASIC:
+            # RFC 6749, 2.3.1: both are escaped as in a form before they are encoded in base64.
+            headers["Authorization"] = basic(quote_plus(client_id), quote_plus(client_secret))
+            secrets.append(headers["Authorization"].removeprefix("Basic "))
+        else:
+            form |= {"client_id": client_id, "client_secret": client_secret}
+        if scope:
+            form["scope"] = scope
+        response = self._transport.send(Request(url, headers, MAX_BYTES, form))
         if isinstance(response, FailedPoll):
             return replace(response, detail=f"no token from tokenUrl: {response.detail}")
         body = object_of(response.json())
@@ -91,12 +96,12 @@ class Tokens:
             if kind is None or (isinstance(kind, str) and kind.strip().casefold() in ("", "bearer")):
                 return token, _lifetime(body.get("expires_in"))
         # From here on, quoted text contains neither the secret nor a token that was sent despite the error.
-        body = object_of(redacted(response, [client_secret, token]).json())
+        body = object_of(redacted(response, [*secrets, token]).json())
         hint = retry_after(response, self._clock())
         error, what = _failure(response, body, usable=bool(token), throttled=hint is not None)
         if _code(body) == "invalid_scope":
             others = " or ".join(one for one in (how.default_scope, how.scope_hint) if one and one != scope)
-            what += f": the scope sent was {scope}"
+            what += f": the scope sent was {scope}" if scope else ": no scope was sent"
             what += f"; if the client was given {others}, set scope in the connection's secret" if others else ""
         return FailedPoll(
             error,

@@ -35,12 +35,14 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Request to send: a GET, or a POST where it has a `form`. Both may be sent twice."""
+    """Request to send: with a `form`, with a `body`, or with neither. Each may be sent twice."""
 
     url: str
     headers: Mapping[str, str]
     max_bytes: int
     form: Mapping[str, str] | None = None
+    method: str = "GET"
+    body: bytes | None = None
 
 
 class HttpTransport:
@@ -98,10 +100,10 @@ class HttpTransport:
                 value.encode("latin-1")
             return self._session.prepare_request(
                 requests.Request(
-                    "GET" if request.form is None else "POST",
+                    request.method if request.form is None else "POST",
                     request.url,
                     headers=dict(request.headers),
-                    data=request.form,
+                    data=request.body if request.form is None else request.form,
                 )
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):

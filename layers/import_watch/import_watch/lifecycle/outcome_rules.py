@@ -100,10 +100,15 @@ def _of_observation(
             return _unknown(watch, Reason.UNRECOGNISED_STATUS, now, seen, grace_seconds=tolerance.unrecognised)
         case ImportState.SUCCEEDED:
             outcome = Outcome.PARTIAL if seen.counts.get("errors", 0) > 0 else Outcome.SUCCEEDED
-        case ImportState.FAILED:
+        case ImportState.PARTIAL:
+            outcome = Outcome.PARTIAL
+        case ImportState.FAILED | ImportState.EXPIRED:
             outcome = Outcome.FAILED
-        case ImportState.CANCELLED:
+        case ImportState.CANCELLED | ImportState.REVERTED:
             outcome = Outcome.CANCELLED
+        case ImportState.RESULT_EXPIRED:
+            # At once: the import is known, and a later poll cannot bring its result back.
+            return _unknown(watch, Reason.NOT_FOUND, now, seen)
     ended = _plausible_end(watch, seen, now)
     lag = round(max(0.0, now - (last_seen_running if ended is None else ended)), 3)
     return WatchResult(

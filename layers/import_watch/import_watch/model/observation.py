@@ -18,19 +18,35 @@ MAX_PROBLEM_TEXT = 1_000
 
 
 class ImportState(StrEnum):
-    """States of an import: the meaning of a vendor's status."""
+    """States of an import: the meaning of a vendor's status.
+
+    PARTIAL is a status of its own for an import that left something out; one that SUCCEEDED with errors has the same
+    outcome. REVERTED ran and was undone, EXPIRED was given up by the vendor before its end, and of RESULT_EXPIRED the
+    vendor knows only that it has ended.
+    """
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
+    PARTIAL = "PARTIAL"
     FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
     CANCELLED = "CANCELLED"
+    REVERTED = "REVERTED"
+    RESULT_EXPIRED = "RESULT_EXPIRED"
     NOT_FOUND = "NOT_FOUND"
     UNRECOGNISED = "UNRECOGNISED"
 
 
-FINISHED = (ImportState.SUCCEEDED, ImportState.FAILED, ImportState.CANCELLED)
-"""States of an import that has ended."""
+FINISHED = (
+    ImportState.SUCCEEDED,
+    ImportState.PARTIAL,
+    ImportState.FAILED,
+    ImportState.EXPIRED,
+    ImportState.CANCELLED,
+    ImportState.REVERTED,
+)
+"""States of an import that has ended in a known way."""
 
 
 class PollError(StrEnum):

@@ -75,9 +75,13 @@ def _ended(watch: Watch, result: WatchResult) -> str:
             errors = result.counts.get("errors", 0)
             if _is_validation(result.job_type):
                 where = "see its log, and " if has_log else ""
-                return f"{what} found {_count(errors, 'error')}: {where}fix them before you import."
+                found = _count(errors, "error") if errors else "errors"
+                return f"{what} found {found}: {where}fix them before you import."
             where = "see its log" if has_log else f"check {_vendor(watch)}"
-            return f"{what} completed, but with {_count(errors, 'error')}: {where} for what was left out."
+            how = f"completed, but with {_count(errors, 'error')}" if errors else "completed only in part"
+            return f"{what} {how}: {where} for what was left out."
+        case Outcome.CANCELLED if watch.import_state is ImportState.REVERTED:
+            return f"{what} was reverted after it had run; start it again if that was not intended."
         case Outcome.CANCELLED:
             kept = " (what it had completed by then remains)" if result.counts.get("processed") else ""
             return f"{what} was cancelled before it could complete{kept}; start it again if that was not intended."
@@ -88,7 +92,8 @@ def _ended(watch: Watch, result: WatchResult) -> str:
                 False: "fix the cause before you start it again",
                 None: f"{'see its log' if has_log else 'check it there'} before you start it again",
             }[result.retryable]
-            return f"{what} failed{because}; {advice}."
+            how = "expired before it could complete" if watch.import_state is ImportState.EXPIRED else "failed"
+            return f"{what} {how}{because}; {advice}."
 
 
 def _unknown(watch: Watch, result: WatchResult) -> str:
@@ -96,6 +101,11 @@ def _unknown(watch: Watch, result: WatchResult) -> str:
     detail, grace = result.detail or "", duration(result.grace_seconds or 0)
     check = "check it at the vendor" + _or_watch_again(watch)
     match Reason(result.reason or Reason.WATCH_BROKEN):
+        case Reason.NOT_FOUND if watch.import_state is ImportState.RESULT_EXPIRED:
+            return (
+                f"{_what(watch, result.job_type)} has ended, but {vendor} no longer has its result: check there what "
+                "was imported."
+            )
         case Reason.NOT_FOUND:
             problem = f"; its response: {result.problems[0].text.rstrip('.')[:200]}" if result.problems else ""
             return (

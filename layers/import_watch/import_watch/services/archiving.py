@@ -41,7 +41,7 @@ class Archiving:
     bucket : str
     watches : WatchStore
     keeps_log : bool
-        Whether the vendor keeps a log at all.
+        Whether the vendor keeps a log at all, where the connection is not known.
     """
 
     def __init__(self, bucket: str, watches: WatchStore, *, keeps_log: bool) -> None:
@@ -116,7 +116,9 @@ class Archiving:
         spent = max(0.0, time.time() - result.detected_at)
         left = max(MIN_LOG_SECONDS, LOG_SECONDS - spent)
         try:
-            archived = self._logs().archive(watch, response, self._reference(watch, polled), connection, left)
+            archived = self._logs().archive(
+                watch, response, self._reference(watch, polled, connection), connection, left
+            )
         except Exception:  # noqa: BLE001
             # The outcome is in the table by now, and it must be published, whatever happens to the log.
             logger.exception("the archive failed")
@@ -134,8 +136,11 @@ class Archiving:
 
         return LogArchive(self._bucket)
 
-    def _reference(self, watch: Watch, polled: Observation | FailedPoll | None) -> LogReference:
-        if not self._keeps_log:
+    def _reference(
+        self, watch: Watch, polled: Observation | FailedPoll | None, connection: Connection | None
+    ) -> LogReference:
+        keeps_log = connection.keeps_log if connection else None
+        if not (self._keeps_log if keeps_log is None else keeps_log):
             return None
         if isinstance(polled, Observation) and polled.log is not None:
             return polled.log

@@ -1,18 +1,21 @@
 """What a vendor folder defines: the adapter contract and the declarative status map.
 
-An adapter is a value without I/O: `http_client` sends the request that it defines, and it returns the meaning of the
-response. Vendor responses are untrusted, so an adapter reads every field through a reader of `fields`, which returns
-None for anything that is not of the documented type.
+An adapter is a value without I/O, which has one API, or several versions of one: `http_client` sends the request that
+an API defines, and the API returns the meaning of the response. Vendor responses are untrusted, so every field is read
+through a reader of `fields`, which returns None for anything that is not of the documented type.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from importlib import import_module
+from typing import NamedTuple
 
 from import_watch.model.observation import FailedPoll, ImportState, Observation
+from import_watch.vendors.authentication import Authentication
+from import_watch.vendors.request import IMPORT_ID, RequestSpec
 from import_watch.vendors.response_body import HttpResponse
 
 MAX_BYTES = 1024 * 1024
@@ -59,23 +62,23 @@ class StatusMap:
         return tuple(self._states.items())
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """Authentication by a header whose value is a field of the connection, unchanged."""
-
-    header: str
-    field: str
+def _no_deprecation(_fields: Mapping[str, str]) -> None:
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCredentials:
-    """OAuth 2.0 client credentials: a form POST to the connection's `tokenUrl` returns a bearer token.
+class FieldForm(NamedTuple):
+    """What a field of a connection has to look like.
 
-    `scope_hint` is another scope that the vendor gives to some clients, for the message about a refused scope.
+    Parameters
+    ----------
+    read : callable
+        Returns the canonical value of a text, or None where it is invalid.
+    hint : str
+        What a valid value looks like, for the message about an invalid one.
     """
 
-    default_scope: str
-    scope_hint: str = ""
+    read: Callable[[str], str | None]
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,15 @@ class ConnectionSpec:
         Which field a person has to set for it.
     hosts : tuple of str
         Regular expressions; a host must match one of them whole.
+    defaults : mapping of str to str
+        Values of optional fields that a connection does not have.
+    forms : mapping of str to FieldForm
+        Forms of fields that are not any text.
+
+    Raises
+    ------
+    ValueError
+        If it names a field that it does not have.
     """
 
     required: tuple[str, ...]
@@ -102,6 +114,95 @@ class ConnectionSpec:
     base_url_fields: str
     hosts: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, FieldForm] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _all_of((*self.secret, *self.forms), (*self.required, *self.optional), "the connection has no field")
+        _all_of(self.defaults, self.optional, "the connection has no optional field")
+
+    def with_defaults(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """Fields of a connection, with the defaults of those that it does not have."""
+        return {**self.defaults, **fields}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Api:
+    """One API of a vendor, or one version of it.
+
+    Parameters
+    ----------
+    statuses : StatusMap
+    connection : ConnectionSpec
+    request : RequestSpec
+        The status request. Its templates may have `importId`, and fields that every connection has a value of.
+    authentication : ApiKey, Basic or ClientCredentials
+    read : callable
+        Returns the meaning of a response to the request for an import id, for every HTTP status that `parse_response`
+        does not handle.
+    keeps_log : bool
+        Whether the vendor keeps a log at all.
+    max_bytes : int
+        Maximum bytes that are read of a response.
+    status_overrides : mapping of int to FailedPoll
+        HTTP statuses that have a special meaning in this API.
+    unknown_id_phrases : tuple of str
+        Phrases of a 400, 404 or 422 about an id that the vendor does not know; compared by letters and digits alone.
+    read_refusal : callable or None
+        Returns the meaning of a 401, 403 or 429 whose body decides it, or None where it means what it means everywhere.
+    deprecation : callable
+        Returns a sentence for connections whose API will end, from their fields; None for all others.
+
+    Raises
+    ------
+    ValueError
+        If a template of the request has an unknown placeholder, or its URL a secret.
+    """
+
+    statuses: StatusMap
+    connection: ConnectionSpec
+    request: RequestSpec
+    authentication: Authentication
+    read: Callable[[HttpResponse, str], Observation | FailedPoll]
+    keeps_log: bool
+    max_bytes: int = MAX_BYTES
+    status_overrides: Mapping[int, FailedPoll] = field(default_factory=dict)
+    unknown_id_phrases: tuple[str, ...] = ()
+    read_refusal: Callable[[HttpResponse, str], Observation | FailedPoll | None] | None = None
+    deprecation: Callable[[Mapping[str, str]], str | None] = _no_deprecation
+
+    def __post_init__(self) -> None:
+        given = (*self.connection.required, *self.connection.defaults)
+        _all_of(self.request.placeholders, (IMPORT_ID, *given), "no connection has to have the field")
+        _all_of(self.authentication.fields, given, "no connection has to have the field")
+        if secret := self.request.url_placeholders.intersection(self.connection.secret):
+            raise ValueError(f"a URL is no place for a secret: {', '.join(sorted(secret))}")
+        if self.authentication.header.lower() in map(str.lower, self.request.headers):
+            raise ValueError(f"the header {self.authentication.header} is that of the authentication")
+
+
+class Versions(NamedTuple):
+    """The APIs of a vendor that has several: a field of the connection chooses one.
+
+    Parameters
+    ----------
+    field : str
+        Name of that field.
+    default : str
+        Version of a connection that does not have it.
+    modules : mapping of str to str
+        The module of each version, in the folder of the adapter: its `API` is loaded on its first use.
+    beside : str
+        Name of the adapter's module: `__name__`.
+    keeps_log : bool
+        Whether the default version keeps a log: a start event is read without its module.
+    """
+
+    field: str
+    default: str
+    modules: Mapping[str, str]
+    beside: str
+    keeps_log: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,26 +215,11 @@ class Adapter:
         The name in start events, in function names and of the folder (`functions/poll_<vendor>`).
     title : str
         The name for people.
-    statuses : StatusMap
-    connection : ConnectionSpec
-    authentication : ApiKey or ClientCredentials
-    path : str
-        Path of the status request; `{import_id}` is replaced by the escaped id.
-    read : callable
-        Returns the meaning of a response to the request for an import id, for every HTTP status that `parse_response`
-        does not handle.
-    keeps_log : bool
-        Whether the vendor keeps a log at all.
+    apis : Api or Versions
     import_id : callable
         Returns the canonical id for the id of a start event, or None where it is invalid.
     import_id_hint : str
         What a valid id looks like, for the message about an invalid one.
-    max_bytes : int
-        Maximum bytes that are read of a response.
-    status_overrides : mapping of int to FailedPoll
-        HTTP statuses that have a special meaning at this vendor.
-    unknown_id_phrases : tuple of str
-        Phrases of a 400, 404 or 422 about an id that the vendor does not know; compared by letters and digits alone.
     key_id : callable
         Returns the spelling of an id that is used in keys.
     requests_per_minute : float or None
@@ -142,21 +228,79 @@ class Adapter:
 
     vendor: str
     title: str
-    statuses: StatusMap
-    connection: ConnectionSpec
-    authentication: ApiKey | ClientCredentials
-    path: str
-    read: Callable[[HttpResponse, str], Observation | FailedPoll]
-    keeps_log: bool
+    apis: Api | Versions
     import_id: Callable[[str], str | None]
     import_id_hint: str
-    max_bytes: int = MAX_BYTES
-    status_overrides: Mapping[int, FailedPoll] = field(default_factory=dict)
-    unknown_id_phrases: tuple[str, ...] = ()
     key_id: Callable[[str], str] = str
     requests_per_minute: float | None = None
 
-    def url(self, base_url: str, import_id: str) -> str:
-        """URL of the status request: scheme, host and port are those of `base_url`, the path is the adapter's."""
-        base = urlsplit(base_url)
-        return f"{base.scheme}://{base.netloc}{self.path.format(import_id=quote(import_id, safe=''))}"
+    def __post_init__(self) -> None:
+        if isinstance(self.apis, Versions):
+            _all_of((self.apis.default,), tuple(self.apis.modules), "there is no version")
+
+    @property
+    def keeps_log(self) -> bool:
+        """Whether the vendor keeps a log, where the connection and so the version are not known."""
+        return self.apis.keeps_log
+
+    @property
+    def version_field(self) -> str | None:
+        """Field of a connection that chooses its API; None for a vendor with one."""
+        return self.apis.field if isinstance(self.apis, Versions) else None
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Values of the field that chooses the API, the default first; one empty text for a vendor with one API."""
+        if isinstance(self.apis, Api):
+            return ("",)
+        return tuple(sorted(self.apis.modules, key=lambda version: version != self.default_version))
+
+    @property
+    def default_version(self) -> str:
+        """Version of a connection that names none; empty for a vendor with one API."""
+        return self.apis.default if isinstance(self.apis, Versions) else ""
+
+    def version_of(self, fields: Mapping[str, object]) -> str:
+        """Version that a connection uses.
+
+        Raises
+        ------
+        ValueError
+            If it names one that does not exist.
+        """
+        if isinstance(self.apis, Api):
+            return ""
+        value = fields.get(self.apis.field)
+        if value is None:
+            return self.apis.default
+        # The console and Terraform write a number where the version is one; `v3` and `3` mean the same.
+        text = "" if isinstance(value, bool) else str(value).strip().casefold().removeprefix("v")
+        for version in self.apis.modules:
+            if version.casefold().removeprefix("v") == text:
+                return version
+        raise ValueError(f"{self.apis.field} must be {' or '.join(self.apis.modules)}")
+
+    def api(self, version: str | None = None) -> Api:
+        """API of one of `versions`, by default of the default one."""
+        if isinstance(self.apis, Api):
+            return self.apis
+        package = self.apis.beside.rpartition(".")[0]
+        module = self.apis.modules[self.apis.default if version is None else version]
+        api: Api = import_module(f"{package}.{module}" if package else module).API
+        return api
+
+    def api_of(self, fields: Mapping[str, object]) -> Api:
+        """API that a connection uses.
+
+        Raises
+        ------
+        ValueError
+            If it names a version that does not exist.
+        """
+        return self.api(self.version_of(fields))
+
+
+def _all_of(names: Iterable[str], known: Collection[str], otherwise: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{otherwise} {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -90,3 +91,23 @@ def with_scheme(location: str) -> str:
     if re.match(r"[a-z][a-z0-9+.-]*://|https?[:/]", location, re.IGNORECASE):
         return location
     return f"https://{location.removeprefix('//')}"
+
+
+def base_url_of(fields: Mapping[str, str], name: str, host: str) -> str | None:
+    """Base URL of a connection that has a `baseUrl`, or a field from which the host of its account follows.
+
+    Parameters
+    ----------
+    fields : mapping of str to str
+        The fields of the connection.
+    name : str
+        The field; it may also be a whole host, or its URL.
+    host : str
+        The vendor's host, with `{}` for the value of the field.
+    """
+    if "baseUrl" in fields:
+        return with_scheme(fields["baseUrl"])
+    account = re.sub(r"(?i:https?)://|/+$", "", fields.get(name, ""))
+    if "." in account:
+        return with_scheme(fields[name])
+    return f"https://{host.format(account)}" if re.fullmatch(r"[a-zA-Z0-9-]{1,63}", account) else None

@@ -26,6 +26,10 @@ class Connection:
         The vendor's rate limit for these credentials, if the connection names it.
     policy : Policy or None
         The connection's own schedule, if it has one.
+    keeps_log : bool or None
+        Whether the API that it uses keeps logs; None where that is not known.
+    deprecation : str or None
+        A sentence where the API that it uses will end.
     """
 
     name: str
@@ -34,3 +38,5 @@ class Connection:
     log_buckets: tuple[str, ...] = ()
     requests_per_minute: float | None = None
     policy: Policy | None = None
+    keeps_log: bool | None = None
+    deprecation: str | None = None

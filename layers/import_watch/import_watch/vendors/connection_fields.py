@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from import_watch.model.serialization import JSON
 from import_watch.model.text import OUTER_BLANKS, clean, trimmed
@@ -32,15 +32,15 @@ _BUCKET_FORMS = tuple(
 )
 
 
-def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
+def fields_of(secret: str | bytes, known: Callable[[], Collection[str]]) -> dict[str, JSON]:
     """Fields of a secret, by their names; an empty one has the value None.
 
     Parameters
     ----------
     secret : str or bytes
         As Secrets Manager stores it.
-    known : collection of str
-        Names of the fields of this vendor's connections.
+    known : callable
+        Returns the names of the fields of this vendor's connections.
 
     Raises
     ------
@@ -52,19 +52,19 @@ def fields_of(secret: str | bytes, known: Collection[str]) -> dict[str, JSON]:
         raise ValueError("it is binary and no text: store it as text")
     value, fault = parse(trimmed(text))
     if fault is not None:
-        raise ValueError(_fault_of_json(text) if fault == NOT_JSON else _without_value(fault, known))
+        raise ValueError(_fault_of_json(text) if fault == NOT_JSON else _without_value(fault, known()))
     if isinstance(value, str):
         # Encoded as JSON twice, as by `jsonencode` of a text that was JSON already.
         value, fault = parse(trimmed(value))
         if fault not in (None, NOT_JSON):
-            raise ValueError(_without_value(fault, known))
+            raise ValueError(_without_value(fault, known()))
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
     fields: dict[str, JSON] = {}
     for name, field in value.items():
         short = trimmed(name)
         if short in fields and fields[short] != field:
-            raise ValueError(_without_value(f"the key {short!r} occurs twice with different values", known))
+            raise ValueError(_without_value(f"the key {short!r} occurs twice with different values", known()))
         fields[short] = None if _is_empty(field) else field
     return fields
 

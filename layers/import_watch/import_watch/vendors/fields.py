@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from import_watch.model.observation import MAX_PROBLEM_TEXT, Problem, Severity
+from import_watch.model.observation import (
+    MAX_PROBLEM_TEXT,
+    MissingLog,
+    Problem,
+    ReportedProgress,
+    Severity,
+    StoredLog,
+)
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.model.timestamps import parse_iso
@@ -19,6 +26,7 @@ MAX_NAMED, MAX_NAME = 100, 100
 """Maximum errors that are listed by the names of their fields, and maximum characters of such a name."""
 TEXT_FIELDS = ("description", "message", "detail", "details", "title", "error", "code")
 """Fields that may contain the text of an error, the most specific first."""
+UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 EARLIEST_TIME = 946_684_800.0
 """The year 2000: no vendor imported anything before it."""
 
@@ -62,6 +70,58 @@ def time_of(value: JSON) -> float | None:
     """Epoch seconds of an ISO 8601 date-time; None for a date that means "no date", such as year 1."""
     time = parse_iso(value)
     return time if time is not None and time >= EARLIEST_TIME else None
+
+
+def log_at(body: dict[str, JSON], name: str) -> StoredLog | MissingLog:
+    """The log that a vendor keeps at the location in this field."""
+    location = body.get(name)
+    if isinstance(location, str) and location.strip():
+        return StoredLog(location.strip())
+    return MissingLog(f"the response has no {name}", expected=False)
+
+
+def first_time(body: dict[str, JSON], *names: str) -> float | None:
+    """Time of the first of these fields that has one."""
+    return next((time for name in names if (time := time_of(body.get(name))) is not None), None)
+
+
+def progress_of(done: JSON, total: JSON, percentage: JSON = None) -> ReportedProgress | None:
+    """Progress by the things that are done, whose step is one of them; else by a percentage."""
+    count, of = integer_of(done), integer_of(total)
+    if count is not None and of:  # some vendors send a total of 0 before the start
+        return ReportedProgress(min(1.0, count / of), 1 / of)
+    percent = number_of(percentage)
+    return ReportedProgress(percent / 100) if percent is not None and 0 <= percent <= 100 else None
+
+
+def summed(value: JSON, *names: str) -> dict[str, JSON]:
+    """Object of counts, also where it is JSON in a text; of a list of objects, the sums, so that no errors are lost."""
+    if isinstance(value, str):
+        value = json_in(value)
+    if not isinstance(value, list):
+        return object_of(value)
+    parts = [object_of(part) for part in value]
+    return {
+        name: sum(count_of(part.get(name), otherwise=1) or 0 for part in parts)
+        for name in names
+        if any(name in part for part in parts)
+    }
+
+
+def first_count(body: dict[str, JSON], *names: str) -> int | None:
+    """The first count of these fields that is not 0; 0 where only such a one is there."""
+    found = [count for name in names if (count := count_of(body.get(name))) is not None]
+    return next((count for count in found if count), found[0] if found else None)
+
+
+def counts_of(**counts: int | None) -> dict[str, int]:
+    """Counts that are known, by their names."""
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def joined(texts: list[str], most: int = 3) -> str | None:
+    """The first texts joined, at most as long as one vendor message; None where there is none."""
+    return "; ".join(texts[:most])[:MAX_PROBLEM_TEXT] or None
 
 
 def json_in(text: str) -> JSON:

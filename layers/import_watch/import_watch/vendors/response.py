@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
-from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
+from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Observation, PollError
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
-from import_watch.vendors.adapter import Adapter
+from import_watch.vendors.adapter import Adapter, Api
 from import_watch.vendors.fields import MAX_NAME, errors_of, object_of, text_of
 from import_watch.vendors.response_body import NOT_JSON, HttpResponse
 
 MAX_ERROR_TEXT = 200
 """Maximum characters of an error response that are shown to a person."""
 MAX_ERRORS_SHOWN = 20
+REFUSALS = (401, 403, 429)
+"""Statuses whose meaning the body may decide: a refusal, a rate limit, or an import of another account."""
 MAX_HTML_PROLOG = 64 * 1024
 """Maximum characters before the first element of an HTML document, comments included."""
 HTML_BEGINNINGS = "!doctype|html|head|body|title|meta|link|style|script|center|h1|h2|p|div|table"
@@ -22,25 +24,44 @@ MESSAGE_DEPTH = 4
 """Maximum nesting of objects and lists in which a message is searched."""
 MESSAGE_KEYS = (
     *("developerMessage", "message", "userMessage", "error_description", "error", "detail"),
-    *("errors", "description", "title", "reason"),
+    *("errorMessage", "error_message", "errorMessages", "errors", "description", "title", "reason", "msg"),
 )
 """Keys of an error response that contain its message for a person; the first one with a text counts."""
 
 
-def parse_response(adapter: Adapter, response: HttpResponse, import_id: str) -> Observation | FailedPoll:
-    """Meaning of a response: the part that all vendors share is decided here, the rest by the adapter.
+def parse_response(
+    adapter: Adapter, response: HttpResponse, import_id: str, api: Api | None = None
+) -> Observation | FailedPoll:
+    """Meaning of a response: the part that all vendors share is decided here, the rest by the API.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    response : HttpResponse
+    import_id : str
+    api : Api or None
+        The API that responded; None for the vendor's default one.
 
     Returns
     -------
     Observation or FailedPoll
         Never an exception: a response that cannot be read is a `FailedPoll` with the error UNREADABLE.
     """
-    if is_unknown_id(adapter, response, import_id):
+    polled = _parse(adapter.title, api or adapter.api(), response, import_id)
+    if isinstance(polled, Observation) and polled.state in FINISHED and not response.is_success:
+        return unreadable(response, "the response states the end of an import, and is no success")
+    return polled
+
+
+def _parse(title: str, api: Api, response: HttpResponse, import_id: str) -> Observation | FailedPoll:
+    if is_unknown_id(api, response, import_id):
         return not_found(response)
-    status_overrides = adapter.status_overrides.get(response.status)
+    if response.status in REFUSALS and api.read_refusal and (polled := api.read_refusal(response, import_id)):
+        return polled
+    status_overrides = api.status_overrides.get(response.status)
     if status_overrides is not None:
         return status_overrides
-    summary = f"{adapter.title} responded with HTTP {response.status}"
+    summary = f"{title} responded with HTTP {response.status}"
     error = _shared_error(response)
     if error is not None:
         text = error_text(response)
@@ -48,8 +69,32 @@ def parse_response(adapter: Adapter, response: HttpResponse, import_id: str) -> 
     if 300 <= response.status < 400:
         return FailedPoll(PollError.UNREADABLE, f"{summary}, a redirect, which is never followed")
     if response.truncated and response.is_success:
-        return FailedPoll(PollError.UNREADABLE, f"{summary} with more than {adapter.max_bytes:,} bytes")
-    return adapter.read(response, import_id)
+        return FailedPoll(PollError.UNREADABLE, f"{summary} with more than {api.max_bytes:,} bytes")
+    return api.read(response, import_id)
+
+
+def status_in(response: HttpResponse, thing: str, *path: str) -> tuple[dict[str, JSON], str] | FailedPoll:
+    """Body of a success and the status in it; for any other response, why it is unreadable.
+
+    Parameters
+    ----------
+    response : HttpResponse
+    thing : str
+        What the status is of, with its article, for the message.
+    path : str
+        Keys that lead to the status: `status` where there are none.
+    """
+    body = response.json()
+    if not isinstance(body, dict):
+        return unreadable(response, "the body is not a JSON object")
+    *above, last = path or ("status",)
+    place = body
+    for key in above:
+        place = object_of(place.get(key))
+    status = text_of(place.get(last))
+    if not response.is_success or status is None:
+        return unreadable(response, f"the response has no status of {thing}")
+    return body, status
 
 
 def not_found(response: HttpResponse) -> Observation:
@@ -58,7 +103,7 @@ def not_found(response: HttpResponse) -> Observation:
     return Observation(ImportState.NOT_FOUND, problems=errors_of([text] if text else []))
 
 
-def is_unknown_id(adapter: Adapter, response: HttpResponse, import_id: str) -> bool:
+def is_unknown_id(api: Api, response: HttpResponse, import_id: str) -> bool:
     """Whether a response states clearly that the vendor does not know the import."""
     if response.status == 410:
         return True
@@ -68,8 +113,18 @@ def is_unknown_id(adapter: Adapter, response: HttpResponse, import_id: str) -> b
     text = response.text[:MAX_WORDS_TEXT].replace('\\"', " ")
     text = re.sub(re.escape(import_id), " ", text, flags=re.IGNORECASE) if import_id else text
     sentences = [f"{_words(sentence)} ".removeprefix("the ") for sentence in re.split(r'[".;:!?,\n{}<>()\[\]]+', text)]
-    phrases = tuple(f"{_words(phrase)} " for phrase in adapter.unknown_id_phrases)
+    phrases = tuple(f"{_words(phrase)} " for phrase in api.unknown_id_phrases)
     return bool(phrases) and any(sentence.startswith(phrases) for sentence in sentences)
+
+
+def unknown_id_phrases(id_name: str, thing: str) -> tuple[str, ...]:
+    """Phrases about an unknown id, for an API whose ids are of such a thing: `"job id", "job"`."""
+    return (
+        *(f"{word} {name}" for word in ("invalid", "unknown") for name in {id_name, id_name.replace(" ", "")}),
+        *(f"{id_name} {what}" for what in ("is invalid", "is not valid", "not found", "does not exist")),
+        *(f"{thing} {what}" for what in ("not found", "was not found", "does not exist")),
+        *(f"no such {thing}", f"no {thing} with this id"),
+    )
 
 
 MAX_WORDS_TEXT = 10_000
@@ -139,13 +194,25 @@ def _message(value: JSON, depth: int) -> str:
         return "; ".join(found for item in value[:MAX_ERRORS_SHOWN] if (found := _message(item, depth - 1)))
     if not isinstance(value, dict):
         return ""
+    details = _details(value, depth)
     for key in MESSAGE_KEYS:
-        for spelled in (key, key[0].upper() + key[1:]):
-            if found := _message(value.get(spelled), depth - 1):
-                return found
-            if key == "errors" and (found := _by_field(value.get(spelled), depth - 1)):
-                return found
+        found = details if key == "errors" else _first_message(value, key, depth)
+        if found:
+            # A summary such as `Validation failed` needs the single errors, which are beside it.
+            return f"{found} ({details})" if details and details not in found else found
     return ""
+
+
+def _first_message(value: dict[str, JSON], key: str, depth: int) -> str:
+    spellings = (key, key[0].upper() + key[1:])
+    return next((found for one in spellings if (found := _message(value.get(one), depth - 1))), "")
+
+
+def _details(value: dict[str, JSON], depth: int) -> str:
+    """Texts of the single errors that a message is about, as a list or by the names of the invalid fields."""
+    if found := _first_message(value, "errors", depth):
+        return found
+    return next((found for one in ("errors", "Errors") if (found := _by_field(value.get(one), depth - 1))), "")
 
 
 def _by_field(errors: JSON, depth: int) -> str:
