@@ -11,8 +11,10 @@ from import_watch.lifecycle.attempts import NotStarted, why_not_started
 from import_watch.lifecycle.start_event import parse
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
+from import_watch.model.watch import MAX_TIMEOUT_SECONDS
 
 from import_watch_cli.checkout import vendor_registry
+from import_watch_cli.durations import age_in
 from import_watch_cli.errors import USAGE, CommandError, code_of, one_line
 from import_watch_cli.stack import Stack
 from import_watch_cli.watches import Watches
@@ -119,8 +121,16 @@ def why_nothing_starts(record: StoredWatch, *, watch_again: bool = False) -> str
             return f"{key} is watched already."
 
 
-def again(stack: Stack, record: StoredWatch) -> Done:
+def again(stack: Stack, record: StoredWatch, *, timeout_seconds: int | None = None) -> Done:
     """Start a new attempt of an ended watch, as its start event had it.
+
+    Parameters
+    ----------
+    stack : Stack
+    record : StoredWatch
+        The latest attempt.
+    timeout_seconds : int, optional
+        How long the new attempt may last; by default as long as the latest one.
 
     Raises
     ------
@@ -146,6 +156,7 @@ def again(stack: Stack, record: StoredWatch) -> Done:
         "importId": watch.import_id,
         "connection": watch.connection,
         "watchAgain": True,
+        "timeoutSeconds": timeout_of(record) if timeout_seconds is None else timeout_seconds,
     }
     if record.correlation_id is not None:
         detail["correlationId"] = record.correlation_id
@@ -155,6 +166,25 @@ def again(stack: Stack, record: StoredWatch) -> Done:
     event = _send(stack, IMPORT_STARTED, detail)
     attempt = watch.attempt + 1
     return Done("again", watch.watch_id, f"The start event of attempt {attempt} of {watch.watch_id} was sent.", event)
+
+
+def timeout_of(record: StoredWatch) -> int:
+    """How many seconds a watch could last, within what a start event may have."""
+    return max(1, min(round(record.watch.deadline - record.watch.registered_at), MAX_TIMEOUT_SECONDS))
+
+
+def checked_timeout(age: str) -> int:
+    """Seconds that a watch may last, from an age.
+
+    Raises
+    ------
+    CommandError
+        If it is no age, or a watch cannot last so long.
+    """
+    seconds = int(age_in(age))
+    if not 1 <= seconds <= MAX_TIMEOUT_SECONDS:
+        raise CommandError(f"--watch-for must be from 1s to {MAX_TIMEOUT_SECONDS // 86_400}d, not {age!r}.")
+    return seconds
 
 
 def wake(stack: Stack, record: StoredWatch) -> Done:

@@ -66,6 +66,10 @@ Connection = Annotated[str, typer.Option("--connection", metavar="NAME", help="W
 Timeout = Annotated[
     str | None, typer.Option("--timeout", metavar="AGE", help="Time limit, such as 30m; then exit status 4.")
 ]
+WatchFor = Annotated[
+    str | None,
+    typer.Option("--watch-for", metavar="AGE", help="How long the watch may last: 30m, 12h, 2d; at most 30 days."),
+]
 Attempt = Annotated[
     int | None, typer.Option("--attempt", min=1, metavar="N", help="An earlier attempt instead of the latest.")
 ]
@@ -85,6 +89,7 @@ def start(
     correlation_id: Annotated[
         str | None, typer.Option("--correlation-id", metavar="TEXT", help="Comes back in the notification.")
     ] = None,
+    watch_for: WatchFor = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome, as `wait` does.")] = False,
     timeout: Timeout = None,
 ) -> int:
@@ -97,13 +102,14 @@ def start(
     from import_watch_cli.watches import Watches
 
     seconds = _seconds(timeout)
+    lasts = None if watch_for is None else actions.checked_timeout(watch_for)
     stack = settings.find()
     store = Watches(stack).store
     before = store.get(actions.watch_key(vendor, import_id, connection))
     refusal = None if before is None else actions.why_nothing_starts(before)
     if refusal is not None:
         settings.output.note(refusal)
-    done = actions.start(stack, vendor, import_id, connection, correlation_id=correlation_id)
+    done = actions.start(stack, vendor, import_id, connection, correlation_id=correlation_id, timeout_seconds=lasts)
     if not wait:
         _print_done(settings, done)
         return 0
@@ -194,24 +200,27 @@ def log(
     return print_log(stack, settings.output, one_watch(stack, watch, attempt), raw=raw)
 
 
-@command(app, "again", ["again 5512340987651234567", "again 5512340987651234567 --wait"])
+@command(app, "again", ["again 5512340987651234567", "again 5512340987651234567 --watch-for 2d --wait"])
 def again(
     settings: Settings,
     watch: Id,
+    watch_for: WatchFor = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome, as `wait` does.")] = False,
     timeout: Timeout = None,
 ) -> int:
     """Watch an ended import again.
 
-    The new attempt has the same connection, correlation id and metadata, and a notification of its own.
+    The new attempt has the same connection, correlation id and metadata, and a notification of its own. It may last as
+    long as the attempt before it, unless --watch-for is given: after TIMED_OUT, name a longer time.
     """
     from import_watch_cli import actions
     from import_watch_cli.watches import one_watch
 
     seconds = _seconds(timeout)
+    lasts = None if watch_for is None else actions.checked_timeout(watch_for)
     stack = settings.find()
     record = one_watch(stack, watch)
-    done = actions.again(stack, record)
+    done = actions.again(stack, record, timeout_seconds=lasts)
     if wait:
         return _wait(settings, stack, done.watch_id, record.watch.attempt + 1, seconds)
     _print_done(settings, done)

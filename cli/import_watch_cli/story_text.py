@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from import_watch.model.outcome import COMPLETED, Outcome
+from import_watch.model.outcome import COMPLETED, Outcome, Reason
 from import_watch.model.record import StoredWatch
+from import_watch.model.watch import MAX_TIMEOUT_SECONDS
 
 from import_watch_cli.display import COLOURS, RUNNING_COLOUR, duration, folded, result, suggestions
-from import_watch_cli.durations import clock_time, counted, date_time
+from import_watch_cli.durations import age_of, clock_time, counted, date_time
 from import_watch_cli.list_text import next_poll, progress_bar, vendor_title
 from import_watch_cli.output import WIDE, Output
 from import_watch_cli.story import Event, Story
@@ -98,8 +99,23 @@ def print_next_steps(output: Output, record: StoredWatch) -> None:
     if record.log is not None and record.log.location is not None:
         commands[f"import-watch log {name}"] = "its log"
     if record.result is not None and record.result.outcome not in COMPLETED:
-        commands[f"import-watch again {name} --wait"] = "watch it again"
+        longer = longer_timeout(record)
+        option, purpose = (
+            ("", "watch it again") if longer is None else (f" --watch-for {longer}", "watch it for longer")
+        )
+        commands[f"import-watch again {name}{option} --wait"] = purpose
     output.terminal.write("", *suggestions(commands, output.terminal.width))
+
+
+def longer_timeout(record: StoredWatch) -> str | None:
+    """Age for `--watch-for` that is longer than a watch could last that has timed out; None where there is none."""
+    watch, ended = record.watch, record.result
+    lasted = watch.deadline - watch.registered_at
+    if ended is None or ended.reason != Reason.TIMED_OUT or lasted >= MAX_TIMEOUT_SECONDS:
+        return None
+    # A scheduled import has as much time again, from its start.
+    until_start = 0.0 if watch.announced_start is None else watch.announced_start - ended.detected_at
+    return age_of(min(round(lasted + max(lasted, until_start)), MAX_TIMEOUT_SECONDS))
 
 
 def shell_word(text: str) -> str:

@@ -275,3 +275,24 @@ def test_stop_again_and_wake_steer_a_watch(running: Running) -> None:
     assert earlier["outcome"] == "UNKNOWN"
     assert "stopped" in [event["kind"] for event in earlier["events"]]
     assert "Attempt 1: UNKNOWN (WATCH_STOPPED)" in running.command("show", "steered").stdout
+
+
+def test_a_watch_that_timed_out_is_watched_again_for_longer(running: Running) -> None:
+    simulator, store = running.local.simulators["document360"], Watches(running.stack()).store
+
+    def lasts(key: str) -> tuple[int, int]:
+        record = store.get(key)
+        assert record is not None
+        return record.watch.attempt, round(record.watch.deadline - record.watch.registered_at)
+
+    simulator.script("slow", [ENDLESS])
+    first = running.command("start", "document360", "slow", "--watch-for", "2s", "--wait", "--local")
+    assert first.returncode == 2, first.stderr
+    assert "import-watch again slow --watch-for 4s --wait" in first.stdout
+    key = "document360#default#slow"
+    assert lasts(key) == (1, 2)
+    same = running.command("again", "slow", "--wait", "--json")
+    assert (same.returncode, lines(same)[0]["reason"], lasts(key)) == (2, "TIMED_OUT", (2, 2)), same.stderr
+    simulator.script("slow", [COMPLETED])
+    longer = running.command("again", "slow", "--watch-for", "30m", "--wait", "--json")
+    assert (longer.returncode, lasts(key)) == (0, (3, 1_800)), longer.stderr

@@ -91,8 +91,10 @@ class TestAttempts:
         assert "send a new start event with a longer timeoutSeconds" in first["data"]["message"]
 
         script(stack, "9500001", {"status": "SUCCESS"})
-        start(stack, "9500001", metadata={"try": 2})
+        start(stack, "9500001", metadata={"try": 2}, timeoutSeconds=7_200)  # sent again with a longer timeout
         _, second = messages(observer, "9500001", 2)
+        item = observer.item(key("9500001"))
+        assert round(item["deadline"] - item["registeredAt"]) == 7_200
         assert (second["data"]["outcome"], second["data"]["watch"]["attempt"]) == ("SUCCEEDED", 2)
         assert second["data"]["metadata"] == {"try": 2}
         assert second["data"]["detectionLagSeconds"] is None  # it may have ended before
