@@ -16,6 +16,7 @@ from import_watch.model.watch import MAX_TIMEOUT_SECONDS
 from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.durations import age_in
 from import_watch_cli.errors import USAGE, CommandError, code_of, one_line
+from import_watch_cli.rows import is_invalid
 from import_watch_cli.stack import Stack
 from import_watch_cli.watches import Watches
 
@@ -143,7 +144,7 @@ def again(stack: Stack, record: StoredWatch, *, timeout_seconds: int | None = No
         raise CommandError(
             f"{watch.watch_id} is still active: wait for its outcome, or end it with `import-watch stop`.", NOT_DONE
         )
-    if watch.watch_id.startswith("invalid#"):
+    if is_invalid(watch.watch_id):
         raise CommandError(
             "The start event of this watch was invalid, so there is no import to watch: send a valid one with "
             "`import-watch start`."

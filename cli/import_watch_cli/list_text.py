@@ -10,7 +10,7 @@ from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.display import COLOURS, RUNNING_COLOUR, WARNING_COLOUR, due, duration, percentage
 from import_watch_cli.durations import counted, date_time
 from import_watch_cli.output import Cell, Output
-from import_watch_cli.rows import AWAITING_LOG, WatchRow
+from import_watch_cli.rows import AWAITING_LOG, WatchRow, is_invalid
 
 BAR = 12
 """Characters of a progress bar."""
@@ -109,6 +109,7 @@ def _ended_cells(output: Output, row: WatchRow) -> list[Cell]:
 
 
 def _name(row: WatchRow) -> str:
-    name = row.import_id or row.watch_id
+    # An invalid event may have the import id of a watch, which `show` would find in its place.
+    name = row.watch_id if is_invalid(row.watch_id) else row.import_id or row.watch_id
     name += f" (connection {row.connection})" if row.connection not in ("", "default") else ""
     return name + (f" (attempt {row.attempt})" if row.attempt > 1 else "")

@@ -91,6 +91,11 @@ class WatchRow:
         }
 
 
+def is_invalid(watch_id: str) -> bool:
+    """Whether a watch id is that of an invalid start event, which names no import."""
+    return watch_id.startswith("invalid#")
+
+
 def row_of(record: StoredWatch) -> WatchRow:
     """Row of a stored watch."""
     watch, result = record.watch, record.result

@@ -89,6 +89,13 @@ def test_list_selects_watches(
     }
 
 
+def test_a_list_names_an_invalid_event_so_that_show_finds_it(running: Running, ended: dict[str, str]) -> None:
+    listed = running.command("list", "--failed")
+    (name,) = [line.split()[0] for line in listed.stdout.splitlines() if "INVALID_EVENT" in line]
+    assert name == ended["UNKNOWN"]
+    assert f"Watch {name}\n" in running.command("show", name).stdout
+
+
 @pytest.mark.usefixtures("ended")
 def test_options_may_stand_before_the_command(running: Running) -> None:
     done = running.command("--json", "--local", "list", "--limit", "1", "--ended")
