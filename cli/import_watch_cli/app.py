@@ -166,7 +166,7 @@ def show(settings: Settings, watch: Id, attempt: Attempt = None) -> int:
     else:
         from import_watch_cli.story_text import print_story
 
-        print_story(settings.output, story)
+        print_story(settings.output, story, settings.stack_options)
     return 0
 
 
@@ -457,7 +457,8 @@ def page(
 def _wait(settings: Settings, stack: Any, watch_id: str, attempt: int, seconds: float | None) -> int:
     from import_watch_cli.waiting import MAX_SECONDS, Wait
 
-    return Wait(stack, settings.output, watch_id, attempt, MAX_SECONDS if seconds is None else seconds).run()
+    limit = MAX_SECONDS if seconds is None else seconds
+    return Wait(stack, settings.output, watch_id, attempt, limit, settings.stack_options).run()
 
 
 def _seconds(timeout: str | None) -> float | None:

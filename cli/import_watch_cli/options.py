@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +64,12 @@ class Settings:
         if found.is_local and not self.local:
             self.output.note(f"This is the local stack of {found.file}; --stack {found.name} is the deployed one.")
         return found
+
+    @property
+    def stack_options(self) -> str:
+        """The given options that name a deployed stack, after a blank, for a command that a person copies."""
+        given = {"stack": self.stack, "profile": self.profile, "region": self.region}
+        return "".join(f" --{option} {quote(value)}" for option, value in given.items() if value)
 
     @property
     def names_a_deployed_stack(self) -> bool:

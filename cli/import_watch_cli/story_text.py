@@ -12,15 +12,17 @@ from import_watch_cli.display import COLOURS, RUNNING_COLOUR, duration, folded, 
 from import_watch_cli.durations import age_of, clock_time, counted, date_time
 from import_watch_cli.list_text import next_poll, progress_bar, vendor_title
 from import_watch_cli.output import WIDE, Output
+from import_watch_cli.rows import is_invalid
 from import_watch_cli.story import Event, Story
+from import_watch_cli.watches import DEFAULT_CONNECTION
 
 KIND_WIDTH = 18
 MIN_TEXT, INDENT = 40, 4
 PROBLEMS = 5
 
 
-def print_story(output: Output, story: Story) -> None:
-    """Print what happened to a watch, and what to look at next."""
+def print_story(output: Output, story: Story, stack_options: str = "") -> None:
+    """Print what happened to a watch, and what to look at next; `stack_options` name its stack in commands."""
     record, row = story.record, story.row
     of_attempt = f", attempt {row.attempt}" if row.attempt > 1 else ""
     output.line(
@@ -46,7 +48,7 @@ def print_story(output: Output, story: Story) -> None:
             at = f", {date_time(earlier.ended_at, utc=output.utc)}" if earlier.ended_at is not None else ""
             output.line(f"Attempt {earlier.attempt}: {earlier.outcome or earlier.state}{reason}{at}")
     if record.log is not None and record.log.location is not None:
-        output.line(f"Log: import-watch log {shell_word(row.import_id or row.watch_id)}")
+        output.line(f"Log: import-watch log {reference(record, stack_options)}")
     for name, address in story.links.items():
         output.line(f"Console, {name}: {address}")
     for note in story.notes:
@@ -92,19 +94,39 @@ def style_of(kind: str) -> str:
     return RUNNING_COLOUR if kind == "RUNNING" else COLOURS.get(kind, "")
 
 
-def print_next_steps(output: Output, record: StoredWatch) -> None:
-    """Print commands that a person may want after an outcome."""
-    name = shell_word(record.watch.import_id or record.watch.watch_id)
+def print_next_steps(output: Output, record: StoredWatch, stack_options: str = "") -> None:
+    """Print commands that a person may want after an outcome; `stack_options` name the stack in them."""
+    name = reference(record, stack_options)
     commands = {f"import-watch show {name}": "every poll"}
     if record.log is not None and record.log.location is not None:
         commands[f"import-watch log {name}"] = "its log"
-    if record.result is not None and record.result.outcome not in COMPLETED:
+    if record.result is not None and record.result.outcome not in COMPLETED and _has_next_attempt(record):
         longer = longer_timeout(record)
         option, purpose = (
             ("", "watch it again") if longer is None else (f" --watch-for {longer}", "watch it for longer")
         )
         commands[f"import-watch again {name}{option} --wait"] = purpose
     output.terminal.write("", *suggestions(commands, output.terminal.width))
+
+
+def reference(record: StoredWatch, stack_options: str = "") -> str:
+    """Arguments of a command that name a watch, and find no other one.
+
+    Parameters
+    ----------
+    record : StoredWatch
+    stack_options : str
+        Options that name its stack, after a blank.
+    """
+    watch = record.watch
+    is_short = watch.import_id and watch.connection == DEFAULT_CONNECTION and not is_invalid(watch.watch_id)
+    attempt = f" --attempt {watch.attempt}" if record.is_earlier_attempt else ""
+    return shell_word(watch.import_id if is_short else watch.watch_id) + attempt + stack_options
+
+
+def _has_next_attempt(record: StoredWatch) -> bool:
+    watch = record.watch
+    return not (record.is_earlier_attempt or watch.is_last_attempt or is_invalid(watch.watch_id))
 
 
 def longer_timeout(record: StoredWatch) -> str | None:

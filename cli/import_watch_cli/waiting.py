@@ -19,7 +19,7 @@ from import_watch_cli.list_text import vendor_title
 from import_watch_cli.output import Output
 from import_watch_cli.rows import REGISTERED, row_of
 from import_watch_cli.stack import Stack
-from import_watch_cli.story_text import print_next_steps, print_outcome
+from import_watch_cli.story_text import print_next_steps, print_outcome, shell_word
 from import_watch_cli.terminal import Terminal, WatchDisplay, lines_of_one
 from import_watch_cli.watches import Watches
 
@@ -45,6 +45,8 @@ class Wait:
         The first attempt whose outcome counts.
     seconds : float
         Time limit.
+    stack_options : str
+        Options that name the stack in a command, after a blank.
     """
 
     stack: Stack
@@ -52,6 +54,7 @@ class Wait:
     watch_id: str
     attempt: int = 1
     seconds: float = MAX_SECONDS
+    stack_options: str = ""
 
     def run(self) -> int:
         """Wait, show the progress, print the outcome last, and return the exit status.
@@ -67,7 +70,8 @@ class Wait:
         try:
             record = self._until_ended()
         except KeyboardInterrupt:
-            name = self.watch_id.rpartition("#")[2]
+            # Its record may not be there yet.
+            name = shell_word(self.watch_id) + self.stack_options
             self.output.note(f"Not waiting any longer: the import and its watch continue. import-watch show {name}")
             return INTERRUPTED
         return self._report(record)
@@ -109,7 +113,7 @@ class Wait:
             return status_of(record)
         print_outcome(self.output, record)
         if not self.output.quiet:
-            print_next_steps(self.output, record)
+            print_next_steps(self.output, record, self.stack_options)
         return status_of(record)
 
 

@@ -92,7 +92,9 @@ def test_ctrl_c_leaves_the_watch_alone(running: Running) -> None:
     finally:
         process.kill()
     assert (process.returncode, output) == (130, "")
-    assert errors.splitlines()[-1].startswith("Not waiting any longer: the import and its watch continue.")
+    assert errors.splitlines()[-1] == (
+        f"Not waiting any longer: the import and its watch continue. import-watch show '{key}'"
+    )
     record = Watches(running.stack()).store.get(key)
     assert record is not None
     assert record.result is None
