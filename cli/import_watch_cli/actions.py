@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from import_watch.aws.watch_store import WatchStore
 
 SOURCE = "import-watch-cli"
-"""Source of the events; those of `import-watch` itself start nothing."""
+"""Source of the events: `import-watch` is that of outcomes."""
 IMPORT_STARTED, IMPORT_CHANGED = "ImportStarted", "ImportChanged"
 FIRST_RELEASE = (0, 3, 0)
 """Release of the stack from which on watches can be started again, woken and stopped with a reason."""

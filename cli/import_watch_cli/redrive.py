@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from import_watch.aws.event_bus import SOURCE as OUTCOME_SOURCE
 from import_watch.lifecycle.start_event import REDRIVEN, event_id
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
@@ -228,8 +229,8 @@ def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: 
     if event.source == "aws.states":
         functions.invoke(FunctionName=stack.recover_function, InvocationType="Event", Payload=event.text.encode())
         return None
-    if event.kind != "ImportStarted":
-        return f"{event.kind} is not an event of ours"
+    if event.source == OUTCOME_SOURCE:
+        return f"{event.kind} is an outcome, which starts nothing"
     # The bus gives it a new id, and an invalid event is identified by its first one.
     mark = () if event.first_id is None else (f"{REDRIVEN}{event.first_id}",)
     resources = [*event.resources, *mark]

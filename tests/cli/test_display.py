@@ -50,9 +50,7 @@ DEMO = {
 }
 ROWS = [
     OutcomeLine("document360-no-log", True, "SUCCEEDED", "UNAVAILABLE", 11.0, 4, MESSAGE),
-    OutcomeLine(
-        "two-faults", False, "UNKNOWN", "NONE", None, 0, "The ImportStarted event is invalid; fix and resend it."
-    ),
+    OutcomeLine("two-faults", False, "UNKNOWN", "NONE", None, 0, "The event is invalid; fix and resend it."),
 ]
 
 
@@ -127,7 +125,7 @@ OUTCOMES = {
    (Element 'ImportLog' not found): check Document360 for
    what was imported.
 ✗ two-faults          UNKNOWN    NONE              -      0
-   The ImportStarted event is invalid; fix and resend it.
+   The event is invalid; fix and resend it.
 """,
     109: """\
   IMPORT              OUTCOME    LOG             LAG  POLLS
@@ -135,7 +133,7 @@ OUTCOMES = {
    Import abb1c077-96bb-597e-b073-cd88f3762ba7 at Document360 completed, but its log is not available
    (Element 'ImportLog' not found): check Document360 for what was imported.
 ✗ two-faults          UNKNOWN    NONE              -      0
-   The ImportStarted event is invalid; fix and resend it.
+   The event is invalid; fix and resend it.
 """,
     110: """\
   IMPORT              OUTCOME    LOG             LAG  POLLS  MESSAGE
@@ -143,8 +141,7 @@ OUTCOMES = {
                                                              Document360 completed, but its log is not
                                                              available (Element 'ImportLog' not found): check
                                                              Document360 for what was imported.
-✗ two-faults          UNKNOWN    NONE              -      0  The ImportStarted event is invalid; fix and
-                                                             resend it.
+✗ two-faults          UNKNOWN    NONE              -      0  The event is invalid; fix and resend it.
 """,
 }
 

@@ -50,6 +50,9 @@ class TestEveryPage:
             assert target.exists(), link
             assert not anchor or anchor in markdown.anchors(target.read_text()), link
 
+    def test_has_no_mark_of_a_merge_conflict(self, page: Path) -> None:
+        assert [line for line in page.read_text().splitlines() if re.match(r"(<{7}|={7}|>{7})( |$)", line)] == []
+
     def test_has_one_title(self, page: Path) -> None:
         titles = [line for line in markdown.lines(page.read_text()) if line.kind == "heading" and line.text[:2] == "# "]
         assert [line.number for line in titles] == [1]

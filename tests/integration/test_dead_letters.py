@@ -138,8 +138,10 @@ LEFT: list[tuple[str, str]] = [
     ("[]", "no JSON object"),
     ("5", "no JSON object"),
     ('{"detail-type": 5}', "no detail-type"),
-    ('{"detail-type": "Other"}', "Other is not an event of ours"),
-    ('{"detail-type": "[/x]\\u0000\\ud800"}', "[/x] ? is not an event of ours"),
+    (
+        '{"detail-type": "[/x]\\u0000\\ud800", "source": "import-watch", "detail": {}}',
+        "[/x] ? is an outcome, which starts nothing",
+    ),
     ('{"detail-type": "ImportStarted"', "it is not an event"),
     (letter(detail='{"a": NaN}'), "NaN is not JSON"),
     (letter(detail='{"a": -Infinity}'), "-Infinity is not JSON"),
@@ -196,6 +198,14 @@ def test_a_detail_is_put_back_as_it_is_written(serve: Serve, detail: str, *, wra
         }
     ]
     assert aws.payloads == [status_change(detail).encode()]
+
+
+def test_an_event_of_a_misspelled_type_is_put_back_too(serve: Serve) -> None:
+    """The bus takes it, and it ends as an invalid event: its task token gets that outcome."""
+    misspelled = letter().replace("ImportStarted", "importStarted")
+    done = run(serve, aws := Aws([misspelled, letter().replace("ImportStarted", "ImportChanged")]))
+    assert done.put_back == {"importStarted": 1, "ImportChanged": 1}
+    assert [event["DetailType"] for event in aws.events] == ["importStarted", "ImportChanged"]
 
 
 def test_an_event_that_is_put_back_again_keeps_its_first_id(serve: Serve) -> None:

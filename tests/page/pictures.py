@@ -21,8 +21,8 @@ from tests.page.seeding import a_long_import, fill, seeded, seeded_story
 FOLDER = ROOT / "docs" / "pictures"
 NOW = 1_795_688_640.0
 """2026-11-26T10:24:00Z."""
-ACTIVE, ENDED = 14, 25
-MAX_BYTES = 200_000
+ACTIVE, ENDED = 40, 60
+MAX_BYTES = 400_000
 LONG_ID = "c8d8976b-fd91-5585-9fd2-a802ac104b80"
 
 
@@ -42,7 +42,7 @@ def main() -> int:
         with BackgroundPage(data.stack, create=create) as page, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
             pictures = [
-                _picture(browser, page.url, "page-list", height=930),
+                _picture(browser, page.url, "page-list", height=2_640),
                 _picture(browser, page.url, "page-dark", height=930, scheme="dark"),
                 _picture(browser, f"{page.url}watch?id=egain%23default%23{LONG_ID}", "page-watch", height=1_380),
                 _picture(browser, page.url, "page-phone", width=390, height=844, scale=2),

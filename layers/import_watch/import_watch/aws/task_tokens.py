@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import deserialize
+from import_watch.aws.watch_store import TOKENS_SECONDS
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import callbacks_key
 from import_watch.notifications.callback import failure, is_success, success
@@ -70,6 +71,11 @@ class TaskTokens:
         )
         stored = deserialize(found.get("Item", {})).get("tokens", ())
         return sorted(entry for entry in stored if int(entry.partition(":")[0]) == attempt)
+
+    def last_added(self, watch_id: str) -> float:
+        """Epoch seconds at which the last token of a watch was stored; 0 where there is none."""
+        found = self._dynamodb.get_item(TableName=self._table, Key={"watchId": {"S": callbacks_key(watch_id)}})
+        return float(found.get("Item", {}).get("expiresAt", {}).get("N", TOKENS_SECONDS)) - TOKENS_SECONDS
 
     def send(self, entry: str, event: dict[str, JSON]) -> TokenResult:
         """Send the outcome of a notification to one of these tokens.

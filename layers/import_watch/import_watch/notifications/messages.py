@@ -141,7 +141,7 @@ def _unknown(watch: Watch, result: WatchResult) -> str:
         case Reason.TIMED_OUT:
             return _timed_out(watch, result)
         case Reason.INVALID_EVENT:
-            return f"The ImportStarted event is invalid; fix and resend it: {detail}."
+            return f"The event is invalid; fix and resend it: {detail}."
         case Reason.WATCH_STOPPED:
             why = f" ({detail.rstrip('.')})" if detail else ""
             return f"The watch of import {import_id} at {vendor} was stopped before the import had ended{why}: {check}."

@@ -8,7 +8,8 @@ from import_watch.model.serialization import JSON
 from import_watch.observability import Metric, emit_metrics, logger
 
 DENIED_SECONDS = 7 * 86_400
-"""Seconds for which a token is kept although its task may not be reached: an operator may yet allow it."""
+"""Seconds for which a token is kept although its task may not be reached: an operator may yet allow it. They count from
+the last token of the watch."""
 
 
 class CallbackDenied(Exception):
@@ -48,8 +49,7 @@ class Callbacks:
         watch, denied = record.watch, 0
         for entry in self._tokens.waiting(watch.watch_id, watch.attempt):
             done = self._tokens.send(entry, event)
-            detected_at = record.result.detected_at if record.result else now
-            if done is TokenResult.DENIED and now - detected_at < DENIED_SECONDS:
+            if done is TokenResult.DENIED and now - self._tokens.last_added(watch.watch_id) < DENIED_SECONDS:
                 denied += 1
                 continue
             if done is TokenResult.SENT:

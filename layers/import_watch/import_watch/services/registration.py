@@ -130,6 +130,7 @@ class Registrar:
             self.register(event, execution, now)
         elif given not in stored.start_events:
             self._watches.add_start_event(stored, with_event(stored.start_events, given), event.start)
+            _report_ignored(NotStarted.ALREADY_WATCHED, stored.watch)
 
     def resume(self, watch_id: str, generation: int, execution: str, now: float) -> Step:
         """Resume a watch whose ownership was transferred to an execution.
@@ -188,29 +189,26 @@ class Registrar:
             return self._owned(stored, now)
         if why is not NotStarted.SAME_EVENT:
             self._watches.add_start_event(stored, with_event(stored.start_events, given), start)
+        _report_ignored(why, stored.watch)
+        already_watched = Step(NextAction.ALREADY_WATCHED, stored.watch)
         if stored.is_settled:
             if start.task_token is not None and why is not NotStarted.SAME_EVENT:
                 return Step(NextAction.PUBLISH, stored.watch)  # the token waits, and nothing else will publish to it
-            return self._ignored(why, stored.watch)
+            return already_watched
         status = self._executions.status(stored.execution)
         if status.is_alive:
-            return self._ignored(why, stored.watch)
+            return already_watched
         latest = self._watches.reload_if_same_owner(stored, owner_is_over=status.is_over)
         if latest is None or latest.is_settled:
-            return self._ignored(why, stored.watch)
+            return already_watched
         if latest.result is not None:
             return Step(NextAction.PUBLISH, latest.watch)
         taken_over = hand_over(latest.watch)
         try:
             self._watches.transfer_ownership(taken_over, execution)
         except Conflict:
-            return self._ignored(why, latest.watch)
+            return already_watched
         return self._owned(replace(latest, watch=taken_over), now)
-
-    def _ignored(self, why: NotStarted, watch: Watch) -> Step:
-        logger.info("the start event starts nothing", reason=why.value, watchId=watch.watch_id)
-        emit_metrics({Metric.START_EVENTS_IGNORED: 1}, reason=why)
-        return Step(NextAction.ALREADY_WATCHED, watch)
 
     def _register_invalid(self, event: StartEvent, execution: str, now: float) -> Step:
         """Record an invalid event under a key of its own, so that it never ends a real watch."""
@@ -236,5 +234,12 @@ class Registrar:
             )
         except Conflict as conflict:
             if conflict.record is None or conflict.record.execution != execution:
-                return self._ignored(NotStarted.SAME_EVENT, watch)
+                _report_ignored(NotStarted.SAME_EVENT, watch)
+                return Step(NextAction.ALREADY_WATCHED, watch)
         return Step(NextAction.PUBLISH, watch)
+
+
+def _report_ignored(why: NotStarted, watch: Watch) -> None:
+    """Log and count a start event that starts nothing."""
+    logger.info("the start event starts nothing", reason=why.value, watchId=watch.watch_id)
+    emit_metrics({Metric.START_EVENTS_IGNORED: 1}, reason=why)
