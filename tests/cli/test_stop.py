@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from import_watch.model.outcome import Outcome
+from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.watch import Start
 from import_watch_cli import actions
 from import_watch_cli.errors import CommandError
+from import_watch_cli.story import story_of
 from import_watch_cli.watches import Watches
 
 from tests.cli.test_watches import STACK
@@ -62,3 +63,15 @@ def test_an_outcome_that_came_during_the_stop_is_named(watches: Watches, monkeyp
 def test_a_watch_that_ended_by_the_stop_is_stopped(watches: Watches, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "_stop_execution", lambda *_: watches.store.end(WATCH, STOPPED))
     assert "was stopped" in actions.stop(STACK, stored(watches), "by mistake").text
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [(None, ["stop requested"]), (STOPPED, ["stopped"]), (a_result(outcome=Outcome.SUCCEEDED), [])],
+)
+def test_a_story_has_a_stop_where_it_counted(watches: Watches, result: WatchResult | None, shown: list[str]) -> None:
+    watches.store.record_stop(WATCH, "by mistake")
+    if result is not None:
+        watches.store.end(WATCH, result)
+    events = story_of(STACK, stored(watches)).events
+    assert [event.kind for event in events if event.text == "by mistake"] == shown
