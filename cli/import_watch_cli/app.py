@@ -131,7 +131,16 @@ def list_watches(
         list[str] | None,
         typer.Option("--outcome", metavar="OUTCOME", help="Ended with this outcome; may be given several times."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="Maximum of each kind.")] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="Maximum of each kind; without it 50, and everything with --json.",
+        ),
+    ] = None,
 ) -> int:
     """List active watches, or ended ones."""
     from import_watch_cli.listing import Listing
