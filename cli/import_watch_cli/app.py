@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from import_watch_cli.options import Settings, command
+from import_watch_cli.options import Settings, command, place_of
 
 HELP = """Watch content imports at Document360, eGain and Voyado, and steer their watches.
 
@@ -49,7 +49,7 @@ def main(
 def _ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     from import_watch_cli.completion import active_ids
 
-    return active_ids(ctx.params, incomplete)
+    return active_ids(place_of(ctx), incomplete)
 
 
 def _vendors(incomplete: str) -> list[str]:
