@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from import_watch.lifecycle.attempts import NotStarted, why_not_started
 from import_watch.lifecycle.start_event import parse
+from import_watch.model.outcome import Reason
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import MAX_TIMEOUT_SECONDS
@@ -241,6 +242,10 @@ def stop(stack: Stack, record: StoredWatch, reason: str) -> Done:
             break
         record = latest  # it was handed over, or woken, before its execution could be stopped
     watch_id = record.watch.watch_id
+    if latest is not None and latest.result is not None and latest.result.reason != Reason.WATCH_STOPPED:
+        raise CommandError(
+            f"{watch_id} has ended as {latest.result.outcome.value}: there was nothing to stop.", NOT_DONE
+        )
     return Done("stop", watch_id, f"The watch {watch_id} was stopped; the import itself continues.")
 
 
@@ -248,24 +253,32 @@ def _stop_owner(stack: Stack, store: WatchStore, record: StoredWatch, reason: st
     from import_watch.aws.watch_store import Conflict
 
     watch = record.watch
-    if record.result is not None:
-        raise CommandError(
-            f"{watch.watch_id} has ended as {record.result.outcome.value} already: there is nothing to stop.", NOT_DONE
-        )
-    if watch.awaiting_log is not None:
-        raise CommandError(
-            f"The import of {watch.watch_id} has ended as {watch.awaiting_log.outcome.value}, and that outcome stands: "
-            "it is published once its log is there, in a minute at most. The watch was not stopped.",
-            NOT_DONE,
-        )
+    _refuse_outcome(record)
     try:
         store.record_stop(watch, reason)
-    except Conflict:
+    except Conflict as conflict:
+        if conflict.record is not None:
+            _refuse_outcome(conflict.record)
         raise CommandError(
             f"{watch.watch_id} has changed in the meantime: look at it with `import-watch show`, then stop it again.",
             NOT_DONE,
         ) from None
     _stop_execution(stack, record.execution, reason)
+
+
+def _refuse_outcome(record: StoredWatch) -> None:
+    """Refuse to stop a watch whose outcome is known: that outcome stands."""
+    watch = record.watch
+    if record.result is not None:
+        raise CommandError(
+            f"{watch.watch_id} has ended as {record.result.outcome.value} already: there is nothing to stop.", NOT_DONE
+        ) from None
+    if watch.awaiting_log is not None:
+        raise CommandError(
+            f"The import of {watch.watch_id} has ended as {watch.awaiting_log.outcome.value}, and that outcome stands: "
+            "it is published once its log is there, in a minute at most. The watch was not stopped.",
+            NOT_DONE,
+        ) from None
 
 
 def checked_reason(reason: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from import_watch_cli.options import Settings, command
+from import_watch_cli.options import Settings, command, place_of
 
 HELP = """Watch content imports at Document360, eGain and Voyado, and steer their watches.
 
@@ -49,7 +49,7 @@ def main(
 def _ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     from import_watch_cli.completion import active_ids
 
-    return active_ids(ctx.params, incomplete)
+    return active_ids(place_of(ctx), incomplete)
 
 
 def _vendors(incomplete: str) -> list[str]:
@@ -137,7 +137,16 @@ def list_watches(
         list[str] | None,
         typer.Option("--outcome", metavar="OUTCOME", help="Ended with this outcome; may be given several times."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="Maximum of each kind.")] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="Maximum of each kind; without it 50, and everything with --json.",
+        ),
+    ] = None,
 ) -> int:
     """List active watches, or ended ones."""
     from import_watch_cli.listing import Listing

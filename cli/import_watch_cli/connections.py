@@ -102,7 +102,7 @@ def check_requests(stack: Stack, adapter: Adapter, connection: Connection) -> It
     authentication = adapter.api_of(connection.fields).authentication
     if isinstance(authentication, ClientCredentials):
         failed = _token(adapter, connection, authentication, hosts)
-        token_url = connection.fields["tokenUrl"]
+        token_url = connection.fields["tokenUrl"].partition("?")[0]  # a query may have a key
         scope = connection.fields.get("scope", authentication.default_scope)
         if failed is not None:
             yield Finding("token", Level.PROBLEM, clean(failed.detail), _fix_of_token(failed, connection))

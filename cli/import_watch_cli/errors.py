@@ -21,6 +21,17 @@ EXPIRED = frozenset(
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403"})
 
+THROTTLED = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
 
 class CommandError(Exception):
     """A command cannot do what it was started for.
@@ -68,6 +79,18 @@ def sentence_of(error: Exception, region: str | None = None) -> str:
             return f"AWS could not be reached ({cause}): check the network, and the region."
         case _:
             return f"The AWS SDK failed: {cause}"
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error of the SDK may pass by itself: one of the network, or of a service that refuses for a time."""
+    from botocore import exceptions as sdk
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, sdk.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code_of(error) in THROTTLED or status == 429 or status >= 500
+    of_network = (sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError, ResponseParserError)
+    return isinstance(error, of_network) and not isinstance(error, sdk.SSLError)
 
 
 def one_line(text: str) -> str:

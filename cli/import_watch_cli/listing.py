@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from import_watch.model.outcome import Outcome
 
@@ -19,6 +20,8 @@ from import_watch_cli.watches import Watches
 
 DAY = 86_400
 MAX_COUNTED = 1_000
+LISTED = 50
+"""Watches of each kind that a person sees without --limit."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Listing:
         An age.
     vendor : str or None
     outcomes : sequence of str
-    limit : int
+    limit : int or None
+        Maximum of each kind; by default 50 for people, and everything for programs.
     """
 
     active: bool = False
@@ -41,7 +45,7 @@ class Listing:
     since: str | None = None
     vendor: str | None = None
     outcomes: Sequence[str] = ()
-    limit: int = 50
+    limit: int | None = None
 
     def validate(self) -> None:
         """Check the options, before a stack is read.
@@ -64,10 +68,18 @@ class Listing:
         watches = Watches(stack)
         lists_ended = self.ended or self.failed or bool(self.outcomes) or self.since is not None
         lists_active = self.active or not lists_ended
-        active = watches.active(self.vendor, self.limit + 1) if lists_active else []
-        ended = self._ended(watches) if lists_ended else []
-        more = max(len(active), len(ended)) > self.limit
-        active, ended = active[: self.limit], ended[: self.limit]
+        if output.as_json and self.limit is None:
+            # A program that counts them cannot see that a list was cut.
+            for row in chain(
+                watches.active(self.vendor) if lists_active else (), self._all_ended(watches) if lists_ended else ()
+            ):
+                output.value(row.to_json())
+            return 0
+        limit = LISTED if self.limit is None else self.limit
+        active = watches.active(self.vendor, limit + 1) if lists_active else []
+        ended = self._ended(watches, limit + 1) if lists_ended else []
+        more = max(len(active), len(ended)) > limit
+        active, ended = active[:limit], ended[:limit]
         if output.as_json:
             for row in (*active, *ended):
                 output.value(row.to_json())
@@ -80,15 +92,23 @@ class Listing:
                 output.line()
             print_ended(output, ended)
         if more:
-            output.note(f"These are the first {self.limit}: --limit lists more.")
+            output.note(f"These are the first {limit}: --limit lists more.")
         return 0
 
-    def _ended(self, watches: Watches) -> list[WatchRow]:
+    def _ended(self, watches: Watches, limit: int) -> list[WatchRow]:
+        outcomes, since = self._selected()
+        return watches.ended(outcomes, since, self.vendor, limit) if outcomes else []
+
+    def _all_ended(self, watches: Watches) -> Iterable[WatchRow]:
+        outcomes, since = self._selected()
+        return watches.all_ended(outcomes, since, self.vendor) if outcomes else ()
+
+    def _selected(self) -> tuple[set[Outcome], float | None]:
+        """Outcomes that are listed, and the time since which."""
         outcomes = {Outcome(one.upper()) for one in self.outcomes} or (set(FAILED) if self.failed else set(Outcome))
         if self.failed:
             outcomes &= set(FAILED)
-        since = None if self.since is None else time.time() - age_in(self.since)
-        return watches.ended(outcomes, since, self.vendor, self.limit + 1) if outcomes else []
+        return outcomes, None if self.since is None else time.time() - age_in(self.since)
 
     def _title(
         self, stack: Stack, watches: Watches, active: Sequence[WatchRow], ended: Sequence[WatchRow], *, more: bool

@@ -77,6 +77,15 @@ class Settings:
         return bool(self.stack or self.profile or self.region)
 
 
+def place_of(context: typer.Context) -> dict[str, Any]:
+    """Options that name the stack; a typed --local counts, and not the environment's name of another stack."""
+    place = {option: context.params.get(option) for option in ("stack", "profile", "region", "local")}
+    source = context.get_parameter_source("stack")
+    if place["local"] and source is not None and source.name == "ENVIRONMENT":
+        place["stack"] = None
+    return place
+
+
 Command = Callable[..., int | None]
 
 
@@ -110,10 +119,13 @@ def command(
         @wraps(function)
         def run(**values: Any) -> int | None:
             output = Output(*(values.pop(option) for option in ("as_json", "quiet", "utc")))
-            place = {option: values.pop(option) for option in ("stack", "profile", "region", "local")}
+            place = place_of(values.pop("context"))
+            for option in place:
+                del values[option]
             return function(Settings(output, **place), **values)
 
-        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        parameters = [context, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters)]
         run.__signature__ = inspect.Signature([*parameters, *common])  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in (*parameters, *common)}
         lines = "\n".join(f"  import-watch {example}" for example in examples)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_items import UNPUBLISHED
 
+from import_watch_cli.actions import NOT_DONE
 from import_watch_cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -39,5 +40,7 @@ def replay(table: str, watch_id: str, dynamodb: DynamoDBClient) -> None:
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
         raise CommandError(
-            f"The outcome of {watch_id} cannot be published again: it was not published yet, or there is no such watch."
+            f"The outcome of {watch_id} cannot be published again: it was not published yet, or there is no such "
+            "watch.",
+            NOT_DONE,
         ) from None

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from import_watch.lifecycle.execution_names import sibling_arn, successor_name
 from import_watch.model.observation import FINISHED
+from import_watch.model.outcome import Reason
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
@@ -316,9 +317,10 @@ def _events(record: StoredWatch, polls: Sequence[Poll], read: _Read, files: Sequ
         *read.events,
     ]
     yield from sorted(found, key=lambda event: event.at or 0.0)
-    if record.stop_reason:
-        yield Event(None, "stopped", clean(record.stop_reason))
     result = record.result
+    # A reason is stored before the watch ends, and another outcome may come first.
+    if record.stop_reason and (result is None or result.reason == Reason.WATCH_STOPPED):
+        yield Event(None, "stop requested" if result is None else "stopped", clean(record.stop_reason))
     if result is None:
         awaited = watch.awaiting_log
         if awaited is not None:

@@ -14,7 +14,7 @@ from import_watch.model.record import StoredWatch
 from import_watch.model.watch import key_parts
 
 from import_watch_cli.display import Standing, duration
-from import_watch_cli.errors import CommandError
+from import_watch_cli.errors import CommandError, is_passing
 from import_watch_cli.list_text import vendor_title
 from import_watch_cli.output import Output
 from import_watch_cli.rows import REGISTERED, row_of
@@ -29,6 +29,8 @@ INTERRUPTED = 130
 MAX_SECONDS = 31 * 86_400.0
 """Longer than any watch."""
 REGISTRATION_SECONDS = 60.0
+RETRY_SECONDS = 300.0
+"""Seconds for which a watch is read again although AWS does not respond, or refuses requests for their number."""
 PAUSE_SECONDS, LOCAL_PAUSE_SECONDS = 2.0, 0.3
 
 
@@ -77,15 +79,29 @@ class Wait:
         return self._report(record)
 
     def _until_ended(self) -> StoredWatch:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         store = Watches(self.stack).store
         began, is_new = time.monotonic(), False
+        failing_since: float | None = None
         pause = LOCAL_PAUSE_SECONDS if self.stack.is_local else PAUSE_SECONDS
         vendor, *_, name = key_parts(self.watch_id)
         # What a program reads has the outcome alone.
         display = WatchDisplay(Terminal(sys.stderr), lines_of_one(vendor_title(vendor)))
         with nullcontext() if self.output.quiet else display:
             while True:
-                record = store.get(self.watch_id)
+                try:
+                    record = store.get(self.watch_id)
+                except (BotoCoreError, ClientError) as error:
+                    # A wait of many hours outlasts a network that is gone for a moment; a local stack is not gone so.
+                    now = time.monotonic()
+                    failing_since = now if failing_since is None else failing_since
+                    is_over = now - failing_since >= RETRY_SECONDS or now - began > self.seconds
+                    if self.stack.is_local or is_over or not is_passing(error):
+                        raise
+                    time.sleep(pause)
+                    continue
+                failing_since = None
                 waited = time.monotonic() - began
                 if record is not None and record.watch.attempt >= self.attempt:
                     is_new = is_new or record.result is None

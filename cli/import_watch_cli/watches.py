@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.ended_watches import ended_watches
@@ -21,6 +22,8 @@ from import_watch_cli.stack import Stack
 LAST_KEY = "\U0010ffff"
 """After every key."""
 DEFAULT_CONNECTION = "default"
+PAGE_SIZE = 1_000
+"""Ended watches of one page of the whole list."""
 MAX_KEY_BYTES = 2_048
 """DynamoDB refuses longer keys."""
 
@@ -97,22 +100,43 @@ class Watches:
         CommandError
             If the stack is of a release without an index of ended watches.
         """
-        outcomes = tuple(Outcome) if outcomes is None else tuple(outcomes)
+        after = None if before is None else (before, LAST_KEY)
+        return [row_of_index(entry) for entry in self._ended_entries(outcomes, since, vendor, limit, after)]
+
+    def all_ended(
+        self, outcomes: Collection[Outcome] | None = None, since: float | None = None, vendor: str | None = None
+    ) -> Iterator[WatchRow]:
+        """All ended watches, the latest first, read in pages; the arguments and errors are those of `ended`."""
+        after: tuple[float, str] | None = None
+        while True:
+            page = self._ended_entries(outcomes, since, vendor, PAGE_SIZE, after)
+            yield from map(row_of_index, page)
+            if len(page) < PAGE_SIZE:
+                return
+            after = (page[-1]["detectedAt"], page[-1]["watchId"])
+
+    def _ended_entries(
+        self,
+        outcomes: Collection[Outcome] | None,
+        since: float | None,
+        vendor: str | None,
+        limit: int,
+        after: tuple[float, str] | None,
+    ) -> list[dict[str, Any]]:
         try:
-            found = ended_watches(
+            return ended_watches(
                 self._stack.client("dynamodb"),
                 self._table,
-                outcomes=outcomes,
+                outcomes=tuple(Outcome) if outcomes is None else tuple(outcomes),
                 since=since or 0.0,
                 vendor=vendor,
-                after=None if before is None else (before, LAST_KEY),
+                after=after,
                 limit=limit,
             )
         except self._stack.client("dynamodb").exceptions.ClientError as error:
             if code_of(error) in ("ValidationException", "ResourceNotFoundException") and "index" in str(error):
                 self._stack.require((0, 3, 0), "A list of ended watches")
             raise
-        return [row_of_index(entry) for entry in found]
 
     def find(self, text: str, attempt: int | None = None) -> list[StoredWatch]:
         """Watches that an id names: of a watch id the one, of an import id alone one for each connection that has it.

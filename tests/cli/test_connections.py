@@ -120,6 +120,15 @@ def test_an_incomplete_secret_is_named(stack: Stack, fields: dict[str, Any] | No
     assert KEY not in repr(found)
 
 
+def test_the_query_of_a_token_url_is_not_shown(stack: Stack, serve: Serve) -> None:
+    url = serve(with_token(404, {"error": "no such job"})).url
+    fields = {"baseUrl": url, "tokenUrl": f"{url}/token?code={KEY}", "clientId": "client", "clientSecret": "other"}
+    put("egain", fields)
+    found = list(check(stack, "egain", "default"))
+    assert found[1].text.startswith(f"{url}/token gives a token (scope ")
+    assert KEY not in repr(found)
+
+
 def test_a_connection_has_a_valid_name(stack: Stack) -> None:
     assert secret_name(stack, "voyado", "second.one") == "import-watch/voyado/second.one"
     with pytest.raises(CommandError, match="Connection must be 1 to 64 letters"):

@@ -23,6 +23,8 @@ CREDENTIALS = {**NOWHERE, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": 
         (("list", "--profile", "missing"), NOWHERE, "The config profile (missing) could not be found"),
         (("list", "--region", "not a region"), CREDENTIALS, "region"),
         (("list", "--local"), {}, "The local stack is not running: start it with `import-watch up`."),
+        (("list", "--local"), {"IMPORT_WATCH_STACK": "prod"}, "The local stack is not running"),
+        (("list", "--local", "--stack", "prod"), {}, "--local cannot be combined"),
         (("list", "--local", "--region", "eu-west-1"), {}, "--local cannot be combined"),
         (("lst",), {}, "No such command 'lst'. Did you mean 'list'? `import-watch --help` shows"),
         (("list", "--unknown"), {}, "No such option: --unknown. `import-watch list --help` shows"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from import_watch.model.outcome import Outcome
 from import_watch.model.watch import Start, watch_id
 from import_watch_cli.errors import CommandError
+from import_watch_cli.listing import Listing
+from import_watch_cli.output import Output
 from import_watch_cli.rows import FAILED
 from import_watch_cli.stack import Stack
 from import_watch_cli.watches import Watches, one_watch
@@ -90,6 +93,24 @@ def test_ended_watches_are_listed_in_pages(watches: Watches) -> None:
     assert len(watches.ended(since=NOW + 40)) == 3
     assert watches.ended(vendor="egain") == []
     assert len(watches.ended(vendor="voyado", limit=7)) == 7
+
+
+def test_a_program_gets_every_watch_and_a_person_the_first_50(
+    watches: Watches, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("import_watch_cli.watches.PAGE_SIZE", 8)
+    # Several end at the same time, so that pages begin and end among them; the last page is a full one.
+    keys = [put(watches, str(number), outcome=Outcome.FAILED, detected_at=NOW + number // 5) for number in range(56)]
+    Listing(ended=True).run(STACK, Output(as_json=True))
+    printed = capsys.readouterr()
+    listed = [json.loads(line)["watchId"] for line in printed.out.splitlines()]
+    assert (sorted(listed), printed.err) == (sorted(keys), "")
+    assert listed == [row.watch_id for row in watches.ended(limit=100)]
+    for options, output in ((Listing(ended=True), Output()), (Listing(ended=True, limit=50), Output(as_json=True))):
+        options.run(STACK, output)
+        printed = capsys.readouterr()
+        assert len([line for line in printed.out.splitlines() if "FAILED" in line]) == 50
+        assert printed.err == "These are the first 50: --limit lists more.\n"
 
 
 def test_a_row_of_the_index_is_that_of_the_item(watches: Watches) -> None:

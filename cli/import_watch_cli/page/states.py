@@ -84,7 +84,8 @@ def event_tone(kind: str) -> str:
     """Colour of an event of the story."""
     if kind in STATES or kind in set(Outcome):
         return (STATES.get(kind) or outcome_shown(kind)).tone
-    return {"poll failed": "unknown", "execution ended": "failed", "stopped": "unknown"}.get(kind, "queued")
+    tones = {"poll failed": "unknown", "execution ended": "failed", "stop requested": "unknown", "stopped": "unknown"}
+    return tones.get(kind, "queued")
 
 
 def active_sentence(record: StoredWatch, title: str, now: float) -> str:

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from import_watch.model.outcome import Reason
 from import_watch.model.record import StoredWatch
 from import_watch.model.watch import attempt_key
 from import_watch.notifications.messages import duration
@@ -239,13 +240,15 @@ def _facts(record: StoredWatch, line: Line, story: Story | None, now: float) -> 
         if watch.vendor_status:
             facts.append(Fact("Status at the vendor", watch.vendor_status))
         facts.append(Fact("Ends at the latest in", short_duration(watch.deadline - now)))
+        if record.stop_reason:
+            facts.append(Fact("Stop requested", record.stop_reason))
     else:
         facts.append(Fact("Took", line.took or "–"))
         if result.detection_lag_seconds is not None:
             facts.append(Fact("Detected", f"within {duration(result.detection_lag_seconds)}"))
         if result.reason:
             facts.append(Fact("Reason", result.reason))
-        if record.stop_reason:
+        if record.stop_reason and result.reason == Reason.WATCH_STOPPED:
             facts.append(Fact("Stopped because", record.stop_reason))
         facts += [Fact(name.capitalize(), f"{number:,}") for name, number in list(result.counts.items())[:MAX_COUNTS]]
         facts.append(Fact("Notification", "not published yet" if record.published_at is None else "published"))

@@ -103,6 +103,8 @@ class MemoryWatchStore(WatchStore):
         record = self.get(watch.watch_id)
         if record is None or record.result is not None or record.watch.generation != watch.generation:
             raise Conflict(record)
+        if record.watch.awaiting_log is not None:
+            raise Conflict(record)
         self.items[watch.watch_id] = replace(record, stop_reason=reason)
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:

@@ -413,6 +413,29 @@ class TestRecordLog:
         assert (record.log, record.response) == (LogRecord(LogStatus.NONE), None)
 
 
+class TestRecordStop:
+    def test_the_reason_is_stored_for_an_active_watch(self, watches: WatchStore) -> None:
+        register(watches)
+        watches.record_stop(WATCH, "by mistake")
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.stop_reason == "by mistake"
+
+    @pytest.mark.parametrize("ends", [False, True])
+    def test_a_known_outcome_stands(self, watches: WatchStore, *, ends: bool) -> None:
+        register(watches)
+        if ends:
+            watches.end(WATCH, a_result())
+        else:
+            watches.save(replace(WATCH, awaiting_log=a_result()), WATCH)
+        with pytest.raises(Conflict) as refused:
+            watches.record_stop(WATCH, "by mistake")
+        record = refused.value.record
+        assert record is not None
+        assert (record.result if ends else record.watch.awaiting_log) == a_result()
+        assert record.stop_reason is None
+
+
 class TestRecordPublished:
     def test_the_first_record_stands(self, watches: WatchStore) -> None:
         register(watches)

@@ -291,13 +291,13 @@ class WatchStore:
         Raises
         ------
         Conflict
-            If the watch has ended, or another generation owns it.
+            If the watch has ended, its outcome is known and awaits its log, or another generation owns it.
         """
         self._change(
             watch.watch_id,
             {"stopReason": reason, "stopGeneration": watch.generation},
             (),
-            "attribute_not_exists(ending) AND generation = :generation",
+            "attribute_not_exists(ending) AND attribute_not_exists(awaitingLog) AND generation = :generation",
             numbers={":generation": watch.generation},
         )
 
