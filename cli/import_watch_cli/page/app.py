@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
@@ -179,7 +178,6 @@ class _Page:
         environment.filters["until"] = lambda at: next_poll(at - self._clock())
         environment.filters["clock_time"] = lambda at: clock_time(at, self._clock())
         environment.filters["machine_time"] = machine_time
-        environment.filters["shell"] = shlex.quote
         environment.filters["count"] = lambda number, one, many: f"{number:,} {one if number == 1 else many}"
         environment.globals.update(
             stack={"name": self._stack.name},

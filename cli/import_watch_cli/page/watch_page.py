@@ -32,6 +32,7 @@ from import_watch_cli.page.words import count, dollars, percent, short_duration
 from import_watch_cli.rows import row_of
 from import_watch_cli.stack import Stack
 from import_watch_cli.story import Poll, Story
+from import_watch_cli.story_text import reference
 from import_watch_cli.watches import MAX_KEY_BYTES, Watches
 
 MAX_READ = 16
@@ -189,6 +190,7 @@ def context(reading: Reading, title: Callable[[str], str], now: float) -> dict[s
     vendor = watch.vendor_title or line.vendor_title
     return {
         "line": line,
+        "reference": reference(record),
         "title": f"{line.state.label}: {watch.import_id}",
         "sentence": result.message if result is not None else active_sentence(record, vendor, now),
         "facts": _facts(record, line, story, now),
