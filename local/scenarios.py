@@ -65,9 +65,14 @@ class Scenario:
         return str(self.event["detail"]["importId"]).removesuffix("/status").rpartition("/")[2]
 
     @property
+    def connection(self) -> str:
+        """The connection that the start event names."""
+        return str(self.event["detail"].get("connection", "default"))
+
+    @property
     def watch_id(self) -> str:
         """The key of its watch, in which the case of a UUID makes no difference."""
-        return watch_id(self.vendor, "default", self.import_id.lower())
+        return watch_id(self.vendor, self.connection, self.import_id.lower())
 
     def faults(self, notification: Mapping[str, Any]) -> list[str]:
         """Differences between a notification and the expected one."""
@@ -149,6 +154,16 @@ SCENARIOS = (
         _expected("SUCCEEDED", "ARCHIVED"),
     ),
     Scenario(
+        "document360-v3",
+        "completes with an error, at version 3 of the API",
+        (
+            {"seconds": 3, "status": "Pending"},
+            {"seconds": 6, "status": "InProgress"},
+            {"status": "Completed", "errors": ["Article 'Billing': the title is too long, left out."]},
+        ),
+        _expected("PARTIAL", "NONE", counts={"warnings": 0, "errors": 1}),
+    ),
+    Scenario(
         "egain-partial",
         "runs with progress, then completes with 5 errors; its log is copied",
         (
@@ -228,6 +243,12 @@ SCENARIOS = (
         "is not known at first, and is found later",
         ({"seconds": 4, "status": "NOT_FOUND"}, {"seconds": 5, "status": "IN_PROGRESS"}, {"status": "SUCCESS"}),
         _expected("SUCCEEDED", "NONE"),
+    ),
+    Scenario(
+        "voyado-elevate-4",
+        "succeeds in Elevate 4",
+        ({"seconds": 3, "status": "WAITING"}, {"seconds": 5, "status": "IN_PROGRESS"}, {"status": "SUCCESS"}),
+        _expected("SUCCEEDED", "NONE", jobType=None),
     ),
     Scenario(
         "two-faults",

@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from import_watch.lifecycle.start_event import REDRIVEN
+
 from local.clock import Clock
 from local.deployment import STACK_NAME, deploy
 from local.emulator import REGION, Emulator
 from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
-from local.simulators import document360, egain, voyado
+from local.simulators import document360, document360_v3, egain, voyado
 from local.simulators.processes import SimulatorProcess
 
 VENDORS = ("document360", "egain", "voyado")
@@ -119,8 +121,16 @@ class LocalStack:
         except secrets.exceptions.ResourceExistsException:
             secrets.put_secret_value(SecretId=secret_name, SecretString=json.dumps(fields))
 
-    def start_import(self, detail: Any, times: int = 1) -> None:
+    def start_import(self, detail: Any, times: int = 1, first_id: str | None = None) -> None:
         """Put an `ImportStarted` event on the bus.
+
+        Parameters
+        ----------
+        detail : JSON
+        times : int
+            How often.
+        first_id : str, optional
+            Id of an event that this one repeats, which the functions take for its own.
 
         Raises
         ------
@@ -132,6 +142,7 @@ class LocalStack:
             "DetailType": "ImportStarted",
             "Detail": json.dumps(detail),
             "EventBusName": self.outputs["ImportBusName"],
+            "Resources": [] if first_id is None else [f"{REDRIVEN}{first_id}"],
         }
         done = self.client("events").put_events(Entries=[entry] * times)
         if done["FailedEntryCount"]:
@@ -162,10 +173,28 @@ class LocalStack:
     def _connect(self) -> None:
         """Create a connection for every simulator, and a bucket with a log for eGain's."""
         for vendor, simulator in self.simulators.items():
-            self.put_connection(vendor, connection_fields(vendor, simulator.base_url))
+            for name, fields in connections_of(vendor, simulator.base_url).items():
+                self.put_connection(vendor, fields, name)
         s3 = self.client("s3")
         s3.create_bucket(Bucket=LOG_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_object(Bucket=LOG_BUCKET, Key=LOG_KEY, Body=LOG_TEXT.encode())
+
+
+def connections_of(vendor: str, base_url: str) -> dict[str, dict[str, Any]]:
+    """Fields of the secrets of a simulator's connections, by their names."""
+    default = connection_fields(vendor, base_url)
+    match vendor:
+        case "document360":
+            of_v3 = {
+                "apiVersion": "v3",
+                "apiToken": document360_v3.API_TOKEN,
+                "projectId": document360_v3.PROJECT_ID,
+            }
+            return {"default": default, "v3": {**default, **of_v3}}
+        case "voyado":
+            return {"default": default, "elevate-4": {**default, "apiVersion": "4"}}
+        case _:
+            return {"default": default}
 
 
 def connection_fields(vendor: str, base_url: str) -> dict[str, Any]:

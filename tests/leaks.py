@@ -10,10 +10,11 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from local.simulators import document360, egain, voyado
+from local.simulators import document360, document360_v3, egain, voyado
 
 SECRETS = (
     document360.API_TOKEN,
+    document360_v3.API_TOKEN,
     egain.CLIENT_SECRET,
     egain.SECOND_CLIENT_SECRET,
     voyado.API_KEY,

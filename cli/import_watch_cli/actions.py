@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from import_watch.lifecycle.attempts import NotStarted, why_not_started
 from import_watch.lifecycle.start_event import parse
@@ -17,6 +17,9 @@ from import_watch_cli.errors import USAGE, CommandError, code_of, one_line
 from import_watch_cli.stack import Stack
 from import_watch_cli.watches import Watches
 
+if TYPE_CHECKING:
+    from import_watch.aws.watch_store import WatchStore
+
 SOURCE = "import-watch-cli"
 """Source of the events; those of `import-watch` itself start nothing."""
 IMPORT_STARTED, IMPORT_CHANGED = "ImportStarted", "ImportChanged"
@@ -24,6 +27,8 @@ FIRST_RELEASE = (0, 3, 0)
 """Release of the stack from which on watches can be started again, woken and stopped with a reason."""
 MAX_REASON = 200
 """Maximum characters of the reason for stopping a watch."""
+MAX_STOPS = 3
+"""Executions of one watch that are stopped, if it is handed over meanwhile."""
 NOT_DONE = 1
 
 
@@ -195,11 +200,23 @@ def stop(stack: Stack, record: StoredWatch, reason: str) -> Done:
     CommandError
         If it is not active, or its outcome is known already.
     """
+    reason = checked_reason(reason)
+    stack.require(FIRST_RELEASE, "Stopping a watch with a reason")
+    store = Watches(stack).store
+    for _ in range(MAX_STOPS):
+        _stop_owner(stack, store, record, reason)
+        latest = store.get(record.watch.watch_id)
+        if latest is None or latest.result is not None or latest.watch.generation == record.watch.generation:
+            break
+        record = latest  # it was handed over, or woken, before its execution could be stopped
+    watch_id = record.watch.watch_id
+    return Done("stop", watch_id, f"The watch {watch_id} was stopped; the import itself continues.")
+
+
+def _stop_owner(stack: Stack, store: WatchStore, record: StoredWatch, reason: str) -> None:
     from import_watch.aws.watch_store import Conflict
 
     watch = record.watch
-    reason = checked_reason(reason)
-    stack.require(FIRST_RELEASE, "Stopping a watch with a reason")
     if record.result is not None:
         raise CommandError(
             f"{watch.watch_id} has ended as {record.result.outcome.value} already: there is nothing to stop.", NOT_DONE
@@ -211,14 +228,13 @@ def stop(stack: Stack, record: StoredWatch, reason: str) -> Done:
             NOT_DONE,
         )
     try:
-        Watches(stack).store.record_stop(watch, reason)
+        store.record_stop(watch, reason)
     except Conflict:
         raise CommandError(
             f"{watch.watch_id} has changed in the meantime: look at it with `import-watch show`, then stop it again.",
             NOT_DONE,
         ) from None
     _stop_execution(stack, record.execution, reason)
-    return Done("stop", watch.watch_id, f"The watch {watch.watch_id} was stopped; the import itself continues.")
 
 
 def checked_reason(reason: str) -> str:

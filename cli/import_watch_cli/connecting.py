@@ -50,6 +50,8 @@ def connect(stack: Stack, output: Output, vendor: str, connection: str, *, repla
     if status and not unchecked:
         output.note(f"The secret {name} was not written. Correct the fields, or add --unchecked to write it so.")
         return NOT_WRITTEN
+    if found.deprecation:
+        output.note(f"Note: {found.deprecation}.")
     done = write(stack, name, fields)
     return report(output, _written(name, done))
 
@@ -72,7 +74,8 @@ def _requested(output: Output, adapter: Adapter) -> dict[str, JSON]:
         value = typer.prompt(
             f"{name} ({versions})", default=adapter.default_version, show_default=True, hide_input=False, err=True
         )
-        fields[name] = str(value)
+        if str(value) != adapter.default_version:
+            fields[name] = str(value)
     try:
         shape = adapter.api_of(fields).connection
     except ValueError as error:

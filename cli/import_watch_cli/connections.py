@@ -90,6 +90,9 @@ def check(stack: Stack, vendor: str, connection: str) -> Iterator[Finding]:
         yield Finding("secret", Level.PROBLEM, clean(found.detail), fix)
         return
     yield Finding("secret", Level.GOOD, f"the secret {name} has every field")
+    if found.deprecation:
+        fact, _, fix = found.deprecation.partition(": ")
+        yield Finding("version", Level.WARNING, fact, f"{fix[:1].upper()}{fix[1:]} in the secret, then check again.")
     yield from check_requests(stack, adapter, found)
 
 

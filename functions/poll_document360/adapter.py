@@ -13,6 +13,7 @@ ADAPTER = Adapter(
         default="v2",
         modules={"v2": "customer_api_v2", "v3": "customer_api_v3"},
         beside=__name__,
+        keeps_log=True,
     ),
     import_id=printable_id,
     import_id_hint="the id that the import request gave, without blanks",

@@ -13,6 +13,7 @@ ADAPTER = Adapter(
         default="3",
         modules={"3": "elevate_3", "4": "elevate_4"},
         beside=__name__,
+        keeps_log=False,
     ),
     import_id=printable_id,
     import_id_hint="the id that the import request gave, sent as a string",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from import_watch.bootstrap import prepare_for_start_events, publisher, registrar, waker
+from import_watch.bootstrap import prepare_for_start_events, publisher, registrar
 from import_watch.lifecycle.execution_names import resumed_watch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.model.step import NextAction
@@ -25,9 +25,9 @@ def handler(event: dict[str, JSON], _context: LambdaContext) -> dict[str, JSON]:
     held = {"watch": event["stalled"]} if "stalled" in event else event["input"]
     owned, error = held.get("watch"), held.get("error")
     if resumed := resumed_watch(held):
-        owned = {"watchId": resumed[0], "generation": resumed[1]}
+        owned = {"watchId": resumed.watch_id, "generation": resumed.generation, "attempt": resumed.attempt}
     elif owned is None:
-        step = first_step(held, execution, now, registrar(VENDORS), lambda: waker(VENDORS))
+        step = first_step(held, execution, now, registrar(VENDORS))
         if step.action in NOTHING_TO_PUBLISH:
             return {"action": step.action.value, "watchId": step.watch.watch_id}
         owned = to_json(step.watch)

@@ -26,9 +26,9 @@ class Document360:
             else Response(403, _body(["Method not allowed for this token"], success=False))
         )
 
-    def import_id(self, path: str) -> str | None:
+    def import_id(self, request: Request) -> str | None:
         """Read `/v2/Project/Import/{importId}`."""
-        found = re.fullmatch(r"/v2/Project/Import/([^/]+)", path)
+        found = re.fullmatch(r"/v2/Project/Import/([^/]+)", request.path)
         return unquote(found[1]) if found else None
 
     def unknown(self, import_id: str) -> Response:

@@ -39,9 +39,9 @@ class Egain:
             return _error(401, "401-100", "The access token is missing, wrong or expired.")
         return None
 
-    def import_id(self, path: str) -> str | None:
+    def import_id(self, request: Request) -> str | None:
         """Read `/knowledge/contentmgr/v4/import/content/{job_id}/status`."""
-        found = re.fullmatch(r"/knowledge/contentmgr/v4/import/content/([^/]+)/status", path)
+        found = re.fullmatch(r"/knowledge/contentmgr/v4/import/content/([^/]+)/status", request.path)
         return found[1] if found else None
 
     def unknown(self, import_id: str) -> Response:

@@ -18,6 +18,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,13 @@ class Response:
 
 
 class Simulator(Protocol):
-    """The simulated API of one vendor."""
+    """A simulated API of a vendor."""
 
     def before(self, request: Request) -> Response | None:
         """Response to a request that is not a poll: refused credentials, a token; None where the request is a poll."""
 
-    def import_id(self, path: str) -> str | None:
-        """Import id in a path, or None where it is not a path of this vendor."""
+    def import_id(self, request: Request) -> str | None:
+        """Import id in a request, or None where it is not one for the status of an import of this API."""
 
     def unknown(self, import_id: str) -> Response:
         """Response for an import that was never started."""

@@ -15,20 +15,21 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.simulators import document360, egain, voyado
+from local.simulators import document360, document360_v3, egain, elevate_4, voyado
 from local.simulators.responses import Request, Response, Simulator
 from local.simulators.script import Import
 
-SIMULATORS: Mapping[str, type[Simulator]] = {
-    "document360": document360.Document360,
-    "egain": egain.Egain,
-    "voyado": voyado.Voyado,
+SIMULATORS: Mapping[str, tuple[type[Simulator], ...]] = {
+    "document360": (document360.Document360, document360_v3.Document360V3),
+    "egain": (egain.Egain,),
+    "voyado": (voyado.Voyado, elevate_4.Elevate4),
 }
+"""The APIs of each vendor; the first one responds to a request that none of them knows."""
 CONTROL = "/_simulator/imports/"
 SLOWEST_SECONDS = 120.0
 
@@ -39,9 +40,9 @@ class SimulatorServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulators: Sequence[Simulator]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.simulator = simulator
+        self.simulators = simulators
         self.imports: dict[str, Import] = {}
         self.lock = threading.Lock()
 
@@ -69,17 +70,19 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))
 
     def _response(self, body: bytes) -> None:
-        path = urlsplit(self.path).path
+        path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path.startswith(CONTROL):
             self._send(self._control(unquote(path.removeprefix(CONTROL)), body))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, path, headers, body)
-        response = self.server.simulator.before(request)
+        request = Request(self.command, path, headers, body, query)
+        known = [one for one in self.server.simulators if one.import_id(request) is not None]
+        simulator = known[0] if known else self.server.simulators[0]
+        response = simulator.before(request)
         if response is not None:
             self._send(response)
             return
-        import_id = self.server.simulator.import_id(path)
+        import_id = simulator.import_id(request)
         if import_id is None:
             self._send(Response(404, {"message": "no such path"}))
             return
@@ -88,11 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
             scripted = self.server.imports.get(import_id.lower())
             moment = scripted.poll(now) if scripted else None
         if moment is None or moment.step.get("unknown"):
-            self._send(self.server.simulator.unknown(import_id))
+            self._send(simulator.unknown(import_id))
         elif "fault" in moment.step:
             self._fail(moment.step["fault"])
         else:
-            self._send(self.server.simulator.response(import_id, moment, now))
+            self._send(simulator.response(import_id, moment, now))
 
     def _control(self, import_id: str, body: bytes) -> Response:
         with self.server.lock:
@@ -135,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve the vendor named on the command line until standard input is closed."""
-    server = SimulatorServer(SIMULATORS[sys.argv[1]]())
+    server = SimulatorServer([simulator() for simulator in SIMULATORS[sys.argv[1]]])
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(json.dumps({"port": server.server_port}) + "\n")
     sys.stdout.flush()

@@ -20,9 +20,9 @@ class Voyado:
             return Response(403, {"message": "Api-Key could not be validated."})
         return None
 
-    def import_id(self, path: str) -> str | None:
+    def import_id(self, request: Request) -> str | None:
         """Read `/api/v2/import/status/{id}`."""
-        found = re.fullmatch(r"/api/v2/import/status/([^/]+)", path)
+        found = re.fullmatch(r"/api/v2/import/status/([^/]+)", request.path)
         return unquote(found[1]) if found else None
 
     def unknown(self, import_id: str) -> Response:

@@ -206,7 +206,8 @@ def test_connect_does_not_show_what_is_typed(running: Running) -> None:
     )
     os.close(terminal)
     shown = ""
-    typed = {"apiKey:": voyado.API_KEY, "baseUrl": running.local.simulators["voyado"].base_url, "clusterId": ""}
+    typed = {"apiVersion": "4", "apiKey:": voyado.API_KEY, "adminApiVersion": "", "clusterId": ""}
+    typed["baseUrl"] = running.local.simulators["voyado"].base_url
     try:
         while True:
             try:

@@ -126,3 +126,12 @@ def test_a_connection_has_a_valid_name(stack: Stack) -> None:
         secret_name(stack, "voyado", "../egain")
     with pytest.raises(CommandError, match="VENDOR must be one of"):
         adapter_of("unknown")
+
+
+def test_a_version_that_will_end_is_a_warning(stack: Stack, serve: Serve) -> None:
+    url = serve(lambda exchange: exchange.response(200, {"id": "1", "status": "NOT_FOUND"})).url
+    put("voyado", {"baseUrl": url, "apiKey": KEY, "apiVersion": "4", "adminApiVersion": "v3"})
+    secret, version, _request = check(stack, "voyado", "default")
+    assert (secret.check, version.check, version.level) == ("secret", "version", Level.WARNING)
+    assert version.text == "version 3 of Voyado Elevate's Admin API ends on 2026-12-31"
+    assert version.fix == "Set adminApiVersion to v4 in the secret, then check again."

@@ -78,7 +78,7 @@ class Harness:
             self.client,
             self.watches,
             connection_store(),
-            Archiving(BUCKET, self.watches, keeps_log=adapter.api().keeps_log),
+            Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log),
             tolerance=TOLERANCE,
         )
 
@@ -198,7 +198,7 @@ class Case:
     def poll(self) -> dict[str, Any]:
         """Poll once; the watch goes through JSON, as between two states."""
         if not self.results:
-            self.harness.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.api().keeps_log)
+            self.harness.watches.register(self.watch, EXECUTION, self.start, keeps_log=self.adapter.keeps_log)
         result: dict[str, Any] = json.loads(
             json.dumps(to_json(self.harness.poller.poll(self.watch, EXECUTION)), allow_nan=False)
         )

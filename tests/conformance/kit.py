@@ -38,7 +38,7 @@ COMPLETED = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 STRANGE = "Paused for review"
 LARGE_ID = "9007199254740993"
 """2^53 + 1: the first whole number that a float cannot hold."""
-OF_THE_TRANSPORT = ("host", "connection", "user-agent", "accept-encoding", "content-length", "content-type")
+OF_THE_TRANSPORT = ("host", "connection", "user-agent", "accept-encoding", "content-length")
 Cases: TypeAlias = Callable[[], Case]
 NO_WATCH = a_watch(vendor="any", watch_id="any#default#1")
 FEW = settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -58,6 +58,13 @@ def path_of(url: str) -> str:
     """Path and query of a URL."""
     parts = urlsplit(url)
     return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def between(text: str, before: str, after: str) -> str:
+    """What is between the beginning and the end of a text."""
+    assert text.startswith(before)
+    assert text.endswith(after)
+    return text[len(before) : len(text) - len(after)]
 
 
 def outcome(following: Wait | End) -> Outcome | None:
@@ -392,10 +399,7 @@ class IdChecks:
         case.replace_watch(start)
         case.is_in(ImportState.RUNNING, self.id_field(case, start.import_id))
         assert outcome(case.poll_unstored()) is None
-        segment = self.segment(case)
-        assert re.fullmatch(r"([A-Za-z0-9._~-]|%[0-9A-F]{2})+", segment)
-        assert segment not in (".", "..")
-        assert (unquote(segment), case.watch.import_state) == (start.import_id, ImportState.RUNNING)
+        assert (self.sent_id(case), case.watch.import_state) == (start.import_id, ImportState.RUNNING)
 
     @pytest.mark.parametrize("written", [f'"{LARGE_ID}"', LARGE_ID, "18446744073709551617"])
     @pytest.mark.parametrize("id_type", [str, int])
@@ -411,20 +415,30 @@ class IdChecks:
         case.is_in(ImportState.SUCCEEDED, self.id_field(case, id_type(digits)))
         assert case.poll()["action"] == "PUBLISH"
         published = notification(case.record, "kit")
-        assert (self.segment(case), start.import_id, published["data"]["importId"]) == (digits, digits, digits)
+        assert (self.sent_id(case), start.import_id, published["data"]["importId"]) == (digits, digits, digits)
         assert case.result.outcome is Outcome.SUCCEEDED
         assert digits in case.result.message
 
     def id_field(self, case: Case, import_id: str | int) -> dict[str, str | int]:
         return {} if case.sample.id_field is None else {case.sample.id_field: import_id}
 
-    def segment(self, case: Case) -> str:
-        """Segment of the requested path, or value of its query, at the place of the id."""
-        before, after = path_of(case.sample.requests[0].url).split(case.sample.import_id)
+    def sent_id(self, case: Case) -> str:
+        """The id in the request: a segment of its path, a value of its query, or a text in its body."""
         (request,) = case.requests
-        assert request.path.startswith(before)
-        assert request.path.endswith(after)
-        return request.path[len(before) : len(request.path) - len(after)]
+        expected = case.sample.requests[0]
+        path = path_of(expected.url)
+        if case.sample.import_id in path:
+            segment = between(request.path, *path.split(case.sample.import_id))
+            assert re.fullmatch(r"([A-Za-z0-9._~-]|%[0-9A-F]{2})+", segment)
+            assert segment not in (".", "..")
+            return unquote(segment)
+        assert request.path == path
+        body = json.loads(request.body)
+        texts = ((place, value_at(expected.body, place)) for place in paths(expected.body))
+        place, text = next(one for one in texts if isinstance(one[1], str) and case.sample.import_id in one[1])
+        found = value_at(body, place)
+        assert changed(body, place, text) == expected.body
+        return between(found, *text.split(case.sample.import_id))
 
 
 class ResponseChecks:

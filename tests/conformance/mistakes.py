@@ -116,6 +116,7 @@ MISTAKES = (
             "import_id=lambda raw: (printable_id(raw) or '').lower() or None",
         ),
         ("keys case-folded", "    # Per token", "    key_id=str.casefold,\n    # Per token"),
+        ("no version keeps a log", "keeps_log=True", "keeps_log=False"),
         ("another default version", 'default="v2"', 'default="v3"'),
     ),
     *_of(

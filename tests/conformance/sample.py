@@ -130,8 +130,8 @@ class Sample:
     allowed_hosts, refused_hosts : tuple of str
     refused_fields : mapping of str to tuple of str
         Invalid values of fields of the connection.
-    ids : mapping of str to str or None
-        Ids of start events, with the URL that is requested for each; None for an invalid one.
+    ids : mapping of str to JSON
+        Ids of start events, with the URL that is requested for each, or `url` and `body`; None for an invalid one.
     token_request : ExpectedTokenRequest or None
     status_field, id_field : str, str or None
         Where the body has the status and, if it has, the id: `data.status` is the status in the object `data`, and
@@ -157,7 +157,7 @@ class Sample:
     responses: tuple[Response, ...]
     allowed_hosts: tuple[str, ...]
     refused_hosts: tuple[str, ...]
-    ids: Mapping[str, str | None]
+    ids: Mapping[str, Any]
     location: Mapping[str, str] = field(default_factory=dict)
     optional: Mapping[str, str] = field(default_factory=dict)
     version: Mapping[str, str] = field(default_factory=dict)

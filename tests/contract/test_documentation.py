@@ -149,9 +149,11 @@ def test_the_reference_lists_the_vendors_and_their_secret_fields() -> None:
     rows = {row[0].strip("`"): row for row in markdown.tables(REFERENCE, "Connections")[0]}
     assert sorted(rows) == sorted(vendors.names)
     for name, row in rows.items():
-        shape = vendors.adapter(name).api().connection
+        adapter = vendors.adapter(name)
         documented = {span for cell in row[1:3] for span in markdown.code_spans(cell)}
-        assert {*shape.required, *shape.optional} <= documented
+        for shape in (adapter.api(version).connection for version in adapter.versions):
+            assert {*shape.required, *shape.optional} <= documented
+        assert adapter.version_field is None or {adapter.version_field, *adapter.versions} <= documented
 
 
 def test_the_reference_lists_the_template_s_parameters() -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from import_watch.services.vendor_registry import VendorRegistry
 
 from local.paths import FUNCTIONS
 
@@ -34,6 +35,12 @@ def test_a_handler_is_short(path: Path) -> None:
 @pytest.mark.parametrize("path", VENDOR_MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_module_of_a_vendor_has_at_most_120_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 120
+
+
+def test_an_adapter_and_its_default_version_agree_on_the_log() -> None:
+    vendors = VendorRegistry(FUNCTIONS)
+    for adapter in map(vendors.adapter, vendors.names):
+        assert adapter.keeps_log is adapter.api().keeps_log, adapter.vendor
 
 
 @pytest.mark.parametrize("folder", sorted(FUNCTIONS.glob("poll_*")), ids=lambda folder: folder.name)

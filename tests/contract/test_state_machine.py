@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from import_watch.model.step import NextAction
 
 from local.paths import ROOT
 
@@ -13,6 +14,8 @@ DEFINITION: dict[str, Any] = json.loads((ROOT / "statemachine" / "watch_import.a
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
 ENDS = {"Succeed", "Fail"}
+AFTER_THE_LAST_STEP = {NextAction.PUBLISHED, NextAction.ALREADY_PUBLISHED, NextAction.NOT_PUBLISHED}
+"""Actions of publish_outcome, which no state reads."""
 
 
 def successors(state: dict[str, Any]) -> set[str]:
@@ -86,6 +89,16 @@ def test_no_vendor_is_named() -> None:
     text = json.dumps(DEFINITION).lower()
     assert [vendor for vendor in ("document360", "egain", "voyado") if vendor in text] == []
     assert STATES["PollVendor"]["Parameters"]["FunctionName.$"].endswith(", $.watch.vendor)")
+
+
+def test_every_action_of_a_step_has_a_choice() -> None:
+    chosen = {NextAction(choice["StringEquals"]) for choice in STATES["NextAction"]["Choices"]}
+    assert chosen == set(NextAction) - AFTER_THE_LAST_STEP
+    # A poll neither begins a watch nor wakes one.
+    assert set(STATES["PollVendor"]["Parameters"]["Payload"]["actions"]) == chosen - {
+        NextAction.ALREADY_WATCHED,
+        NextAction.NOT_WOKEN,
+    }
 
 
 def test_an_unknown_action_is_published() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from import_watch.aws.secrets import Connections
@@ -18,6 +20,7 @@ from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import from_json, to_json
 from import_watch.model.watch import Watch
+from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller
@@ -72,7 +75,7 @@ class Vendor:
             Client(vendor_adapter, private_addresses=True),
             self.watches,
             self.states,
-            Archiving("archive", self.watches, keeps_log=vendor_adapter.api().keeps_log),
+            Archiving("archive", self.watches, keeps_log=vendor_adapter.keeps_log),
             policy=policy,
             max_polls=hand_over_polls,
         )
@@ -91,7 +94,7 @@ class Vendor:
         changes = {"registered_at": FOREVER, "deadline": FOREVER, "vendor": self.name, **own, **changes}
         watch = a_watch(**changes)
         self.states.watch_began(watch.vendor, watch.connection)
-        self.watches.register(watch, EXECUTION, a_start(), keeps_log=adapter(self.name).api().keeps_log)
+        self.watches.register(watch, EXECUTION, a_start(), keeps_log=adapter(self.name).keeps_log)
         return watch
 
     def poll(self, watch: Watch, execution: str = EXECUTION, **settings: Any) -> dict[str, Any]:
@@ -111,6 +114,25 @@ def vendor(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> I
             client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         name = getattr(request, "param", "voyado")
         yield Vendor(serve(lambda exchange: exchange.response(500)), watch_table(), name)
+
+
+@pytest.mark.parametrize(("version", "warnings"), [("v3", 1), ("v4", 0)])
+def test_an_api_that_will_end_is_logged_once(vendor: Vendor, version: str, warnings: int) -> None:
+    vendor.connect(apiVersion="4", adminApiVersion=version)
+    vendor.respond_with(200, {"id": RUNNING["id"], "status": "IN_PROGRESS", "reason": None})
+    handler = cast("logging.StreamHandler[Any]", logger.registered_handler)
+    before, lines = handler.setStream(io.StringIO()), io.StringIO()
+    handler.setStream(lines)
+    try:
+        watch, poller = vendor.register(), vendor.poller()
+        for _ in range(2):
+            watch = poller.poll(watch, EXECUTION).watch
+    finally:
+        handler.setStream(before)
+    assert vendor.server.requests[0].path == f"/api/admin/{version}/import/status?id={RUNNING['id']}"
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert sum("ends on 2026-12-31" in line.get("detail", "") for line in logged) == warnings
+    assert len(vendor.server.requests) == 2
 
 
 class TestOwner:

@@ -148,6 +148,19 @@ class TestWake:
         assert stopped["status"] == "ABORTED"
         assert item["lastPollAt"] >= before["notBefore"] - 60  # waits are scaled, and times are not
 
+    def test_an_event_that_no_function_could_handle_ends_no_watch(self, stack: LocalStack, observer: Observer) -> None:
+        script(stack, "9500009", RUNNING)
+        start(stack, "9500009", startedAt=iso(time.time() - TEN_HOURS))
+        before = polled(observer, "9500009")
+        changed = {"detail-type": "ImportChanged", "detail": {"vendor": "voyado", "importId": "9500009"}}
+        failed = {"input": {**changed, "error": {"Error": "States.Timeout"}}, "execution": before["execution"] + "-2"}
+        done = stack.client("lambda").invoke(
+            FunctionName="import-watch-publish-outcome", Payload=json.dumps(failed).encode()
+        )
+        assert json.loads(done["Payload"].read())["action"] == "NOT_WOKEN"
+        item = observer.item(key("9500009"))
+        assert ("ending" in item, item["execution"]) == (False, before["execution"])
+
     def test_an_event_for_an_import_that_is_not_watched_changes_nothing(
         self, stack: LocalStack, observer: Observer
     ) -> None:

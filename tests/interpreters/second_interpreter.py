@@ -21,6 +21,7 @@ DEFINITION: dict[str, Any] = json.loads(
     re.sub(r"\$\{(\w+)\}", r"\1", (ROOT / "statemachine" / "watch_import.asl.json").read_text())
 )
 START: dict[str, Any] = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": "1"}}
+CHANGED: dict[str, Any] = {**START, "detail-type": "ImportChanged"}
 WATCH = {"watchId": "voyado#default#1", "vendor": "voyado", "generation": 1}
 SUCCESSOR = {"name": "successor", "input": {"resume": {"generation": 2}}}
 
@@ -61,13 +62,19 @@ def node() -> str | None:
     return found if int(version.strip().removeprefix("v").partition(".")[0]) >= 22 else None
 
 
-def run(responses: Mapping[str, Mapping[str, Sequence[Response]]]) -> dict[str, Run]:
-    """Run an execution for each name, with the responses of its tasks by state; the last one repeats."""
+def run(
+    responses: Mapping[str, Mapping[str, Sequence[Response]]], inputs: Mapping[str, dict[str, Any]]
+) -> dict[str, Run]:
+    """Run an execution for each name, with its input, and the responses of its tasks by state; the last one repeats."""
     given = {
         "definition": DEFINITION,
         "stateMachine": "arn:aws:states:eu-west-1:000000000000:stateMachine:watch-import",
         "paths": [
-            {"name": name, "input": START, "responses": {state: _written_out(each) for state, each in by_state.items()}}
+            {
+                "name": name,
+                "input": inputs[name],
+                "responses": {state: _written_out(each) for state, each in by_state.items()},
+            }
             for name, by_state in responses.items()
         ],
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from tests.interpreters.second_interpreter import DEFINITION, Raises, Response, Run, node, run
+from tests.interpreters.second_interpreter import CHANGED, DEFINITION, START, Raises, Response, Run, node, run
 
 pytestmark = pytest.mark.xdist_group("interpreters")
 STATES = DEFINITION["States"]
@@ -52,12 +53,15 @@ class Path:
         Attempts of a task, where there are more than one.
     error : str, optional
         Error of an execution that fails.
+    event : dict
+        What starts it.
     """
 
     states: str
     responses: Mapping[str, Sequence[Response]]
     attempts: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
+    event: Mapping[str, Any] = field(default_factory=lambda: START)
 
 
 POLLED = "RegisterWatch NextAction WaitForPoll PollVendor"
@@ -68,6 +72,22 @@ PATHS = {
         f"{POLLED} NextAction WaitForPoll PollVendor NextAction {PUBLISHED}", {"PollVendor": ["WAIT", "PUBLISH"]}
     ),
     "watched already": Path("RegisterWatch NextAction AlreadyWatched", {"RegisterWatch": ["ALREADY_WATCHED"]}),
+    "broken registration of a duplicate": Path(
+        f"RegisterWatch {PUBLISHED}",
+        {"RegisterWatch": [BROKEN], "PublishOutcome": ["ALREADY_WATCHED"]},
+        {"RegisterWatch": 7},
+    ),
+    "woken": Path(f"{POLLED} NextAction {PUBLISHED}", {}, event=CHANGED),
+    "not woken": Path("RegisterWatch NextAction NotWoken", {"RegisterWatch": ["NOT_WOKEN"]}, event=CHANGED),
+    "waking broken": Path(
+        f"RegisterWatch {PUBLISHED}",
+        {"RegisterWatch": [BROKEN], "PublishOutcome": ["NOT_WOKEN"]},
+        {"RegisterWatch": 7},
+        event=CHANGED,
+    ),
+    "replaced by a woken one": Path(
+        f"{POLLED} NextAction WaitForPoll PollVendor NextAction Superseded", {"PollVendor": ["WAIT", "SUPERSEDED"]}
+    ),
     "superseded": Path(f"{POLLED} NextAction Superseded", {"PollVendor": ["SUPERSEDED"]}),
     "unknown action": Path(f"{POLLED} NextAction {PUBLISHED}", {"PollVendor": ["DANCE"]}),
     "stalled": Path(STALLED, {"PollVendor": ["STALLED", "PUBLISH"]}),
@@ -120,7 +140,8 @@ def runs() -> dict[str, Run]:
     """All executions."""
     if node() is None:
         pytest.skip("left out, because there is no Node 22 on this machine: the second interpreter")
-    return run({name: {**USUAL, **path.responses} for name, path in PATHS.items()})
+    responses = {name: {**USUAL, **path.responses} for name, path in PATHS.items()}
+    return run(responses, {name: dict(path.event) for name, path in PATHS.items()})
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -162,6 +183,13 @@ def test_functions_are_invoked_with_what_they_read(runs: dict[str, Run]) -> None
     failed = runs["registration broken"].requests["PublishOutcome"][0]["Payload"]["input"]
     assert failed["error"]["Error"] == "LookupError"
     assert failed["detail"]["importId"] == "1"
+
+
+def test_functions_get_the_whole_event_that_started_the_execution(runs: dict[str, Run]) -> None:
+    for name, path in PATHS.items():
+        assert runs[name].requests["RegisterWatch"][0]["Payload"]["event"] == path.event
+    held = runs["waking broken"].requests["PublishOutcome"][0]["Payload"]["input"]
+    assert held == {**CHANGED, "error": held["error"]}
 
 
 def test_a_successor_gets_the_name_and_the_input_of_the_poll(runs: dict[str, Run]) -> None:

@@ -1,4 +1,4 @@
-"""What a cold poll loads: nothing that it does not use, and nothing new that is not listed here."""
+"""What a cold function loads: nothing that it does not use, and for a poll nothing new that is not listed here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 
@@ -15,6 +16,7 @@ from local.stack import VENDORS, LocalStack
 from tests.packaging.conftest import Place, Start
 
 pytestmark = pytest.mark.xdist_group("packaging")
+Invoked: TypeAlias = Callable[[str, dict[str, Any]], tuple[dict[str, Any], set[str]]]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 WATCHED = {
     "document360": BY_NAME["document360-error"],
@@ -32,6 +34,7 @@ OURS = {
             "aws.connection_store",
             "aws.dynamodb",
             "aws.secrets",
+            "aws.watch_items",
             "aws.watch_store",
             "bootstrap",
             "http_client",
@@ -48,7 +51,6 @@ OURS = {
             "model",
             "model.observation",
             "model.outcome",
-            "model.record",
             "model.serialization",
             "model.step",
             "model.text",
@@ -71,16 +73,23 @@ OURS = {
             "vendors",
             "vendors.adapter",
             "vendors.allowed_hosts",
+            "vendors.authentication",
             "vendors.connection",
             "vendors.connection_fields",
             "vendors.fields",
+            "vendors.request",
             "vendors.response",
             "vendors.response_body",
         )
     ),
 }
-OURS_BY_VENDOR = {"egain": {"import_watch.http_client.oauth"}}
+OURS_BY_VENDOR = {
+    "document360": {"import_watch.vendors.inline_log"},
+    "egain": {"import_watch.http_client.oauth"},
+}
 """What a vendor's polls load besides."""
+VERSION = {"document360": {"customer_api_v2"}, "egain": set[str](), "voyado": {"elevate_3"}}
+"""The module of the version that the connection uses; no other one is loaded."""
 PACKAGES = {
     "adapter",
     "aws_lambda_powertools",
@@ -127,6 +136,11 @@ STANDARD = {
     "zlib",
 }
 """Of Python 3.11 or 3.13, beside what the runtime client has loaded before: all but a few for the packages above."""
+RARE = {
+    f"import_watch.{name}"
+    for name in ("aws.event_bus", "aws.task_tokens", "notifications.callback", "services.callbacks", "services.waking")
+}
+"""What few executions of register_watch and publish_outcome use."""
 ADVICE = "import it only where it is used, or, where every poll uses it, name it in this file and run `make bench`"
 
 
@@ -137,15 +151,11 @@ def parts(modules: set[str], package: str) -> set[str]:
 
 
 @pytest.fixture
-def loaded(place: Callable[[str], Place], start: Start, packaged_stack: LocalStack) -> Callable[[str], set[str]]:
-    """What polls once in a fresh process, and gives the modules that this loaded."""
+def invoked(place: Callable[[str], Place]) -> Invoked:
+    """What invokes a function once in a fresh process, and gives its response and the modules that this loaded."""
 
-    def poll(vendor: str) -> set[str]:
-        scenario = WATCHED[vendor]
-        packaged_stack.simulators[vendor].script(scenario.import_id, [scenario.steps[0]])
-        registered = start("register-watch").invoke({"event": scenario.event, "execution": EXECUTION})
-        function = place(f"poll-{vendor}")
-        event = {"watch": registered["watch"], "execution": EXECUTION}
+    def invoke(name: str, event: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+        function = place(name)
         done = subprocess.run(
             function.layout.command(INVOCATION, function.handler),
             env=function.environment,
@@ -157,8 +167,22 @@ def loaded(place: Callable[[str], Place], start: Start, packaged_stack: LocalSta
         )
         assert done.returncode == 0, done.stderr
         result = json.loads(done.stdout.splitlines()[-1])
-        assert result["response"]["action"] == "WAIT"
-        return set(result["modules"])
+        return result["response"], set(result["modules"])
+
+    return invoke
+
+
+@pytest.fixture
+def loaded(start: Start, packaged_stack: LocalStack, invoked: Invoked) -> Callable[[str], set[str]]:
+    """What polls once in a fresh process, and gives the modules that this loaded."""
+
+    def poll(vendor: str) -> set[str]:
+        scenario = WATCHED[vendor]
+        packaged_stack.simulators[vendor].script(scenario.import_id, [scenario.steps[0]])
+        registered = start("register-watch").invoke({"event": scenario.event, "execution": EXECUTION})
+        response, modules = invoked(f"poll-{vendor}", {"watch": registered["watch"], "execution": EXECUTION})
+        assert response["action"] == "WAIT"
+        return modules
 
     return poll
 
@@ -172,7 +196,7 @@ def test_a_poll_loads_nothing_that_it_does_not_use(vendor: str, loaded: Callable
         "packages": tops - sys.stdlib_module_names,
         **{package: parts(modules, package) for package in PARTS},
     }
-    known = {"import_watch": OURS | OURS_BY_VENDOR.get(vendor, set()), "packages": PACKAGES, **PARTS}
+    known = {"import_watch": OURS | OURS_BY_VENDOR.get(vendor, set()), "packages": PACKAGES | VERSION[vendor], **PARTS}
     changes = [
         *(
             f"a poll now loads {sorted(new)} of {what}: {ADVICE}"
@@ -188,3 +212,37 @@ def test_a_poll_loads_nothing_that_it_does_not_use(vendor: str, loaded: Callable
     if new := (tops & sys.stdlib_module_names) - STANDARD:
         changes.append(f"a poll now loads {sorted(new)} of the standard library: {ADVICE}")
     assert not changes, "; ".join(changes)
+
+
+class TestRareParts:
+    """Of what few executions use, each loads its own part; every outcome is also sent to the bus here."""
+
+    EVENT: ClassVar[dict[str, Any]] = {
+        "id": "rare",
+        "detail-type": "ImportStarted",
+        "detail": {"vendor": "voyado", "importId": "9600001"},
+    }
+
+    def test_a_start_event_needs_none(self, invoked: Invoked) -> None:
+        response, modules = invoked("register-watch", {"event": self.EVENT, "execution": EXECUTION})
+        assert (response["action"], modules & RARE) == ("WAIT", set())
+
+    def test_a_change_is_what_wakes(self, invoked: Invoked) -> None:
+        changed = {"detail-type": "ImportChanged", "detail": {"vendor": "voyado", "importId": "9600002"}}
+        response, modules = invoked("register-watch", {"event": changed, "execution": EXECUTION})
+        assert (response["action"], modules & RARE) == ("NOT_WOKEN", {"import_watch.services.waking"})
+
+    @pytest.mark.parametrize(
+        ("detail", "expected"),
+        [
+            ({"importId": "9600003"}, {"import_watch.aws.event_bus"}),
+            ({"importId": "9600004", "taskToken": "of-no-task"}, RARE - {"import_watch.services.waking"}),
+        ],
+        ids=["without a task token", "with one"],
+    )
+    def test_task_tokens_are_loaded_where_one_waits(
+        self, invoked: Invoked, detail: dict[str, str], expected: set[str]
+    ) -> None:
+        failed = {**self.EVENT, "detail": {"vendor": "voyado", **detail}, "error": {"Error": "States.Timeout"}}
+        response, modules = invoked("publish-outcome", {"input": failed, "execution": EXECUTION})
+        assert (response["outcome"], modules & RARE) == ("UNKNOWN", expected)

@@ -117,7 +117,7 @@ def without(policy: dict[str, Any], grant: Grant) -> dict[str, Any]:
 
 
 def written(resource: Any) -> str:
-    """A resource as a person writes it: `WatchTable.Arn`, `${LogArchiveBucket.Arn}/egain/*`."""
+    """A resource as a person writes it: `WatchTable.Arn`, `${LogArchiveBucket.Arn}/egain/*`; with an If, both."""
     if isinstance(resource, str):
         return resource
     ((function, value),) = resource.items()
@@ -126,6 +126,8 @@ def written(resource: Any) -> str:
             return ".".join(value)
         case "Ref" | "Fn::Sub":
             return str(value)
+        case "Fn::If":
+            return " or ".join(map(written, value[1:]))
         case _:
             raise ValueError(f"a statement's resource is an {function}: name it")
 

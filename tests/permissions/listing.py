@@ -18,6 +18,9 @@ LOG_STREAM = (
 UNNAMED = {
     "*": "X-Ray and the delivery of logs have no resource that could be named",
     f"{EXECUTION}:execution:${{AWS::StackName}}-watch-import:*": "an execution gets its name when it starts",
+    f"CallbackStateMachineArns or {EXECUTION}:stateMachine:*": (
+        "the state machines of callers are their own; the parameter names those that are permitted"
+    ),
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-poll-*": (
         "a new vendor's function is invoked without a change here"
     ),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from import_watch.model.watch import attempt_key, callbacks_key, watch_id
 
 from local.paths import FUNCTIONS as FOLDERS
 from local.paths import ROOT
@@ -20,7 +22,20 @@ DEFINITION = (ROOT / "statemachine" / "watch_import.asl.json").read_text()
 STATES: dict[str, dict[str, Any]] = json.loads(DEFINITION)["States"]
 MACHINE: dict[str, Any] = RESOURCES["WatchStateMachine"]["Properties"]
 PIPES = of_type("AWS::Pipes::Pipe")
+RULE_TARGETS = [
+    (target["RoleArn"]["Fn::GetAtt"][0], written(target["Arn"]))
+    for rule in of_type("AWS::Events::Rule").values()
+    for target in rule["Targets"]
+    if "RoleArn" in target
+]
+"""Role and target of every rule that acts in a role."""
 MANAGED = of_type("AWS::IAM::ManagedPolicy")
+SHARED = {
+    "register-watch": ["ControlPolicy"],
+    "publish-outcome": ["ControlPolicy", "PublishPolicy"],
+    "recover-watches": ["ControlPolicy", "PublishPolicy"],
+}
+"""Managed policies of the functions that poll no vendor."""
 VENDORS = tuple(sorted(path.parent.name.removeprefix("poll_") for path in FOLDERS.glob("poll_*/adapter.py")))
 STATEMENTS = list(statements())
 
@@ -70,14 +85,9 @@ def test_every_grant_that_the_emulator_requires_is_removed_once() -> None:
 
 
 def test_every_role_is_held_by_one() -> None:
+    """Rules that do the same hold one role together."""
     held = Counter(role_of(properties) for properties in (*FUNCTIONS.values(), MACHINE))
-    held += Counter(
-        target["RoleArn"]["Fn::GetAtt"][0]
-        for resource in RESOURCES.values()
-        if resource["Type"] == "AWS::Events::Rule"
-        for target in resource["Properties"]["Targets"]
-        if "RoleArn" in target
-    )
+    held += Counter({role for role, _ in RULE_TARGETS})
     held += Counter(pipe["RoleArn"]["Fn::GetAtt"][0] for pipe in PIPES.values())
     assert held == dict.fromkeys(ROLES, 1)
 
@@ -86,8 +96,8 @@ def test_no_role_has_a_policy_that_is_not_written_here() -> None:
     held = {name: managed_by(role) for name, role in ROLES.items()}
     assert {policy for policies in held.values() for policy in policies} == MANAGED.keys()
     for properties in FUNCTIONS.values():
-        poll = "-poll-" in properties["FunctionName"]["Fn::Sub"]
-        assert held.pop(role_of(properties)) == ["PollPolicy" if poll else "ControlPolicy"]
+        name = properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        assert held.pop(role_of(properties)) == SHARED.get(name, ["PollPolicy"])
     assert [name for name, policies in held.items() if policies] == []
 
 
@@ -171,10 +181,36 @@ def test_the_state_machine_delivers_its_log() -> None:
     assert "logs:PutLogEvents" not in statement.actions
 
 
-def test_the_rule_starts_executions() -> None:
-    (target,) = RESOURCES["ImportStartedRule"]["Properties"]["Targets"]
-    statement = allowed(target["RoleArn"]["Fn::GetAtt"][0], "StartExecutions")
-    assert (statement.actions, statement.resources) == (("states:StartExecution",), (written(target["Arn"]),))
+def test_the_rules_start_executions() -> None:
+    ((role, target),) = set(RULE_TARGETS)
+    statement = allowed(role, "StartExecutions")
+    assert (statement.actions, statement.resources) == (("states:StartExecution",), (target,))
+
+
+def test_only_task_tokens_are_deleted() -> None:
+    """The emulator does not know the key of a request's item."""
+    deletes = [one for one in STATEMENTS if "dynamodb:DeleteItem" in one.actions]
+    assert {(one.policy, one.sid) for one in deletes} == {("PublishPolicy", "DeleteTaskTokens")}
+    (statement,) = (
+        found
+        for found in MANAGED["PublishPolicy"]["PolicyDocument"]["Statement"]
+        if found.get("Sid") == "DeleteTaskTokens"
+    )
+    ((operator, keys),) = statement["Condition"].items()
+    assert (operator, keys.keys()) == ("ForAllValues:StringLike", {"dynamodb:LeadingKeys"})
+    pattern = keys["dynamodb:LeadingKeys"]
+    for key in (watch_id("egain", "default", "#1*"), "invalid#event#digest", "invalid#digest"):
+        assert fnmatchcase(callbacks_key(key), pattern)
+        assert not any(fnmatchcase(other, pattern) for other in (key, attempt_key(key, 2)))
+
+
+def test_tasks_of_other_state_machines_are_reached_with_a_parameter_only() -> None:
+    for role in ("PublishOutcomeRole", "RecoverWatchesRole"):
+        statement = allowed(role, "SendToTasks")
+        assert statement.actions == ("states:SendTaskSuccess", "states:SendTaskFailure")
+        (resource,) = statement.resources
+        assert resource.startswith("CallbackStateMachineArns or arn:")
+        assert resource.endswith("${AWS::Region}:${AWS::AccountId}:stateMachine:*")
 
 
 def test_the_pipe_takes_from_its_source_and_writes_to_its_target() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, wraps
 from typing import Any
 
@@ -18,6 +19,8 @@ from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
 from local.stack import LocalStack, connection_fields
 
 WORKS = "works"
+TASK_TOKEN = "of-no-task"
+"""Step Functions does not know it, which is final; without the permission it is not even looked for."""
 EXECUTIONS = "arn:aws:states:eu-west-1:000000000000:execution:import-watch-watch-import:"
 FOREIGN_BUCKET = "logs-of-another-account"
 LOG_READER = "import-log-reader"
@@ -67,7 +70,9 @@ class Harness:
         """ARN of an execution that does not exist."""
         return f"{EXECUTIONS}gone-{next(self._count)}"
 
-    def start_event(self, vendor: str = "voyado", connection: str = "default", step: Any = None) -> dict[str, Any]:
+    def start_event(
+        self, vendor: str = "voyado", connection: str = "default", step: Any = None, **more: Any
+    ) -> dict[str, Any]:
         """Start event of an import without a watch."""
         number = next(self._count)
         import_id = f"00000000-0000-4000-8000-{number:012}" if vendor == "egain" else f"{number}"
@@ -75,7 +80,7 @@ class Harness:
         return {
             "id": f"event-{number}",
             "detail-type": "ImportStarted",
-            "detail": {"vendor": vendor, "importId": import_id, "connection": connection},
+            "detail": {"vendor": vendor, "importId": import_id, "connection": connection, **more},
         }
 
     def registered(self, event: dict[str, Any], execution: str) -> dict[str, Any]:
@@ -97,6 +102,13 @@ class Harness:
         event = self.start_event(vendor, self.connection(vendor, **connection), step)
         watch = self.registered(event, execution)
         return self.invoke(f"poll-{vendor}", {"watch": watch, "execution": execution})
+
+    def ended(self, execution: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start event of an import that has completed, and its watch; a task of a caller waits for the outcome."""
+        event = self.start_event(taskToken=TASK_TOKEN)
+        watch = self.registered(event, execution)
+        done = self.invoke("poll-voyado", {"watch": watch, "execution": execution})
+        return event, done["watch"]
 
     def overdue(self, watch: dict[str, Any]) -> None:
         """Have a watch that should have been polled a minute ago."""
@@ -157,6 +169,16 @@ def takes_over_by_a_start_event(harness: Harness) -> str:
     return acted(harness.invoke("register-watch", {"event": event, "execution": harness.execution()}), "WAIT")
 
 
+def wakes(harness: Harness) -> str:
+    """The import began ten hours ago, so that its second poll is a minute away."""
+    began, execution = datetime.now(UTC) - timedelta(hours=10), harness.execution()
+    event = harness.start_event(step=RUNNING["voyado"], startedAt=began.isoformat())
+    watch = harness.registered(event, execution)
+    harness.invoke("poll-voyado", {"watch": watch, "execution": execution})
+    changed = {"detail-type": "ImportChanged", "detail": event["detail"]}
+    return acted(harness.invoke("register-watch", {"event": changed, "execution": harness.execution()}), "WAIT")
+
+
 def publishes(harness: Harness) -> str:
     execution = harness.execution()
     watch = harness.registered({"id": harness.start_event()["id"], "detail": {"vendor": "unknown"}}, execution)
@@ -173,6 +195,19 @@ def publishes_after_another_execution_died(harness: Harness) -> str:
     harness.registered(event, harness.execution())
     given = {"input": {**event, "error": {"Error": "States.Timeout"}}, "execution": harness.execution()}
     return acted(harness.invoke("publish-outcome", given), "PUBLISHED", "SUPERSEDED")
+
+
+def completes_a_waiting_task(harness: Harness) -> str:
+    execution = harness.execution()
+    _, watch = harness.ended(execution)
+    return acted(harness.invoke("publish-outcome", {"input": {"watch": watch}, "execution": execution}), "PUBLISHED")
+
+
+def fails_a_waiting_task(harness: Harness) -> str:
+    execution = harness.execution()
+    invalid = harness.start_event(taskToken=TASK_TOKEN, startedAt="never")
+    watch = harness.registered(invalid, execution)
+    return acted(harness.invoke("publish-outcome", {"input": {"watch": watch}, "execution": execution}), "PUBLISHED")
 
 
 def publishes_that_an_import_stalls(harness: Harness) -> str:
@@ -209,6 +244,18 @@ def registers_for_an_execution_that_failed(harness: Harness) -> str:
 
 def publishes_for_an_execution_that_was_stopped(harness: Harness) -> str:
     execution, event = harness.execution(), harness.start_event()
+    harness.registered(event, execution)
+    return acted(died(harness, execution, "ABORTED", event), "STOPPED")
+
+
+def completes_a_waiting_task_for_an_execution_that_failed(harness: Harness) -> str:
+    execution = harness.execution()
+    event, _ = harness.ended(execution)
+    return acted(died(harness, execution, "FAILED", event), "PUBLISHED")
+
+
+def fails_a_waiting_task_for_an_execution_that_was_stopped(harness: Harness) -> str:
+    execution, event = harness.execution(), harness.start_event(taskToken=TASK_TOKEN)
     harness.registered(event, execution)
     return acted(died(harness, execution, "ABORTED", event), "STOPPED")
 
@@ -259,16 +306,23 @@ EXECUTION_ARNS = (
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-watch-import:*"
 )
 TABLE = "WatchTable.Arn"
+EVENT_BUS = "ImportBus.Arn or arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${ImportBusName}"
+CALLERS = "CallbackStateMachineArns or arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:*"
 Use = Callable[[Harness], str]
 USES: dict[tuple[str, str, str], Use] = {
     ("RegisterWatchRole", "dynamodb:GetItem", TABLE): resumes,
     ("RegisterWatchRole", "dynamodb:PutItem", TABLE): registers,
     ("RegisterWatchRole", "dynamodb:UpdateItem", TABLE): registers,
     ("RegisterWatchRole", "states:DescribeExecution", EXECUTION_ARNS): takes_over_by_a_start_event,
+    ("RegisterWatchRole", "states:StopExecution", EXECUTION_ARNS): wakes,
     ("PublishOutcomeRole", "dynamodb:GetItem", TABLE): publishes,
     ("PublishOutcomeRole", "dynamodb:PutItem", TABLE): publishes_what_was_never_registered,
     ("PublishOutcomeRole", "dynamodb:UpdateItem", TABLE): publishes,
     ("PublishOutcomeRole", "sns:Publish", "OutcomeTopic"): publishes,
+    ("PublishOutcomeRole", "dynamodb:DeleteItem", TABLE): completes_a_waiting_task,
+    ("PublishOutcomeRole", "states:SendTaskSuccess", CALLERS): completes_a_waiting_task,
+    ("PublishOutcomeRole", "states:SendTaskFailure", CALLERS): fails_a_waiting_task,
+    ("PublishOutcomeRole", "events:PutEvents", EVENT_BUS): publishes,
     ("PublishOutcomeRole", "sns:Publish", "StalledTopic"): publishes_that_an_import_stalls,
     ("PublishOutcomeRole", "states:DescribeExecution", EXECUTION_ARNS): publishes_after_another_execution_died,
     ("RecoverWatchesRole", "dynamodb:GetItem", TABLE): takes_over_from_an_execution_that_failed,
@@ -277,6 +331,10 @@ USES: dict[tuple[str, str, str], Use] = {
     ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/active-by-next-poll"): sweeps,
     ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/unpublished-by-detection"): sweeps,
     ("RecoverWatchesRole", "sns:Publish", "OutcomeTopic"): publishes_for_an_execution_that_was_stopped,
+    ("RecoverWatchesRole", "dynamodb:DeleteItem", TABLE): completes_a_waiting_task_for_an_execution_that_failed,
+    ("RecoverWatchesRole", "states:SendTaskSuccess", CALLERS): completes_a_waiting_task_for_an_execution_that_failed,
+    ("RecoverWatchesRole", "states:SendTaskFailure", CALLERS): fails_a_waiting_task_for_an_execution_that_was_stopped,
+    ("RecoverWatchesRole", "events:PutEvents", EVENT_BUS): publishes_for_an_execution_that_was_stopped,
     ("RecoverWatchesRole", "states:DescribeExecution", EXECUTION_ARNS): reads_how_an_execution_was_started,
     ("RecoverWatchesRole", "states:StartExecution", "WatchStateMachine"): takes_over_from_an_execution_that_failed,
     ("PollEgainRole", "s3:GetObject", "LogSourceObjectArns"): copies_a_log,

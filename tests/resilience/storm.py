@@ -174,7 +174,7 @@ class Storm:
             waiting.pop(0)
             self._fault_injector.expect(one)
             self._stack.simulators[one.vendor].script(one.import_id, one.script.steps)
-            self._stack.start_import(one.start, one.times)
+            self._put_start_event(one, one.times)
             if one.times > 1:
                 self._fault_injector.count("start event sent twice at once")
             if one.script.kind == LATE:
@@ -185,9 +185,13 @@ class Storm:
             else:
                 others += 1
 
+    def _put_start_event(self, one: PlannedImport, times: int = 1) -> None:
+        """Put the start event of an import on the bus; each time it is the same one, as EventBridge may deliver it."""
+        self._stack.start_import(one.start, times, first_id=one.import_id)
+
     def _signal(self, one: PlannedImport, due: Signal) -> None:
         if due.what == "duplicate":
-            self._stack.start_import(one.start)
+            self._put_start_event(one)
             self._fault_injector.count("start event sent again in mid-run")
             return
         item = self._item(one.watch_id)
@@ -329,7 +333,7 @@ class Storm:
                 self._messages.setdefault(watch, []).append(message)
                 one = self._by_id[message.event["data"]["importId"]]
                 if watch not in self._published and one.again_after_end:
-                    self._stack.start_import(one.start)
+                    self._put_start_event(one)
                     self._fault_injector.count("start event sent again after the end")
                 self._published.add(watch)
         return len(self._published) > before

@@ -69,7 +69,7 @@ def poller(adapter: Adapter) -> Callable[[], Poller]:
             hosts=hosts,
             cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
         )
-        archiving = Archiving(settings.get_str("ARCHIVE_BUCKET"), watch_store(), keeps_log=adapter.api().keeps_log)
+        archiving = Archiving(settings.get_str("ARCHIVE_BUCKET"), watch_store(), keeps_log=adapter.keeps_log)
         return Poller(
             connections=connections,
             requests=StatusRequests(connections, Client(adapter, private_addresses=hosts.loopback_http), archiving),

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 
 from import_watch.lifecycle.execution_names import sibling_arn
+from import_watch.model.serialization import JSON
 
 from tests.resilience.model import flow
 from tests.resilience.model.functions import EXECUTIONS, VENDOR, Call
 from tests.resilience.model.invocations import Invocations
-from tests.resilience.model.world import IMPORT, NOW, RUNNING, Run, Scenario, World, with_run
+from tests.resilience.model.world import IMPORT, NOW, RUNNING, Run, Scenario, World, token_of, with_run
 
 TRIES = 2
 """Times that a task is tried: each of a budget's few faults can make one fail."""
@@ -29,11 +30,20 @@ class Executions:
         self._scenario = scenario
         self._invocations = invocations
 
-    def delivered(self, world: World) -> World:
-        number = self._scenario.starts - world.starts + 1
-        detail = {"vendor": VENDOR, "importId": IMPORT, "metadata": {"delivery": number}}
-        given = flow.text({"id": "event", "detail-type": "ImportStarted", "detail": detail})
-        return self.started(world._replace(starts=world.starts - 1), f"{EXECUTIONS}start-{number}", given, NOW)
+    def delivered(self, world: World, index: int) -> World:
+        """Deliver an event: a new execution starts with it."""
+        event, left = self._scenario.events[index], world.deliveries[index]
+        number = event.deliveries - left + 1
+        detail: dict[str, JSON] = {"vendor": VENDOR, "importId": IMPORT}
+        if not event.changed:
+            detail["metadata"] = {"of": event.id, "delivery": 1 if event.invalid else number}
+            detail |= {"watchAgain": True} if event.watch_again else {}
+            detail |= {"taskToken": token_of(event.id)} if event.token else {}
+            detail |= {"timeoutSeconds": -1} if event.invalid else {}
+        kind = "ImportChanged" if event.changed else "ImportStarted"
+        given = flow.text({"id": event.id, "detail-type": kind, "detail": detail})
+        deliveries = (*world.deliveries[:index], left - 1, *world.deliveries[index + 1 :])
+        return self.started(world._replace(deliveries=deliveries), f"{EXECUTIONS}{event.id}-{number}", given, NOW)
 
     def started(self, world: World, name: str, given: str, now: float) -> World:
         run = Run(name, given, RUNNING, "", "", 0, -1)
@@ -64,6 +74,11 @@ class Executions:
         parameters = json.loads(step.parameters)
         call = Call(parameters["FunctionName"], flow.text(parameters["Payload"]), now)
         return run._replace(point=self._invocations.begin(call))
+
+    def stopped(self, world: World, name: str) -> World:
+        """Stop an execution; one that is over, or never started, stays as it is."""
+        run = next((run for run in world.runs if run.name == name), None)
+        return world if run is None or run.status != RUNNING else self.over(world, run, "ABORTED")
 
     def over(self, world: World, run: Run, status: str) -> World:
         """End an execution; events about it are delivered at any time where it did not end by itself."""

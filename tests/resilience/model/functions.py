@@ -8,14 +8,17 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import import_watch.bootstrap
+import import_watch.lifecycle.transitions
 import import_watch.services.active_counts
 import import_watch.services.archiving
+import import_watch.services.callbacks
 import import_watch.services.poll_telemetry
 import import_watch.services.polling
 import import_watch.services.publication
 import import_watch.services.recovery
 import import_watch.services.registration
 import import_watch.services.status_request
+import import_watch.services.waking
 import publish_outcome.handler
 import pytest
 import recover_watches.handler
@@ -26,10 +29,12 @@ from import_watch.http_client.client import Client
 from import_watch.model.observation import FailedPoll, Observation
 from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
+from import_watch.services.callbacks import Callbacks
 from import_watch.services.publication import Publisher
 from import_watch.services.recovery import Recovery
 from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
+from import_watch.services.waking import Waker
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
@@ -39,8 +44,10 @@ from tests.resilience.model.replay import (
     Replay,
     ReplayedArchiving,
     ReplayedConnectionStore,
+    ReplayedEventBus,
     ReplayedExecutions,
     ReplayedSweepCursorStore,
+    ReplayedTaskTokens,
     ReplayedTopic,
     ReplayedWatchStore,
 )
@@ -82,8 +89,11 @@ class Functions:
         Takes back, at the end of a test, what is put in place here.
     hand_over_polls : int
     max_takeovers : int
-    publisher : type of Publisher
-    recovery : type of Recovery
+    sends_events : bool
+        Whether outcomes are also sent to the event bus.
+    stalls : bool
+        Whether every import is stalled after its first poll.
+    publisher, recovery, waker, task_tokens : type
         Classes with a mistake show that the search finds it.
     """
 
@@ -93,8 +103,12 @@ class Functions:
         *,
         hand_over_polls: int,
         max_takeovers: int,
+        sends_events: bool = False,
+        stalls: bool = False,
         publisher: type[Publisher] = Publisher,
         recovery: type[Recovery] = Recovery,
+        waker: type[Waker] = Waker,
+        task_tokens: type[ReplayedTaskTokens] = ReplayedTaskTokens,
     ) -> None:
         self._replay, self._clock = Replay(), Clock()
         replay = self._replay
@@ -106,7 +120,17 @@ class Functions:
         )
         vendors = VendorRegistry(FUNCTIONS)
         registrar = Registrar(vendors, watches, states, executions, Tolerance())
-        publications = publisher(watches, states, ReplayedTopic(replay), "/import-watch/model")
+        topic, callbacks = ReplayedTopic(replay), Callbacks(task_tokens(replay))
+        publications = publisher(
+            watches,
+            states,
+            topic,
+            "/import-watch/model",
+            topic if stalls else None,
+            bus=ReplayedEventBus(replay) if sends_events else None,
+            callbacks=lambda: callbacks,
+        )
+        wakes = waker(vendors, watches, states, executions)
         recovers = recovery(
             watches,
             states,
@@ -130,6 +154,9 @@ class Functions:
 
         patch.setattr(import_watch.bootstrap, "poller", lambda _adapter: lambda: poller)
         patch.setattr(import_watch.services.recovery, "MAX_TAKEOVERS", max_takeovers)
+        # Time does not advance, so that no wait is long enough to be ended sooner, and no import is stalled by itself.
+        patch.setattr(import_watch.lifecycle.transitions, "MIN_WAKE_GAIN", 0)
+        patch.setattr(import_watch.lifecycle.transitions, "stalled_seconds", lambda *_: 1.0 if stalls else None)
         for module in (
             register_watch.handler,
             publish_outcome.handler,
@@ -141,6 +168,7 @@ class Functions:
         patch.setattr(import_watch.services.archiving, "time", self._clock)
         patch.setattr(register_watch.handler, "registrar", lambda _vendors: registrar)
         patch.setattr(publish_outcome.handler, "registrar", lambda _vendors: registrar)
+        patch.setattr(register_watch.handler, "waker", lambda _vendors: wakes)
         patch.setattr(publish_outcome.handler, "publisher", lambda **_: publications)
         patch.setattr(recover_watches.handler, "recovery", lambda _vendors: recovers)
         # The logs of a million runs are of no use.
@@ -151,6 +179,8 @@ class Functions:
             import_watch.services.active_counts,
             import_watch.services.publication,
             import_watch.services.registration,
+            import_watch.services.callbacks,
+            import_watch.services.waking,
         ):
             patch.setattr(module, "emit_metrics", lambda *_of, **_more: None)
         patch.setattr(logging.getLogger(logger.service), "disabled", True)
@@ -176,7 +206,7 @@ class Functions:
         context = cast("LambdaContext", SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000))
         event = json.loads(call.event)
         if "watch" in event:
-            self._client.attempt = event["watch"]["generation"], event["watch"]["polls"]
+            self._client.attempt = tuple(event["watch"][name] for name in ("attempt", "generation", "polls"))
         return text(self._handlers[call.function](event, context))
 
 
@@ -190,8 +220,8 @@ class _Connections:
 class _Client:
     """A vendor, whose port is replayed as any other."""
 
-    attempt: tuple[int, int] = (0, 0)
-    """The generation and the poll, on which its response may depend."""
+    attempt: tuple[int, ...] = (0, 0, 0)
+    """The attempt, the generation and the poll, on which its response may depend."""
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay

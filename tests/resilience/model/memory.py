@@ -2,65 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from import_watch.aws.connection_store import MAX_JOB_TYPES, ConnectionState, ConnectionStore
 from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.task_tokens import TaskTokens
 from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
-from import_watch.model.watch import Start, Watch, connection_key, key_parts
+from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key, connection_key, key_parts
 from import_watch.scheduling.history import remembering
 from import_watch.scheduling.running_time import RunningTime
+
+Tokens = tuple[str, ...]
+"""Content of a companion item: task tokens, each with the attempt that it waits for."""
 
 
 @dataclass
 class MemoryWatchStore(WatchStore):
-    """The table of watches: every method one step, as it is one request of the real one."""
+    """The table of watches: every method one step, as it is one request of the real one.
 
-    items: dict[str, StoredWatch] = field(default_factory=dict)
+    The real one sends two requests in a row to start an attempt, and to change one that a later attempt has replaced.
+    Each of these is a method here as well: `replace_attempt`, and the parameter `key`.
+    """
+
+    items: dict[str, StoredWatch | Tokens] = field(default_factory=dict)
 
     def get(self, watch_id: str) -> StoredWatch | None:
-        return self.items.get(watch_id)
+        found = self.items.get(watch_id)
+        return found if isinstance(found, StoredWatch) else None
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        keeps_log: bool,
+        result: WatchResult | None = None,
+        start_events: Sequence[str] = (),
     ) -> None:
         if watch.watch_id in self.items:
-            raise Conflict(self.items[watch.watch_id])
-        self.items[watch.watch_id] = StoredWatch(
-            watch, execution, start.metadata, start.correlation_id, keeps_log=keeps_log, result=result
-        )
+            raise Conflict(self.get(watch.watch_id))
+        new = self._new(watch, execution, start, keeps_log=keeps_log, start_events=start_events)
+        self.items[watch.watch_id] = replace(new, result=result, unpublished=result is not None)
+        self._add_task_token(watch, start)
+
+    def start_attempt(
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        ended: StoredWatch,
+        keeps_log: bool,
+        start_events: Sequence[str],
+    ) -> None:
+        self.replace_attempt(self.get(watch.watch_id), ended, watch, execution, start, keeps_log, start_events)
+
+    def replace_attempt(
+        self,
+        read: StoredWatch | None,
+        ended: StoredWatch,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        keeps_log: bool,
+        start_events: Sequence[str],
+    ) -> None:
+        """Start an attempt in place of the one that was read just before."""
+        record, moved = self.get(watch.watch_id), attempt_key(watch.watch_id, watch.attempt - 1)
+        if record is None or record.result is None or record.watch.generation != watch.generation - 1:
+            raise Conflict(record)
+        if record != read or record.start_events != ended.start_events:
+            raise Conflict(record)
+        if (left := self.get(moved)) is not None and not left.is_settled:
+            raise Conflict(record)
+        self.items[moved] = replace(record, is_earlier_attempt=True)
+        self.items[watch.watch_id] = self._new(watch, execution, start, keeps_log=keeps_log, start_events=start_events)
+        self._add_task_token(watch, start)
+
+    def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
+        now = self.get(record.watch.watch_id)
+        if now is None or now.watch.generation < record.watch.generation:
+            raise Conflict(now)
+        if (now.result is None, now.start_events) != (record.result is None, record.start_events):
+            raise Conflict(now)
+        if start.task_token is not None and now.unpublished != record.unpublished:
+            raise Conflict(now)
+        now = replace(now, start_events=tuple(events))
+        if start.task_token is not None:
+            now = replace(now, callbacks=now.callbacks + 1, unpublished=now.unpublished or now.result is not None)
+        self.items[record.watch.watch_id] = now
+        self._add_task_token(record.watch, start)
+
+    def record_stop(self, watch: Watch, reason: str) -> None:
+        record = self.get(watch.watch_id)
+        if record is None or record.result is not None or record.watch.generation != watch.generation:
+            raise Conflict(record)
+        self.items[watch.watch_id] = replace(record, stop_reason=reason)
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
-        self.items[watch.watch_id] = replace(self._next(watch, watch.generation, before), watch=watch)
+        record = self._next(watch, watch.generation, before)
+        self.items[watch.watch_id] = replace(record, watch=_written(watch, record))
 
     def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         record = self._next(watch, watch.generation - 1, before)
-        self.items[watch.watch_id] = replace(record, watch=watch, execution=execution)
+        owners = tuple(dict.fromkeys((*record.owners, execution)))
+        self.items[watch.watch_id] = replace(
+            record, watch=_written(watch, record), execution=execution, owners=owners, stop_reason=None
+        )
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
-        self.items[watch.watch_id] = replace(self._owned(watch, watch.generation, before), watch=watch, result=result)
+        record = self._owned(watch, watch.generation, before)
+        self.items[watch.watch_id] = replace(record, watch=_written(watch, record), result=result, unpublished=True)
 
-    def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
-        record = self._ended(watch_id)
-        if record.log is not None:
-            raise Conflict(record)
-        self.items[watch_id] = replace(record, log=log, response=record.response if response is None else response)
+    def record_log(self, watch: Watch, log: LogRecord, response: str | None, key: str | None = None) -> None:
+        def change(record: StoredWatch) -> StoredWatch | None:
+            if record.log is not None:
+                return None
+            return replace(record, log=log, response=record.response if response is None else response)
 
-    def record_published(self, watch_id: str, now: float) -> None:
-        record = self._ended(watch_id)
-        if record.published_at is not None:
-            raise Conflict(record)
-        self.items[watch_id] = replace(record, published_at=now)
+        self._change_attempt(watch, change, key)
+
+    def record_published(self, watch: Watch, now: float, key: str | None = None) -> None:
+        self._change_attempt(
+            watch, lambda record: replace(record, published_at=now) if record.published_at is None else None, key
+        )
+
+    def record_event_sent(self, watch: Watch, now: float, key: str | None = None) -> None:
+        self._change_attempt(
+            watch,
+            lambda record: replace(record, event_sent_at=now) if record.event_sent_at is None else None,
+            key,
+        )
+
+    def record_settled(self, record: StoredWatch, now: float, key: str | None = None) -> None:  # noqa: ARG002
+        def change(stored: StoredWatch) -> StoredWatch | None:
+            if stored.published_at is None or stored.callbacks != record.callbacks:
+                return None
+            sent_at = stored.event_sent_at if record.event_sent_at is None else record.event_sent_at
+            return replace(stored, unpublished=False, event_sent_at=sent_at)
+
+        self._change_attempt(record.watch, change, key)
 
     def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         due = {
             key: record.watch.next_poll_at
-            for key, record in self.items.items()
+            for key, record in self._records()
             if record.result is None and record.watch.next_poll_at is not None
         }
         return _after(token, due)
@@ -68,10 +160,48 @@ class MemoryWatchStore(WatchStore):
     def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         detected = {
             key: record.result.detected_at
-            for key, record in self.items.items()
-            if record.result is not None and record.published_at is None
+            for key, record in self._records()
+            if record.result is not None and record.unpublished
         }
         return _after(token, detected)
+
+    def _records(self) -> Iterator[tuple[str, StoredWatch]]:
+        return ((key, item) for key, item in self.items.items() if isinstance(item, StoredWatch))
+
+    def _new(
+        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, start_events: Sequence[str]
+    ) -> StoredWatch:
+        return StoredWatch(
+            watch,
+            execution,
+            start.metadata,
+            start.correlation_id,
+            keeps_log=keeps_log,
+            callbacks=0 if start.task_token is None else 1,
+            start_events=tuple(start_events),
+            owners=(execution,),
+            ignored_fields=start.ignored_fields,
+        )
+
+    def _add_task_token(self, watch: Watch, start: Start) -> None:
+        if start.task_token is not None:
+            key, entry = callbacks_key(watch.watch_id), f"{watch.attempt}:{start.task_token}"
+            self.items[key] = tuple(sorted({*_tokens(self.items, watch.watch_id), entry}))
+
+    def _change_attempt(
+        self, watch: Watch, change: Callable[[StoredWatch], StoredWatch | None], key: str | None
+    ) -> None:
+        """Change an attempt that has ended, in the item of a key; by default in the one that it is in."""
+        if key is None:
+            latest = self.get(watch.watch_id)
+            replaced = latest is not None and latest.watch.attempt > watch.attempt
+            key = attempt_key(watch.watch_id, watch.attempt) if replaced else watch.watch_id
+        record = self.get(key)
+        same = record is not None and record.watch.attempt == watch.attempt
+        changed = change(record) if record is not None and record.result is not None and same else None
+        if changed is None:
+            raise Conflict(record)
+        self.items[key] = changed
 
     def _next(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
         record = self._owned(watch, owner, before)
@@ -80,18 +210,38 @@ class MemoryWatchStore(WatchStore):
         return record
 
     def _owned(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
-        record = self.items.get(watch.watch_id)
+        record = self.get(watch.watch_id)
         if record is None or record.result is not None or record.watch.generation != owner:
             raise Conflict(record)
         if _awaited(record.watch) != _awaited(before or watch):
             raise Conflict(record)
         return record
 
-    def _ended(self, watch_id: str) -> StoredWatch:
-        record = self.items.get(watch_id)
-        if record is None or record.result is None:
-            raise Conflict(record)
-        return record
+
+@dataclass
+class MemoryTaskTokens(TaskTokens):
+    """Task tokens, in the companion items of the same table."""
+
+    items: dict[str, StoredWatch | Tokens] = field(default_factory=dict)
+
+    def waiting(self, watch_id: str, attempt: int) -> list[str]:
+        return [entry for entry in _tokens(self.items, watch_id) if int(entry.partition(":")[0]) == attempt]
+
+    def delete(self, watch_id: str, entry: str) -> None:
+        left = tuple(one for one in _tokens(self.items, watch_id) if one != entry)
+        self.items[callbacks_key(watch_id)] = left
+        if not left:
+            del self.items[callbacks_key(watch_id)]
+
+
+def _tokens(items: Mapping[str, StoredWatch | Tokens], watch_id: str) -> Tokens:
+    found = items.get(callbacks_key(watch_id), ())
+    return found if isinstance(found, tuple) else ()
+
+
+def _written(watch: Watch, record: StoredWatch) -> Watch:
+    """Watch as a write leaves it: some fields are never written again."""
+    return replace(watch, **{name: getattr(record.watch, name) for name in FIXED_FIELDS})
 
 
 def _awaited(watch: Watch) -> tuple[float, int] | None:

@@ -8,26 +8,28 @@ of them runs the code once, however often the search reaches it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.dynamodb import PageToken
+from import_watch.aws.event_bus import EventBus
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.log_archive import Archived, LogArchive
 from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
-from import_watch.aws.watch_store import WatchStore, WriteUnconfirmed
+from import_watch.aws.task_tokens import TaskTokens, TokenResult
+from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
 from import_watch.model.observation import LogRecord, LogStatus
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
-from import_watch.model.watch import Start, Watch
+from import_watch.model.watch import Start, Watch, attempt_key
 from import_watch.scheduling.running_time import RunningTime
 from import_watch.services.archiving import Archiving
 
-READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "request_status"})
+READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "request_status", "waiting"})
 """Methods that change nothing that is ours."""
 
 
@@ -82,9 +84,32 @@ class ReplayedWatchStore(WatchStore):
         return found
 
     def register(
-        self, watch: Watch, execution: str, start: Start, *, keeps_log: bool, result: WatchResult | None = None
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        keeps_log: bool,
+        result: WatchResult | None = None,
+        start_events: Sequence[str] = (),
     ) -> None:
-        self._replay.perform("watches", "register", watch, execution, start, keeps_log, result)
+        self._replay.perform("watches", "register", watch, execution, start, keeps_log, result, tuple(start_events))
+
+    def start_attempt(
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        *,
+        ended: StoredWatch,
+        keeps_log: bool,
+        start_events: Sequence[str],
+    ) -> None:
+        read, events = self.get(watch.watch_id), tuple(start_events)
+        self._replay.perform("watches", "replace_attempt", read, ended, watch, execution, start, keeps_log, events)
+
+    def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
+        self._replay.perform("watches", "add_start_event", record, tuple(events), start)
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
         try:
@@ -98,17 +123,47 @@ class ReplayedWatchStore(WatchStore):
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
         self._replay.perform("watches", "end", watch, result, before)
 
-    def record_log(self, watch_id: str, log: LogRecord, response: str | None) -> None:
-        self._replay.perform("watches", "record_log", watch_id, log, response)
+    def record_log(self, watch: Watch, log: LogRecord, response: str | None) -> None:
+        self._change_attempt(watch, "record_log", watch, log, response)
 
-    def record_published(self, watch_id: str, now: float) -> None:
-        self._replay.perform("watches", "record_published", watch_id, now)
+    def record_published(self, watch: Watch, now: float) -> None:
+        self._change_attempt(watch, "record_published", watch, now)
+
+    def record_event_sent(self, watch: Watch, now: float) -> None:
+        self._change_attempt(watch, "record_event_sent", watch, now)
+
+    def record_settled(self, record: StoredWatch, now: float) -> None:
+        self._change_attempt(record.watch, "record_settled", record, now)
 
     def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         yield from self._replay.perform("watches", "active", token)
 
     def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         yield from self._replay.perform("watches", "unpublished", token)
+
+    def _change_attempt(self, watch: Watch, method: str, *arguments: Any) -> None:
+        """Change an ended attempt as the real one does: where a later one has replaced it, with a second request."""
+        try:
+            self._replay.perform("watches", method, *arguments, watch.watch_id)
+        except Conflict as conflict:
+            if conflict.record is None or conflict.record.watch.attempt <= watch.attempt:
+                raise
+            self._replay.perform("watches", method, *arguments, attempt_key(watch.watch_id, watch.attempt))
+
+
+class ReplayedTaskTokens(TaskTokens):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+
+    def waiting(self, watch_id: str, attempt: int) -> list[str]:
+        return list(self._replay.perform("tokens", "waiting", watch_id, attempt))
+
+    def send(self, entry: str, event: dict[str, JSON]) -> TokenResult:
+        done: TokenResult = self._replay.perform("tokens", "send", entry, event)
+        return done
+
+    def delete(self, watch_id: str, entry: str) -> None:
+        self._replay.perform("tokens", "delete", watch_id, entry)
 
 
 class ReplayedConnectionStore(ConnectionStore):
@@ -173,6 +228,9 @@ class ReplayedExecutions(Executions):
     def start(self, watch: Watch, state_machine: str) -> None:
         self._replay.perform("executions", "start", watch, state_machine)
 
+    def stop(self, execution: str, cause: str) -> None:  # noqa: ARG002
+        self._replay.perform("executions", "stop", execution)
+
 
 class ReplayedTopic(Topic):
     def __init__(self, replay: Replay) -> None:
@@ -180,6 +238,17 @@ class ReplayedTopic(Topic):
 
     def publish(self, event: dict[str, JSON]) -> None:
         self._replay.perform("topic", "publish", event)
+
+    def publish_stalled(self, event: dict[str, JSON]) -> None:
+        self._replay.perform("stalled", "publish", event)
+
+
+class ReplayedEventBus(EventBus):
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+
+    def send(self, event: dict[str, JSON]) -> None:
+        self._replay.perform("bus", "send", event)
 
 
 class ReplayedArchiving(Archiving):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.resilience.model.functions import SWEEP_LATER, Call
-from tests.resilience.model.invariants import Broken, check_end
+from tests.resilience.model.invariants import Broken, check_end, check_tokens, demand
 from tests.resilience.model.steps import Model
 from tests.resilience.model.trace import line
-from tests.resilience.model.world import NOW, Step, World, is_alive
+from tests.resilience.model.world import NOW, Step, World, is_alive, token_of
 
 SWEEPS, SWEEP_INTERVAL, STEPS = 8, 600.0, 400
 """Sweeps, the seconds from one to the next, and the steps of executions between two, in which all must settle."""
@@ -100,33 +100,46 @@ class Search:
             self._settle(world)
 
     def _settle(self, world: World) -> None:
-        undelivered = self.model.services.record(world) is None
-        world = world._replace(others=(), starts=0)
+        world = world._replace(others=(), deliveries=())
         if world in self._settled:
             return
         self._settled.add(world)
         self.covered.settled += 1
-        model = self.model
+        model, services = self.model, self.model.services
         for sweep in range(1, SWEEPS + 1):
             now = NOW + sweep * SWEEP_INTERVAL
-            if undelivered and sweep == 1:
-                # Sweeps know only what is in the table.
-                for run in world.runs:
-                    if run.status in ("FAILED", "ABORTED"):
-                        world = model.call(world, Call("recover_watches", model.executions.died(run), now), now)
+            for run in world.runs if sweep == 1 else ():
+                event = model.scenario.event_of(run.name)
+                started = event is not None and not event.changed and event.id not in world.taken
+                if started and run.status in ("FAILED", "ABORTED"):
+                    # Sweeps know only what is in the table.
+                    world = model.call(world, Call("recover_watches", model.executions.died(run), now), now)
             world = model.call(world, Call("recover_watches", "{}", now + SWEEP_LATER), now)
             for _ in range(STEPS):
                 alive = next((run for run in world.runs if is_alive(run)), None)
                 if alive is None:
                     break
                 world = model.resume(world, alive, now)
-            if alive is None and world.published[0]:
+            if alive is None and all(record.is_settled for record in services.records(world)):
                 break
-        check_end(model.services.record(world), world.published[0], over=alive is None)
+        messages, scenario = [message for message, _ in world.published], model.scenario
+        sent = [message for message, _ in world.sent] if scenario.sends_events else None
+        check_end(services.records(world), messages, sent, over=alive is None)
+        tokens = [token_of(event.id) for event in scenario.events if event.token and event.id in world.taken]
+        check_tokens(tokens, dict(world.called_back), services.tokens(world))
+        for run in world.runs:
+            event = scenario.event_of(run.name)
+            demand(1, event is None or event.changed or event.id in world.taken, f"{run.name} started nothing")
+        if scenario.exact:
+            now = NOW + (SWEEPS + 1) * SWEEP_INTERVAL
+            world = model.call(world, Call("recover_watches", "{}", now + SWEEP_LATER), now)
+            counted = services.active_watches(world)
+            demand(5, counted == 0, f"{counted} watches are counted as active, and there are none")
 
     def _shortest(self, first: World) -> str:
         """Search again, breadth first, and return the way to the nearest broken invariant."""
         came: dict[World, tuple[World, Step] | None] = {first: None}
+        self._settled.clear()  # the moment at which the search ended is one of them
         queue = deque([first])
         while queue:
             world = queue.popleft()

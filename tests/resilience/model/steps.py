@@ -15,7 +15,8 @@ from tests.resilience.model.replay import READS, Operation, Unavailable
 from tests.resilience.model.services import LISTINGS, Services
 from tests.resilience.model.world import NOW, RUNNING, Run, Scenario, Step, World
 
-PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors", "keep")})
+DELIVERED_AGAIN = "delivers the start event again"
+PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors", "keep"), ("stalled", "publish")})
 """Operations that affect nothing else: as the steps of others before or after do not matter, they are done at once."""
 PRIVATE = PRIVATE_IF_EXACT | {
     ("vendor", "request_status"),
@@ -40,8 +41,12 @@ class Model:
                 patch,
                 hand_over_polls=scenario.hand_over_polls,
                 max_takeovers=scenario.max_takeovers,
+                sends_events=scenario.sends_events,
+                stalls=scenario.stalls,
                 publisher=scenario.publisher,
                 recovery=scenario.recovery,
+                waker=scenario.waker,
+                task_tokens=scenario.task_tokens,
             )
         )
         self.executions = Executions(scenario, self.invocations)
@@ -54,10 +59,24 @@ class Model:
         empty = self.services.nothing
         sweep = self.invocations.begin(Call("recover_watches", "{}", NOW + SWEEP_LATER))
         others = (("sweep", "", sweep),) * self.scenario.sweeps
+        deliveries = tuple(event.deliveries for event in self.scenario.events)
         world = World(
-            empty, empty, empty, 0, (0, None), (), others, self.scenario.starts, self.scenario.faults, doubt=False
+            watches=empty,
+            states=empty,
+            cursors=empty,
+            polls_made=0,
+            published=(),
+            sent=(),
+            stalled=(),
+            called_back=(),
+            taken=(),
+            runs=(),
+            others=others,
+            deliveries=deliveries,
+            faults=self.scenario.faults,
+            doubt=False,
         )
-        return self.executions.delivered(world)
+        return self.executions.delivered(world, 0)
 
     def steps(self, world: World) -> Iterator[tuple[Step, World]]:
         """Every step that may be taken from a moment, and the moment after it.
@@ -84,8 +103,10 @@ class Model:
         for index, other in enumerate(world.others):
             if index == 0 or other != world.others[index - 1]:
                 yield from self._steps_of_other(world, index)
-        if world.starts:
-            yield Step("the bus", None, "delivers the start event again"), self.executions.delivered(world)
+        for number, left in enumerate(world.deliveries):
+            if left:
+                what = f"delivers the event {self.scenario.events[number].id}" if number else DELIVERED_AGAIN
+                yield Step("the bus", None, what), self.executions.delivered(world, number)
 
     def resume(self, world: World, run: Run, now: float) -> World:
         """Take the next step of an execution where nothing goes wrong; its next functions run at `now`."""
@@ -135,14 +156,19 @@ class Model:
     def _steps_of_function(self, world: World, run: Run) -> Iterator[tuple[Step, World]]:
         operation = self.invocations.points[run.point].operation
         assert operation is not None
+        if self._is_poll(operation):
+            self.services.check_poll(world, run)
         for step, after, point in self._performs(world, operation, run.name, run.name, run.point):
             yield step, self.executions.reached(after, run._replace(point=point), NOW)
 
     def _is_settled(self, world: World) -> bool:
         """Whether nothing is left to be done, so that the remaining functions cannot affect each other."""
-        record = self.services.record(world)
-        over = all(run.status != RUNNING for run in world.runs)
-        return over and record is not None and record.published_at is not None
+        records = self.services.records(world)
+        over = not any(world.deliveries[1:]) and all(run.status != RUNNING for run in world.runs)
+        return over and bool(records) and all(record.is_settled for record in records)
+
+    def _is_poll(self, operation: int) -> bool:
+        return bool(self.invocations.operations.values[operation].method == "request_status")
 
     def _is_private(self, point: int) -> bool:
         operation = self.invocations.operation(point)

@@ -38,13 +38,15 @@ def call(operation: Operation) -> str:
 def _value(value: Any) -> str:
     match value:
         case Watch():
-            return f"generation {value.generation}, poll {value.polls}"
+            attempt = f"attempt {value.attempt}, " if value.attempt > 1 else ""
+            return f"{attempt}generation {value.generation}, poll {value.polls}"
         case WatchResult():
             return f"{value.outcome} {value.reason or ''}".strip()
         case StoredWatch():
             result = "" if value.result is None else f", {_value(value.result)}"
             published = "" if value.published_at is None else ", published"
-            return f"[{_value(value.watch)} of {_short(value.execution)}{result}{published}]"
+            left = ", unpublished" if value.unpublished else ""
+            return f"[{_value(value.watch)} of {_short(value.execution)}{result}{published}{left}]"
         case Conflict():
             return f"conflict with {_value(value.record)}"
         case Observation():
@@ -55,6 +57,8 @@ def _value(value: Any) -> str:
             return str(value.get("data", {}).get("outcome", "…"))
         case list():
             return f"{len(value)} listed"
+        case tuple():
+            return f"({', '.join(_value(one) for one in value)})"
         case str():
             return _short(value)
     return str(value) if value is None or isinstance(value, float | int | Exception) else type(value).__name__

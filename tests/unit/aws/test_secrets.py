@@ -551,3 +551,67 @@ def test_a_credential_in_the_wrong_field_is_not_quoted(vendor: str, field: str, 
     fields = {key: value for key, value in GOOD[vendor].items() if key not in ("baseUrl", "apiDomain", "clusterId")}
     value = f"{token}=" if field == "policy" else token
     assert token.lower() not in refused(vendor, {**fields, field: value}).lower()
+
+
+PROJECT = "3f6d0a58-1c2e-4b7a-9d48-5e8c7f1a2b30"
+DOCUMENT360_V3 = {"apiVersion": "v3", "apiToken": f"token-{CANARY}", "projectId": PROJECT}
+ELEVATE_4 = {"apiVersion": "4", "clusterId": "w00000000", "apiKey": f"key-{CANARY}"}
+
+
+class TestVersions:
+    @pytest.mark.parametrize("written", ["v3", "V3", "3", 3, " v3\n"])
+    def test_the_version_decides_which_fields_there_are(self, written: Any) -> None:
+        found = read("document360", {**DOCUMENT360_V3, "apiVersion": written})
+        assert (found.base_url, found.fields) == ("https://apihub.document360.io", DOCUMENT360_V3)
+        assert (found.keeps_log, read("document360", GOOD["document360"]).keeps_log) == (False, True)
+
+    @pytest.mark.parametrize(
+        ("vendor", "secret", "faults"),
+        [
+            ("document360", {**DOCUMENT360_V3, "apiVersion": "v4"}, ["apiVersion must be v2 or v3"]),
+            ("voyado", {**ELEVATE_4, "apiVersion": CANARY}, ["apiVersion must be 3 or 4"]),
+            ("document360", {"apiVersion": "v3"}, ["apiToken is missing", "projectId is missing"]),
+            ("document360", {**DOCUMENT360_V3, "projectId": "handbook"}, ["projectId must be the UUID of the project"]),
+            ("document360", {**DOCUMENT360_V3, "projectId": ".."}, ["projectId must be the UUID of the project"]),
+            (
+                "document360",
+                {"apiVersion": "v3", "apiToken": f"token-{CANARY}", "projectID": PROJECT},
+                ["projectId is missing", "unknown field projectID: did you mean projectId?"],
+            ),
+            (
+                "document360",
+                {"apiversion": "v3", "apiToken": f"token-{CANARY}"},
+                ["unknown field apiversion: did you mean apiVersion?"],
+            ),
+            ("voyado", {**ELEVATE_4, "adminApiVersion": "latest"}, ["adminApiVersion must be a version such as v4"]),
+            ("voyado", {**ELEVATE_4, "adminApiVersion": "v4/../v3"}, ["adminApiVersion must be a version such as v4"]),
+            (
+                "voyado",
+                {**ELEVATE_4, "baseUrl": "https://w00000000.api.esales.apptus.cloud"},
+                ["the base URL leads to the host 'w00000000.api.esales.apptus.cloud', which is neither the vendor's"],
+            ),
+        ],
+    )
+    def test_what_a_version_needs_is_named(self, vendor: str, secret: dict[str, Any], faults: list[str]) -> None:
+        detail = refused(vendor, secret)
+        assert all(fault in detail for fault in faults), detail
+        assert detail.count(";") == len(faults) - 1
+
+    def test_a_pasted_header_is_read_as_its_token(self) -> None:
+        found = read("document360", {**DOCUMENT360_V3, "apiToken": f"Bearer token-{CANARY}"})
+        assert found.fields["apiToken"] == f"token-{CANARY}"
+
+    @pytest.mark.parametrize(("written", "used"), [(None, "v4"), ("v4", "v4"), ("4", "v4"), (4, "v4"), ("V5", "v5")])
+    def test_the_admin_api_has_a_version_of_its_own(self, written: Any, used: str) -> None:
+        found = read("voyado", ELEVATE_4 if written is None else {**ELEVATE_4, "adminApiVersion": written})
+        assert (found.base_url, found.fields["adminApiVersion"]) == ("https://w00000000.elevate-api.cloud", used)
+        assert found.deprecation is None
+
+    def test_a_version_that_will_end_is_named(self) -> None:
+        found = read("voyado", {**ELEVATE_4, "adminApiVersion": "v3"})
+        assert found.deprecation is not None
+        assert "ends on 2026-12-31: set adminApiVersion to v4" in found.deprecation
+
+    def test_a_field_of_another_version_does_no_harm(self) -> None:
+        found = read("document360", {**GOOD["document360"], "projectId": "handbook"})
+        assert found.base_url == BASE_URLS["document360"]

@@ -20,7 +20,7 @@ from tests.unit.aws_fixtures import (
 WATCH = a_watch()
 
 
-def test_tokens_wait_for_their_own_attempt_and_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_wait_for_the_outcome_of_their_own_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     with aws_account(monkeypatch):
         watches: WatchStore = watch_table()
         tokens = TaskTokens(TABLE, client("dynamodb"))
@@ -33,9 +33,11 @@ def test_tokens_wait_for_their_own_attempt_and_those_before(monkeypatch: pytest.
         assert tokens.waiting(WATCH.watch_id, 1) == ["1:a:1", "1:b"]
         watches.end(WATCH, a_result())
         again = a_watch(attempt=2, generation=2)
-        watches.start_attempt(again, EXECUTION, a_start(task_token="c"), keeps_log=False, start_events=("3",))
+        ended, start = watches.get(WATCH.watch_id), a_start(task_token="c")
+        assert ended is not None
+        watches.start_attempt(again, EXECUTION, start, ended=ended, keeps_log=False, start_events=("3",))
         assert tokens.waiting(WATCH.watch_id, 1) == ["1:a:1", "1:b"]
-        assert tokens.waiting(WATCH.watch_id, 2) == ["1:a:1", "1:b", "2:c"]
+        assert tokens.waiting(WATCH.watch_id, 2) == ["2:c"]
         for entry in ("1:a:1", "1:b", "1:b", "2:c"):
             tokens.delete(WATCH.watch_id, entry)
         assert client("dynamodb").scan(TableName=TABLE)["Count"] == 2  # the two attempts

@@ -13,10 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from import_watch.aws.watch_items import MAX_LISTED_OWNERS
 from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
 from import_watch.model.observation import ImportState, LogRecord, LogStatus, Problem, ReportedProgress, Severity
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.watch import FIXED_FIELDS, History, Watch
+from import_watch.services.waking import MAX_OWNERS
 
 from tests.unit.aws_fixtures import (
     EXECUTION,
@@ -256,6 +258,16 @@ class TestSave:
         assert conflict.value.record is not None
         assert conflict.value.record.watch == owner
         assert watches.get(WATCH.watch_id) == conflict.value.record
+
+    def test_the_item_has_the_first_owners_and_the_present_one(self, watches: WatchStore) -> None:
+        register(watches, WATCH)
+        names = [f"{EXECUTION}-{number}" for number in range(2, MAX_LISTED_OWNERS + 10)]
+        for number, name in enumerate(names, 2):
+            watches.transfer_ownership(replace(WATCH, generation=number, executions=number), name)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert record.owners == (EXECUTION, *names[: MAX_LISTED_OWNERS - 1], names[-1])
+        assert MAX_OWNERS <= MAX_LISTED_OWNERS  # a watch is not woken where the owners before are not known
 
     @pytest.mark.parametrize("polls", [2, 3, 4])
     def test_a_watch_never_goes_back_to_an_earlier_poll(self, watches: WatchStore, polls: int) -> None:

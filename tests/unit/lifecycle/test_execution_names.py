@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from import_watch.lifecycle.execution_names import resume_input, resumed_watch, successor_name, successor_of
+from import_watch.lifecycle.execution_names import Resumed, resume_input, resumed_watch, successor_name, successor_of
 
 from tests.unit.aws_fixtures import EXECUTION, a_watch
 
@@ -20,7 +20,10 @@ def test_a_successor_has_the_name_of_its_watch_and_generation() -> None:
 
 
 def test_its_input_names_watch_and_generation() -> None:
-    assert resumed_watch(resume_input(a_watch(generation=2))) == (a_watch().watch_id, 2)
+    for watch in (a_watch(generation=2), a_watch(generation=3, attempt=2)):
+        assert resumed_watch(resume_input(watch)) == Resumed(watch.watch_id, watch.generation, watch.attempt)
+    older = {"resume": {"watchId": a_watch().watch_id, "generation": 2}}
+    assert resumed_watch(older) == Resumed(a_watch().watch_id, 2, 1)
 
 
 @pytest.mark.parametrize(

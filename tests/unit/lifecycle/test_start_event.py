@@ -565,3 +565,20 @@ def test_no_fault_contains_a_task_token() -> None:
     assert found.faults == ("taskToken must be a text of 1 to 2,048 printable characters",)
     assert "secret" not in repr(found)
     assert "token-1" not in repr(valid(MINIMAL | {"taskToken": "token-1"}))
+
+
+@pytest.mark.parametrize(
+    ("detail", "token"),
+    [
+        ({"task_token": "t"}, "t"),
+        ({"TaskToken": "t", "taskToken": None}, "t"),
+        ({"task_token": "t", "taskToken": "own"}, "own"),
+        ({"task_token": 7}, None),
+        ({"task_token": "t" * 2_049}, None),
+        ({"token": "t"}, None),
+    ],
+)
+def test_a_task_with_a_misspelled_token_is_not_left_waiting(detail: Detail, token: str | None) -> None:
+    found = parsed(MINIMAL | detail)
+    assert found.start.task_token == token
+    assert bool(found.faults) == (token != "own" and "token" not in detail)

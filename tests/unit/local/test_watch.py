@@ -12,7 +12,7 @@ from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.authentication import ClientCredentials
 
 from local.paths import FUNCTIONS, ROOT
-from local.watch import for_environment
+from local.watch import connection_fields, for_environment
 
 VENDORS = VendorRegistry(FUNCTIONS)
 CASES = [
@@ -98,3 +98,25 @@ def test_the_phrases_are_those_of_the_product() -> None:
         "the secret {secret_name} is malformed",
     }
     assert isinstance(VENDORS.adapter("egain").api().authentication, ClientCredentials)
+
+
+@pytest.mark.parametrize(
+    ("environment", "fields", "missing"),
+    [
+        ({}, {}, ["DOCUMENT360_API_TOKEN"]),
+        (
+            {"DOCUMENT360_API_VERSION": "v3", "DOCUMENT360_API_TOKEN": "t"},
+            {"apiVersion": "v3", "apiToken": "t"},
+            ["DOCUMENT360_PROJECT_ID"],
+        ),
+        (
+            {"DOCUMENT360_API_VERSION": "v9", "DOCUMENT360_API_TOKEN": "t"},
+            {"apiVersion": "v9", "apiToken": "t"},
+            [],
+        ),
+    ],
+)
+def test_the_version_decides_which_variables_are_needed(
+    environment: dict[str, str], fields: dict[str, str], missing: list[str]
+) -> None:
+    assert connection_fields(VENDORS.adapter("document360"), environment) == (fields, missing)

@@ -73,8 +73,8 @@ def test_memory_is_that_of_every_function_in_the_template() -> None:
 def test_a_watch_of_35_polls_costs_about_three_tenths_of_a_cent() -> None:
     transitions = (4 + 3 * 35) * 25.00 / 1e6
     functions = 37 * 0.20 / 1e6 + 7.5 * 0.5 * 13.33 / 1e6
-    table = (3 * 35 + 7) * 0.625 / 1e6 + (3 + 35 / 2) * 0.125 / 1e6
-    rest = (1.00 + 0.50 + 3 * 5.00) / 1e6
+    table = (3 * 35 + 13) * 0.625 / 1e6 + (3 + 35 / 2) * 0.125 / 1e6
+    rest = (2 * 1.00 + 0.50 + 3 * 5.00) / 1e6
     assert estimated_cost(WATCH) == pytest.approx(transitions + functions + table + rest, rel=0.001)
     assert 0.0025 < estimated_cost(WATCH) < 0.0035
 

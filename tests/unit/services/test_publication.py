@@ -302,3 +302,4 @@ class TestEveryWay:
         tokens = TaskTokens(TABLE, client("dynamodb"), client("stepfunctions"))
         assert tokens.waiting(watch.watch_id, 1) == []
         assert len(account.received()) == 1
+        assert len(bus.sent) == 1

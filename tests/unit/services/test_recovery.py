@@ -178,6 +178,17 @@ class TestWatchOfADeadExecution:
         assert (event["data"]["reason"], event["data"]["vendorStatus"]) == ("WATCH_STOPPED", "IN_PROGRESS")
         assert account.record(watch).published_at == LATER
 
+    @pytest.mark.parametrize("owner", ["stopped", "dead", "never started"])
+    def test_a_watch_that_a_person_stopped_is_not_resumed(self, account: Account, owner: str) -> None:
+        watch = a_watch(generation=2, executions=2)
+        arns = {"stopped": EXECUTION, "dead": DEAD, "never started": account.successor(watch)}
+        account.register(watch, arns[owner])
+        account.watches.record_stop(watch, "by mistake")
+        if owner == "stopped":
+            account.stop()
+        assert account.sweep() == {"STOPPED": 1}
+        assert "(by mistake)" in account.received()[0]["data"]["message"]
+
     def test_an_outcome_that_only_awaited_its_log_stands(self, account: Account) -> None:
         account.register(a_watch(awaiting_log=a_result(), log_polls=1))
         account.stop()

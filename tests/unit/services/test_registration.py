@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.task_tokens import TaskTokens
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import Committed, Conflict, WatchStore
 from import_watch.model.observation import ImportState, LogRecord, LogStatus
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.record import StoredWatch
@@ -515,10 +515,58 @@ class TestNextAttempt:
         ended = self.ended(watches)
         step = started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
         before = recorded(watches, step)
-        assert watches.commit(replace(ended, polls=99), ended) is None
-        assert watches.commit(replace(ended, polls=99), ended, result=UNKNOWN) is None
-        assert watches.commit(replace(ended, generation=5), ended, successor="arn:successor") is None
+        # The response to its last write was lost: its execution still archives and publishes the outcome.
+        lost = Committed(ended, UNKNOWN, by_lost_attempt=True)
+        assert watches.commit(replace(ended, polls=99), ended) == lost
+        assert watches.commit(replace(ended, polls=99), ended, result=a_result()) == lost
+        assert watches.commit(replace(ended, generation=5), ended, successor="arn:successor") == lost
+        assert watches.commit(replace(ended, polls=99, generation=3), replace(ended, generation=3)) is None
         assert recorded(watches, step) == before
+
+    def test_a_start_event_that_is_kept_meanwhile_stays_known(self, watches: WatchStore) -> None:
+        self.ended(watches, a_result())
+        refused = event("33333333")
+
+        class RefusedMeanwhile(WatchStore):
+            """Another event comes after the decision to start, and before the item is read to be replaced."""
+
+            def start_attempt(self, watch: Watch, *given: Any, **more: Any) -> None:
+                started(watches, refused, named("third"))
+                super().start_attempt(watch, *given, **more)
+
+        racing = RefusedMeanwhile(TABLE, 1, client("dynamodb"))
+        again = VENDORS.parse(event(OTHER_EVENT, watchAgain=True))
+        step = registrar(racing).register(again, OTHER_EXECUTION, NOW + 500)
+        assert recorded(watches, step).start_events == (EVENT_ID, "33333333", OTHER_EVENT)
+        watches.end(step.watch, UNKNOWN)
+        assert started(watches, refused, named("fourth"), NOW + 600).watch.attempt == 2
+
+    def test_what_an_expired_watch_has_left_is_replaced_unless_it_is_unpublished(self, watches: WatchStore) -> None:
+        ended = self.ended(watches)
+        left = attempt_key(ended.watch_id, 1)
+        started(watches, event(OTHER_EVENT), OTHER_EXECUTION)
+        client("dynamodb").delete_item(TableName=TABLE, Key={"watchId": {"S": ended.watch_id}})
+        watches.end(started(watches, event("4"), named("fourth"), NOW + 600).watch, UNKNOWN)
+        with pytest.raises(Conflict):
+            started(watches, event("5"), named("fifth"), NOW + 700)
+        client("dynamodb").update_item(
+            TableName=TABLE,
+            Key={"watchId": {"S": left}},
+            UpdateExpression="SET publishedAt = :now REMOVE unpublished",
+            ExpressionAttributeValues={":now": {"N": "1"}},
+        )
+        assert started(watches, event("5"), named("fifth"), NOW + 800).watch.attempt == 2
+
+    def test_a_late_report_of_an_execution_of_an_older_release_starts_nothing(self, watches: WatchStore) -> None:
+        """Its item names no start events: a person who has stopped a watch would see it begin again."""
+        ended = self.ended(watches)
+        client("dynamodb").update_item(
+            TableName=TABLE,
+            Key={"watchId": {"S": ended.watch_id}},
+            UpdateExpression="REMOVE attempt, startEvents, owners, ended",
+        )
+        registrar(watches).register_late(VENDORS.parse(event()), EXECUTION, NOW + 500)
+        assert recorded(watches, Step(NextAction.WAIT, ended)).watch == ended
 
     @pytest.mark.parametrize(
         ("given", "execution", "action", "attempt"),
@@ -618,8 +666,22 @@ class TestTaskToken:
         record = recorded(watches, step)
         assert (record.unpublished, record.is_settled, record.callbacks) == (True, False, 1)
         # Its execution may lose the response, or die: another one finds it as unpublished.
+        client("stepfunctions").stop_execution(executionArn=EXECUTION)
         assert started(watches, late, OTHER_EXECUTION).action == "PUBLISH"
         assert [key for key, _, _ in watches.unpublished()] == [step.watch.watch_id]
+
+    def test_that_for_an_outcome_that_is_being_published_publishes_nothing_a_second_time(
+        self, watches: WatchStore
+    ) -> None:
+        step = started(watches, event())
+        watches.end(step.watch, a_result())
+        late = event(OTHER_EVENT, taskToken="token-1")
+        assert started(watches, late, OTHER_EXECUTION).action == "ALREADY_WATCHED"
+        assert tokens(watches).waiting(step.watch.watch_id, 1) == ["1:token-1"]
+        # The owner finds the token when it records that nothing is left; so does recovery, if the owner dies.
+        watches.record_published(step.watch, NOW + 70)
+        with pytest.raises(Conflict):
+            watches.record_settled(replace(recorded(watches, step), callbacks=0), NOW + 70)
 
     def test_that_of_an_invalid_event_is_kept_too(self, watches: WatchStore) -> None:
         step = started(watches, event(importId=None, taskToken="token-1"))

@@ -11,7 +11,9 @@ from import_watch.aws.executions import Executions
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.step import Step
 from import_watch.model.watch import Watch
-from import_watch.services.waking import Waker
+from import_watch.services.entry import first_step
+from import_watch.services.waking import MAX_OWNERS, Waker
+from publish_outcome.handler import NOTHING_TO_PUBLISH
 
 from tests.unit.aws_fixtures import (
     EXECUTION,
@@ -24,6 +26,7 @@ from tests.unit.aws_fixtures import (
     aws_account,
     client,
     connection_store,
+    registrar,
     state_machine,
     watch_table,
 )
@@ -83,8 +86,18 @@ def test_an_execution_whose_response_was_lost_gets_the_same_step(watches: WatchS
         (replace(WATCH, awaiting_log=a_result()), {}, {}),
         (replace(WATCH, next_poll_at=NOW + 4), {}, {}),
         (replace(WATCH, not_before=NOW + 58), {}, {}),
+        (replace(WATCH, not_before=None), {}, {}),
     ],
-    ids=["not watched", "another connection", "invalid", "ended", "log awaited", "polled soon", "back-off"],
+    ids=[
+        "not watched",
+        "another connection",
+        "invalid",
+        "ended",
+        "log awaited",
+        "polled soon",
+        "back-off",
+        "polled by an older release",
+    ],
 )
 def test_nothing_is_changed(
     watches: WatchStore, watch: Watch | None, more: dict[str, Any], detail: dict[str, Any]
@@ -114,3 +127,33 @@ def test_a_watch_that_is_polled_meanwhile_is_left_alone(watches: WatchStore) -> 
 
     assert changed(PolledMeanwhile("watches", 1, client("dynamodb"))).action == "NOT_WOKEN"
     assert status(EXECUTION) == "RUNNING"
+
+
+def test_a_watch_is_not_woken_without_end(watches: WatchStore) -> None:
+    """Each wake adds an owner to the item, which every poll writes."""
+    register(watches, WATCH)
+    for number in range(1, MAX_OWNERS + 9):
+        step = changed(watches, f"{EXECUTION}-{number}")
+        if step.action == "WAIT":
+            polled = replace(step.watch, polls=3 + number, next_poll_at=NOW + 60, not_before=NOW - 5)
+            watches.save(polled)
+    record = watches.get(WATCH.watch_id)
+    assert record is not None
+    assert len(record.owners) == MAX_OWNERS
+
+
+def test_publish_outcome_wakes_nothing_and_ends_nothing(watches: WatchStore) -> None:
+    """It gets the event of an execution whose first step has failed: that is a hint, and the watch is healthy."""
+    register(watches, WATCH)
+    before = watches.get(WATCH.watch_id)
+    failed = {"id": "e", "detail-type": "ImportChanged", "detail": DETAIL, "error": {"Error": "States.TaskFailed"}}
+    assert first_step(failed, OTHER_EXECUTION, NOW, registrar(watches)).action in NOTHING_TO_PUBLISH
+    assert watches.get(WATCH.watch_id) == before
+
+
+def test_owners_that_other_wakes_should_have_stopped_are_stopped(watches: WatchStore) -> None:
+    """Two wakes at once: the second may stop the first before that has stopped the owner before it."""
+    register(watches, WATCH)
+    watches.transfer_ownership(replace(WATCH, generation=2, executions=2), f"{EXECUTION}-woken")
+    changed(watches)
+    assert status(EXECUTION) == "ABORTED"

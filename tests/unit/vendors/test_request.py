@@ -166,7 +166,7 @@ def an_adapter(apis: Api | Versions) -> Adapter:
     return Adapter("papyrus", "Papyrus", apis, printable_id, "an id")
 
 
-VERSIONS = Versions("apiVersion", "v2", {"v2": "of_v2", "v3": "of_v3"}, beside="adapter")
+VERSIONS = Versions("apiVersion", "v2", {"v2": "of_v2", "v3": "of_v3"}, beside="adapter", keeps_log=True)
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_a_vendor_with_one_api_has_no_versions() -> None:
 
 def test_a_default_version_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ValueError, match="'v1'"):
-        replace(VERSIONS, default="v1")
+        an_adapter(VERSIONS._replace(default="v1"))

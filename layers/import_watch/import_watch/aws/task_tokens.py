@@ -32,9 +32,12 @@ class TokenNotSent(Exception):
     """An outcome that a task could not get now."""
 
 
-FINAL_ERRORS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "ValidationException"})
+FINAL_ERRORS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "InvalidOutput", "ValidationException"})
 """Errors of a token that is expired or unknown: no later attempt would succeed."""
-DENIED_ERRORS = frozenset({"AccessDeniedException", "AccessDenied"})
+DENIED_ERRORS = frozenset(
+    {"AccessDeniedException", "AccessDenied", "KmsAccessDeniedException", "KmsInvalidStateException"}
+)
+"""Errors of a task that may not be reached until a person permits it."""
 
 
 class TaskTokens:
@@ -61,12 +64,12 @@ class TaskTokens:
         )
 
     def waiting(self, watch_id: str, attempt: int) -> list[str]:
-        """Tokens that wait for the outcome of an attempt, or of one before it."""
+        """Tokens that wait for the outcome of an attempt; that of another attempt may be a different one."""
         found = self._dynamodb.get_item(
             TableName=self._table, Key={"watchId": {"S": callbacks_key(watch_id)}}, ConsistentRead=True
         )
         stored = deserialize(found.get("Item", {})).get("tokens", ())
-        return sorted(entry for entry in stored if int(entry.partition(":")[0]) <= attempt)
+        return sorted(entry for entry in stored if int(entry.partition(":")[0]) == attempt)
 
     def send(self, entry: str, event: dict[str, JSON]) -> TokenResult:
         """Send the outcome of a notification to one of these tokens.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from import_watch.aws.dynamodb import deserialize, serialize
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import UNSTORED_FACTS, WatchResult
-from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, from_json, to_json
 from import_watch.model.watch import Start, Watch
+
+if TYPE_CHECKING:
+    from import_watch.model.record import StoredWatch
 
 UNPUBLISHED_INDEX, ENDED_INDEX = "unpublished-by-detection", "ended-by-detection"
 ACTIVE, UNPUBLISHED = "ACTIVE", "UNPUBLISHED"
@@ -21,6 +23,8 @@ ENDED_SHARDS = 4
 """Partitions of each outcome in the index of ended watches."""
 MAX_INDEXED_REASON = 200
 """Maximum characters of a vendor's reason in that index."""
+MAX_LISTED_OWNERS = 100
+"""Owners of a watch that its item lists: every poll writes the whole item, and each kilobyte of it has a price."""
 SCHEMA_VERSION = 1
 """Version of the item's format, for code that reads an item of another release."""
 
@@ -37,7 +41,7 @@ def new_item(
     """Item of a new watch, or of a new attempt."""
     attributes: dict[str, JSON] = {
         "execution": execution,
-        "owners": [execution],
+        "owners": [name_of(execution)],
         "keepsLog": keeps_log,
         "schemaVersion": SCHEMA_VERSION,
         **to_json(watch),
@@ -55,6 +59,11 @@ def new_item(
     if start.task_token is not None:
         attributes["callbacks"] = 1
     return {name: serialize(value) for name, value in attributes.items()}
+
+
+def name_of(execution: str) -> str:
+    """Name of an execution: all executions of a watch have the rest of its ARN in common."""
+    return execution.rpartition(":")[2]
 
 
 def ended_partition(outcome: str, shard: int) -> str:
@@ -80,6 +89,8 @@ def standing(watch: Watch, result: WatchResult | None) -> dict[str, JSON]:
 
 def record_of(item: Mapping[str, Any]) -> StoredWatch:
     """Watch of an item, whose numbers and texts may be those of an older release."""
+    from import_watch.model.record import StoredWatch  # a poll reads no item, unless its write is refused
+
     values = deserialize(item)
     metadata = values.get("metadata")
     earlier = "attemptOf" in values
@@ -100,11 +111,17 @@ def record_of(item: Mapping[str, Any]) -> StoredWatch:
         unpublished="unpublished" in values,
         callbacks=int(values.get("callbacks", 0)),
         start_events=tuple(values.get("startEvents", ())),
-        owners=tuple(values.get("owners", ())) or (values["execution"],),
+        owners=_owners(values.get("owners", ()), values["execution"]),
         ignored_fields=tuple(values.get("ignoredFields", ())),
         stop_reason=values.get("stopReason") if stopped else None,
         is_earlier_attempt=earlier,
     )
+
+
+def _owners(names: Sequence[str], execution: str) -> tuple[str, ...]:
+    """ARNs of the executions that have owned a watch, as far as its item has them, and of the present one."""
+    state_machine = execution.rpartition(":")[0]
+    return tuple(dict.fromkeys((*(f"{state_machine}:{name}" for name in names), execution)))
 
 
 def _time(value: JSON) -> float | None:

@@ -19,15 +19,25 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, query_index, serialize, table_client
-from import_watch.aws.watch_items import ACTIVE, UNPUBLISHED, UNPUBLISHED_INDEX, new_item, record_of, standing
+from import_watch.aws.watch_items import (
+    ACTIVE,
+    MAX_LISTED_OWNERS,
+    UNPUBLISHED,
+    UNPUBLISHED_INDEX,
+    name_of,
+    new_item,
+    record_of,
+    standing,
+)
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, camel, to_json
 from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from import_watch.model.record import StoredWatch
 
 KNOWN_TO_PASS = (
     *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
@@ -171,6 +181,7 @@ class WatchStore:
         execution: str,
         start: Start,
         *,
+        ended: StoredWatch,
         keeps_log: bool,
         start_events: Sequence[str],
     ) -> None:
@@ -180,6 +191,8 @@ class WatchStore:
         ----------
         watch : Watch
             The next attempt, in the next generation.
+        ended : StoredWatch
+            The attempt before, as it was read when the next one was decided on: no start event may be kept meanwhile.
         execution : str
             ARN of the execution that owns it.
         start : Start
@@ -194,19 +207,22 @@ class WatchStore:
             If the watch has not ended, or is not in the generation before, or changed at the same time.
         """
         key = {"watchId": {"S": watch.watch_id}}
-        ended = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
         moved = {
-            **ended,
+            **item,
             "watchId": {"S": attempt_key(watch.watch_id, watch.attempt - 1)},
             "attemptOf": {"S": watch.watch_id},
         }
         conditions, names = ["attribute_exists(ending)", "generation = :before"], {}
         values = {":before": serialize(watch.generation - 1)}
+        expected = {name: value for name, value in item.items() if name != "startEvents"}
+        if ended.start_events:
+            expected["startEvents"] = serialize(list(ended.start_events))
         for index, name in enumerate(ATTRIBUTES_OF_AN_END):
             names[f"#n{index}"] = name
-            if name in ended:
+            if name in expected:
                 conditions.append(f"#n{index} = :n{index}")
-                values[f":n{index}"] = ended[name]
+                values[f":n{index}"] = expected[name]
             else:
                 conditions.append(f"attribute_not_exists(#n{index})")
         replacing = {
@@ -216,14 +232,19 @@ class WatchStore:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
         }
-        moving = {"TableName": self._table, "Item": moved, "ConditionExpression": "attribute_not_exists(watchId)"}
+        # An attempt of the same number may be left of a watch that has expired; it is settled then.
+        settled = (
+            "attribute_not_exists(watchId) OR (attribute_exists(publishedAt) AND attribute_not_exists(unpublished))"
+        )
+        moving = {"TableName": self._table, "Item": moved, "ConditionExpression": settled}
         tokens = [] if start.task_token is None else [self._add_token(watch.watch_id, watch.attempt, start)]
         self._transact(watch.watch_id, [{"Put": replacing}, {"Put": moving}, *tokens])
 
     def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
         """Keep the id of a start event that starts nothing, and its task token: it waits for the outcome.
 
-        Where the watch has ended, its outcome is to be published to the token.
+        Where the watch has ended, its outcome is to be published to the token: by the caller if the record was settled,
+        else by the execution that publishes the outcome anyway.
 
         Parameters
         ----------
@@ -235,7 +256,7 @@ class WatchStore:
         Raises
         ------
         Conflict
-            If the watch has ended or was started again meanwhile, or another start event was kept.
+            If the watch has ended, was settled or was started again meanwhile, or another start event was kept.
         """
         watch = record.watch
         has_ended = "attribute_exists(ending)" if record.result is not None else "attribute_not_exists(ending)"
@@ -244,20 +265,21 @@ class WatchStore:
         if record.start_events:
             same_events = "startEvents = :seen"
             values[":seen"] = list(record.start_events)
-        sets = "startEvents = :events"
+        sets, same_state = "startEvents = :events", has_ended
         if start.task_token is not None:
             values[":one"] = 1
+            same_state += f" AND attribute_{'exists' if record.unpublished else 'not_exists'}(unpublished)"
             if record.result is not None:
                 sets += ", unpublished = :unpublished"
                 values[":unpublished"] = UNPUBLISHED
-            sets += " ADD callbacks :one"
+            sets += " REMOVE expiresAt ADD callbacks :one"
         # Another owner of the same attempt may have the watch by now, which does not matter.
         same_attempt = "generation >= :generation"
         change = {
             "TableName": self._table,
             "Key": {"watchId": {"S": watch.watch_id}},
             "UpdateExpression": f"SET {sets}",
-            "ConditionExpression": f"{has_ended} AND {same_events} AND {same_attempt}",
+            "ConditionExpression": f"{same_state} AND {same_events} AND {same_attempt}",
             "ExpressionAttributeValues": {name: serialize(value) for name, value in values.items()},
         }
         tokens = [] if start.task_token is None else [self._add_token(watch.watch_id, watch.attempt, start)]
@@ -378,6 +400,8 @@ class WatchStore:
                 self.save(watch, before)
         except Conflict as conflict:
             record = conflict.record
+            if record is not None and record.watch.attempt > before.attempt:
+                record = self.get_attempt(before.watch_id, before.attempt)  # it was replaced at once
             if record is None:
                 return None
             if record.watch.generation == before.generation:
@@ -470,8 +494,10 @@ class WatchStore:
         new_owner: str | None = None,
     ) -> None:
         values = {**standing(watch, result), **to_json(watch, FIXED_FIELDS)}
+        listed = None
         if new_owner is not None:
             values["execution"] = new_owner
+            listed = name_of(new_owner) if watch.executions <= MAX_LISTED_OWNERS else None
         gone = tuple(name for name in CHANGING_ATTRIBUTES if name not in values)
         conditions = ["attribute_not_exists(ending)", "generation = :owner"]
         numbers: dict[str, float] = {":owner": owner}
@@ -485,7 +511,7 @@ class WatchStore:
         else:
             conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
             numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
-        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers, new_owner=new_owner)
+        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers, listed=listed)
 
     def _change(
         self,
@@ -495,7 +521,7 @@ class WatchStore:
         condition: str,
         condition_names: Mapping[str, str] | None = None,
         numbers: Mapping[str, float] | None = None,
-        new_owner: str | None = None,
+        listed: str | None = None,
     ) -> None:
         sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
         removes = ", ".join(f"#r{index}" for index in range(len(remove)))
@@ -503,9 +529,9 @@ class WatchStore:
         names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
         attribute_values = {f":s{index}": serialize(value) for index, value in enumerate(values.values())}
         attribute_values |= {name: serialize(number) for name, number in (numbers or {}).items()}
-        if new_owner is not None:
+        if listed is not None:
             sets += ", owners = list_append(if_not_exists(owners, :none), :owners)"
-            attribute_values |= {":none": serialize([]), ":owners": serialize([new_owner])}
+            attribute_values |= {":none": serialize([]), ":owners": serialize([listed])}
         try:
             self._client.update_item(
                 TableName=self._table,

@@ -13,6 +13,14 @@ RESUME: Final = "resume"
 """Key in the input of an execution that resumes a watch, instead of a start event."""
 
 
+class Resumed(NamedTuple):
+    """What an execution resumes: a watch, and the generation and attempt in which the execution owns it."""
+
+    watch_id: str
+    generation: int
+    attempt: int = 1
+
+
 class Successor(NamedTuple):
     """The execution that owns a watch in its present generation."""
 
@@ -62,13 +70,18 @@ def executions_of(state_machine: str) -> str:
 
 def resume_input(watch: Watch) -> dict[str, JSON]:
     """Input of the execution that owns a watch in its present generation."""
-    return {RESUME: {"watchId": watch.watch_id, "generation": watch.generation}}
+    resumed: dict[str, JSON] = {"watchId": watch.watch_id, "generation": watch.generation}
+    return {RESUME: resumed if watch.attempt == 1 else {**resumed, "attempt": watch.attempt}}
 
 
-def resumed_watch(given: JSON) -> tuple[str, int] | None:
-    """Watch id and generation that an execution's input resumes; None where it is a start event."""
+def resumed_watch(given: JSON) -> Resumed | None:
+    """What an execution's input resumes; None where it is a start event."""
     resumed = given.get(RESUME) if isinstance(given, dict) else None
     if not isinstance(resumed, dict):
         return None
-    watch_id, generation = resumed.get("watchId"), resumed.get("generation")
-    return (watch_id, generation) if isinstance(watch_id, str) and watch_id and isinstance(generation, int) else None
+    watch_id, generation, attempt = resumed.get("watchId"), resumed.get("generation"), resumed.get("attempt", 1)
+    if not isinstance(watch_id, str) or not watch_id:
+        return None
+    if not isinstance(generation, int) or not isinstance(attempt, int):
+        return None
+    return Resumed(watch_id, generation, attempt)

@@ -183,7 +183,8 @@ def _start(
         vendor_title=adapter.title if adapter else None,
         timeout_seconds=read("timeoutSeconds", _timeout, f"must be a whole number from 1 to {MAX_TIMEOUT_SECONDS}"),
         watch_again=read("watchAgain", _boolean, "must be true or false", default=False) or False,
-        task_token=read("taskToken", _token, f"must be a text of 1 to {MAX_TOKEN_LENGTH:,} printable characters"),
+        task_token=read("taskToken", _token, f"must be a text of 1 to {MAX_TOKEN_LENGTH:,} printable characters")
+        or _misspelled_token(detail),
         ignored_fields=ignored,
     )
     return start, tuple(faults)
@@ -204,6 +205,14 @@ def _unknown_fields(detail: Mapping[str, JSON]) -> tuple[list[str], tuple[str, .
         else:
             ignored.append(_excerpt(name)[:MAX_IGNORED_LENGTH])
     return sorted(faults), tuple(sorted(ignored)[:MAX_IGNORED_FIELDS])
+
+
+def _misspelled_token(detail: Mapping[str, JSON]) -> str | None:
+    """Task token under a misspelled name: its event is invalid, and the task that waits gets that outcome."""
+    for name, value in detail.items():
+        if _same_name(name, "taskToken") and isinstance(value, str) and 1 <= len(value) <= MAX_TOKEN_LENGTH:
+            return value if value.isprintable() and detail.get("taskToken") is None else None
+    return None
 
 
 def _plain(name: str) -> str:

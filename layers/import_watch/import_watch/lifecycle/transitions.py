@@ -243,6 +243,8 @@ def wake(watch: Watch, now: float, share: RateShare, throttled_until: float | No
     """
     if watch.next_poll_at is None or watch.awaiting_log is not None:
         return None
+    if watch.not_before is None and watch.last_poll_at is not None:
+        return None  # its last poll was made by an older release, which did not store when the next one is allowed
     earliest = max(now, watch.not_before or now, throttled_until or now)
     if watch.last_poll_at is not None:
         earliest = max(earliest, watch.last_poll_at + share.cycle_seconds)

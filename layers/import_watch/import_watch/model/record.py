@@ -34,7 +34,7 @@ class StoredWatch:
     start_events : tuple of str
         Ids of its last start events, of all attempts.
     owners : tuple of str
-        ARNs of the executions that have owned this attempt, the first one first.
+        ARNs of the first executions that have owned this attempt, the first one first, and of the present one.
     ignored_fields : tuple of str
         Unknown fields of the start event.
     stop_reason : str or None

@@ -16,7 +16,7 @@ WRITE = 0.625 / 1e6
 READ = 0.125 / 1e6
 """DynamoDB on demand, one consistent read of up to 4 KB; an eventually consistent read costs half."""
 EVENT = 1.00 / 1e6
-"""EventBridge, one custom event."""
+"""EventBridge, one custom event of up to 64 KB: https://aws.amazon.com/eventbridge/pricing/"""
 PUBLISH = 0.50 / 1e6
 """SNS, one request."""
 PUT = 5.00 / 1e6
@@ -36,9 +36,13 @@ TRANSITIONS_PER_HAND_OVER = 4
 """HandOver, HandedOver; RegisterWatch and its NextAction in the successor."""
 WRITES_PER_POLL = 3
 """The item, and its move within the index: one entry removed, one added."""
-WRITES_PER_WATCH = 7
-"""Besides its polls, the last of which ends it: the item and its index entry at the registration; the location of its
-log; the publication, and the index entry; and the connection's shared state at the start and at the end."""
+WRITES_PER_WATCH = 13
+"""Besides its polls: the item and its index entry at the registration; the connection's shared state at the start and
+at the end. The last poll also writes an entry in the index of ended watches; from then on the item has between 1 and
+2 KB, so that this write and each further one count twice: the location of the log, the publication to the topic, and
+that nothing is left to be published, which also removes an index entry."""
+EVENTS_PER_WATCH = 2
+"""The start event, and the outcome as an event, which the parameter OutcomeEvents may exclude."""
 READS_PER_WATCH = 3
 """The watch and its connection's shared state, when it ends and when its outcome is published."""
 READS_PER_HAND_OVER = 1.5
@@ -75,7 +79,7 @@ def price(polls: float, executions: float, poll_seconds: float) -> float:
         + seconds * MEMORY_GB * GIGABYTE_SECOND
         + (WRITES_PER_POLL * polls + WRITES_PER_WATCH) * WRITE
         + reads * READ
-        + EVENT
+        + EVENTS_PER_WATCH * EVENT
         + PUBLISH
         + 3 * PUT
     )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from import_watch.services.waking import Waker
 
 
-def first_step(given: JSON, execution: str, now: float, registrar: Registrar, waker: Callable[[], Waker]) -> Step:
+def first_step(
+    given: JSON, execution: str, now: float, registrar: Registrar, waker: Callable[[], Waker] | None = None
+) -> Step:
     """First step of an execution; its log lines carry the watch from then on.
 
     Parameters
@@ -29,18 +31,24 @@ def first_step(given: JSON, execution: str, now: float, registrar: Registrar, wa
     now : float
         Epoch seconds.
     registrar : Registrar
-    waker : callable
-        Builds what wakes a watch, which few executions need.
+    waker : callable, optional
+        Builds what wakes a watch, which few executions need. Without it an `ImportChanged` changes nothing: it is only
+        a hint. If an attempt of this execution, whose response was lost, has taken the watch over, it is recovered.
     """
     vendors = registrar.vendors
     if resumed := resumed_watch(given):
-        bind_log_context(execution, watch_id=resumed[0], generation=resumed[1])
-        step = registrar.resume(*resumed, execution, now)
+        bind_log_context(execution, watch_id=resumed.watch_id, generation=resumed.generation)
+        step = registrar.resume(resumed.watch_id, resumed.generation, execution, now)
         bind_watch_log_context(step.watch, execution)
     elif is_change(given):
         change = vendors.parse_change(given)
         bind_log_context(execution, correlation=change.correlation)
-        step = waker().wake(change, execution, now)
+        if waker is None:
+            from import_watch.services.waking import Woken, not_woken
+
+            step = not_woken(Woken.FAILED, change, None, now)
+        else:
+            step = waker().wake(change, execution, now)
         bind_watch_log_context(step.watch, execution)
     else:
         start = vendors.parse(given)

@@ -201,7 +201,7 @@ class Publisher:
                 latest = self._watches.get_attempt(record.watch.watch_id, record.watch.attempt)
                 if latest is None or latest.result is None:
                     raise conflict from None
-                record = latest
+                record = replace(latest, event_sent_at=latest.event_sent_at or sent.event_sent_at)
             else:
                 return action
         raise Conflict(record)
@@ -217,9 +217,15 @@ class Publisher:
                 errors.append(error)
         if errors:
             if sent.event_sent_at != record.event_sent_at:
-                self._watches.record_event_sent(record.watch, now)
+                self._record_event_sent(record, now)
             raise errors[0]
         return sent
+
+    def _record_event_sent(self, record: StoredWatch, now: float) -> None:
+        try:
+            self._watches.record_event_sent(record.watch, now)
+        except Conflict:
+            logger.info("another execution has recorded that the event was sent")
 
     def _to_topic(self, record: StoredWatch, event: dict[str, JSON], now: float) -> StoredWatch:
         if record.published_at is not None:

@@ -181,7 +181,7 @@ class Recovery:
             return Recovered.UNCHANGED
         resumed = resumed_watch(given)
         if resumed is not None:
-            watch_id, _ = resumed
+            watch_id = resumed.watch_id
         elif is_change(given):
             watch_id = self._registrar.vendors.parse_change(given).watch_id
         else:
@@ -220,7 +220,7 @@ class Recovery:
         logger.warning("orphaned watch", executionStatus=status.value)
         if record.result is not None:
             done = self._published(record, now, Recovered.PUBLISHED)
-        elif status is ExecutionStatus.ABORTED:
+        elif status is ExecutionStatus.ABORTED or record.stop_reason is not None:
             done = self._ended(record, lambda watch: stopped(watch, now, record.stop_reason), now, Recovered.STOPPED)
         elif status is ExecutionStatus.MISSING and record.execution == self._named(successor_name(watch)):
             self._executions.start(watch, self._state_machine)

@@ -84,7 +84,7 @@ class Registrar:
         if event.faults:
             return self._register_invalid(event, execution, now)
         start, given = event.start, event.id or execution
-        keeps_log = self.vendors.adapter(start.vendor).api().keeps_log
+        keeps_log = self.vendors.adapter(start.vendor).keeps_log
         shared = self._connections.watch_began(start.vendor, start.connection)
         share = self._share(start.vendor, shared, now)
         histories = {job_type: history_of(times) for job_type, times in shared.running_times.items() if times}
@@ -102,7 +102,9 @@ class Registrar:
                         self._connections.watch_withdrawn(start.vendor, start.connection)
                         return step
                     watch, events = as_next_attempt(watch, stored.watch), with_event(stored.start_events, given)
-                    self._watches.start_attempt(watch, execution, start, keeps_log=keeps_log, start_events=events)
+                    self._watches.start_attempt(
+                        watch, execution, start, ended=stored, keeps_log=keeps_log, start_events=events
+                    )
             except Conflict as conflict:
                 stored = conflict.record
             else:
@@ -122,6 +124,8 @@ class Registrar:
             If the watch keeps changing.
         """
         stored, given = self._watches.get(event.watch_id), event.id or execution
+        if stored is not None and execution in stored.owners:
+            return  # it did; an item of an older release does not name its start events
         if stored is None or (stored.result is not None and given not in stored.start_events):
             self.register(event, execution, now)
         elif given not in stored.start_events:
@@ -184,9 +188,9 @@ class Registrar:
             return self._owned(stored, now)
         if why is not NotStarted.SAME_EVENT:
             self._watches.add_start_event(stored, with_event(stored.start_events, given), start)
-        if start.task_token is not None and stored.result is not None:
-            return Step(NextAction.PUBLISH, stored.watch)  # the token waits for an outcome that is known
         if stored.is_settled:
+            if start.task_token is not None and why is not NotStarted.SAME_EVENT:
+                return Step(NextAction.PUBLISH, stored.watch)  # the token waits, and nothing else will publish to it
             return self._ignored(why, stored.watch)
         status = self._executions.status(stored.execution)
         if status.is_alive:

@@ -10,6 +10,7 @@ from import_watch.http_client.client import Client
 from import_watch.lifecycle.transitions import MAX_LOG_WAIT
 from import_watch.model.observation import FINISHED, FailedPoll, Observation, PollError, StoredLog
 from import_watch.model.watch import Watch
+from import_watch.observability import logger
 from import_watch.services.archiving import LOG_SECONDS, Archiving
 from import_watch.services.reply import Reply
 from import_watch.vendors.connection import Connection
@@ -30,6 +31,7 @@ class StatusRequests:
         self._connections = connections
         self._client = client
         self._archiving = archiving
+        self._warned: set[str] = set()
 
     def send(self, watch: Watch, connection: Connection | FailedPoll) -> Reply:
         """Request the status of a watch's import once; once more where its credentials may have been replaced.
@@ -65,6 +67,9 @@ class StatusRequests:
     ) -> tuple[HttpResponse | None, Observation | FailedPoll]:
         if isinstance(connection, FailedPoll):
             return None, connection
+        if connection.deprecation and connection.name not in self._warned:
+            self._warned.add(connection.name)  # once by a process: a watch has hundreds of polls
+            logger.warning("the API of this connection will end", detail=connection.deprecation)
         return self._client.request_status(connection, watch.import_id, force_refresh=force_refresh)
 
     def _with_log(

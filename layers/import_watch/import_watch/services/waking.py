@@ -22,6 +22,10 @@ from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.rate_limit import rate_share
 from import_watch.services.vendor_registry import VendorRegistry
 
+MAX_OWNERS = 100
+"""Executions of one attempt up to which a watch is woken: each is in its item, which every poll writes again."""
+MAX_STOPPED = 3
+"""Earlier owners that are stopped: one that also woke the watch may be stopped before it has stopped others."""
 STOP_CAUSE = "another execution polls this watch sooner, because its import has changed"
 
 
@@ -34,6 +38,8 @@ class Woken(StrEnum):
     LOG_AWAITED = "LOG_AWAITED"
     POLLED_SOON = "POLLED_SOON"
     CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
+    TOO_OFTEN = "TOO_OFTEN"
+    FAILED = "FAILED"
 
 
 class Waker:
@@ -75,37 +81,41 @@ class Waker:
         """
         if event.faults:
             logger.warning("the ImportChanged event is invalid", faults=list(event.faults))
-            return self._not_woken(Woken.INVALID_EVENT, event, None, now)
+            return not_woken(Woken.INVALID_EVENT, event, None, now)
         record = self._watches.get(event.watch_id)
         if record is None or record.result is not None:
-            return self._not_woken(Woken.NOT_WATCHED, event, record, now)
+            return not_woken(Woken.NOT_WATCHED, event, record, now)
         if record.execution == execution:
             return self._woken(record, now)
         watch = record.watch
         if watch.awaiting_log is not None:
-            return self._not_woken(Woken.LOG_AWAITED, event, record, now)
+            return not_woken(Woken.LOG_AWAITED, event, record, now)
+        if len(record.owners) >= MAX_OWNERS:
+            return not_woken(Woken.TOO_OFTEN, event, record, now)
         shared = self._connections.get(watch.vendor, watch.connection)
         limit = shared.requests_per_minute or self._vendors.adapter(watch.vendor).requests_per_minute
         share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
         woken = wake(watch, now, share, shared.throttled_until)
         if woken is None:
-            return self._not_woken(Woken.POLLED_SOON, event, record, now)
+            return not_woken(Woken.POLLED_SOON, event, record, now)
         try:
             self._watches.transfer_ownership(woken, execution, watch)
         except Conflict:
             # It was polled, or it has ended: no earlier poll is needed.
-            return self._not_woken(Woken.CHANGED_MEANWHILE, event, record, now)
+            return not_woken(Woken.CHANGED_MEANWHILE, event, record, now)
         emit_metrics({Metric.WAKES: 1}, result=Woken.WOKEN)
         return self._woken(replace(record, watch=woken, owners=(*record.owners, execution)), now)
 
     def _woken(self, record: StoredWatch, now: float) -> Step:
-        for owner in record.owners[-2:-1]:
+        for owner in reversed(record.owners[-1 - MAX_STOPPED : -1]):
             self._executions.stop(owner, STOP_CAUSE)
         seconds = math.ceil(max(0.0, (record.watch.next_poll_at or now) - now))
         logger.info("woken", watchId=record.watch.watch_id, seconds=seconds)
         return Step(NextAction.WAIT, record.watch, seconds)
 
-    def _not_woken(self, why: Woken, event: StartEvent, record: StoredWatch | None, now: float) -> Step:
-        logger.info("the ImportChanged event changes nothing", reason=why.value, importId=event.start.import_id)
-        emit_metrics({Metric.WAKES: 1}, result=why)
-        return Step(NextAction.NOT_WOKEN, record.watch if record else start_watch(event.start, now, Tolerance()))
+
+def not_woken(why: Woken, event: StartEvent, record: StoredWatch | None, now: float) -> Step:
+    """Step of an `ImportChanged` that changes nothing, which is logged and counted."""
+    logger.info("the ImportChanged event changes nothing", reason=why.value, importId=event.start.import_id)
+    emit_metrics({Metric.WAKES: 1}, result=why)
+    return Step(NextAction.NOT_WOKEN, record.watch if record else start_watch(event.start, now, Tolerance()))

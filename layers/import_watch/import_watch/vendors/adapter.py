@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import NamedTuple
 
 from import_watch.model.observation import FailedPoll, ImportState, Observation
 from import_watch.vendors.authentication import Authentication
@@ -65,8 +66,7 @@ def _no_deprecation(_fields: Mapping[str, str]) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldForm:
+class FieldForm(NamedTuple):
     """What a field of a connection has to look like.
 
     Parameters
@@ -181,8 +181,7 @@ class Api:
             raise ValueError(f"the header {self.authentication.header} is that of the authentication")
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(NamedTuple):
     """The APIs of a vendor that has several: a field of the connection chooses one.
 
     Parameters
@@ -195,15 +194,15 @@ class Versions:
         The module of each version, in the folder of the adapter: its `API` is loaded on its first use.
     beside : str
         Name of the adapter's module: `__name__`.
+    keeps_log : bool
+        Whether the default version keeps a log: a start event is read without its module.
     """
 
     field: str
     default: str
     modules: Mapping[str, str]
     beside: str
-
-    def __post_init__(self) -> None:
-        _all_of((self.default,), tuple(self.modules), "there is no version")
+    keeps_log: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,6 +233,15 @@ class Adapter:
     import_id_hint: str
     key_id: Callable[[str], str] = str
     requests_per_minute: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.apis, Versions):
+            _all_of((self.apis.default,), tuple(self.apis.modules), "there is no version")
+
+    @property
+    def keeps_log(self) -> bool:
+        """Whether the vendor keeps a log, where the connection and so the version are not known."""
+        return self.apis.keeps_log
 
     @property
     def version_field(self) -> str | None:

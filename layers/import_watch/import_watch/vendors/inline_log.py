@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -27,8 +26,7 @@ NO_TEXT = "(no text)"
 NO_MESSAGE = f"{Severity.ERROR.value:<8}{NO_TEXT}"
 
 
-@dataclass(frozen=True, slots=True)
-class LogFormat:
+class LogFormat(NamedTuple):
     """How a vendor writes the messages of a log.
 
     Parameters

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from import_watch.model.serialization import JSON
@@ -26,14 +26,16 @@ _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _PARSE = Formatter().parse
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRequest:
+class BoundRequest(NamedTuple):
     """A request with all values filled in and escaped; `body` is None where it has none."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(repr=False, default=None)
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"BoundRequest({self.method} {self.url})"  # a secret may be in a header or in the body
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def _message(value: JSON, depth: int) -> str:
     for key in MESSAGE_KEYS:
         found = details if key == "errors" else _first_message(value, key, depth)
         if found:
-            # `Validation failed` alone says nothing: the single errors are beside it.
+            # A summary such as `Validation failed` needs the single errors, which are beside it.
             return f"{found} ({details})" if details and details not in found else found
     return ""
 
