@@ -41,20 +41,6 @@ def test_up_and_down_describe_the_local_stack(tmp_path: Path) -> None:
     assert not psutil.pid_exists(pid)
 
 
-@pytest.mark.timeout(300)
-def test_the_demo_reports_whether_all_was_as_expected(tmp_path: Path) -> None:
-    process = subprocess.run(
-        [sys.executable, ROOT / "cli" / "launch.py", "demo", "--json"],
-        env={"PATH": os.environ["PATH"], "IMPORT_WATCH_STATE": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    assert lines(process) == [{"asExpected": True}]
-
-
 def test_watch_reports_the_outcome_of_one_real_import(tmp_path: Path) -> None:
     with SimulatorProcess("document360") as vendor:
         vendor.script("an-import", [COMPLETED])

@@ -1,8 +1,9 @@
-"""The demo in a terminal of 60 columns that becomes one of 80 while it runs: nothing is cut, nothing is too wide."""
+"""The command `demo` in a terminal of 60 columns that becomes one of 80 while it runs: no line is cut or too wide."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import select
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from import_watch.model.serialization import JSON
 from rich.cells import cell_len
 
 from local.demo import commands
@@ -31,11 +33,12 @@ MOVES_UP = re.compile(r"(?:\x1b\[2K|\r|\x1b\[1A)+")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What the demo wrote before and after its terminal was widened, and its exit status."""
+    """What the demo wrote before and after its terminal was widened, its exit status, and its JSON."""
 
     narrow: str
     wide: str
     status: int
+    printed: JSON
 
     @property
     def report(self) -> str:
@@ -59,17 +62,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     ours, theirs = os.openpty()
     set_size(theirs, NARROW)
     demo = subprocess.Popen(
-        [sys.executable, "-m", "local", "demo"],
+        [sys.executable, ROOT / "cli" / "launch.py", "demo", "--json"],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": "layers/import_watch:functions:cli",
             "IMPORT_WATCH_STATE": str(tmp_path_factory.mktemp("state")),
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
         },
         stdin=theirs,
-        stdout=theirs,
+        stdout=subprocess.PIPE,
         stderr=theirs,
     )
     os.close(theirs)
@@ -88,12 +90,12 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
                 set_size(ours, WIDE)
                 # The demo may be writing lines that it made for the size before.
                 parts[1] = b"\n"
-        status = demo.wait(timeout=30)
+        printed, _ = demo.communicate(timeout=30)
     finally:
         demo.kill()
         demo.wait()
         os.close(ours)
-    return Recording(parts[0].decode(), parts[1].decode(), status)
+    return Recording(parts[0].decode(), parts[1].decode(), demo.returncode, json.loads(printed))
 
 
 def lines(text: str) -> list[str]:
@@ -101,7 +103,7 @@ def lines(text: str) -> list[str]:
 
 
 def test_every_outcome_is_the_expected_one(recording: Recording) -> None:
-    assert recording.status == 0, recording.report
+    assert (recording.status, recording.printed) == (0, {"asExpected": True}), recording.report
     assert f"{len(SCENARIOS)} of {len(SCENARIOS)} outcomes as expected, " in recording.report
 
 
