@@ -28,7 +28,7 @@ def test_the_facts_find_the_planted_mistakes(tmp_path: Path, record_property: Re
     missed = [what for what, check in found.items() if check is None]
     record_property("mistakes", ("planted", len(found), missed))
     assert len(found) == len(MISTAKES) >= 40, "no name occurs twice"
-    assert {mistake.vendor for mistake in MISTAKES} == {vendor for vendor, _version in SAMPLES}
+    assert {(mistake.vendor, mistake.version) for mistake in MISTAKES} <= set(SAMPLES)
     assert len(found) - len(missed) >= max(38, MIN_FOUND * len(found)), missed
 
 
