@@ -19,7 +19,7 @@ from tests.conformance.facts import VendorUnderTest
 from tests.conformance.kit import Conformance
 from tests.conformance.mistakes import Mistake, adapter_with, first_difference, importable
 from tests.conformance.sample import samples
-from tests.conformance.worked_example import PAGE, SCHEMA, VENDOR, apply, block_of, copy_to, files_of
+from tests.conformance.worked_example import PAGE, REFERENCE, SCHEMA, VENDOR, apply, block_of, copy_to, files_of
 
 pytestmark = pytest.mark.skipif(
     VENDOR in VendorRegistry(FUNCTIONS).names, reason="this is a copy of the project to which the page was applied"
@@ -59,7 +59,7 @@ MISTAKES = [
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the page changes of the project, after its steps."""
     root = tmp_path_factory.mktemp("project")
-    copy_to(root, PAGE, SCHEMA, "template.yaml", "functions", "tests/conformance/samples")
+    copy_to(root, PAGE, SCHEMA, REFERENCE, "template.yaml", "functions", "tests/conformance/samples")
     apply(root)
     return root
 

@@ -20,12 +20,15 @@ from local.paths import ROOT
 
 PAGE = "docs/adding-a-vendor.md"
 VENDOR = "papyrus"
+REFERENCE = "docs/reference.md"
 SCHEMA = "events/schemas/import-started.schema.json"
 _FILE = re.compile(
     r"^[^`\n]*(?:`[^`/\n]*`[^`\n]*)*?`([\w.-]+/[\w/.-]+)`[^\n]*:\n\n```(?:python|json)\n(.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+_ROW = re.compile(r"^```markdown\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def files_of(page: str) -> dict[str, str]:
@@ -49,6 +52,10 @@ def apply(root: Path) -> None:
     template = root / "template.yaml"
     before, outputs, after = template.read_text().partition("\nOutputs:\n")
     template.write_text(f"{before}\n{block_of(page)}{outputs}{after}")
+    (row,) = _ROW.findall(page)
+    reference = root / REFERENCE
+    before, table, after = reference.read_text().partition("\n| `document360` |")
+    reference.write_text(f"{before}\n{row.strip()}{table}{after}")
     schema = json.loads((root / SCHEMA).read_text())
     schema["properties"]["detail"]["properties"]["vendor"]["enum"].append(VENDOR)
     (root / SCHEMA).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
