@@ -266,8 +266,8 @@ class TestSecrecy:
             if exchange.path == "/token":
                 exchange.response(200, {"access_token": CANARY})
             else:
-                credential = exchange.headers.get("api_token") or exchange.headers.get("Api-Key") or CANARY
-                exchange.response(status, {"message": f"{credential} is not valid here"})
+                credentials = [exchange.headers[name] for name in SAMPLES[vendor].secret_headers]
+                exchange.response(status, {"message": f"{credentials} is not valid here"})
 
         assert failed(serve(echo).url, vendor).detail
 

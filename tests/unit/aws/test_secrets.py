@@ -310,7 +310,7 @@ class TestEveryVendor:
     ) -> None:
         assert read(vendor, write(json.dumps(GOOD[vendor]))).fields == GOOD[vendor]
 
-    @pytest.mark.parametrize("misspell", [str.upper, lambda name: re.sub("([A-Z])", r"_\1", name).lower()])
+    @pytest.mark.parametrize("misspell", [str.upper, lambda name: "_" + re.sub("([A-Z])", r"_\1", name).lower()])
     def test_a_misspelled_field_is_named_with_the_one_that_is_meant(
         self, vendor: str, misspell: Callable[[str], str]
     ) -> None:
