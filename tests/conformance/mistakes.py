@@ -266,7 +266,7 @@ MISTAKES = (
             '("WAITING",),\n        ImportState.RUNNING: ("IN_PROGRESS", "BLOCKED")',
         ),
         (
-            "an aborted import read as failed",
+            "a status mapped that is not documented",
             'ImportState.FAILED: ("FAILURE",)',
             'ImportState.FAILED: ("FAILURE", "REJECTED")',
         ),
