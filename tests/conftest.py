@@ -26,7 +26,7 @@ LEAKED: dict[str, list[str]] = {}
 """Tests that printed, logged or raised a secret, and which."""
 
 # These hold assertions and are not test modules themselves.
-pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.harness")
+pytest.register_assert_rewrite("tests.conformance.kit", "tests.conformance.facts", "tests.conformance.harness")
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +107,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"model: {interleavings:,} interleavings by {steps:,} steps between {moments:,} moments, "
             f"{status_overrides:,} ends settled: {scenario}"
         )
+    for kind, made, missed in (
+        value
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "mistakes" and isinstance(value, tuple | list)
+    ):
+        terminalreporter.write_line(f"mistakes in adapters, {kind}: {made - len(missed)} of {made} found")
+        for what in missed if kind == "planted" else ():
+            terminalreporter.write_line(f"  not found: {what}")
     if counts:
         summary = ", ".join(f"{vendor} {count}" for vendor, count in sorted(counts.items()))
         terminalreporter.write_line(f"conformance cases: {summary}")

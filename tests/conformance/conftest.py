@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from import_watch.aws.watch_store import WatchStore
 
-from tests.conformance.harness import BUCKET, CANARY, Case, Harness, VendorUnderTest, listening
+from tests.conformance.facts import VendorUnderTest
+from tests.conformance.harness import BUCKET, Case, Harness, listening
 from tests.loopback_server import servers
 from tests.unit.aws_fixtures import REGION, aws_account, client, watch_table
 
@@ -30,11 +31,22 @@ def harness(vendor: VendorUnderTest, watches: WatchStore, refused_url: str) -> I
 
 
 @pytest.fixture
-def case(harness: Harness) -> Iterator[Case]:
-    """A watch; no secret may be in what it logs, returns or stores."""
-    made = Case(harness)
-    yield made
-    assert CANARY not in made.visible_output()
+def cases(harness: Harness) -> Iterator[Callable[[], Case]]:
+    """Function that makes a watch; no secret may be in what any of them logs, returns or stores."""
+    made: list[Case] = []
+
+    def make() -> Case:
+        made.append(Case(harness))
+        return made[-1]
+
+    yield make
+    assert [leaked for case in made for leaked in case.leaked()] == []
+
+
+@pytest.fixture
+def case(cases: Callable[[], Case]) -> Case:
+    """A watch."""
+    return cases()
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import WatchStore
@@ -28,12 +28,12 @@ from import_watch.model.serialization import from_json, to_json
 from import_watch.model.watch import Start, Tolerance, Watch, connection_key
 from import_watch.observability import logger
 from import_watch.services.archiving import Archiving
-from import_watch.vendors.adapter import Adapter, Api
+from import_watch.vendors.adapter import Adapter
 from import_watch.vendors.allowed_hosts import Hosts
-from import_watch.vendors.authentication import ApiKey
 from import_watch.vendors.connection import Connection
 
-from tests.conformance.samples import Sample
+from tests.conformance.facts import VendorUnderTest
+from tests.conformance.sample import Sample, filled
 from tests.loopback_server import Behaviour, Exchange, Request, Serve, Server, respond_with
 from tests.support.lifecycle import End, Wait, advance, start_watch
 from tests.support.polling import a_poller
@@ -51,19 +51,6 @@ TOLERANCE = Tolerance()
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class VendorUnderTest:
-    """A vendor's adapter, and what the kit has to know besides."""
-
-    adapter: Adapter
-    sample: Sample
-
-    @property
-    def api(self) -> Api:
-        """API that the sample's connection uses."""
-        return self.adapter.api_of(self.sample.fields)
-
-
 @dataclass
 class Harness:
     """The real poller of one vendor, a server for its API, and another for its tokens."""
@@ -74,7 +61,8 @@ class Harness:
     refused_url: str
     api: Server = field(init=False)
     token_server: Server = field(init=False)
-    issued_tokens: dict[str, str] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list, repr=False)
+    tokens: dict[str, list[str]] = field(default_factory=dict, repr=False)
     log: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
@@ -95,18 +83,31 @@ class Harness:
         )
 
     def _issue_token(self, exchange: Exchange) -> None:
-        """Issue a token from which the secret cannot be derived."""
-        secret = parse_qs(exchange.request_seen.body.decode())["client_secret"][0]
-        token = f"{CANARY}-token-{next(_numbers)}{CHANGED}"
-        self.issued_tokens[token] = secret
-        exchange.response(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
+        """Issue a token from which the secret cannot be derived, for the request that the sample has."""
+        expected, request = self.vendor.sample.token_request, exchange.request_seen
+        assert expected is not None
+        form = dict(parse_qsl(request.body.decode()))
+        for secret in reversed(self.secrets):
+            if form == {name: filled(text, secret) for name, text in expected.form.items()} and _has(
+                request, expected.headers, secret
+            ):
+                token = f"{CANARY}-token-{next(_numbers)}{CHANGED}"
+                self.tokens.setdefault(secret, []).append(token)
+                exchange.response(200, {"access_token": token, "token_type": "bearer", "expires_in": 600})
+                return
+        exchange.response(400, {"error": "invalid_request"})
 
     def credential(self, request: Request) -> str:
-        """Secret that a request to the API was authorised with."""
-        authentication = self.vendor.api.authentication
-        if isinstance(authentication, ApiKey):
-            return request.headers[authentication.header.lower()].removeprefix(f"{authentication.scheme} ")
-        return self.issued_tokens[request.headers["authorization"].removeprefix("Bearer ")]
+        """Secret that a request to the API was authorised with: its whole headers are those of the sample."""
+        for secret in reversed(self.secrets):
+            for token in reversed(self.tokens.get(secret, [""])):
+                if _has(request, self.vendor.sample.secret_headers, secret, token):
+                    return secret
+        raise AssertionError("no secret was sent as the sample has it")
+
+
+def _has(request: Request, headers: Mapping[str, str], secret: str, token: str = "") -> bool:
+    return all(request.headers.get(name.lower()) == filled(text, secret, token) for name, text in headers.items())
 
 
 @dataclass
@@ -117,7 +118,8 @@ class Case:
     connection: str = field(init=False)
     start: Start = field(init=False)
     watch: Watch = field(init=False)
-    secret: str = ""
+    secret: str = field(default="", repr=False)
+    secrets: list[str] = field(default_factory=list, repr=False)
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -141,13 +143,17 @@ class Case:
         return f"{PREFIX}/{self.adapter.vendor}/{self.connection}"
 
     def _new_secret(self, base_url: str | None = None) -> str:
-        letter = (
-            "" if isinstance(self.harness.vendor.api.authentication, ApiKey) else "é"
-        )  # a header is ASCII, a form need not be
+        # A header is ASCII, and a form need not be.
+        letter = "" if self.sample.sent_in_headers else "é"
         self.secret = f"{CANARY}-secret-{next(_numbers)}{CHANGED}{letter}"
-        known = {"secret": self.secret, "token_url": f"{self.harness.token_server.url}/token"}
-        connection = {name: value.format(**known) for name, value in self.sample.fields.items()}
-        return json.dumps({**connection, "baseUrl": base_url or self.harness.api.url})
+        self.secrets.append(self.secret)
+        self.harness.secrets.append(self.secret)
+        fields = {name: filled(text, self.secret) for name, text in self.sample.fields.items()}
+        if self.sample.token_request is not None:
+            # The token endpoint is here, and not at the vendor.
+            tokens = {name for name, text in fields.items() if text == self.sample.token_request.url}
+            fields |= dict.fromkeys(tokens, f"{self.harness.token_server.url}/token")
+        return json.dumps({**fields, "baseUrl": base_url or self.harness.api.url})
 
     def rotate(self, base_url: str | None = None) -> str:
         """Put a new secret into the connection; return the previous one."""
@@ -176,9 +182,9 @@ class Case:
     def respond_with(self, status: int, body: Any = b"", **headers: str) -> None:
         self.behave(respond_with(status, body, **headers))
 
-    def is_in(self, state: ImportState, **changes: Any) -> None:
-        """Have the vendor report a state of the import."""
-        self.respond_with(200, self.sample.body(state, **changes))
+    def is_in(self, state: ImportState, changes: Mapping[str, Any] | None = None) -> None:
+        """Have the vendor report a state of the import, with the values of some places changed."""
+        self.respond_with(200, self.sample.body(state, changes))
 
     def accepts_only(self, secret: str, otherwise: int) -> None:
         """Have the vendor refuse every other secret."""
@@ -276,10 +282,18 @@ class Case:
     def _logged(self) -> str:
         return self.harness.log.getvalue()[self.log_start :]
 
-    def visible_output(self) -> str:
-        """All that the poller logged, returned or stored for this case, without the archive."""
+    def leaked(self, *more: str) -> list[str]:
+        """Secrets in all that the poller logged, returned or stored, without the archive, and in texts besides."""
         stored = stored_item(self.watch.watch_id) if self.results else self.watch
-        return "\n".join((self._logged(), repr(self.results), repr(stored)))
+        output = "\n".join((self._logged(), repr(self.results), repr(stored), *more))
+        # What is composed of a secret, as by Basic authentication, is a secret as well.
+        composed = {
+            filled(text, secret).rpartition(" ")[2]
+            for secret in self.secrets
+            for text in self.sample.secret_headers.values()
+            if "{base64:" in text
+        }
+        return [secret for secret in (CANARY, *composed) if secret in output]
 
 
 @contextmanager

@@ -6,26 +6,26 @@ import pytest
 from import_watch.services.vendor_registry import VendorRegistry
 
 from local.paths import FUNCTIONS
-from tests.conformance.harness import VendorUnderTest
+from tests.conformance.facts import VendorUnderTest
 from tests.conformance.kit import Conformance
-from tests.conformance.samples import SAMPLES
+from tests.conformance.sample import samples
 
 VENDORS = VendorRegistry(FUNCTIONS)
+SAMPLES = samples()
 
 
 def test_every_version_in_a_vendor_folder_has_a_sample() -> None:
-    assert {name: set(samples) for name, samples in SAMPLES.items()} == {
-        name: set(VENDORS.adapter(name).versions) for name in VENDORS.names
-    }
+    assert set(SAMPLES) == {(name, version) for name in VENDORS.names for version in VENDORS.adapter(name).versions}
 
 
-ALL = [(name, version) for name in VENDORS.names for version in SAMPLES.get(name, ())]
+def test_the_connection_of_a_sample_uses_its_version() -> None:
+    for (name, version), sample in SAMPLES.items():
+        assert VENDORS.adapter(name).version_of(sample.fields) == version
 
 
-@pytest.fixture(scope="module", params=ALL, ids=["-".join(filter(None, one)) for one in ALL])
+@pytest.fixture(scope="module", params=SAMPLES, ids=lambda one: "-".join(filter(None, one)))
 def vendor(request: pytest.FixtureRequest) -> VendorUnderTest:
-    name, version = request.param
-    return VendorUnderTest(VENDORS.adapter(name), SAMPLES[name][version])
+    return VendorUnderTest(VENDORS.adapter(request.param[0]), SAMPLES[request.param])
 
 
 class TestVendors(Conformance):

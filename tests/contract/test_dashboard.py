@@ -197,7 +197,8 @@ def test_only_a_missing_sweep_is_an_alarm_by_itself() -> None:
 
 
 def test_every_vendor_has_an_alarm_on_throttling() -> None:
-    assert {f"Poll{name}" for name in ("Document360", "Egain", "Voyado")} == set(polls())
+    folders = {RESOURCES[f"{name}Function"]["Properties"]["CodeUri"] for name in polls()}
+    assert folders == {f"functions/poll_{name}" for name in VENDORS}
     for name in polls():
         throttled = RESOURCES[f"{name}ThrottledAlarm"]["Properties"]
         assert throttled["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": f"{name}Function"}}]

@@ -21,6 +21,7 @@ from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
 from local.paths import FUNCTIONS
+from tests.conformance.sample import filled, samples
 from tests.loopback_server import Exchange, Serve, respond_with
 
 ID = "5512340987651234567"
@@ -28,24 +29,18 @@ JOB = "7a84b875-6f75-4c7b-b137-0632b62db0bd"
 CANARY = "c4n4ry-7f3b9d21"
 CHANGED = "+/=\"'&<"
 """Characters that encoders change."""
-GOOD = {
-    "document360": {"status": "InProgress"},
-    "egain": {"status": "In Progress"},
-    "voyado": {"status": "IN_PROGRESS"},
-}
+SAMPLES = {sample.vendor: sample for sample in samples().values() if not sample.version}
+"""Samples of the vendors' default versions."""
+GOOD = {vendor: sample.only_status(ImportState.RUNNING) for vendor, sample in SAMPLES.items()}
 VENDORS = VendorRegistry(FUNCTIONS)
 
 
 def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Connection:
-    fields = {
-        "document360": {"apiToken": f"token-{CANARY}{CHANGED}"},
-        "egain": {
-            "tokenUrl": token_url or f"{url}/token",
-            "clientId": "client",
-            "clientSecret": f"secret-{CANARY}{CHANGED}é",
-        },
-        "voyado": {"apiKey": f"key-{CANARY}{CHANGED}"},
-    }[vendor]
+    sample = SAMPLES[vendor]
+    secret = f"secret-{CANARY}{CHANGED}" + ("" if sample.sent_in_headers else "é")
+    fields = {name: filled(text, secret) for name, text in sample.required.items()}
+    if sample.token_request is not None:
+        fields |= {"tokenUrl": token_url or f"{url}/token", "clientId": "client"}
     return Connection("default", url, {**fields, **more})
 
 
@@ -271,8 +266,8 @@ class TestSecrecy:
             if exchange.path == "/token":
                 exchange.response(200, {"access_token": CANARY})
             else:
-                credential = exchange.headers.get("api_token") or exchange.headers.get("Api-Key") or CANARY
-                exchange.response(status, {"message": f"{credential} is not valid here"})
+                credentials = [exchange.headers[name] for name in SAMPLES[vendor].secret_headers]
+                exchange.response(status, {"message": f"{credentials} is not valid here"})
 
         assert failed(serve(echo).url, vendor).detail
 

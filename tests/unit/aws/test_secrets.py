@@ -16,11 +16,16 @@ from import_watch.scheduling.interval import Policy
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.connection import Connection
 
+from tests.conformance.facts import all_fields
+from tests.conformance.sample import SECRET, filled, samples
 from tests.unit.aws_fixtures import VENDORS, adapter, aws_account, client
 
 PREFIX = "watch-stack"
 CANARY = "c4n4ry-7f3b9d21"
+OTHERS = [sample for sample in samples().values() if not sample.version]
+"""Samples of the vendors' default versions, for those that are not below."""
 GOOD: dict[str, dict[str, Any]] = {
+    **{sample.vendor: {name: filled(text, CANARY) for name, text in all_fields(sample).items()} for sample in OTHERS},
     "document360": {"apiToken": f"token-{CANARY}"},
     "egain": {
         "apiDomain": "api.tenant.egain.cloud",
@@ -31,13 +36,16 @@ GOOD: dict[str, dict[str, Any]] = {
     "voyado": {"clusterId": "w00000000", "apiKey": f"key-{CANARY}"},
 }
 BASE_URLS = {
+    **{sample.vendor: "/".join(sample.requests[0].url.split("/")[:3]) for sample in OTHERS},
     "document360": "https://apihub.document360.io",
     "egain": "https://api.tenant.egain.cloud",
     "voyado": "https://w00000000.api.esales.apptus.cloud",
 }
 VENDORS_ONLY = Hosts()
 TYPOGRAPHIC = 'it is not JSON: it has a typographic quotation mark at character 2, where a " must be'
-SECRET_FIELD = {"document360": "apiToken", "egain": "clientSecret", "voyado": "apiKey"}
+SECRET_FIELD = {
+    sample.vendor: next(name for name, text in sample.required.items() if SECRET in text) for sample in OTHERS
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -302,7 +310,7 @@ class TestEveryVendor:
     ) -> None:
         assert read(vendor, write(json.dumps(GOOD[vendor]))).fields == GOOD[vendor]
 
-    @pytest.mark.parametrize("misspell", [str.upper, lambda name: re.sub("([A-Z])", r"_\1", name).lower()])
+    @pytest.mark.parametrize("misspell", [str.upper, lambda name: "_" + re.sub("([A-Z])", r"_\1", name).lower()])
     def test_a_misspelled_field_is_named_with_the_one_that_is_meant(
         self, vendor: str, misspell: Callable[[str], str]
     ) -> None:

@@ -70,10 +70,6 @@ def fields_at_fault(detail: JSON) -> list[str]:
     return [fault.split()[0] for fault in invalid(detail).faults]
 
 
-def test_there_are_the_three_vendors() -> None:
-    assert VENDORS.names == ("document360", "egain", "voyado")
-
-
 def test_a_minimal_event_gets_the_defaults() -> None:
     assert valid(MINIMAL) == Start("voyado", "4711", vendor_title="Voyado Elevate")
 
@@ -235,7 +231,7 @@ def test_an_impossible_id_is_named_beside_an_unknown_vendor(import_id: str) -> N
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("vendor", "x", "document360, egain, voyado"),
+        ("vendor", "x", ", ".join(VENDORS.names)),
         ("importId", "", "must be the id that the import request gave"),
         ("connection", "a b", "1 to 64"),
         ("connection", "..", "neither . nor .."),

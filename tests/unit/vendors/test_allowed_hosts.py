@@ -8,18 +8,13 @@ from hypothesis import strategies as st
 from import_watch import settings
 from import_watch.vendors.allowed_hosts import Hosts, host_of
 
+from tests.conformance.sample import samples
 from tests.unit.aws_fixtures import VENDORS, adapter
 
+SAMPLES = [sample for (name, version), sample in samples().items() if version == adapter(name).default_version]
 VENDOR_URLS = [
-    ("document360", "https://apihub.document360.io"),
-    ("document360", "https://apihub.us.document360.io"),
-    ("document360", "https://apihub.ca.document360.io"),
-    ("document360", "https://apihub.private-1.document360.io"),
-    ("egain", "https://ai.egain.cloud"),
-    ("egain", "https://api.tenant-7.egain.cloud"),
-    ("egain", "https://ai.egain.cloud/system/auth/tenant/oauth2/token"),
-    ("voyado", "https://w00000000.api.esales.apptus.cloud"),
-    ("voyado", "https://w00000000.elevate-api.cloud"),
+    *((sample.vendor, f"https://{host}") for sample in SAMPLES for host in sample.allowed_hosts),
+    *((sample.vendor, sample.token_request.url) for sample in SAMPLES if sample.token_request),
 ]
 ONE_URL = dict(VENDOR_URLS)
 
