@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 PROGRAM = "import-watch"
 INTERRUPTED = 130
-BROKEN_PIPE = 141
+BROKEN_PIPE, TERMINATED = 141, 143
 TRACEBACK_VARIABLE = "IMPORT_WATCH_TRACEBACK"
 VALUED = ("--stack", "--profile", "--region")
 FLAGS = ("--local", "--json", "--quiet", "--utc")
@@ -22,6 +23,8 @@ def main() -> None:
         with suppress(AttributeError):
             # A terminal without UTF-8 shows a question mark instead of failing.
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # A command that is ended by a signal leaves the terminal as it was.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     # The shared package logs for CloudWatch; a person reads the errors of the commands.
     os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")
     try:
@@ -64,6 +67,11 @@ def run(arguments: Sequence[str]) -> int:
         command = f"{PROGRAM} {arguments[0]}" if arguments and arguments[0] in known else PROGRAM
         text = _sentence(one_line(error.format_message()))
         return _failed(f"{text} `{command} --help` shows how it is used.", USAGE)
+    except SystemExit as ended:
+        # typer ends the process by itself where the reader of its output has gone.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise ended.__context__ from None
+        raise
     except BrokenPipeError:
         raise
     except Exception as error:

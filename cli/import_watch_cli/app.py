@@ -95,10 +95,11 @@ def start(
 ) -> int:
     """Watch an import: send its start event.
 
-    An import that is watched already is not watched twice. One whose outcome is known is not watched again by this:
-    see `again`.
+    An import that is watched already is not watched twice. One whose outcome is known is not watched again by this,
+    and the exit status is 1: see `again`.
     """
     from import_watch_cli import actions
+    from import_watch_cli.errors import CommandError
     from import_watch_cli.watches import Watches
 
     seconds = _seconds(timeout)
@@ -107,6 +108,8 @@ def start(
     store = Watches(stack).store
     before = store.get(actions.watch_key(vendor, import_id, connection))
     refusal = None if before is None else actions.why_nothing_starts(before)
+    if refusal is not None and before is not None and before.result is not None:
+        raise CommandError(refusal, actions.NOT_DONE)
     if refusal is not None:
         settings.output.note(refusal)
     done = actions.start(stack, vendor, import_id, connection, correlation_id=correlation_id, timeout_seconds=lasts)

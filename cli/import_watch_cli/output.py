@@ -65,13 +65,14 @@ class Output:
         from rich.text import Text
 
         line = Text.assemble(*((printable(text), style) for text, style in cells))
-        if not self.terminal.is_terminal:
+        if not self.terminal.is_terminal or line.cell_len <= self.terminal.width:
             self.terminal.write(line)
             return
         indent = len(line.plain) - len(line.plain.lstrip())
-        for number, part in enumerate(line.wrap(self.terminal.console, max(MIN_WIDTH, self.terminal.width - indent))):
+        text = line[indent:]
+        for part in text.wrap(self.terminal.console, max(MIN_WIDTH, self.terminal.width - indent)):
             part.rstrip()
-            self.terminal.write(Text(" " * indent if number else "") + part)
+            self.terminal.write(Text(" " * indent) + part)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]], right: Sequence[int] = ()) -> None:
         """Print aligned columns; nothing in them is cut.

@@ -60,10 +60,17 @@ def print_state(output: Output, record: StoredWatch) -> None:
     watch, ended, now = record.watch, record.result, time.time()
     if ended is None:
         state = watch.import_state.value if watch.import_state else "not polled yet"
+        if watch.awaiting_log is not None:
+            state = f"{watch.awaiting_log.outcome.value}, log awaited"
+        elif watch.failures:
+            state = f"{counted(watch.failures, 'poll')} failed"
         done = f"  {progress_bar(watch.progress.fraction)}" if watch.progress else ""
         following = next_poll(watch.next_poll_at, now)
-        details = f"{done}  for {duration(now - watch.registered_at)}, next poll {following}"
+        details = f"{done}  watched for {duration(now - watch.registered_at)}, next poll {following}"
         output.parts((state, style_of(state)), (details, ""))
+        if watch.failures and watch.last_trouble:
+            since = f", since {duration(now - watch.failing_since)}" if watch.failing_since is not None else ""
+            output.line(f"  {watch.last_trouble}{since}")
         return
     print_outcome(output, record)
     lag = ended.detection_lag_seconds

@@ -133,7 +133,7 @@ def test_a_failed_sweep_is_dropped(stack: LocalStack) -> None:
     ("body", "why"),
     [
         ("invalid", "it is not an event"),
-        ('{"detail-type": "[/bold]"}', "[/bold] is not an event of ours"),
+        ('{"detail-type": "[/bold]", "source": "import-watch"}', "[/bold] is an outcome, which starts nothing"),
         ("[]", "it is not an event"),
     ],
 )
