@@ -44,8 +44,8 @@ demo: .venv/demo-installed ## the main job on the embedded default, start to end
 
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
 	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed
-	@# Three processes for two cores, because the stacks wait for much of their time.
-	$(BIN)/pytest -n 3 --dist loadgroup --durations 10
+	@# Four processes for two cores, because the stacks wait for much of their time.
+	$(BIN)/pytest -n 4 --dist loadgroup --durations 10
 	@echo "Known vulnerabilities are not checked here, since they change without a commit; 'make audit' and CI check them."
 
 test-unit: .venv/installed ## the unit tests alone, in under a minute
