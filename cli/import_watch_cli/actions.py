@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from import_watch.lifecycle.attempts import NotStarted, why_not_started
-from import_watch.lifecycle.start_event import parse
+from import_watch.lifecycle.start_event import IMPORT_CHANGED, IMPORT_STARTED, parse
 from import_watch.model.outcome import Reason
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SOURCE = "import-watch-cli"
 """Source of the events: `import-watch` is that of outcomes."""
-IMPORT_STARTED, IMPORT_CHANGED = "ImportStarted", "ImportChanged"
 FIRST_RELEASE = (0, 3, 0)
 """Release of the stack from which on watches can be started again, woken and stopped with a reason."""
 MAX_REASON = 200

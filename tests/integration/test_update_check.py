@@ -84,11 +84,11 @@ def test_deploy_checks_the_stack_of_its_settings(tmp_path: Path, stack: str, reg
 
 @pytest.mark.usefixtures("account")
 def test_deploy_ends_where_the_stack_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unknown = check(tmp_path, "of-this-version", profile="nobody")
+    unknown = check(tmp_path, "of-this-version", profile="unknown-profile")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     signed_out = check(tmp_path, "of-this-version")
-    for done, reason in ((unknown, "nobody"), (signed_out, "credentials")):
+    for done, reason in ((unknown, "unknown-profile"), (signed_out, "credentials")):
         assert done.exit_code == 1
         assert done.stderr.startswith("Not deployed: stack of-this-version cannot be read")
         assert reason in done.stderr

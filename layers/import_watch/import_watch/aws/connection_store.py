@@ -19,6 +19,7 @@ from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, quer
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Watch, connection_key, key_parts
 from import_watch.observability import logger
+from import_watch.scheduling.rate_limit import RateShare, rate_share
 from import_watch.scheduling.running_time import RunningTime
 
 if TYPE_CHECKING:
@@ -61,6 +62,19 @@ class ConnectionState:
     requests_per_minute: float | None = None
     running_times: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     revision: int = 0
+
+    def share(self, vendor_limit: float | None, now: float) -> RateShare:
+        """Share of one of the watches, by the limit that the last poll stored.
+
+        Parameters
+        ----------
+        vendor_limit : float or None
+            Requests per minute of a connection that names no limit.
+        now : float
+            Epoch seconds.
+        """
+        limit = self.requests_per_minute or vendor_limit
+        return rate_share(self.active_watches, limit, self.throttled_until, now)
 
 
 class ConnectionStore:

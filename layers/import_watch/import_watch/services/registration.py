@@ -19,7 +19,7 @@ from import_watch.notifications.messages import with_message
 from import_watch.observability import Metric, emit_metrics, logger
 from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
-from import_watch.scheduling.rate_limit import RateShare, rate_share
+from import_watch.scheduling.rate_limit import RateShare
 from import_watch.services.vendor_registry import VendorRegistry
 
 MAX_CONFLICTS = 6
@@ -171,9 +171,7 @@ class Registrar:
         return Step(NextAction.WAIT, watch, resume_delay(watch, now, share, self._policy_for(watch.vendor)))
 
     def _share(self, vendor: str, shared: ConnectionState, now: float) -> RateShare:
-        """Share of a watch of a connection, whose last poll stored the limit that its secret sets."""
-        limit = shared.requests_per_minute or self.vendors.adapter(vendor).requests_per_minute
-        return rate_share(shared.active_watches, limit, shared.throttled_until, now)
+        return shared.share(self.vendors.adapter(vendor).requests_per_minute, now)
 
     def _resolve(
         self, stored: StoredWatch, why: NotStarted, start: Start, given: str, execution: str, now: float

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.executions import Executions
+from import_watch.aws.watch_items import MAX_LISTED_OWNERS
 from import_watch.aws.watch_store import Conflict, WatchStore
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.lifecycle.transitions import start_watch, wake
@@ -19,11 +20,10 @@ from import_watch.model.record import StoredWatch
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance
 from import_watch.observability import Metric, emit_metrics, logger
-from import_watch.scheduling.rate_limit import rate_share
 from import_watch.services.vendor_registry import VendorRegistry
 
-MAX_OWNERS = 100
-"""Executions of one attempt up to which a watch is woken: each is in its item, which every poll writes again."""
+MAX_OWNERS = MAX_LISTED_OWNERS
+"""Executions of one attempt up to which a watch is woken: all owners before must be known, to be stopped."""
 MAX_STOPPED = 3
 """Earlier owners that are stopped: one that also woke the watch may be stopped before it has stopped others."""
 STOP_CAUSE = "another execution polls this watch sooner, because its import has changed"
@@ -93,8 +93,7 @@ class Waker:
         if len(record.owners) >= MAX_OWNERS:
             return not_woken(Woken.TOO_OFTEN, event, record, now)
         shared = self._connections.get(watch.vendor, watch.connection)
-        limit = shared.requests_per_minute or self._vendors.adapter(watch.vendor).requests_per_minute
-        share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
+        share = shared.share(self._vendors.adapter(watch.vendor).requests_per_minute, now)
         woken = wake(watch, now, share, shared.throttled_until)
         if woken is None:
             return not_woken(Woken.POLLED_SOON, event, record, now)
