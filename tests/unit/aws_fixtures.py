@@ -66,8 +66,14 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @cache
 def client(service: str) -> Any:
-    """Cached boto3 client; clients are slow to make, and do not depend on the account."""
-    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+    """Cached boto3 client; clients are slow to make, and do not depend on the account.
+
+    It has credentials of its own: one that looked for them outside an account, where there are none, would fail
+    in every later test of this process.
+    """
+    return boto3.client(  # type: ignore[call-overload]
+        service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
 
 
 @cache
