@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from botocore.config import Config
-from import_watch.aws.log_archive import PART_BYTES, S3_CONFIG, LogArchive
+from import_watch.aws.log_archive import LogArchive
+from import_watch.aws.log_copy import PART_BYTES
+from import_watch.aws.s3_log import S3_CONFIG
 from import_watch.model.observation import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse

@@ -25,7 +25,8 @@ from botocore.config import Config
 import import_watch.services.polling  # what a poll loads
 from import_watch.vendors.connection import Connection
 from import_watch.http_client.client import Client
-from import_watch.aws.log_archive import S3_CONFIG, LogArchive
+from import_watch.aws.log_archive import LogArchive
+from import_watch.aws.s3_log import S3_CONFIG
 from import_watch.model.observation import Observation
 from import_watch.model.watch import Watch
 from poll_document360.adapter import ADAPTER
