@@ -71,7 +71,7 @@ class Harness:
         adapter = self.vendor.adapter
         hosts = Hosts(allowed=frozenset({NOWHERE}), loopback_http=True)
         self.connections = Connections(prefix=PREFIX, adapter=adapter, hosts=hosts, cache_seconds=3_600)
-        self.client = Client(adapter, private_addresses=True, clock=lambda: NOW)
+        self.client = Client(adapter, hosts=hosts, clock=lambda: NOW)
         self.poller = a_poller(
             adapter,
             self.connections,

@@ -278,7 +278,7 @@ def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
 def test_a_response_is_archived_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("import_watch.aws.log_archive.MAX_RESPONSE_SECONDS", SECONDS)
     began = time.monotonic()
-    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE) is None
+    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE, None) == (None, None)
     assert time.monotonic() - began < MAX_SECONDS
 
 

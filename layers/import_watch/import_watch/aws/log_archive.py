@@ -68,10 +68,20 @@ class LogArchive:
         self._downloads = downloads
         self._s3: S3Client = client or boto3.client("s3", config=S3_CONFIG)
 
-    def keep(self, watch: Watch, response: HttpResponse) -> str | None:
-        """Archive a response as it was received, and return its location; None where that fails or takes too long."""
-        is_json = response.json() is not None
-        return self._put_response(_folder(watch), response, time.monotonic() + MAX_RESPONSE_SECONDS, is_json=is_json)
+    def keep(self, watch: Watch, response: HttpResponse, log: LogReference) -> tuple[str | None, LogRecord | None]:
+        """Archive a response as it was received, and a log in it.
+
+        Returns
+        -------
+        location : str or None
+            Of the response; None where that fails or takes too long.
+        record : LogRecord or None
+            Of the log; None where it is not in the response.
+        """
+        ends = time.monotonic() + MAX_RESPONSE_SECONDS
+        is_json = isinstance(log, InlineLog) or response.json() is not None
+        location = self._put_response(_folder(watch), response, ends, is_json=is_json)
+        return location, self._put_inline(_folder(watch), log, ends) if isinstance(log, InlineLog) else None
 
     def fetch(
         self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float
@@ -99,12 +109,13 @@ class LogArchive:
             tries again. Only a log that was being copied at the deadline is not tried again, because it would take as
             long the next time.
         """
+        ends = time.monotonic() + seconds
         found = self._source(log.location, connection)
         source = source_of(log.location)
         if isinstance(found, LogRecord):
             return replace(found, source=source)
         key = f"{_folder(watch)}/log{_suffix(found.name)}"
-        copy = LogCopy(found, self._s3, self._bucket, key, time.monotonic() + seconds)
+        copy = LogCopy(found, self._s3, self._bucket, key, ends)
         try:
             copy.run()
         except Exception as error:  # noqa: BLE001
