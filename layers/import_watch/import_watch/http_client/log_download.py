@@ -18,7 +18,7 @@ from import_watch.vendors.connection import Connection
 
 MAX_BYTES = 100 * 1024 * 1024
 """A larger log is not copied."""
-MAY_CHANGE = frozenset({401, 403, 404, 408, 409, 410, 423, 425, 429})
+MAY_CHANGE = frozenset({401, 403, 404, 408, 409, 423, 425, 429})
 """Errors that a later request may not have: the log is not there yet, or the next poll brings another signed URL."""
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
