@@ -148,7 +148,9 @@ def for_environment(text: str, adapter: Adapter, connection: str) -> str:
     """
     shapes = [adapter.api(version).connection for version in adapter.versions]
     version_field = (adapter.version_field,) if adapter.version_field else ()
-    known = {name for shape in shapes for name in (*shape.required, *shape.optional, BUCKETS_FIELD, HOSTS_FIELD, *version_field)}
+    known = {BUCKETS_FIELD, HOSTS_FIELD, *version_field}.union(
+        name for shape in shapes for name in (*shape.required, *shape.optional)
+    )
     text = re.sub(r"send a new start event to watch (?:it|import \S+) again", "run `make watch` again", text)
     text = text.replace("send a new start event", "run `make watch` again")
     text = re.sub(r"\btimeoutSeconds\b", "TIMEOUT_SECONDS", text)
