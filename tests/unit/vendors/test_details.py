@@ -216,7 +216,7 @@ class TestOutcome:
         assert "details" not in ended.result.message
 
     @pytest.mark.parametrize("later", [MISSING, FailedPoll(PollError.UNAVAILABLE, "down")])
-    def test_without_them_the_message_says_so(self, later: Observation | FailedPoll) -> None:
+    def test_without_them_the_message_names_them(self, later: Observation | FailedPoll) -> None:
         step: Wait | End = advance(self.WATCH, self.MISSING, NOW, Tolerance())
         for seconds in (20, 40, 60, 80):
             if isinstance(step, Wait):

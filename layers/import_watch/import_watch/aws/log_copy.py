@@ -66,7 +66,7 @@ class OpenLog(Protocol):
     size: int | None
 
     def read(self, amount: int) -> bytes:
-        """At most so many bytes; none at the end."""
+        """At most `amount` bytes; none at the end."""
 
     def close(self) -> None:
         """Release its connection."""

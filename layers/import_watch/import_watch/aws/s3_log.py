@@ -88,7 +88,7 @@ class S3Log:
 
 
 class _OpenObject:
-    """The body of an object, and what its head says of it."""
+    """The body of an object, and what its head has about it."""
 
     def __init__(self, found: Any, ends: float) -> None:
         self._body: StreamingBody = found["Body"]

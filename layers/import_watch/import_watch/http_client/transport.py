@@ -203,7 +203,7 @@ class OpenResponse:
         self._left = b""
 
     def read(self, amount: int) -> bytes:
-        """At most so many bytes of the decoded body; none at its end.
+        """At most `amount` bytes of the decoded body; none at its end.
 
         Raises
         ------

@@ -71,12 +71,12 @@ class Archiving:
             With their locations; without those that could not be archived.
         """
         try:
-            answer, record = self._logs().keep(watch, response, log)
+            location, record = self._logs().keep(watch, response, log)
         except Exception:  # noqa: BLE001
             # The outcome is known and not written yet: no failure of the archive may prevent that.
             logger.exception("the archive failed")
             return replace(watch, kept_answer=None)
-        return replace(watch, kept_answer=answer, kept_log=record or watch.kept_log)
+        return replace(watch, kept_answer=location, kept_log=record or watch.kept_log)
 
     def fetch(
         self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float

@@ -35,7 +35,7 @@ class Page(NamedTuple):
     problems : tuple of Problem
         Those of this page.
     reason : str or None
-        Why the import failed, where the status response does not say it.
+        Why the import failed, where the status response has no reason.
     cursor : str or None
         Names the next page; None on the last one.
     """
