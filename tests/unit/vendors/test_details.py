@@ -223,7 +223,7 @@ class TestOutcome:
                 step = advance(step.watch, later, NOW + seconds, Tolerance())
         assert isinstance(step, End)
         assert step.result.outcome is Outcome.SUCCEEDED
-        assert "its details could not be read (HTTP 503), so it may have errors" in step.result.message
+        assert "but its details could not be read (HTTP 503): check" in step.result.message
         assert "log is not available" not in step.result.message
 
     def test_final_ones_end_it_at_once(self) -> None:

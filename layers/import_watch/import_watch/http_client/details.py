@@ -57,7 +57,8 @@ def read_details(
         if any(len(value) > MAX_CURSOR for value in values.values()):
             return _without(seen, f"a value for their request has more than {MAX_CURSOR:,} characters", expected=False)
         if (left := ends - time.monotonic()) <= 0:
-            return _without(seen, f"they took more than {seconds:.0f} s", expected=False)
+            late = f"they took more than {seconds:.0f} s" if seconds > 0 else "no time was left for them"
+            return _without(seen, late, expected=False)
         response = send(details.request_for(cursor), values, left)
         page = response if isinstance(response, FailedPoll) else parse_page(title, api, details, response, seen)
         if isinstance(page, FailedPoll):

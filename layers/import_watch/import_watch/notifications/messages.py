@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from import_watch.model.observation import ImportState
-from import_watch.model.outcome import COMPLETED, Outcome, Reason, WatchResult
+from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.timestamps import iso
 from import_watch.model.watch import MAX_TIMEOUT_SECONDS, Watch
 
@@ -22,11 +22,14 @@ def sentence(watch: Watch, result: WatchResult) -> str:
     """
     text = _ended(watch, result) if result.outcome is not Outcome.UNKNOWN else _unknown(watch, result)
     if result.missing_details is not None:
-        unlisted = "it may have errors that are not listed" if result.outcome in COMPLETED else "not all is listed"
-        text = (
-            f"{text.rstrip('.')}; its details could not be read ({result.missing_details.rstrip('.')}), so {unlisted}: "
-            f"check {_vendor(watch)}."
+        why = f"its details could not be read ({result.missing_details.rstrip('.')})"
+        is_success = result.outcome is Outcome.SUCCEEDED
+        more = (
+            f", but {why}: check {_vendor(watch)} for errors."
+            if is_success
+            else f"; {why}, so not all errors are listed."
         )
+        text = text.rstrip(".") + more
     if result.missing_log is None:
         return text
     because = f" ({result.missing_log.rstrip('.')})" if result.missing_log else ""
