@@ -152,7 +152,7 @@ def test_a_ticket_is_opened_for_a_failure_and_for_nothing_else(
         ({"eventType": "ImportCompleted", "vendor": "egain"}, False),
     ],
 )
-def test_the_filter_policy_is_for_failed_egain_imports_that_nobody_stopped(
+def test_the_filter_policy_is_for_failed_egain_imports_that_were_not_stopped(
     stack: LocalStack, attributes: dict[str, str], passes: bool
 ) -> None:
     sns, sqs = stack.client("sns"), stack.client("sqs")
