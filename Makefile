@@ -113,7 +113,7 @@ deploy: build ## sam deploy: guided the first time, then with the saved settings
 			echo "Not deployed: save the answers to samconfig.local.toml; that is the default." >&2; exit 1; \
 		fi; \
 	fi
-	@$(BIN)/python -m releases check-update
+	@PYTHONPATH=cli $(BIN)/python -m releases check-update
 	@SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --config-file "$$PWD/samconfig.local.toml"
 
 lock: .venv/demo-installed ## [UPGRADE=1]: pin the packages of locks/*.in, with hashes
@@ -121,7 +121,7 @@ lock: .venv/demo-installed ## [UPGRADE=1]: pin the packages of locks/*.in, with 
 
 release: .venv/demo-installed ## VERSION=…: release what is committed: version, changelog, tag
 	@: $${VERSION:?is missing: make release VERSION=1.2.0}
-	@$(BIN)/python -m releases release "$$VERSION"
+	@PYTHONPATH=cli $(BIN)/python -m releases release "$$VERSION"
 
 format: .venv/installed ## format the code
 	$(BIN)/ruff format .

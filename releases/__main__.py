@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from releases.release import NotReleasable, release, version_of
-from releases.update_check import NotUpdatable, check_update, read_settings, read_stack
+from releases.update_check import NotUpdatable, check_name, check_update, read_settings, read_stack
 from releases.versions import Version, released_bundles
 
 ROOT = Path(__file__).parents[1]
@@ -34,10 +34,12 @@ def make_release(version: str) -> None:
 def check_update_of_stack(
     config: Annotated[Path, typer.Option(help="Configuration file of `sam deploy`.")] = ROOT / "samconfig.local.toml",
 ) -> None:
-    """Check that the deployed stack can be updated to this version."""
+    """Check that a stack of this name can be created, or updated to this version."""
     try:
         version = Version.parse(version_of((ROOT / "template.yaml").read_text("utf-8")))
-        check_update(read_stack(read_settings(config)), version, released_bundles(ROOT))
+        settings = read_settings(config)
+        check_name(settings, ROOT / "functions")
+        check_update(read_stack(settings), version, released_bundles(ROOT))
     except (NotUpdatable, NotReleasable, ValueError) as error:
         errors.print(f"Not deployed: {error}")
         raise typer.Exit(1) from None

@@ -133,6 +133,30 @@ class TestEveryMetricThatIsShown:
             assert (shown.stat == "Sum") == (adds_up and shown.where != "VendorFailingAlarm")
 
 
+def test_figures_of_functions_are_those_of_this_stack() -> None:
+    """The fixed functions by their whole names; poll functions by a part of theirs, in which the stack's name comes
+    directly before `poll`. So a stack whose name begins with this one's is left out."""
+    fixed = sorted(
+        function["FunctionName"]["Fn::Sub"]
+        for name, function in TEMPLATE_FUNCTIONS.items()
+        if not re.fullmatch(r"Poll\w+Function", name)
+    )
+    searches = [
+        searched
+        for widget in BODY["widgets"]
+        for entry in widget["properties"]["metrics"]
+        if isinstance(entry[-1], dict)
+        for schema, searched, _ in SEARCH.findall(entry[-1].get("expression", ""))
+        if schema == "AWS/Lambda,FunctionName"
+    ]
+    assert len(searches) == 3
+    for searched in searches:
+        assert sorted(re.findall(r'FunctionName="([^"]+)"', searched)) == fixed
+        assert re.findall(r"FunctionName=([^\s\")]+)", searched) == ["${AWS::StackName}-poll"]
+        # CloudWatch's maximum, with the longest name of a stack.
+        assert len(searched.replace("${AWS::StackName}", "s" * 47)) < 900
+
+
 def polls() -> list[str]:
     return [name.removesuffix("Function") for name in RESOURCES if re.fullmatch(r"Poll\w+Function", name)]
 

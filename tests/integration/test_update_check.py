@@ -83,6 +83,14 @@ def test_deploy_checks_the_stack_of_its_settings(tmp_path: Path, stack: str, reg
 
 
 @pytest.mark.usefixtures("account")
+def test_deploy_refuses_a_name_that_is_too_long(tmp_path: Path) -> None:
+    assert check(tmp_path, "s" * 47).exit_code == 0
+    done = check(tmp_path, "s" * 48)
+    assert done.exit_code == 1
+    assert "has 48 characters, and may have 47" in done.stderr
+
+
+@pytest.mark.usefixtures("account")
 def test_deploy_ends_where_the_stack_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = check(tmp_path, "of-this-version", profile="unknown-profile")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
