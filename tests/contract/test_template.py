@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from import_watch.aws.event_bus import SOURCE
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, ROOT, TEMPLATE
+from releases.release import version_of
+from tests.sam_template import FAILED_EVENTS
 
 STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
@@ -63,6 +66,31 @@ def test_every_parameter_is_typed_described_and_has_a_default(name: str) -> None
     assert parameter["Type"] in {"String", "Number", "CommaDelimitedList"}
     assert len(parameter["Description"]) > 20
     assert "Default" in parameter
+
+
+def test_parameters_are_in_labelled_groups_and_internal_ones_are_last() -> None:
+    """The console shows the groups, and `sam deploy --guided` prompts in the order of the parameters."""
+    interface = STACK["Metadata"]["AWS::CloudFormation::Interface"]
+    groups = [group["Parameters"] for group in interface["ParameterGroups"]]
+    grouped = [name for group in groups for name in group]
+    assert grouped == list(STACK["Parameters"])
+    assert set(interface["ParameterLabels"]) == set(grouped)
+    internal = [name for name in grouped if "For the local stack only." in STACK["Parameters"][name]["Description"]]
+    assert internal == groups[-1]
+    for names in groups:
+        assert len(names) <= 6
+
+
+def test_the_application_repository_gets_the_same_version_and_files_that_exist() -> None:
+    application = STACK["Metadata"]["AWS::ServerlessRepo::Application"]
+    assert application["SemanticVersion"] == version_of(TEMPLATE.read_text())
+    assert (ROOT / application["ReadmeUrl"]).is_file()
+    assert (ROOT / application["LicenseUrl"]).read_text().startswith(f"{application['SpdxLicenseId']} License")
+    assert re.fullmatch(r"[a-zA-Z0-9-]{1,140}", application["Name"])
+    assert re.fullmatch(r"[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?", application["Author"])
+    assert len(application["Description"]) <= 256
+    assert len(application["Labels"]) <= 10
+    assert all(re.fullmatch(r"[a-zA-Z0-9+\-_:/@]{1,127}", label) for label in application["Labels"])
 
 
 def test_grace_periods_are_as_documented() -> None:
@@ -127,8 +155,7 @@ def test_a_dead_execution_is_recovered_at_once_and_on_a_schedule() -> None:
     for name in ("ExecutionEnded", "Recovery"):
         permission = RESOURCES[f"{name}Permission"]["Properties"]
         assert permission["SourceArn"] == {"Fn::GetAtt": [f"{name}Rule", "Arn"]}
-    invoked = FUNCTION_RESOURCES["RecoverWatchesFunction"]["EventInvokeConfig"]
-    assert invoked["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert FAILED_EVENTS == {"RecoverWatchesFunction": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
 
 
 def test_the_rule_takes_the_event_from_any_source() -> None:
