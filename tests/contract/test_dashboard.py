@@ -33,6 +33,7 @@ AWS = {
     ("AWS/Lambda", "FunctionName"): {"Throttles", "Errors", "Duration"},
     ("AWS/States", "StateMachineArn"): {"ExecutionsFailed", "ExecutionsTimedOut"},
     ("AWS/SQS", "QueueName"): {"ApproximateNumberOfMessagesVisible"},
+    ("AWS/Events", "RuleName"): {"InvocationsFailedToBeSentToDlq"},
 }
 
 
@@ -83,6 +84,13 @@ def in_queries(properties: dict[str, Any]) -> Iterator[re.Match[str]]:
             yield found
 
 
+def present(values: list[Any]) -> Iterator[dict[str, Any]]:
+    """The members of a list, those too that a condition adds."""
+    for value in values:
+        branches = value["Fn::If"][1:] if "Fn::If" in value else [value]
+        yield from (branch for branch in branches if branch != {"Ref": "AWS::NoValue"})
+
+
 def in_alarms() -> Iterator[Shown]:
     for name, alarm in ALARMS.items():
         properties = alarm["Properties"]
@@ -90,12 +98,12 @@ def in_alarms() -> Iterator[Shown]:
             dimensions: dict[str, Any] = dict.fromkeys(re.findall(r'"(\w+)"', query["dimensions"]))
             dimensions["service"] = query["service"]
             yield Shown(name, query["namespace"], query["name"], dimensions, "Average")
-        stats = [one["MetricStat"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+        stats = [one["MetricStat"] for one in present(properties.get("Metrics", [])) if "MetricStat" in one]
         if "Statistic" in properties:
             stats.append({"Metric": properties, "Stat": properties["Statistic"]})
         for stat in stats:
             metric = stat["Metric"]
-            dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+            dimensions = {one["Name"]: one["Value"] for one in present(metric["Dimensions"])}
             yield Shown(name, metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"])
 
 
@@ -108,13 +116,16 @@ class TestEveryMetricThatIsShown:
         if shown.namespace == NAMESPACE:
             assert set(shown.dimensions) == {"service", *BY_LABEL[shown.name].dimensions}
         else:
-            (dimension,) = shown.dimensions
+            # A rule on another bus than the default one is named with its bus.
+            (dimension,) = shown.dimensions.keys() - {"EventBusName"}
             assert shown.name in AWS[shown.namespace, dimension]
 
     def test_belongs_to_this_stack(self, shown: Shown) -> None:
         text = json.dumps(shown.dimensions)
-        own = ("AWS::StackName", "WatchStateMachine", "DeadLetterQueue", *(f"{name}Function" for name in polls()))
-        assert any(name in text for name in (*own, "RegisterWatch", "PublishOutcome", "RecoverWatches"))
+        functions = (*(f"{name}Function" for name in polls()), "RegisterWatch", "PublishOutcome", "RecoverWatches")
+        rules = (name for name, one in RESOURCES.items() if one["Type"] == "AWS::Events::Rule")
+        own = ("AWS::StackName", "WatchStateMachine", "DeadLetterQueue", *functions, *rules)
+        assert any(name in text for name in own)
 
     def test_has_only_existing_values(self, shown: Shown) -> None:
         for name, value in shown.dimensions.items():
@@ -213,6 +224,29 @@ class TestEveryAlarm:
 
     def test_is_left_out_on_an_emulator_only_if_it_does_math(self, name: str) -> None:
         assert (ALARMS[name].get("Condition") == "IsAws") == ("Metrics" in ALARMS[name]["Properties"])
+
+
+def test_every_rule_whose_events_are_kept_has_an_alarm_on_those_that_are_lost() -> None:
+    """EventBridge counts them by rule: with its bus, except on the default bus."""
+    kept = {
+        name: one["Properties"]
+        for name, one in RESOURCES.items()
+        if one["Type"] == "AWS::Events::Rule"
+        and any("DeadLetterConfig" in target for target in one["Properties"]["Targets"])
+    }
+    alarm = RESOURCES["EventsLostAlarm"]["Properties"]
+    metrics = [one["MetricStat"]["Metric"] for one in present(alarm["Metrics"]) if "MetricStat" in one]
+    found = {}
+    for metric in metrics:
+        dimensions = {one["Name"]: one["Value"] for one in present(metric["Dimensions"])}
+        (rule,) = (name for name in kept if name in json.dumps(dimensions["RuleName"]))
+        found[rule] = "EventBusName" in dimensions
+        if found[rule]:
+            # The id of a rule is `bus|rule`, or `rule` on the default bus.
+            twice = {"Fn::Sub": f"${{{rule}}}|${{{rule}}}"}
+            assert dimensions["RuleName"] == {"Fn::Select": [1, {"Fn::Split": ["|", twice]}]}
+    assert found == {name: "EventBusName" in properties for name, properties in kept.items()}
+    assert alarm["Metrics"][0]["Expression"] == "SUM(METRICS())"
 
 
 def test_only_a_missing_sweep_is_an_alarm_by_itself() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from import_watch.aws.event_bus import SOURCE
+from import_watch_cli.redrive import MAX_ENTRY_BYTES
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, ROOT, TEMPLATE
@@ -137,6 +138,13 @@ def test_start_events_that_cannot_be_delivered_are_kept() -> None:
     rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in ("ImportStartedRule", "ExecutionEndedRule")]
     other = {"Fn::If": ["CreateBus", {"Fn::GetAtt": ["OtherEventRule", "Arn"]}, {"Ref": "AWS::NoValue"}]}
     assert policy["Condition"] == {"ArnEquals": {"aws:SourceArn": [*rules, other]}}
+
+
+def test_the_queue_of_dead_letters_accepts_every_event() -> None:
+    """A bus accepts events of 1 MB, an execution 262,144 bytes: what is between them must not be lost."""
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["MaximumMessageSize"] == 1_048_576
+    assert f"{MAX_ENTRY_BYTES:,} bytes" in (ROOT / "docs" / "reference.md").read_text()
+    assert MAX_ENTRY_BYTES == 262_144
 
 
 def test_a_dead_letter_is_noticed() -> None:
