@@ -6,17 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from local.paths import EVENTS
 from local.scenarios import LOG_TEXT, SCENARIOS, Scenario
 from local.stack import LocalStack
 from local.waiting import wait_until
+from tests.contract.schemas import faults
 from tests.integration.conftest import WAIT_SCALE
 from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("stack")
-SCHEMA = Draft202012Validator(json.loads((EVENTS / "schemas" / "notification.schema.json").read_text()))
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 WATCHED = [scenario for scenario in SCENARIOS if scenario.steps]
 
@@ -49,7 +47,7 @@ def test_the_outcome_is_the_expected_one(scenario: Scenario, played: dict[str, d
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_notification_keeps_its_contract(scenario: Scenario, played: dict[str, dict[str, Any]]) -> None:
-    assert [error.message for error in SCHEMA.iter_errors(played[scenario.name])] == []
+    assert faults("notification", played[scenario.name]) == []
 
 
 @pytest.mark.parametrize("scenario", WATCHED, ids=lambda scenario: scenario.name)
