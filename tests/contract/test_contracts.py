@@ -275,7 +275,7 @@ def judged() -> dict[str, Any]:
 
 def test_the_files_agree_with_each_other() -> None:
     """`python -m tests.contract.schemas` writes the copies, and the names of the vendors."""
-    files = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    files = {path.name: path.read_text() for path in FOLDER.glob("*.schema.json")}
     assert files == {f"{name}.schema.json": written(document) for name, document in completed().items()}
     assert set(INCOMING) | set(OUTGOING) == set(NAMES)
 
