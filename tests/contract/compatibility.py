@@ -31,7 +31,7 @@ def breaks(old: Schema, new: Schema, *, incoming: bool) -> list[str]:
     incoming : bool
         Whether the documents come in; otherwise they go out.
     """
-    first, second = _normal(old, old), _normal(new, new)
+    first, second = normal(old, old), normal(new, new)
     return list(_narrowed("", first, second) if incoming else _narrowed("", second, first, reverse=True))
 
 
@@ -108,24 +108,24 @@ def _type(value: Any) -> str:
     return names.get(type(value), "object")
 
 
-def _normal(schema: Any, root: Schema) -> Any:
+def normal(schema: Any, root: Schema) -> Any:
     """Schema with its references resolved, without annotations, and with one form of what can be written in several."""
     if isinstance(schema, list):
-        return [_normal(item, root) for item in schema]
+        return [normal(item, root) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
         *_, name = schema["$ref"].split("/")
         schema = root["$defs"][name] | {key: value for key, value in schema.items() if key != "$ref"}
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
-            found[key] = {name: _normal(member, root) for name, member in value.items()}
+            found[key] = {name: normal(member, root) for name, member in value.items()}
         elif key not in ANNOTATIONS:
-            found[key] = value if key in ("enum", "const", "required") else _normal(value, root)
+            found[key] = value if key in ("enum", "const", "required") else normal(value, root)
     if "const" in found:
         found["enum"] = [found.pop("const")]
-    alternatives = found.get("oneOf", [])
+    alternatives: list[Any] = found.get("oneOf", [])
     if len(alternatives) == 2 and {"type": "null"} in alternatives and set(found) == {"oneOf"}:
         (other,) = (one for one in alternatives if one != {"type": "null"})
         return other | {"type": [*sorted(_types(other)), "null"]}

@@ -23,12 +23,14 @@ from import_watch.notifications.notification import (
     NOTIFICATION_SCHEMA,
     STALLED_SCHEMA,
 )
-from jsonschema import Draft202012Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 from samtranslator.yaml_helper import yaml_parse
 
-from local.paths import EVENTS
+from local.paths import EVENTS, TEMPLATE
+from tests.contract.event_schema import draft_4, with_schema
 from tests.contract.samples import samples
 from tests.contract.schemas import CONTENTS, FOLDER, INCOMING, NAMES, OUTGOING, completed, faults, schema, written
+from tests.sam_template import RESOURCES, STACK
 from tests.support.node import STATIC, node, run_script
 
 pytestmark = pytest.mark.xdist_group("node")
@@ -363,3 +365,23 @@ def test_the_asyncapi_document_lists_the_message_attributes() -> None:
     assert attributes["outcome"]["enum"] == [outcome.value for outcome in Outcome]
     assert attributes["reason"]["maxLength"] == MAX_ATTRIBUTE
     assert set(attributes) == {"eventType", "vendor", "connection", "outcome", "reason"}
+
+
+# ------------------------------------------------------------ EventBridge's registry
+
+
+def test_the_registry_has_the_schema_of_an_outcome_in_draft_4() -> None:
+    """`python -m tests.contract.event_schema` writes it into the template."""
+    assert with_schema(TEMPLATE.read_text()) == TEMPLATE.read_text()
+    properties = RESOURCES["OutcomeSchema"]["Properties"]
+    assert (properties["Type"], json.loads(properties["Content"])) == ("JSONSchemaDraft4", draft_4())
+    Draft4Validator.check_schema(draft_4())
+    valid = [document for name, document, valid in DOCUMENTS if name == "outcome-event" and valid]
+    assert [list(Draft4Validator(draft_4()).iter_errors(document)) for document in valid] == [[]] * len(valid)
+    assert not Draft4Validator(draft_4()).is_valid({**EVENT, "source": "another"})
+
+
+@pytest.mark.parametrize("name", ["SchemaRegistry", "OutcomeSchema"])
+def test_the_registry_is_made_on_demand_and_never_on_the_emulator(name: str) -> None:
+    assert STACK["Parameters"]["PublishSchemas"]["Default"] == "false"
+    assert {"Condition": "IsAws"} in STACK["Conditions"][RESOURCES[name]["Condition"]]["Fn::And"]
