@@ -21,7 +21,8 @@ from local.paths import ROOT
 PAGE = "docs/adding-a-vendor.md"
 VENDOR = "papyrus"
 REFERENCE = "docs/reference.md"
-SCHEMA = "events/schemas/import-started.schema.json"
+EVENTS, DETAILS = ("import-started", "import-changed"), ("import-started-detail", "import-changed-detail")
+"""Schemas with the names of the vendors."""
 _FILE = re.compile(
     r"^[^`\n]*(?:`[^`/\n]*`[^`\n]*)*?`([\w.-]+/[\w/.-]+)`[^\n]*:\n\n```(?:python|json)\n(.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -56,9 +57,12 @@ def apply(root: Path) -> None:
     reference = root / REFERENCE
     before, table, after = reference.read_text().partition("\n| `document360` |")
     reference.write_text(f"{before}\n{row.strip()}{table}{after}")
-    schema = json.loads((root / SCHEMA).read_text())
-    schema["properties"]["detail"]["properties"]["vendor"]["enum"].append(VENDOR)
-    (root / SCHEMA).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+    for name in (*EVENTS, *DETAILS):
+        path = root / "events" / "schemas" / f"{name}.schema.json"
+        schema = json.loads(path.read_text())
+        detail = schema["properties"]["detail"] if name in EVENTS else schema
+        detail["properties"]["vendor"]["enum"].append(VENDOR)
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
 
 
 def copy_to(root: Path, *folders: str) -> None:

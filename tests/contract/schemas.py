@@ -51,8 +51,11 @@ def faults(name: str, document: Any) -> list[str]:
 def completed() -> dict[str, dict[str, Any]]:
     """All schemas by name, with the names of the vendors, and the copies of contents."""
     found = {name: schema(name) for name in NAMES}
+    listed = found["import-started-detail"]["properties"]["vendor"]["enum"]
+    vendors = VendorRegistry(FUNCTIONS).names
+    names = [*(name for name in listed if name in vendors), *(name for name in vendors if name not in listed)]
     for name in ("import-started-detail", "import-changed-detail"):
-        found[name]["properties"]["vendor"]["enum"] = list(VendorRegistry(FUNCTIONS).names)
+        found[name]["properties"]["vendor"]["enum"] = names
     for name, (field, content) in CONTENTS.items():
         inner, outer = found[content], found[name]
         note = {"$comment": f"A copy of {content}.schema.json, made by tests/contract/schemas.py."}
