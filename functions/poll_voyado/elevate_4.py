@@ -21,7 +21,8 @@ from import_watch.vendors.response_body import HttpResponse
 STATUSES = StatusMap(
     {
         ImportState.NOT_FOUND: ("NOT_FOUND",),
-        ImportState.QUEUED: ("WAITING",),
+        # BLOCKED is on the vendor's earlier page alone [spec].
+        ImportState.QUEUED: ("WAITING", "BLOCKED"),
         ImportState.RUNNING: ("IN_PROGRESS",),
         ImportState.SUCCEEDED: ("SUCCESS",),
         ImportState.FAILED: ("FAILURE",),
@@ -67,7 +68,8 @@ API = Api(
         secret=("apiKey",),
         base_url=lambda connection: base_url_of(connection, "clusterId", "{}.elevate-api.cloud"),
         base_url_fields="clusterId (or baseUrl)",
-        hosts=(r"[a-z0-9-]+\.elevate-api\.cloud",),
+        # The second is the host of the vendor's earlier page [spec].
+        hosts=(r"[a-z0-9-]+\.elevate-api\.cloud", r"[a-z0-9-]+\.api\.esales\.apptus\.cloud"),
         optional=("clusterId", "baseUrl", "adminApiVersion"),
         defaults={"adminApiVersion": "v4"},
         forms={"adminApiVersion": FieldForm(_admin_api_version, "a version such as v4")},
