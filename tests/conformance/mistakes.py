@@ -127,9 +127,10 @@ MISTAKES = (
         ("no scheme", ', scheme="Bearer"', ""),
         (
             "the header of version 2",
-            'ApiKey("Authorization", "apiToken", scheme="Bearer")',
+            'ApiKey("Authorization", "apiToken", scheme="Bearer", prefixed=("d360_sk_", "X-API-Key"))',
             'ApiKey("api_token", "apiToken")',
         ),
+        ("a key sent as a token", ', prefixed=("d360_sk_", "X-API-Key")', ""),
         (
             "ids exchanged in the path",
             "/projects/{projectId}/imports/{importId}",
@@ -299,13 +300,8 @@ MISTAKES = (
         ("any text as the version", 'f"v{found[1]}" if found else None', 'f"v{found[1]}" if found else text'),
         ("an id as a number taken for another import", 'fields.id_of(body["id"])', 'body["id"]'),
         ("the message of another version", 'body.get("reason")', 'body.get("message")'),
-        (
-            "the host of the older version",
-            r"hosts=(r\"[a-z0-9-]+\.elevate-api\.cloud\",)".replace('\\"', '"'),
-            r"hosts=(r\"[a-z0-9-]+\.elevate-api\.cloud\", r\"[a-z0-9-]+\.api\.esales\.apptus\.cloud\")".replace(
-                '\\"', '"'
-            ),
-        ),
+        ("a status of an earlier page forgotten", '("WAITING", "BLOCKED")', '("WAITING",)'),
+        ("a host pattern too wide", r"[a-z0-9-]+\.elevate-api\.cloud", r"([a-z0-9-]+\.)+elevate-api\.cloud"),
         (
             "a success read from another status",
             'ImportState.SUCCEEDED: ("SUCCESS",)',
