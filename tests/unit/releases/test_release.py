@@ -47,6 +47,8 @@ def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> No
             *("functions", "layers", "statemachine", "template.yaml")
         }
     assert version_of((checkout / "template.yaml").read_text()) == "0.3.0-dev"
+    assert "version: 0.2.0<" in git(checkout, "show", "v0.2.0:docs/badges/version.svg")
+    assert "version: 0.3.0-dev<" in (checkout / "docs/badges/version.svg").read_text()
     assert "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2030-01-31)\n" in (checkout / "CHANGELOG.md").read_text()
 
 
