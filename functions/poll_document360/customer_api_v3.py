@@ -19,7 +19,8 @@ from import_watch.vendors.response_body import HttpResponse
 STATUSES = StatusMap(
     {
         ImportState.QUEUED: ("Pending",),
-        ImportState.RUNNING: ("InProgress",),
+        # `Processing` is in the vendor's example of another task's status in the same API.
+        ImportState.RUNNING: ("InProgress", "Processing"),
         ImportState.SUCCEEDED: ("Completed",),
         ImportState.FAILED: ("Failed",),
     }
