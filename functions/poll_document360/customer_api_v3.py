@@ -19,8 +19,7 @@ from import_watch.vendors.response_body import HttpResponse
 STATUSES = StatusMap(
     {
         ImportState.QUEUED: ("Pending",),
-        # `Processing` is in the vendor's example of another task's status in the same API.
-        ImportState.RUNNING: ("InProgress", "Processing"),
+        ImportState.RUNNING: ("InProgress",),
         ImportState.SUCCEEDED: ("Completed",),
         ImportState.FAILED: ("Failed",),
     }
@@ -68,9 +67,8 @@ API = Api(
         optional=("baseUrl",),
         forms={"projectId": FieldForm(_project_id, "the UUID of the project")},
     ),
-    # A token of the portal or of OAuth is a bearer token [spec]. An API key, which the portal makes now in place of
-    # tokens, has a beginning and a header of its own [inf]: no page of the vendor that could be read names the header.
-    authentication=ApiKey("Authorization", "apiToken", scheme="Bearer", prefixed=("d360_sk_", "X-API-Key")),
+    # A token of version 3 is made in the portal, for one project.
+    authentication=ApiKey("Authorization", "apiToken", scheme="Bearer"),
     request=RequestSpec("/v3/projects/{projectId}/imports/{importId}"),
     read=read,
     keeps_log=False,

@@ -1,6 +1,6 @@
 """Voyado Elevate 4, Admin API: the meaning of its import status responses.
 
-Facts from the vendor's pages on the request in v3 and in v4 of the Admin API. Nothing was tried at the vendor.
+Facts from the vendor's page on the request in v3, and from parts of its page on v4. Nothing was tried at the vendor.
 """
 
 from __future__ import annotations

@@ -127,10 +127,9 @@ MISTAKES = (
         ("no scheme", ', scheme="Bearer"', ""),
         (
             "the header of version 2",
-            'ApiKey("Authorization", "apiToken", scheme="Bearer", prefixed=("d360_sk_", "X-API-Key"))',
+            'ApiKey("Authorization", "apiToken", scheme="Bearer")',
             'ApiKey("api_token", "apiToken")',
         ),
-        ("a key sent as a token", ', prefixed=("d360_sk_", "X-API-Key")', ""),
         (
             "ids exchanged in the path",
             "/projects/{projectId}/imports/{importId}",

@@ -202,13 +202,13 @@ class Client:
             token = self._kept_tokens().get(connection, authentication, force_refresh=force_refresh, seconds=seconds)
             if isinstance(token, FailedPoll):
                 return token
-            header, value = authentication.header, f"Bearer {token}"
+            value = f"Bearer {token}"
             secrets.append(token)
         else:
-            header, value = authentication.sent(fields)
+            value = authentication.value(fields)
             if isinstance(authentication, Basic):
                 secrets.append(value.removeprefix("Basic "))
-        return _Credentials({header: value}, secrets)
+        return _Credentials({authentication.header: value}, secrets)
 
     def _new_transport(self) -> HttpTransport:
         return HttpTransport(self._adapter.title, private_addresses=self._hosts.loopback_http, clock=self._clock)

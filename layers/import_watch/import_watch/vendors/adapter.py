@@ -193,9 +193,8 @@ class Api:
         _all_of(request.placeholders, (IMPORT_ID, *given), "no connection has to have the field")
         if secret := request.url_placeholders.intersection(self.connection.secret):
             raise ValueError(f"a URL is no place for a secret: {', '.join(sorted(secret))}")
-        for header in self.authentication.headers:
-            if header.lower() in map(str.lower, request.headers):
-                raise ValueError(f"the header {header} is that of the authentication")
+        if self.authentication.header.lower() in map(str.lower, request.headers):
+            raise ValueError(f"the header {self.authentication.header} is that of the authentication")
 
 
 class Versions(NamedTuple):

@@ -19,37 +19,20 @@ class ClientAuthentication(StrEnum):
 
 
 class ApiKey(NamedTuple):
-    """A header whose value is a field of the connection, unchanged, after a scheme such as `Bearer` if there is one.
-
-    Parameters
-    ----------
-    header, field, scheme : str
-    prefixed : tuple of str and str, or None
-        For a vendor with two kinds of keys: the beginning of one kind, and the header in which such a key is sent,
-        without a scheme.
-    """
+    """A header whose value is a field of the connection, unchanged, after a scheme such as `Bearer` if there is one."""
 
     header: str
     field: str
     scheme: str = ""
-    prefixed: tuple[str, str] | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Fields of the connection that it needs."""
         return (self.field,)
 
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """Every header in which a key may be sent."""
-        return (self.header, *(self.prefixed or ())[1:])
-
-    def sent(self, fields: Mapping[str, str]) -> tuple[str, str]:
-        """Header, and its value."""
-        key = fields[self.field]
-        if self.prefixed and key.startswith(self.prefixed[0]):
-            return self.prefixed[1], key
-        return self.header, f"{self.scheme} {key}".lstrip()
+    def value(self, fields: Mapping[str, str]) -> str:
+        """Value of the header."""
+        return f"{self.scheme} {fields[self.field]}".lstrip()
 
 
 class Basic(NamedTuple):
@@ -64,14 +47,9 @@ class Basic(NamedTuple):
         """Fields of the connection that it needs."""
         return (self.user_field, self.password_field)
 
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The header in which the credentials are sent."""
-        return (self.header,)
-
-    def sent(self, fields: Mapping[str, str]) -> tuple[str, str]:
-        """Header, and its value."""
-        return self.header, basic(fields[self.user_field], fields[self.password_field])
+    def value(self, fields: Mapping[str, str]) -> str:
+        """Value of the header."""
+        return basic(fields[self.user_field], fields[self.password_field])
 
 
 class ClientCredentials(NamedTuple):
@@ -95,11 +73,6 @@ class ClientCredentials(NamedTuple):
     def fields(self) -> tuple[str, ...]:
         """Fields of the connection that it needs."""
         return ("tokenUrl", "clientId", "clientSecret")
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The header in which the token is sent."""
-        return (self.header,)
 
 
 Authentication: TypeAlias = ApiKey | Basic | ClientCredentials
