@@ -14,6 +14,7 @@ from import_watch_cli.watches import Watches
 
 from local.paths import ROOT
 from local.simulators import voyado
+from local.simulators.registry import VENDORS
 from local.waiting import wait_until
 from tests.cli.running import COMPLETED, ENDLESS, FAILED, OUTCOME_SECONDS, Running, lines
 
@@ -169,7 +170,7 @@ def test_a_command_that_does_nothing_has_status_1(running: Running, command: tup
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("vendor", ["document360", "egain", "voyado"])
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_check_sends_one_harmless_request(running: Running, vendor: str) -> None:
     done = running.command("check", vendor, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
