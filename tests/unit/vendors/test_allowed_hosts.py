@@ -151,7 +151,11 @@ class TestOtherAddresses:
 
     @pytest.mark.parametrize(
         "url",
-        ["http://docs.customer.example", "https://x.docs.customer.example", "https://docs.customer.example.evil.example"],
+        [
+            "http://docs.customer.example",
+            "https://x.docs.customer.example",
+            "https://docs.customer.example.evil.example",
+        ],
     )
     def test_only_the_exact_host_is_allowed_and_only_by_https(self, vendor: str, url: str) -> None:
         assert fault(vendor, url, Hosts(allowed=frozenset({"docs.customer.example"}), loopback_http=True)) is not None
