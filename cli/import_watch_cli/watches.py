@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -53,6 +53,8 @@ class Watches:
     def active(self, vendor: str | None = None, limit: int | None = None) -> list[WatchRow]:
         """Active watches, the next poll first.
 
+        The index knows the times to a quarter of an hour: of a part of the list, those of its last one may be any.
+
         Parameters
         ----------
         vendor : str, optional
@@ -72,7 +74,7 @@ class Watches:
 
     def active_ids(self) -> Iterator[str]:
         """Ids of the active watches, the next poll first."""
-        return (key for key, _, _ in self.store.active())
+        return self.store.active_by_time()
 
     def ended(
         self,
@@ -152,13 +154,17 @@ class Watches:
         """
         text = text.strip()
         keys = (_watch_key(text), *self._keys_of_import(text))
-        found = list(self.store.get_many(key for key in keys if key and len(key.encode()) <= MAX_KEY_BYTES).values())
+        found = self.whole(key for key in keys if key and len(key.encode()) <= MAX_KEY_BYTES)
         if attempt is None:
             return found
-        earlier = self.store.get_many(
+        earlier = self.whole(
             attempt_key(record.watch.watch_id, attempt) for record in found if record.watch.attempt != attempt
         )
-        return [record for record in (*found, *earlier.values()) if record.watch.attempt == attempt]
+        return [record for record in (*found, *earlier) if record.watch.attempt == attempt]
+
+    def whole(self, keys: Iterable[str]) -> list[StoredWatch]:
+        """Watches that exist, of these keys, with the records of their starts."""
+        return [record for key in self.store.get_many(keys) if (record := self.store.get(key)) is not None]
 
     def attempts(self, record: StoredWatch) -> list[WatchRow]:
         """All attempts of a watch that are still stored, the first one first."""

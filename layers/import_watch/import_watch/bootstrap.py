@@ -153,7 +153,9 @@ def recovery(vendors: VendorRegistry) -> Recovery:
 @cache
 def watch_store() -> WatchStore:
     """The table of watches."""
-    return WatchStore(settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client())
+    return WatchStore(
+        settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client(), settings.index_seconds()
+    )
 
 
 @cache

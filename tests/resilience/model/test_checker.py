@@ -31,6 +31,12 @@ from tests.resilience.model.world import WATCH, Event, Scenario
 pytestmark = pytest.mark.usefixtures("socket_disabled")
 
 
+def with_start(record: StoredWatch, **changes: Any) -> StoredWatch:
+    """Record with changes of what is stored of its start."""
+    assert record.start is not None
+    return replace(record, start=replace(record.start, **changes))
+
+
 class SavesWhateverTheGeneration(MemoryWatchStore):
     """A superseded execution's poll goes through."""
 
@@ -100,7 +106,7 @@ class ForgetsStartEvents(MemoryWatchStore):
     """A duplicate of an event that began an attempt is not recognised."""
 
     def _new(self, *given: Any, **more: Any) -> StoredWatch:
-        return replace(super()._new(*given, **more), start_events=())
+        return with_start(super()._new(*given, **more), start_events=())
 
 
 class ReplacesWithoutMoving(MemoryWatchStore):
@@ -143,7 +149,8 @@ class JoinsWhatHasEnded(MemoryWatchStore):
         if now is None or now.result is None or record.result is not None:
             super().add_start_event(record, events, start)
             return
-        self.items[now.key] = replace(now, start_events=tuple(events), callbacks=now.callbacks + 1)
+        joined = with_start(now, start_events=tuple(events))
+        self.items[now.key] = replace(joined, callbacks=now.callbacks + 1, event_revision=now.event_revision + 1)
         self._add_task_token(record.watch, start)
 
 
@@ -171,14 +178,14 @@ class DeletesBeforeItSends(ReplayedTaskTokens):
 
 class StopsNoOtherOwner(Waker):
     def _woken(self, record: StoredWatch, now: float) -> NextStep:
-        return super()._woken(replace(record, owners=record.owners[-1:]), now)
+        return super()._woken(with_start(record, owners=record.owners[-1:]), now)
 
 
 class StopsOnlyTheOwnerBefore(Waker):
     """It may have been about to stop the one before it."""
 
     def _woken(self, record: StoredWatch, now: float) -> NextStep:
-        return super()._woken(replace(record, owners=record.owners[-2:]), now)
+        return super()._woken(with_start(record, owners=record.owners[-2:]), now)
 
 
 class WakesBeforeItMay(Waker):

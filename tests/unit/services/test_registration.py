@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.task_tokens import TaskTokens
-from import_watch.aws.watch_store import Committed, Conflict, WatchStore
+from import_watch.aws.watch_store import Committed, WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.model.observation import ImportState, LogRecord, LogStatus
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.step import NextAction, Step
-from import_watch.model.watch import Tolerance, Watch, attempt_key, watch_id
+from import_watch.model.watch import Tolerance, Watch, attempt_key, start_key, watch_id
 from import_watch.scheduling.running_time import measured_running_time
 from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
@@ -564,8 +565,9 @@ class TestNextAttempt:
         client("dynamodb").update_item(
             TableName=TABLE,
             Key={"watchId": {"S": ended.watch_id}},
-            UpdateExpression="REMOVE attempt, startEvents, owners, ended",
+            UpdateExpression="REMOVE attempt, ended",
         )
+        client("dynamodb").delete_item(TableName=TABLE, Key={"watchId": {"S": start_key(ended.watch_id, 1)}})
         registrar(watches).register_late(VENDORS.parse(event()), EXECUTION, NOW + 500)
         assert recorded(watches, Step(NextAction.WAIT, ended)).watch == ended
 
@@ -633,8 +635,9 @@ class TestNextAttempt:
         client("dynamodb").update_item(
             TableName=TABLE,
             Key={"watchId": {"S": ended.watch_id}},
-            UpdateExpression="REMOVE attempt, startEvents, owners, ended",
+            UpdateExpression="REMOVE attempt, ended",
         )
+        client("dynamodb").delete_item(TableName=TABLE, Key={"watchId": {"S": start_key(ended.watch_id, 1)}})
         step = started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
         assert (step.watch.attempt, recorded(watches, step).start_events) == (2, (OTHER_EVENT,))
         watches.record_published(ended, NOW + 90)

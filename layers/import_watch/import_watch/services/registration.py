@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.lifecycle.attempts import NotStarted, as_next_attempt, why_not_started, with_event
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.lifecycle.transitions import hand_over, resume_delay, start_watch
