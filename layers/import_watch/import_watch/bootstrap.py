@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from import_watch.aws.task_tokens import TaskTokens
     from import_watch.services.callbacks import Callbacks
     from import_watch.services.polling import Poller
     from import_watch.services.publication import Publisher
@@ -91,7 +92,9 @@ def registrar(vendors: VendorRegistry) -> Registrar:
     from import_watch.aws.executions import Executions
     from import_watch.services.registration import Registrar
 
-    return Registrar(vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy)
+    return Registrar(
+        vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy, _task_tokens
+    )
 
 
 @cache
@@ -125,10 +128,16 @@ def publisher(*, publishes_stalls: bool = False) -> Publisher:
 
 @cache
 def _callbacks() -> Callbacks:
-    from import_watch.aws.task_tokens import TaskTokens
     from import_watch.services.callbacks import Callbacks
 
-    return Callbacks(TaskTokens(settings.get_str("TABLE_NAME"), _table_client()))
+    return Callbacks(_task_tokens())
+
+
+@cache
+def _task_tokens() -> TaskTokens:
+    from import_watch.aws.task_tokens import TaskTokens
+
+    return TaskTokens(settings.get_str("TABLE_NAME"), _table_client())
 
 
 @cache

@@ -176,7 +176,7 @@ class MemoryWatchStore(WatchStore):
         self, token: PageToken | None = None, until: float | None = None
     ) -> Iterator[tuple[str, float, PageToken]]:
         due = {
-            key: (active_partition(key), indexed_time(record.watch.next_poll_at, INDEX_SECONDS))
+            key: (active_partition(key), indexed_time(key, record.watch.next_poll_at, INDEX_SECONDS))
             for key, record in self._records()
             if record.result is None and record.watch.next_poll_at is not None
         }

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from import_watch.aws.dynamodb import PageToken
+from import_watch.aws.executions import ExecutionStatus
 from import_watch.aws.task_tokens import TokenResult
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.model.observation import FailedPoll, ImportState, PollError
 from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.step import NextAction
 from import_watch.model.step import Step as NextStep
@@ -89,7 +90,15 @@ class UsesStaleRecord(Recovery):
     """An execution may publish the outcome and end after the table is read, and before its status is."""
 
     def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:
-        return self._recover(seen, self._executions.status(seen.execution), now)
+        return self._recover(replace(seen, start=StartRecord()), self._executions.status(seen.execution), now)
+
+
+class TakesUnlistedForDead(Recovery):
+    """A list of running executions is late, and lacks some."""
+
+    def _attempt(self, watch_id: str, now: float) -> Recovered:
+        record = self._watches.get(watch_id)
+        return Recovered.UNCHANGED if record is None else self._recover(record, ExecutionStatus.FAILED, now)
 
 
 class TakesOverLiveExecutions(Recovery):
@@ -222,6 +231,7 @@ PLANTED = [
     (Scenario(starts=2, watches=RegistersOver), 3, "a watch was registered twice"),
     (Scenario(starts=2, sweeps=1, recovery=UsesStaleRecord), 2, "published twice, though nothing went wrong"),
     (Scenario(sweeps=1, recovery=TakesOverLiveExecutions), 3, "which lives"),
+    (Scenario(sweeps=1, faults=1, lists=True, recovery=TakesUnlistedForDead), 3, "which lives"),
     (replace(TWICE, starts=2, watches=ForgetsStartEvents), 3, "a duplicate of the event start has started an attempt"),
     (replace(TWICE, watches=ReplacesWithoutMoving), 2, "an outcome was published that is not written"),
     (

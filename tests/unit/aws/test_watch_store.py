@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.aws.dynamodb import serialize
-from import_watch.aws.watch_items import MAX_LISTED_OWNERS, active_partition, active_partitions, record_of
+from import_watch.aws.watch_items import MAX_LISTED_OWNERS, active_partition, active_partitions, indexed_time, record_of
 from import_watch.aws.watch_store import WatchStore
 from import_watch.aws.watch_writer import Conflict, WriteUnconfirmed
 from import_watch.model.observation import ImportState, LogRecord, LogStatus, Problem, ReportedProgress, Severity
@@ -371,26 +371,47 @@ class TestEnd:
 
 
 class TestIndex:
-    def test_active_watches_are_found_by_the_quarter_of_an_hour_of_their_next_poll(self, watches: WatchStore) -> None:
-        for number, after in ((3, 1_801), (1, 0), (2, 900.5), (4, 900)):
-            register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + after))
-        at = {number: indexed_at()[f"voyado#default#{number}"][1] - NOW for number in (1, 2, 3, 4)}
-        assert at == {1: 0, 2: 1_800, 3: 2_700, 4: 900}
-        listed = [[key[-1] for key, _, _ in watches.active(until=NOW + until)] for until in (-1, 0, 900, 1_799, 9_000)]
-        assert [sorted(one) for one in listed] == [[], ["1"], ["1", "4"], ["1", "4"], ["1", "2", "3", "4"]]
-        assert [key[-1] for key in watches.active_by_time()] == ["1", "4", "2", "3"]
+    @pytest.mark.parametrize("seconds", [1, 30, 900])
+    @given(number=st.integers(0, 10**6), poll_at=st.floats(NOW, NOW + 10**7))
+    def test_the_index_has_the_next_poll_at_most_a_quarter_of_an_hour_later(
+        self, number: int, poll_at: float, seconds: int
+    ) -> None:
+        at = indexed_time(f"voyado#default#{number}", poll_at, seconds)
+        assert poll_at <= at < poll_at + seconds
+        assert indexed_time(f"voyado#default#{number}", at, seconds) == at
+        assert indexed_time(f"voyado#default#{number}", at + 0.001, seconds) == at + seconds
+
+    def test_watches_do_not_write_the_index_in_the_same_minute(self) -> None:
+        """Each of 10,000 watches that are polled once a minute moves once in a quarter of an hour."""
+        moves = Counter(indexed_time(f"voyado#default#{number}", NOW + 450, 900) // 60 for number in range(10_000))
+        assert len(moves) >= 15
+        assert max(moves.values()) < 1.3 * 10_000 / 15
+
+    def test_active_watches_are_found_by_the_time_in_the_index(self, watches: WatchStore) -> None:
+        due = {}
+        for number, after in enumerate((4_000, 30, 900.5, 1_801, 12_000), 1):
+            key = f"voyado#default#{number}"
+            register(watches, a_watch(watch_id=key, next_poll_at=NOW + after))
+            due[key] = float(indexed_time(key, NOW + after, 900))
+        assert {key: at for key, (_, at) in indexed_at().items()} == due
+        in_order = sorted(due, key=lambda key: due[key])
+        assert list(watches.active_by_time()) == in_order
+        for place, key in enumerate(in_order, 1):
+            for until, listed in ((due[key] - 1, in_order[: place - 1]), (due[key], in_order[:place])):
+                assert sorted(one for one, _, _ in watches.active(until=until)) == sorted(listed)
 
     def test_a_poll_moves_a_watch_only_from_one_quarter_to_the_next(self, watches: WatchStore) -> None:
         register(watches, a_watch(next_poll_at=NOW + 60))
         before = indexed_at()
-        for after in (120, 899.5, 900):
-            watches.save(a_watch(next_poll_at=NOW + after))
+        until = before[WATCH.watch_id][1]
+        for at in (until - 800, until - 0.5, until):
+            watches.save(a_watch(next_poll_at=at))
             assert indexed_at() == before
             record = watches.get(WATCH.watch_id)
             assert record is not None
-            assert record.watch.next_poll_at == NOW + after
-        watches.save(a_watch(next_poll_at=NOW + 901))
-        assert indexed_at() != before
+            assert record.watch.next_poll_at == at
+        watches.save(a_watch(next_poll_at=until + 1))
+        assert indexed_at() == {WATCH.watch_id: (before[WATCH.watch_id][0], until + 900)}
 
     def test_watches_are_evenly_distributed_over_the_partitions(self, watches: WatchStore) -> None:
         counted = Counter(active_partition(f"voyado#default#{number}") for number in range(10_000))
@@ -506,6 +527,9 @@ class TestStart:
         assert refused.value.record.start_events == ("one",)
 
 
+IN_ITS_PARTITION = (active_partition(WATCH.watch_id), float(indexed_time(WATCH.watch_id, NOW + 60, 900)))
+
+
 class TestOlderRelease:
     """Functions of 0.2.0 and of this release may change the same watch: while a stack is updated, or returns."""
 
@@ -526,7 +550,7 @@ class TestOlderRelease:
         assert record is not None
         assert (record.watch.next_poll_at, record.metadata, record.owners) == (NOW + 5, {"a": 1.5}, (EXECUTION,))
         watches.save(replace(record.watch, polls=1, next_poll_at=NOW + 60))
-        assert indexed_at() == {WATCH.watch_id: (active_partition(WATCH.watch_id), NOW + 900)}
+        assert indexed_at() == {WATCH.watch_id: IN_ITS_PARTITION}
         watches.transfer_ownership(replace(record.watch, polls=1, generation=2, executions=2), OTHER_EXECUTION)
         moved = watches.get(WATCH.watch_id)
         assert moved is not None
@@ -556,7 +580,7 @@ class TestOlderRelease:
         assert (record.watch.next_poll_at, record.metadata, record.owners) == (NOW + 65, {"a": 1}, (EXECUTION,))
         assert [key for key, _, _ in watches.active(until=NOW + 65)] == [WATCH.watch_id]
         watches.save(replace(record.watch, polls=2, next_poll_at=NOW + 70))
-        assert indexed_at() == {WATCH.watch_id: (active_partition(WATCH.watch_id), NOW + 900)}
+        assert indexed_at() == {WATCH.watch_id: IN_ITS_PARTITION}
 
     def test_what_0_2_0_reads_of_a_watch_is_in_its_item(self, watches: WatchStore) -> None:
         """Its index shows a next poll too late rather than too early, so that it takes over nothing that is alive."""

@@ -12,7 +12,7 @@ from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
-from import_watch.aws.watch_items import INDEX_SECONDS
+from import_watch.aws.watch_items import INDEX_SECONDS, indexed_time
 from import_watch.aws.watch_store import WatchStore
 from import_watch.lifecycle.execution_names import executions_of, sibling_arn, successor_name
 from import_watch.model.observation import ImportState
@@ -41,7 +41,7 @@ from tests.unit.aws_fixtures import (
 )
 
 OVERDUE = 300
-LATER = NOW + INDEX_SECONDS + OVERDUE
+LATER = NOW + 5 + INDEX_SECONDS + OVERDUE
 """The next poll of a watch is 5 seconds after NOW, which the index has rounded up."""
 EVENT = {"id": "event-1", "detail": {"vendor": "voyado", "importId": "5512340987651234567", "metadata": {"a": 1}}}
 
@@ -198,8 +198,11 @@ class TestWatchOfADeadExecution:
         assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
 
     def test_a_watch_that_is_not_overdue_is_not_checked(self, account: Account) -> None:
-        account.register(a_watch(), DEAD)
-        assert account.sweep(LATER - 1) == {}
+        watch = account.register(a_watch(), DEAD)
+        late = indexed_time(watch.watch_id, NOW + 5, INDEX_SECONDS) + OVERDUE
+        assert NOW + 5 + OVERDUE <= late < LATER
+        assert account.sweep(late - 1) == {}
+        assert account.sweep(late) == {"TAKEN_OVER": 1}
 
 
 def test_an_overdue_watch_with_a_live_execution_is_unchanged(account: Account) -> None:

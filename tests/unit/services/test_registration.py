@@ -472,6 +472,39 @@ def tokens(watches: WatchStore) -> TaskTokens:
     return TaskTokens(TABLE, client("dynamodb"))
 
 
+class TestTooManyTokens:
+    @pytest.mark.parametrize("late", [False, True])
+    def test_its_task_fails_at_once_and_its_start_event_counts(
+        self, watches: WatchStore, monkeypatch: pytest.MonkeyPatch, *, late: bool
+    ) -> None:
+        monkeypatch.setattr("import_watch.aws.watch_store.MAX_TOKENS", 1)
+        first = started(watches, event(taskToken="one"))
+        refused: list[str] = []
+
+        class Refusing(TaskTokens):
+            def refuse(self, token: str, why: str) -> None:
+                refused.append(token)
+                assert token not in why
+
+        registers = Registrar(
+            VENDORS,
+            watches,
+            connection_store(),
+            Executions(client("stepfunctions")),
+            Tolerance(),
+            tokens=lambda: Refusing(TABLE, client("dynamodb")),
+        )
+        given = VENDORS.parse(event(OTHER_EVENT, taskToken="two"))
+        if late:
+            registers.register_late(given, OTHER_EXECUTION, NOW)
+        else:
+            assert registers.register(given, OTHER_EXECUTION, NOW).action == "ALREADY_WATCHED"
+        assert refused == ["two"]
+        record = recorded(watches, first)
+        assert (record.start_events, record.callbacks) == ((EVENT_ID, OTHER_EVENT), 1)
+        assert tokens(watches).waiting(record.watch.watch_id, 1) == ["1:one"]
+
+
 class TestNextAttempt:
     def ended(self, watches: WatchStore, result: WatchResult = UNKNOWN, **more: Any) -> Watch:
         watch = replace(started(watches, event(**more)).watch, generation=4, executions=4)

@@ -104,7 +104,7 @@ def state_of(watch: Watch, result: WatchResult | None, index_seconds: int, witho
     if result is None:
         values["active"] = active_partition(watch.watch_id)
         if poll_at is not None:
-            values["nextPollAt"] = indexed_time(poll_at, index_seconds)
+            values["nextPollAt"] = indexed_time(watch.watch_id, poll_at, index_seconds)
         return values
     if not result.message:
         raise ValueError("a result is stored with its message")
@@ -118,9 +118,14 @@ def state_of(watch: Watch, result: WatchResult | None, index_seconds: int, witho
     }
 
 
-def indexed_time(poll_at: float, index_seconds: int) -> int:
-    """Sort key of the index of active watches: the time of the next poll, rounded up, so that few polls change it."""
-    return math.ceil(poll_at / index_seconds) * index_seconds
+def indexed_time(watch_id: str, poll_at: float, index_seconds: int) -> int:
+    """Sort key of the index of active watches: the time of the next poll, rounded up, so that few polls change it.
+
+    Each watch has a grid of its own: on a common one, all would write the index in the minute before each quarter of an
+    hour.
+    """
+    own = crc32(watch_id.encode()) // ACTIVE_SHARDS % index_seconds
+    return math.ceil((poll_at - own) / index_seconds) * index_seconds + own
 
 
 def name_of(execution: str) -> str:

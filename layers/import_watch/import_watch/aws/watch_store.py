@@ -26,6 +26,7 @@ from import_watch.aws.watch_items import (
 )
 from import_watch.aws.watch_writer import (
     KNOWN_TO_PASS,
+    LIMITS_TOKENS,
     Conflict,
     WatchWriter,
     attributes,
@@ -46,6 +47,8 @@ ATTRIBUTES_OF_AN_END = (
     *("log", "answer", "publishedAt", "eventSentAt", "unpublished", "expiresAt", "callbacks", "eventRevision", "ended"),
 )
 """Attributes that may change after a watch has ended."""
+MAX_TOKENS = 100
+"""Task tokens that may wait for one watch: an item has 400 KB, and a token up to 2 KB."""
 TOKENS_SECONDS = 366 * 86_400
 """Seconds for which a task token is kept at most: a task waits for a year at most."""
 START_SECONDS = 366 * 86_400
@@ -115,6 +118,8 @@ class WatchStore(WatchWriter):
         ------
         Conflict
             If there is such a watch already.
+        TooManyTokens
+            If its task token is one too many: nothing is written.
         """
         item, of_start = self._new_items(watch, execution, start, start_events, keeps_log=keeps_log, result=result)
         put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(watchId)"}
@@ -150,6 +155,8 @@ class WatchStore(WatchWriter):
         ------
         Conflict
             If the watch has not ended, or is not in the generation before, or changed at the same time.
+        TooManyTokens
+            If its task token is one too many: nothing is written.
         """
         key = {"watchId": {"S": watch.watch_id}}
         item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
@@ -206,6 +213,8 @@ class WatchStore(WatchWriter):
         ------
         Conflict
             If the watch has ended, was settled or was started again meanwhile, or another start event was kept.
+        TooManyTokens
+            If its task token is one too many: nothing is written.
         """
         watch = record.watch
         state = "attribute_exists(ending)" if record.result is not None else "attribute_not_exists(ending)"
@@ -531,9 +540,12 @@ class WatchStore(WatchWriter):
                     "TableName": self._table,
                     "Key": {"watchId": {"S": callbacks_key(watch.watch_id)}},
                     "UpdateExpression": "SET expiresAt = :expires ADD tokens :tokens",
+                    "ConditionExpression": LIMITS_TOKENS,
                     "ExpressionAttributeValues": {
                         ":expires": {"N": str(int(time.time()) + TOKENS_SECONDS)},
                         ":tokens": {"SS": [f"{watch.attempt}:{start.task_token}"]},
+                        ":token": {"S": f"{watch.attempt}:{start.task_token}"},
+                        ":most": {"N": str(MAX_TOKENS)},
                     },
                 }
             }

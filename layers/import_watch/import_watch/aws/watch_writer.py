@@ -22,6 +22,9 @@ KNOWN_TO_PASS = (
 )
 """Errors that every definition of the state machine retries for a long time, also that of the first release."""
 
+LIMITS_TOKENS = "attribute_not_exists(tokens) OR size(tokens) < :most OR contains(tokens, :token)"
+"""Condition of the write of a task token."""
+
 
 class Conflict(Exception):
     """A conditional write that failed because the item is not as expected.
@@ -35,6 +38,10 @@ class Conflict(Exception):
     def __init__(self, record: StoredWatch | None) -> None:
         super().__init__("the watch is not as expected")
         self.record = record
+
+
+class TooManyTokens(Exception):
+    """As many task tokens wait for the outcome of a watch as may."""
 
 
 class WriteUnconfirmed(Exception):
@@ -109,6 +116,8 @@ class WatchWriter(WatchReader):
         ------
         Conflict
             If one of their conditions is not met; with the watch of this id as it is then.
+        TooManyTokens
+            If only the condition of the last one, a task token, is not met.
         """
         try:
             self._client.transact_write_items(TransactItems=writes)
@@ -116,6 +125,9 @@ class WatchWriter(WatchReader):
             reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
             if "ConditionalCheckFailed" not in reasons:
                 raise  # such as a transaction of the same moment: the state machine repeats the step
+            (last,) = writes[-1].values()
+            if "ConditionalCheckFailed" not in reasons[:-1] and last.get("ConditionExpression") == LIMITS_TOKENS:
+                raise TooManyTokens from None
             raise Conflict(self.get(watch_id)) from None
 
 
