@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from botocore.config import Config
-from import_watch.aws.log_archive import PART_BYTES, S3_CONFIG, LogArchive
+from import_watch.aws.log_archive import LogArchive
+from import_watch.aws.log_copy import PART_BYTES
+from import_watch.aws.s3_log import S3_CONFIG
 from import_watch.model.observation import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
@@ -276,7 +278,7 @@ def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
 def test_a_response_is_archived_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("import_watch.aws.log_archive.MAX_RESPONSE_SECONDS", SECONDS)
     began = time.monotonic()
-    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE) is None
+    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE, None) == (None, None)
     assert time.monotonic() - began < MAX_SECONDS
 
 

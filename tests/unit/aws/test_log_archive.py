@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from import_watch.aws.log_archive import MAX_SOURCE, PART_BYTES, Archived, LogArchive
+from import_watch.aws.log_archive import MAX_SOURCE, Archived, LogArchive
+from import_watch.aws.log_copy import PART_BYTES
 from import_watch.model.observation import InlineLog, LogRecord, LogReference, LogStatus, MissingLog, StoredLog
 from import_watch.model.watch import Watch
 from import_watch.vendors.connection import Connection
@@ -161,7 +162,7 @@ class TestStoredLog:
 
     def test_a_log_that_is_too_large_is_not_copied(self, monkeypatch: pytest.MonkeyPatch) -> None:
         source = put("long.txt", b"x" * 101)
-        monkeypatch.setattr("import_watch.aws.log_archive.MAX_LOG_BYTES", 100)
+        monkeypatch.setattr("import_watch.aws.s3_log.MAX_BYTES", 100)
         record = copied(source)
         assert (record.status, record.source) == (LogStatus.VENDOR_ONLY, source)
         assert keys() == []
