@@ -15,7 +15,7 @@ from import_watch.notifications.cost import price
 from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
 
 from benchmarks.schedule import pages
-from benchmarks.schedule.bill import MONTHLY, quotas, ways
+from benchmarks.schedule.bill import MONTHLY, ways
 from benchmarks.schedule.driver import Watching, follow, follow_by_peer
 from benchmarks.schedule.figures import COLUMNS, POLLS_PER_EXECUTION, Figures, dominates, frontier, quantile
 from benchmarks.schedule.imports import SCENARIOS, Import, imports
@@ -326,11 +326,3 @@ def test_a_month_is_priced_by_hand() -> None:
     )
     assert http.per_poll == pytest.approx(75e-6)
     assert MONTHLY == (100, 10_000, 1_000_000)
-
-
-def test_quotas_are_counted_in_open_watches() -> None:
-    # One poll a minute: three transitions, and two writes to the index, a minute.
-    counted = {quota.name: quota.watches for quota in quotas(replace(SOME, polls=10, watched=600))}
-    assert counted["state transitions a second, other regions"] == 800 * 60 // 3
-    assert counted["open executions"] == 1_000_000
-    assert counted["DynamoDB writes a second of the one partition of the index"] == 1_000 * 60 // 2

@@ -28,7 +28,7 @@ METADATA: tuple[Any, ...] = (
     {"team": "help centre", "articles": 412},
     {"team": "help centre", "release": "2026-11", "files": [f"articles/{number}.xml" for number in range(100)]},
 )
-"""Metadata of start events, in turn: none, some, and two kilobytes."""
+"""Metadata of start events, one after the other: none, some, and two kilobytes."""
 
 
 def watched(count: int, seed: int) -> list[dict[str, Any]]:

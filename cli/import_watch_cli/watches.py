@@ -24,6 +24,8 @@ LAST_KEY = "\U0010ffff"
 DEFAULT_CONNECTION = "default"
 PAGE_SIZE = 1_000
 """Ended watches of one page of the whole list."""
+MORE_ACTIVE = 1_000
+"""Active watches that are read in addition to those of a list, to find the next ones."""
 MAX_KEY_BYTES = 2_048
 """DynamoDB refuses longer keys."""
 
@@ -53,8 +55,6 @@ class Watches:
     def active(self, vendor: str | None = None, limit: int | None = None) -> list[WatchRow]:
         """Active watches, the next poll first.
 
-        The index knows the times to a quarter of an hour: of a part of the list, those of its last one may be any.
-
         Parameters
         ----------
         vendor : str, optional
@@ -65,12 +65,17 @@ class Watches:
         return [row_of(record) for record in self.active_records(vendor, limit)]
 
     def active_records(self, vendor: str | None = None, limit: int | None = None) -> list[StoredWatch]:
-        """Active watches as they are stored, the next poll first."""
-        keys = islice((key for key in self.active_ids() if vendor is None or _vendor_of(key) == vendor), limit)
+        """Active watches as they are stored, the next poll first.
+
+        The index has the times of the polls to a quarter of an hour. So more watches than wanted are read; where still
+        more are active, those of the list may not be the very next ones.
+        """
+        most = None if limit is None else limit + MORE_ACTIVE
+        keys = islice((key for key in self.active_ids() if vendor is None or _vendor_of(key) == vendor), most)
         found = self.store.get_many(keys)
         # The index is eventually consistent: one of them may have ended.
         active = [record for record in found.values() if record.result is None]
-        return sorted(active, key=lambda record: record.watch.next_poll_at or 0.0)
+        return sorted(active, key=lambda record: record.watch.next_poll_at or 0.0)[:limit]
 
     def active_ids(self) -> Iterator[str]:
         """Ids of the active watches, the next poll first."""

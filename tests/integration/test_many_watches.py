@@ -29,7 +29,7 @@ def test_active_watches_are_counted_in_pages_and_their_connections_in_batches() 
         done, cursor, _ = sweeps.sweep(NOW)
     assert {name: times for name, times in done.items() if times} == {}
     assert (cursor.active, cursor.connection) == (None, None)
-    # Overdue and counted, each of eleven partitions; and the connections. Nothing is asked about any execution. This
+    # Overdue and counted, each of eleven partitions; and the connections. No execution is described. This
     # test reads the position as well.
     assert held.requests.pop("Query") <= 2 * 11 + 2
     assert held.requests == {"BatchGetItem": 3, "GetItem": 2, "PutItem": 1}

@@ -191,7 +191,7 @@ def wakes(harness: Harness) -> str:
 
 
 def refuses_a_task_token_too_many(harness: Harness) -> str:
-    """The log alone shows whether the task could be told."""
+    """Only the log shows whether the task could be reached."""
     event = harness.start_event()
     watch = harness.registered(event, harness.execution())
     harness.client("dynamodb").update_item(
@@ -254,7 +254,7 @@ def sweeps(harness: Harness) -> str:
 
 
 def sweeps_many(harness: Harness) -> str:
-    """With so many overdue watches in the table that the running executions are listed."""
+    """With more overdue watches in the table than are described one by one."""
     item = harness.registered(harness.start_event(), harness.execution())["watchId"]
     dynamodb, table = harness.client("dynamodb"), harness.stack.outputs["WatchTableName"]
     stored = dynamodb.get_item(TableName=table, Key={"watchId": {"S": item}})["Item"]

@@ -122,9 +122,9 @@ class TaskTokens:
             self._stepfunctions.send_task_failure(taskToken=token, error=TOO_MANY, cause=why)
         except ClientError as error:
             # Without its message, which may quote the token.
-            logger.warning("the task of a refused token was not told", why=error.response["Error"]["Code"])
+            logger.warning("the task of a refused token gets no outcome", why=error.response["Error"]["Code"])
         except BotoCoreError as error:
-            logger.warning("the task of a refused token was not told", why=type(error).__name__)
+            logger.warning("the task of a refused token gets no outcome", why=type(error).__name__)
 
     def delete(self, watch_id: str, entry: str) -> None:
         """Delete a token that needs no more, and the item with the last one."""

@@ -162,7 +162,8 @@ class Recovery:
         self, now: float, time_left: Callable[[], float], start: PageToken | None, done: Counter[str]
     ) -> tuple[PageToken | None, set[str]]:
         """Recover the watches whose poll is overdue; where the next sweep continues, and which have ended."""
-        overdue = list(islice(self._watches.active(start, until=now - self._overdue_seconds), MAX_LISTED))
+        found = list(islice(self._watches.active(start, until=now - self._overdue_seconds), MAX_LISTED + 1))
+        overdue = found[:MAX_LISTED]
         owned = self._owned_by_running([watch_id for watch_id, _, _ in overdue], time_left, done)
         ended: set[str] = set()
         position = start
@@ -178,7 +179,7 @@ class Recovery:
                 bind_log_context(None)
                 logger.warning("the sweep ran out of time; the next one continues", done=dict(done))
                 return position, ended
-        return position if len(overdue) == MAX_LISTED else None, ended
+        return position if len(found) > MAX_LISTED else None, ended
 
     def _owned_by_running(
         self, watch_ids: list[str], time_left: Callable[[], float], done: Counter[str]
