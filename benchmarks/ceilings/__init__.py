@@ -169,10 +169,10 @@ def overdue_sweeps(overdue: int) -> int:
 
 
 def _round_up(needed: float) -> int:
-    unit = 10 ** max(0, len(str(int(needed))) - 2)
+    unit = int("1" + "0" * max(0, len(str(int(needed))) - 2))
     return math.ceil(needed / unit) * unit
 
 
 def _round_down(count: int) -> int:
-    unit = 10 ** max(0, len(str(count)) - 2)
+    unit = int("1" + "0" * max(0, len(str(count)) - 2))
     return count // unit * unit

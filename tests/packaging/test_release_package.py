@@ -22,6 +22,7 @@ from releases.package import package
 from tests.packaging.sam import Sam
 from tests.sam_template import RESOURCES, STACK
 
+pytestmark = pytest.mark.xdist_group("packaging")
 EXAMPLES = ROOT / "examples"
 CAPABILITIES = {"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"}
 NPM_SECONDS = 170

@@ -288,6 +288,20 @@ class TestStoredLog:
     def test_a_bucket_that_only_looks_owned_is_not_read(self, location: str) -> None:
         assert copied(location).status is LogStatus.VENDOR_ONLY
 
+    def test_s3_itself_copies_a_large_log_without_its_tags(self) -> None:
+        body = b"x" * (PART_BYTES + 1)
+        client("s3").put_object(
+            Bucket=OWNED, Key="large.csv", Body=body, ContentType="text/csv", Tagging="a=b", Metadata={"a": "b"}
+        )
+        record = copied(f"s3://{OWNED}/large.csv")
+        assert (record.status, record.bytes) == (LogStatus.ARCHIVED, len(body))
+        (key,) = keys()
+        head = client("s3").head_object(Bucket=ARCHIVE, Key=key)
+        assert (head["ContentType"], head["ContentLength"], head["Metadata"]) == ("text/csv", len(body), {})
+        assert client("s3").get_object_tagging(Bucket=ARCHIVE, Key=key)["TagSet"] == []
+        # S3 made it in one piece.
+        assert "-" not in head["ETag"]
+
     def test_a_missing_object_is_unavailable_with_its_reason(self) -> None:
         source = f"s3://{OWNED}/nothing.txt"
         assert copied(source) == LogRecord(
@@ -521,6 +535,9 @@ class TestMemory:
         headers: Any = {"etag": '"1"', "content-length": str(self.size)}
         if request.method == "GET":
             return AWSResponse(request.url, 200, headers, Streamed(size=self.size))
+        if "x-amz-copy-source" in request.headers:
+            # It is about a copy that is read.
+            return AWSResponse(request.url, 501, headers, Streamed(b"<Error><Code>NotImplemented</Code></Error>"))
         while request.method == "PUT" and (chunk := request.body.read(65_536)):
             self.uploaded += len(chunk)
         text = b"<Result><UploadId>1</UploadId></Result>" if request.method == "POST" else b""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from botocore import exceptions as sdk
@@ -67,6 +67,9 @@ class OpenLog(Protocol):
 
     def read(self, amount: int) -> bytes:
         """At most `amount` bytes; none at the end."""
+
+    def copy(self, bucket: str, key: str, headers: Mapping[str, str], /) -> bool:
+        """Have it copied to a bucket without reading it; False where that is not possible or failed."""
 
     def close(self) -> None:
         """Release its connection."""
@@ -126,9 +129,21 @@ class LogCopy:
         try:
             if (self._log.size or 0) > self._source.max_bytes:
                 raise LogTooLarge
-            self._upload(_headers(self._log.content_type, self._log.content_encoding))
+            headers = _headers(self._log.content_type, self._log.content_encoding)
+            if not self._copied_by_its_source(headers):
+                self._upload(headers)
         finally:
             self._log.close()
+
+    def _copied_by_its_source(self, headers: dict[str, str]) -> bool:
+        """Whether it was copied without being read. One that fits into memory was received meanwhile."""
+        if (self._log.size or 0) <= PART_BYTES:
+            return False
+        self.count = self._log.size or 0
+        if self._log.copy(self._bucket, self._key, headers):
+            return True
+        self.count = 0
+        return False
 
     def _upload(self, headers: dict[str, str]) -> None:
         # Only the poll that copies a log loads the transfer manager.

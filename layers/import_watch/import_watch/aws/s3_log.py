@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from botocore import exceptions as sdk
 from botocore.compat import set_socket_timeout
 from botocore.config import Config
 
-from import_watch.aws.log_copy import LogDeadlineExceeded, code_of
+from import_watch.aws.log_copy import LogDeadlineExceeded, cause_of, code_of
 from import_watch.aws.s3_location import S3Object
+from import_watch.observability import logger
 from import_watch.vendors.connection import Connection
 
 if TYPE_CHECKING:
@@ -25,8 +27,11 @@ MIN_TIMEOUT_SECONDS = 0.1
 MAX_BYTES = 5 * 1024**3
 """A larger log is not copied: there would not be enough time. With this limit, the parts stay well below S3's maximum
 of 10,000."""
-NOT_THERE = frozenset({"NoSuchKey", "NotFound", "404", "AccessDenied", "Forbidden", "403"})
-"""Error codes of S3 for an object that does not exist; the last three where the caller may not list the bucket."""
+REFUSED = frozenset({"AccessDenied", "Forbidden", "403"})
+"""Error codes of S3 for an object that may not be read, and for one that does not exist in a bucket that the caller may
+not list."""
+NOT_THERE = REFUSED | {"NoSuchKey", "NotFound", "404"}
+"""Error codes of S3 for an object that does not exist."""
 COPY, ROLE = "it could not be copied", "its role could not be assumed"
 RAW = "_raw_stream"
 
@@ -53,15 +58,23 @@ class S3Log:
     def open(self, ends: float) -> _OpenObject:
         """Begin to read the object."""
         reader = self._reader(ends)
-        return _OpenObject(reader.get_object(Bucket=self._found.bucket, Key=self._found.key), ends)
+        found = reader.get_object(Bucket=self._found.bucket, Key=self._found.key)
+        # The role that may read it may not write to the archive.
+        return _OpenObject(self._found, found, ends, copier=self._own if reader is self._own else None)
 
     def may_pass(self, error: Exception) -> bool | None:
         """True for an object that does not exist (yet)."""
         missing = isinstance(error, sdk.ClientError) and self.step is COPY and code_of(error) in NOT_THERE
-        return True if missing else None
+        return True if missing and not _refused_by_key(error) else None
 
-    def reason(self, _error: Exception) -> str | None:
-        """None: all its errors are those of the SDK."""
+    def reason(self, error: Exception) -> str | None:
+        """What a refusal may mean: S3 distinguishes it from a missing object only for who may list the bucket."""
+        if self.step is not COPY or not isinstance(error, sdk.ClientError):
+            return None
+        if _refused_by_key(error):
+            return "its key may not be used: name a logReaderRoleArn whose role may"
+        if code_of(error) in REFUSED:
+            return "it does not exist, or may not be read (HTTP 403; S3 distinguishes them only with s3:ListBucket)"
         return None
 
     def _reader(self, ends: float) -> S3Client:
@@ -87,10 +100,20 @@ class S3Log:
         return reader
 
 
+def _refused_by_key(error: Exception) -> bool:
+    """Whether the object exists, and the key that encrypts it may not be used: only the message has it."""
+    if not isinstance(error, sdk.ClientError) or code_of(error) not in REFUSED:
+        return False
+    return "kms:" in str(error.response.get("Error", {}).get("Message", ""))
+
+
 class _OpenObject:
     """The body of an object, and what its head has about it."""
 
-    def __init__(self, found: Any, ends: float) -> None:
+    def __init__(self, source: S3Object, found: Any, ends: float, copier: S3Client | None) -> None:
+        self._source = source
+        self._copier = copier
+        self._etag: str | None = found.get("ETag")
         self._body: StreamingBody = found["Body"]
         self.content_type: object = found.get("ContentType")
         self.content_encoding: object = found.get("ContentEncoding")
@@ -99,6 +122,24 @@ class _OpenObject:
 
     def read(self, amount: int) -> bytes:
         return self._body.read(amount)
+
+    def copy(self, bucket: str, key: str, headers: Mapping[str, str]) -> bool:
+        """Have S3 copy it, with these headers and without its tags and metadata, which come from a third party."""
+        if self._copier is None or self._etag is None:
+            return False
+        more: dict[str, Any] = {**headers, "MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
+        try:
+            self._copier.copy_object(
+                Bucket=bucket,
+                Key=key,
+                CopySource={"Bucket": self._source.bucket, "Key": self._source.key},
+                CopySourceIfMatch=self._etag,
+                **more,
+            )
+        except (sdk.ClientError, sdk.BotoCoreError) as error:
+            logger.warning("S3 did not copy the log, so it is read", reason=cause_of(error))
+            return False
+        return True
 
     def close(self) -> None:
         # If the body was not read to its end, its connection would stay open; a raw body may have no `close`.

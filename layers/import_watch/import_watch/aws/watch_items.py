@@ -135,7 +135,7 @@ def name_of(execution: str) -> str:
 
 def active_partition(watch_id: str) -> str:
     """Value of `active`: the partition of a watch in the index of active watches."""
-    return active_partitions()[1 + crc32(watch_id.encode()) % ACTIVE_SHARDS]
+    return f"{ACTIVE_BEFORE}#{crc32(watch_id.encode()) % ACTIVE_SHARDS}"
 
 
 def active_partitions() -> tuple[str, ...]:

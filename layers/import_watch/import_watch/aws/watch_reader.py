@@ -7,7 +7,6 @@ published. A third index lists ended watches by outcome and time, for people (`e
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +105,8 @@ class WatchReader:
 
     def active_by_time(self) -> Iterator[str]:
         """Ids of all active watches, the next poll first, as far as the index knows its time."""
+        import heapq  # no function of the stack needs it
+
         partitions = (self._query(ACTIVE_INDEX, ("active", name), "nextPollAt") for name in active_partitions())
         return (key for _, key in heapq.merge(*(((due, key) for key, due, _ in one) for one in partitions)))
 

@@ -97,6 +97,10 @@ class _OpenDownload:
         self.read = response.read
         self.close = response.close
 
+    def copy(self, _bucket: str, _key: str, _headers: Mapping[str, str]) -> bool:
+        """Nothing: only reading it brings it here."""
+        return False
+
 
 def log_url(connection: Connection, location: str) -> str | None:
     """URL of a log: a path is one at the connection's own host; None for what is neither."""
