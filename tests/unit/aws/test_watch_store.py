@@ -477,7 +477,11 @@ class TestStart:
             assert stored_item(key)["expiresAt"] == stored_item(WATCH.watch_id)["expiresAt"]
             record = watches.get(WATCH.watch_id)
             assert record is not None
-            watches.add_start_event(record, ("1",), a_start(task_token="a token"))
+            watches.add_start_event(record, ("1",), a_start())
+            assert stored_item(key)["expiresAt"] == stored_item(WATCH.watch_id)["expiresAt"]
+            record = watches.get(WATCH.watch_id)
+            assert record is not None
+            watches.add_start_event(record, ("1", "2"), a_start(task_token="a token"))
             assert "expiresAt" not in stored_item(WATCH.watch_id)
             assert float(stored_item(key)["expiresAt"]["N"]) > NOW + RETENTION + 5_000
 

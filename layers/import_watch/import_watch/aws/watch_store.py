@@ -239,7 +239,9 @@ class WatchStore(WatchWriter):
             "ConditionExpression": state,
             "ExpressionAttributeValues": attributes(values),
         }
-        of_start = self._change_of_start(watch, "SET startEvents = :events", {":events": list(events)})
+        of_start = self._change_of_start(
+            watch, "SET startEvents = :events", {":events": list(events)}, keeps_longer=start.task_token is not None
+        )
         self.transact(watch.watch_id, [{"Update": change}, of_start, *self._token_of(watch, start)])
 
     def record_stop(self, watch: Watch, reason: str) -> None:
@@ -507,13 +509,19 @@ class WatchStore(WatchWriter):
         )
         return item, {"Put": {"TableName": self._table, "Item": of_start}}
 
-    def _change_of_start(self, watch: Watch, update: str, values: Mapping[str, JSON]) -> dict[str, Any]:
-        """Write of the start of an attempt, which has an item from then on also where an older release began it."""
+    def _change_of_start(
+        self, watch: Watch, update: str, values: Mapping[str, JSON], *, keeps_longer: bool = False
+    ) -> dict[str, Any]:
+        """Write of the start of an attempt, which has an item from then on also where an older release began it.
+
+        With `keeps_longer` it no longer expires with its watch, until that is settled again.
+        """
+        expires = ":expires" if keeps_longer else "if_not_exists(expiresAt, :expires)"
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": {"watchId": {"S": start_key(watch.watch_id, watch.attempt)}},
-                "UpdateExpression": f"{update}, expiresAt = :expires",
+                "UpdateExpression": f"{update}, expiresAt = {expires}",
                 "ExpressionAttributeValues": attributes(
                     {**values, ":expires": int(max(watch.deadline, time.time())) + START_SECONDS}
                 ),
