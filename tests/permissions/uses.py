@@ -259,7 +259,8 @@ def sweeps_many(harness: Harness) -> str:
     dynamodb, table = harness.client("dynamodb"), harness.stack.outputs["WatchTableName"]
     stored = dynamodb.get_item(TableName=table, Key={"watchId": {"S": item}})["Item"]
     for number in range(MAX_DESCRIBED + 1):
-        stored |= {"watchId": {"S": f"{item}-{number}"}, "nextPollAt": {"N": "1"}}
+        # Published already, so that none of them is taken over by an execution.
+        stored |= {"watchId": {"S": f"{item}-{number}"}, "nextPollAt": {"N": "1"}, "publishedAt": {"N": "1"}}
         dynamodb.put_item(TableName=table, Item=stored)
     done = harness.invoke("recover-watches", {}).get("done", {})
     harness.forget()
