@@ -21,10 +21,13 @@ from typing import Any
 from import_watch.aws.connection_store import CONNECTION
 from import_watch.aws.watch_items import INDEX_SECONDS, active_partition, indexed_time
 from import_watch.model.watch import connection_key, watch_id
+from import_watch.services.vendor_registry import VendorRegistry
+
+from local.paths import FUNCTIONS
 
 EXECUTIONS = "arn:aws:states:eu-west-1:123456789012:execution:import-watch-watch-import:"
 STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:import-watch-watch-import"
-VENDORS = ("document360", "egain", "voyado")
+VENDORS = VendorRegistry(FUNCTIONS).names
 PAGE_BYTES = 1024 * 1024
 """Bytes of entries that DynamoDB reads for a page of a query."""
 ENTRY_BYTES = 110
