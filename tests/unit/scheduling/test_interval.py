@@ -49,9 +49,7 @@ def test_at_long_ages_the_ceiling_is_a_share_of_the_age(age: float, seconds: int
     assert next_wait(age) == seconds
 
 
-@pytest.mark.parametrize(
-    ("age", "seconds"), [(0, 5), (14, 5), (40, 14), (100, 35), (172, 60), (3_600, 60), (DAY, 173)]
-)
+@pytest.mark.parametrize(("age", "seconds"), [(0, 5), (14, 5), (40, 14), (100, 35), (172, 60), (3_600, 60), (DAY, 173)])
 def test_queued_without_an_announced_start_it_waits_a_third_of_the_age(age: float, seconds: int) -> None:
     assert next_wait(age, queued=True) == seconds
 
@@ -63,8 +61,8 @@ def test_queued_without_an_announced_start_it_waits_a_third_of_the_age(age: floa
         pytest.param(600, Progress(0.25), 300, id="at most half of the age"),
         pytest.param(7_200, Progress(0.25), 1_200, id="at most 1,200 s"),
         pytest.param(600, Progress(1.0), 12, id="0.45 times the square root of the age where it is as good as done"),
-        pytest.param(600, Progress(0.99, 0.01, 400), 40, id="twice the square root of a standstill"),
-        pytest.param(7_200, Progress(0.99, 0.01, 7_000), 60, id="a standstill stretches it to the ceiling at most"),
+        pytest.param(600, Progress(0.99, 0.01, 400), 40, id="twice the square root of the time without a change"),
+        pytest.param(7_200, Progress(0.99, 0.01, 7_000), 60, id="which stretches it to the ceiling at most"),
         pytest.param(DAY, Progress(0.99, 0.01, DAY), 173, id="or to the share of the age that replaces it"),
         pytest.param(600, Progress(0.5, 0.25), 60, id="four steps, two done: (1 - .75) / .75 * 600 * .3"),
         pytest.param(600, Progress(0.25, 0.25), 180, id="one step is evidence"),
@@ -156,7 +154,7 @@ def test_the_policy_moves_every_bound() -> None:
         progress_ceiling=200,
         history_ratio=0.9,
         history_ceiling=300,
-        patience=10,
+        root_factor=10,
     )
     nothing = [next_wait(age, policy=policy) for age in (10, 150, 1_000, 20_000)]
     queued = [next_wait(age, queued=True, policy=policy) for age in (100, 1_000)]
@@ -326,7 +324,7 @@ def test_the_default_policy_is_the_design_s() -> None:
             progress_ceiling=1_200,
             history_ratio=0.40,
             history_ceiling=1_200,
-            patience=1,
+            root_factor=1,
             jitter=0.10,
         )
         == DEFAULT_POLICY

@@ -42,10 +42,10 @@ UNLIKELY_ROOT, LIKELY_ROOT = 4.0, 2.2
 so early; of the age times the spread, while most of them end."""
 LIKELY_LIMIT = 1.4
 """Maximum interval while most imports of the kind end, as a multiple of the one without evidence."""
-REMAINING_SHARE, LEAST_REMAINING_SHARE, DISTRUST = 0.6, 0.3, 2.0
+REMAINING_SHARE, MIN_REMAINING_SHARE, RESOLUTION_WEIGHT = 0.6, 0.3, 2.0
 """Interval by progress, as a share of the earliest plausible remaining time: for fine progress, at least, and by how
 much less for each unit of the resolution, because coarse progress misleads more."""
-NEAR_END_ROOT, STANDSTILL_ROOT = 0.45, 2.0
+NEAR_END_ROOT, UNCHANGED_ROOT = 0.45, 2.0
 """Least interval by progress, in square roots of seconds: of the age, and of the time without a change."""
 
 
@@ -73,7 +73,7 @@ class Policy:
         Maximum interval by past imports, as a share of the age.
     history_ceiling : float
         Maximum interval by past imports, in seconds.
-    patience : float
+    root_factor : float
         Factor of the intervals that are square roots: above 1 for fewer polls, below 1 for smaller lags.
     jitter : float
         Maximum share by which jitter shortens an interval.
@@ -88,7 +88,7 @@ class Policy:
     progress_ceiling: float = 1_200
     history_ratio: float = 0.40
     history_ceiling: float = 1_200
-    patience: float = 1.0
+    root_factor: float = 1.0
     jitter: float = 0.10
 
 
@@ -114,11 +114,29 @@ class Progress:
 DEFAULT_POLICY = Policy()
 PRESETS: Mapping[str, Policy] = {
     "default": DEFAULT_POLICY,
-    "quick": Policy(floor=3, ratio=0.3, ceiling=26, ceiling_ratio=0, progress_ratio=0.1, progress_ceiling=120, history_ratio=0.1, history_ceiling=120),
-    "prompt": Policy(floor=5, ratio=0.2, ceiling=42, ceiling_ratio=0.0005, progress_ratio=0.1, progress_ceiling=300, history_ratio=0.1, history_ceiling=300),
-    "even": Policy(floor=3, ratio=0.2, ceiling=52, ceiling_ratio=0.0005),
-    "thrifty": Policy(floor=5, ratio=0.45, ceiling=85, ceiling_ratio=0.0005),
-    "frugal": Policy(floor=5, ratio=0.45, ceiling=170, ceiling_ratio=0.0005),
+    "quick": Policy(
+        floor=3,
+        ratio=0.3,
+        ceiling=26,
+        ceiling_ratio=0,
+        progress_ratio=0.25,
+        progress_ceiling=300,
+        history_ratio=0.25,
+        history_ceiling=300,
+        root_factor=0.5,
+    ),
+    "prompt": Policy(
+        floor=5,
+        ratio=0.2,
+        ceiling=42,
+        ceiling_ratio=0.0005,
+        progress_ceiling=600,
+        history_ceiling=600,
+        root_factor=0.7,
+    ),
+    "even": Policy(floor=3, ratio=0.2, ceiling=52, ceiling_ratio=0.0005, root_factor=0.7),
+    "thrifty": Policy(floor=5, ratio=0.45, ceiling=85, ceiling_ratio=0.0005, root_factor=1.2),
+    "frugal": Policy(floor=5, ratio=0.45, ceiling=170, ceiling_ratio=0.0005, root_factor=1.7),
 }
 """Named policies to choose from. All follow the same rule, from the smallest lag to the fewest polls.
 
@@ -213,21 +231,21 @@ def _by_history(age: float, history: History, wait: float, limit: float, policy:
     most = min(policy.history_ratio * age, max(policy.history_ceiling, limit))
     unlikely_before = 0.8 * _exp(history.log_median - spread) - age
     if unlikely_before > wait:
-        return min(unlikely_before, max(min(most, policy.patience * UNLIKELY_ROOT * math.sqrt(age)), wait))
+        return min(unlikely_before, max(min(most, policy.root_factor * UNLIKELY_ROOT * math.sqrt(age)), wait))
     if age < _exp(history.log_median + spread):
-        likely = policy.patience * LIKELY_ROOT * math.sqrt(history.log_sigma * age)
+        likely = policy.root_factor * LIKELY_ROOT * math.sqrt(history.log_sigma * age)
         return min(likely, most, LIKELY_LIMIT * limit)
     return wait
 
 
 def _by_progress(age: float, progress: Progress, limit: float, policy: Policy) -> float:
     """Interval by progress: a share of the earliest plausible remaining time, within bounds."""
-    standstill = min(max(0.0, progress.seconds_since_change), age)
+    unchanged = min(max(0.0, progress.seconds_since_change), age)
     furthest = min(1.0, progress.fraction + progress.resolution)
     remaining = (1 - furthest) / furthest * age
-    share = max(LEAST_REMAINING_SHARE, REMAINING_SHARE - DISTRUST * progress.resolution)
-    root = max(NEAR_END_ROOT * math.sqrt(age), STANDSTILL_ROOT * math.sqrt(standstill))
-    least = min(limit, policy.patience * root)
+    share = max(MIN_REMAINING_SHARE, REMAINING_SHARE - RESOLUTION_WEIGHT * progress.resolution)
+    root = max(NEAR_END_ROOT * math.sqrt(age), UNCHANGED_ROOT * math.sqrt(unchanged))
+    least = min(limit, policy.root_factor * root)
     return min(max(share * remaining, least), policy.progress_ratio * age, max(policy.progress_ceiling, limit))
 
 
