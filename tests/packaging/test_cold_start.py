@@ -68,6 +68,7 @@ OURS = {
             "services.poll_telemetry",
             "services.polling",
             "services.reply",
+            "services.shared_states",
             "services.status_request",
             "settings",
             "vendors",
