@@ -77,6 +77,8 @@ def surroundings() -> Iterator[Surroundings]:
             **configured["Environment"]["Variables"],
             # All processes poll one watch, one after the other: handed over, it would be none of theirs.
             "MAX_POLLS_PER_EXECUTION": "1000000",
+            # As in an account, and as long as the peer keeps it; the local stack reads it each second.
+            "SECRET_CACHE_SECONDS": "300",
             "AWS_ENDPOINT_URL": emulator.endpoint_url,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
