@@ -102,26 +102,26 @@ build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lamb
 	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || true)}" \
 		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
 
-deploy: build ## sam deploy: guided the first time, then with the saved settings; no release is skipped
-	@# The stack's name is known after the questions, so the guided run changes nothing yet.
-	@if [ ! -f samconfig.local.toml ]; then \
-		cp samconfig.toml samconfig.local.toml; \
-		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --guided --no-execute-changeset --config-file "$$PWD/samconfig.local.toml" \
-			|| { rm -f samconfig.local.toml; exit 1; }; \
-		if cmp -s samconfig.toml samconfig.local.toml; then \
-			rm -f samconfig.local.toml; \
-			echo "Not deployed: save the answers to samconfig.local.toml; that is the default." >&2; exit 1; \
+deploy: build ## [GUIDED=1]: sam deploy with the saved settings, without questions; no release is skipped
+	@[ -f samconfig.local.toml ] || cp samconfig.toml samconfig.local.toml
+	@# The stack's name is known after the questions, so the guided run changes nothing yet. What it saves is kept; it
+	@# was saved if the file is not as old any more as the other one.
+	@if [ -n "$(GUIDED)" ]; then \
+		mkdir -p .aws-sam && touch .aws-sam/guided && touch -t 200001010000 .aws-sam/guided samconfig.local.toml; \
+		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --guided --no-execute-changeset --config-file "$$PWD/samconfig.local.toml"; \
+		if [ ! samconfig.local.toml -nt .aws-sam/guided ]; then \
+			echo "Not deployed: save the arguments to samconfig.local.toml; that is the default." >&2; exit 1; \
 		fi; \
 	fi
-	@$(BIN)/python -m releases check-update
+	@PYTHONPATH=cli $(BIN)/python -m releases check-update
 	@SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam deploy --config-file "$$PWD/samconfig.local.toml"
 
 lock: .venv/demo-installed ## [UPGRADE=1]: pin the packages of locks/*.in, with hashes
 	@$(BIN)/python -m locks.compile $(if $(UPGRADE),--upgrade)
 
-release: .venv/demo-installed ## VERSION=…: release what is committed: version, changelog, tag
+release: .venv/demo-installed ## VERSION=…: release what is committed: version, changelog, package, tag
 	@: $${VERSION:?is missing: make release VERSION=1.2.0}
-	@$(BIN)/python -m releases release "$$VERSION"
+	@PYTHONPATH=cli $(BIN)/python -m releases release "$$VERSION"
 
 format: .venv/installed ## format the code
 	$(BIN)/ruff format .

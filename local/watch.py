@@ -16,7 +16,7 @@ from import_watch.model.watch import watch_id
 from import_watch.notifications.notification import mail, readable_log
 from import_watch.services.vendor_registry import VendorRegistry
 from import_watch.vendors.adapter import Adapter
-from import_watch.vendors.connection_fields import LIST_FIELD
+from import_watch.vendors.connection_fields import BUCKETS_FIELD, HOSTS_FIELD
 from import_watch_cli.display import Standing, result, without_controls, wrapped
 from import_watch_cli.terminal import Terminal, WatchDisplay, lines_of_one, write_error
 
@@ -148,7 +148,9 @@ def for_environment(text: str, adapter: Adapter, connection: str) -> str:
     """
     shapes = [adapter.api(version).connection for version in adapter.versions]
     version_field = (adapter.version_field,) if adapter.version_field else ()
-    known = {name for shape in shapes for name in (*shape.required, *shape.optional, LIST_FIELD, *version_field)}
+    known = {BUCKETS_FIELD, HOSTS_FIELD, *version_field}.union(
+        name for shape in shapes for name in (*shape.required, *shape.optional)
+    )
     text = re.sub(r"send a new start event to watch (?:it|import \S+) again", "run `make watch` again", text)
     text = text.replace("send a new start event", "run `make watch` again")
     text = re.sub(r"\btimeoutSeconds\b", "TIMEOUT_SECONDS", text)

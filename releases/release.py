@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from releases.versions import Version, bundle_of, released_bundles
 
 VERSION_LINE = re.compile(r'(?P<before>  Version:\n    Description: .*\n    Value: ")(?P<version>[^"]+)(?P<after>")')
 UNRELEASED = "## Unreleased\n"
+SEMANTIC_VERSION_LINE = re.compile(r'(?P<before>\n    SemanticVersion: ")[^"]+(?P<after>")')
+"""The version for the AWS Serverless Application Repository, which takes no reference to another place."""
 DEPLOYED = ("functions", "layers", "statemachine", "template.yaml")
 """What a release deploys: the rest of the repository is not needed to update from it."""
 SHOWN_CHANGES = 3
@@ -40,9 +42,18 @@ def version_of(template: str) -> str:
 
 
 def with_version(template: str, version: str) -> str:
-    """Template with another version."""
+    """Template with another version, in its output and in its metadata.
+
+    Raises
+    ------
+    NotReleasable
+        If it does not have both in their usual form.
+    """
     version_of(template)
-    return VERSION_LINE.sub(rf"\g<before>{version}\g<after>", template)
+    written, count = SEMANTIC_VERSION_LINE.subn(rf"\g<before>{version}\g<after>", template)
+    if count != 1:
+        raise NotReleasable("template.yaml has no quoted SemanticVersion in its metadata")
+    return VERSION_LINE.sub(rf"\g<before>{version}\g<after>", written)
 
 
 def development_version(version: Version) -> Version:
@@ -77,7 +88,7 @@ def check_follows(version: Version, released: Iterable[Version]) -> None:
         raise NotReleasable(f"{version} is not newer than {latest}, the last release")
 
 
-def release(root: Path, text: str, day: date) -> None:
+def release(root: Path, text: str, day: date, package: Callable[[str], list[Path]] | None = None) -> list[Path]:
     """Make a release in a clean checkout: two commits, the release and the next development version, and a tag.
 
     If a step fails, for example because a hook refuses the commit, the checkout is as it was before.
@@ -90,6 +101,13 @@ def release(root: Path, text: str, day: date) -> None:
         The version: `major.minor.patch`.
     day : date
         Day of the release.
+    package : callable, optional
+        Gets the version, packages the checkout with that version, and returns the files that it wrote.
+
+    Returns
+    -------
+    list of Path
+        Those files.
 
     Raises
     ------
@@ -105,6 +123,7 @@ def release(root: Path, text: str, day: date) -> None:
     released = released_changelog(changelog.read_text("utf-8"), str(version), day)
     coming = development_version(version)
     before, tag = _git(root, "rev-parse", "HEAD"), f"v{version}"
+    packaged: list[Path] = []
     try:
         template.write_text(with_release, "utf-8")
         changelog.write_text(released, "utf-8")
@@ -112,6 +131,7 @@ def release(root: Path, text: str, day: date) -> None:
         bundle = bundle_of(root, str(version))
         _git(root, "archive", "--format=zip", f"--output={bundle}", _git(root, "write-tree"), "--", *DEPLOYED)
         _git(root, "add", str(bundle))
+        packaged = package(str(version)) if package else []
         _git(root, "commit", "--quiet", "--message", f"Release {version}")
         commit = _git(root, "rev-parse", "HEAD")
         template.write_text(with_version(with_release, str(coming)), "utf-8")
@@ -123,7 +143,10 @@ def release(root: Path, text: str, day: date) -> None:
         _git(root, "tag", "--annotate", tag, "--message", f"Import Watch {version}", commit)
     except BaseException:  # an interruption, too
         _git(root, "reset", "--quiet", "--hard", before)
+        for path in packaged:
+            path.unlink(missing_ok=True)
         raise
+    return packaged
 
 
 def _release_version(text: str) -> Version:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from import_watch_cli.stack_names import fault_of
 
 from releases.versions import Version
 
@@ -65,6 +66,25 @@ class DeployedStack:
     status: str
     version: str | None = None
     is_own: bool = True
+
+
+def check_name(settings: Settings, functions: Path) -> None:
+    """Check that a stack of this name can be created.
+
+    Parameters
+    ----------
+    settings : Settings
+    functions : Path
+        Folder with the functions, one of them for each vendor.
+
+    Raises
+    ------
+    NotUpdatable
+        If its name is too long.
+    """
+    vendors = (folder.name.removeprefix("poll_") for folder in functions.glob("poll_*"))
+    if fault := fault_of(settings.stack_name, vendors):
+        raise NotUpdatable(f"{fault}: choose a shorter stack_name")
 
 
 def check_update(stack: DeployedStack | None, version: Version, releases: Collection[Version]) -> None:

@@ -22,3 +22,8 @@ FUNCTIONS = {
     for name, properties in of_type("AWS::Serverless::Function").items()
 }
 """A function's own properties win; of `Environment`, only its own is kept here."""
+FAILED_EVENTS = {
+    properties["FunctionName"]["Ref"]: properties["DestinationConfig"]["OnFailure"]["Destination"]
+    for properties in of_type("AWS::Lambda::EventInvokeConfig").values()
+}
+"""Where events are kept that a function failed with, by the function."""

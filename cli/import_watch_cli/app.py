@@ -320,9 +320,12 @@ def doctor(settings: Settings) -> int:
     Secrets, hosts, subscribers, dead letters, alarms, quotas, lengths of names, orphaned watches; and what to do about
     each. The exit status is 1 where there is something to do.
     """
-    from import_watch_cli.doctor import examine
-    from import_watch_cli.findings import report
+    from import_watch_cli.doctor import examine, names
+    from import_watch_cli.findings import Level, report
 
+    # A stack of such a name cannot be created, so there is none to examine.
+    if settings.stack and (finding := names(settings.stack)).level is Level.PROBLEM:
+        return report(settings.output, [finding])
     return report(settings.output, examine(settings.find()))
 
 

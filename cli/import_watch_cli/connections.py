@@ -108,7 +108,7 @@ def check_requests(stack: Stack, adapter: Adapter, connection: Connection) -> It
             yield Finding("token", Level.PROBLEM, clean(failed.detail), _fix_of_token(failed, connection))
             return
         yield Finding("token", Level.GOOD, f"{clean(token_url)} gives a token (scope {clean(scope)})")
-    client = Client(adapter, private_addresses=hosts.loopback_http)
+    client = Client(adapter, hosts=hosts)
     probe = next((one for one in PROBES if adapter.import_id(one) is not None), PROBES[0])
     response, polled = client.request_status(connection, probe)
     yield _of_request(adapter, connection, response, polled)

@@ -16,6 +16,7 @@ from import_watch_cli.durations import counted
 from import_watch_cli.errors import code_of, sentence_of
 from import_watch_cli.findings import Finding, Level
 from import_watch_cli.stack import Stack
+from import_watch_cli.stack_names import fault_of
 from import_watch_cli.watches import Watches
 
 SWEEP_MINUTES = 30
@@ -27,7 +28,6 @@ MAX_CONTROL_WATCHES = 110_000
 LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 QUOTA_SHARE = 0.7
 """Share of a quota from which on more of it should be requested."""
-MAX_FUNCTION_NAME = 64
 MIN_CONCURRENCY = 100
 """Concurrent executions of functions below which a new account should request more."""
 MAX_OVERDUE = 20
@@ -57,6 +57,14 @@ def examine(stack: Stack) -> Iterator[Finding]:
             yield from look(stack)
         except (BotoCoreError, ClientError) as error:
             yield Finding(name, Level.WARNING, f"{name} could not be checked: {sentence_of(error, stack.region)}")
+
+
+def names(stack_name: str) -> Finding:
+    """Finding about a stack's name, which can be made before there is a stack."""
+    fault = fault_of(stack_name, vendor_registry().names)
+    if fault is not None:
+        return Finding("names", Level.PROBLEM, fault, "Deploy it under a shorter name.")
+    return Finding("names", Level.GOOD, "every name is short enough")
 
 
 def _stack(stack: Stack) -> Iterator[Finding]:
@@ -195,16 +203,7 @@ def _alarms(stack: Stack) -> Iterator[Finding]:
 
 
 def _names(stack: Stack) -> Iterator[Finding]:
-    longest = max((f"{stack.name}-poll-{vendor}" for vendor in vendor_registry().names), key=len)
-    if len(longest) > MAX_FUNCTION_NAME:
-        yield Finding(
-            "names",
-            Level.PROBLEM,
-            f"the name of function {longest} is longer than {MAX_FUNCTION_NAME} characters",
-            "Deploy under a shorter stack name.",
-        )
-    else:
-        yield Finding("names", Level.GOOD, "every name is short enough")
+    yield names(stack.name)
 
 
 def _watches(stack: Stack) -> Iterator[Finding]:

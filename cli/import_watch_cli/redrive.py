@@ -38,7 +38,7 @@ MAX_SECONDS = 3_600
 EMPTY_RECEIVES = 3
 """Consecutive empty receives after which the queue counts as empty."""
 MAX_ENTRY_BYTES = 262_144
-"""Maximum bytes of an event, as EventBridge counts them; an execution's input has the same maximum."""
+"""Maximum bytes of an execution's input, which is the whole event. A bus accepts more."""
 MAX_REASON = 500
 """Maximum characters of a reason, which may quote the content of a letter."""
 CLOSED = frozenset(
@@ -236,11 +236,14 @@ def _put_back(event: Event, stack: Stack, events: EventBridgeClient, functions: 
     resources = [*event.resources, *mark]
     parts = (event.source, event.kind, event.detail, *resources)
     entry = sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
-    # The whole event becomes the input of an execution, which has the same maximum.
+    # The whole event becomes the input of an execution.
     added = sum(len(part) + 3 for part in mark if part not in event.text)
     size = max(entry, len(event.text.encode("utf-8", "surrogatepass")) + added)
     if size > MAX_ENTRY_BYTES:
-        return f"it has {size:,} bytes, and an event may have {MAX_ENTRY_BYTES:,}"
+        return (
+            f"it has {size:,} bytes, and an execution accepts {MAX_ENTRY_BYTES:,}: send its event again with less "
+            "metadata, then delete it"
+        )
     done = events.put_events(
         Entries=[
             {

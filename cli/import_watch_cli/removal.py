@@ -35,9 +35,11 @@ def remove(stack: Stack, note: Callable[[str], None]) -> list[str]:
     remaining = _retained(stack)
     _disable_rule(stack)
     note("The rule for start events is off.")
-    stopped = sum(1 for execution in _running(stack) if _stop(stack, execution))
-    note(f"{stopped} executions were stopped.")
+    stopped = _stop_all(stack)
     left = _wait_for_outcomes(stack)
+    # A rule may act for some seconds after it was switched off, and an execution that runs would hold up the deletion.
+    stopped += _stop_all(stack)
+    note(f"{stopped} executions were stopped.")
     if left:
         note(f"{left} watches have no outcome yet: it will not be published.")
     stack.client("cloudformation").delete_stack(StackName=stack.name)
@@ -56,6 +58,10 @@ def _disable_rule(stack: Stack) -> None:
 
     for name in _pages(page, "RuleNames"):
         events.disable_rule(Name=name, EventBusName=bus)
+
+
+def _stop_all(stack: Stack) -> int:
+    return sum(1 for execution in _running(stack) if _stop(stack, execution))
 
 
 def _running(stack: Stack) -> list[str]:

@@ -250,6 +250,12 @@ def test_doctor_finds_what_is_to_be_done(running: Running) -> None:
     assert lines(running.command("redrive", "--json")) == [{"putBack": {}, "left": []}]
 
 
+def test_doctor_reports_a_name_with_which_no_stack_can_be_created(running: Running) -> None:
+    done = running.command("doctor", "--stack", "s" * 48)
+    assert done.returncode == 1
+    assert "has 48 characters, and may have 47" in done.stdout
+
+
 @pytest.mark.usefixtures("ended")
 def test_replay_marks_an_outcome(running: Running) -> None:
     done = running.command("replay", "failed", "--json")

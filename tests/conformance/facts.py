@@ -70,7 +70,9 @@ def meaning(polled: Observation | FailedPoll, body: Any) -> dict[str, Any]:
     A log in the body is the place of its content, and the lines of its text.
     """
     log = polled.log if isinstance(polled, Observation) else None
-    found: dict[str, Any] = to_json(replace(polled, log=None) if isinstance(polled, Observation) else polled)
+    found: dict[str, Any] = to_json(
+        replace(polled, log=None, details=None) if isinstance(polled, Observation) else polled
+    )
     found |= {name: iso(found[name]) for name in ("startedAt", "endedAt") if name in found}
     if "progress" in found:
         found["progress"] = {name: round(value, 6) for name, value in found["progress"].items()}
@@ -108,13 +110,16 @@ def fields_in(response: Response) -> Iterator[Path]:
 
 @dataclass
 class Recorder:
-    """A transport that records what it is to send, and responds with a token, or why there is none."""
+    """A transport that records what it is to send, and responds with a token, or why there is none, and with pages."""
 
     token: Any = field(default_factory=lambda: {"access_token": A_TOKEN, "token_type": "Bearer", "expires_in": 600})
+    pages: list[HttpResponse] = field(default_factory=list)
     sent: list[Request] = field(default_factory=list)
 
-    def send(self, request: Request) -> HttpResponse:
+    def send(self, request: Request, _seconds: float = 0.0) -> HttpResponse:
         self.sent.append(request)
+        if request.form is None and self.pages:
+            return self.pages.pop(0)
         return HttpResponse(400 if "error" in self.token else 200, {}, json.dumps(self.token).encode())
 
 
@@ -332,6 +337,56 @@ class FactChecks:
     def _means_the_same(self, vendor: VendorUnderTest, response: Response, path: Path, value: Any) -> None:
         body = changed(response.body, path, value)
         assert compact(meaning(read(vendor, body, response.status), body)) == compact(dict(response.means)), path
+
+    # ------------------------------------------------------------ details, and logs behind URLs
+
+    def test_details_are_requested_and_mean_what_the_sample_states(self, vendor: VendorUnderTest) -> None:
+        sample = vendor.sample
+        for expected in sample.details:
+            seen = read(vendor, expected.of)
+            assert isinstance(seen, Observation)
+            assert (seen.details is None) is (not expected.pages)
+            if seen.details is None:
+                continue
+            client, recorder = Client(vendor.adapter), Recorder()
+            recorder.pages = [HttpResponse(p.status, {}, json.dumps(p.response).encode()) for p in expected.pages]
+            client._transport = recorder  # type: ignore[assignment]
+            done = client.with_details(connection(vendor, all_fields(sample)), sample.import_id, seen, 30.0)
+            requests = [request for request in recorder.sent if request.form is None]
+            assert [
+                (one.method, one.url, dict(one.headers), None if one.body is None else json.loads(one.body))
+                for one in requests
+            ] == [
+                (
+                    page.method,
+                    page.url,
+                    {
+                        name: filled(text, A_SECRET, A_TOKEN)
+                        for name, text in (page.headers or sample.requests[0].headers).items()
+                    },
+                    page.body,
+                )
+                for page in expected.pages
+            ]
+            assert (done.missing_details is not None) is expected.missing
+            assert meaning(replace(done, details=None, missing_details=None), None) == expected.means
+
+    def test_only_ended_imports_have_details(self, vendor: VendorUnderTest) -> None:
+        assert (vendor.api.details is None) is (not vendor.sample.details)
+        for state, body in vendor.sample.bodies.items():
+            polled = read(vendor, body)
+            assert isinstance(polled, Observation)
+            assert polled.details is None or (vendor.api.details is not None and state in ENDS)
+
+    def test_logs_are_fetched_from_the_documented_hosts_alone(self, vendor: VendorUnderTest) -> None:
+        sample, patterns = vendor.sample, vendor.api.log_hosts
+        assert bool(patterns) is bool(sample.log_hosts) is bool(sample.refused_log_hosts)
+        if patterns:
+            refused = {*sample.refused_log_hosts, *(other for host in sample.log_hosts for other in hosts_like(host))}
+            faults = {host: Hosts().fault(f"https://{host}/log", patterns) for host in (*sample.log_hosts, *refused)}
+            assert [host for host, fault in faults.items() if fault is None] == list(sample.log_hosts)
+            assert sample.log_url is not None, "some ended import has a log"
+            assert urlsplit(value_at(*sample.log_url)).hostname in sample.log_hosts
 
     # ------------------------------------------------------------ the rest, and the sample itself
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import WatchStore
@@ -71,14 +71,14 @@ class Harness:
         adapter = self.vendor.adapter
         hosts = Hosts(allowed=frozenset({NOWHERE}), loopback_http=True)
         self.connections = Connections(prefix=PREFIX, adapter=adapter, hosts=hosts, cache_seconds=3_600)
-        self.client = Client(adapter, private_addresses=True, clock=lambda: NOW)
+        self.client = Client(adapter, hosts=hosts, clock=lambda: NOW)
         self.poller = a_poller(
             adapter,
             self.connections,
             self.client,
             self.watches,
             connection_store(),
-            Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log),
+            Archiving(BUCKET, self.watches, keeps_log=adapter.keeps_log, downloads=self.client.log_source),
             tolerance=TOLERANCE,
         )
 
@@ -110,6 +110,12 @@ def _has(request: Request, headers: Mapping[str, str], secret: str, token: str =
     return all(request.headers.get(name.lower()) == filled(text, secret, token) for name, text in headers.items())
 
 
+def path_of(url: str) -> str:
+    """Path and query of a URL."""
+    parts = urlsplit(url)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
 @dataclass
 class Case:
     """One watch of one import, polled as the state machine would."""
@@ -121,6 +127,7 @@ class Case:
     secret: str = field(default="", repr=False)
     secrets: list[str] = field(default_factory=list, repr=False)
     results: list[dict[str, Any]] = field(default_factory=list)
+    log_hosts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.connection = f"case-{next(_numbers)}"
@@ -153,7 +160,7 @@ class Case:
             # The token endpoint is here, and not at the vendor.
             tokens = {name for name, text in fields.items() if text == self.sample.token_request.url}
             fields |= dict.fromkeys(tokens, f"{self.harness.token_server.url}/token")
-        return json.dumps({**fields, "baseUrl": base_url or self.harness.api.url})
+        return json.dumps({**fields, "baseUrl": base_url or self.harness.api.url, "logHosts": self.log_hosts})
 
     def rotate(self, base_url: str | None = None) -> str:
         """Put a new secret into the connection; return the previous one."""
@@ -177,7 +184,18 @@ class Case:
         self.watch = start_watch(start, time.time(), TOLERANCE).watch
 
     def behave(self, behaviour: Behaviour) -> None:
-        self.harness.api.behave = behaviour
+        """Have the vendor behave so for all requests but those of details, which have no errors."""
+        sent_id = quote(self.watch.import_id, safe="")
+        pages = {path_of(page.url.replace(self.sample.import_id, sent_id)): page for page in self.sample.first_pages}
+
+        def with_details(exchange: Exchange) -> None:
+            page = pages.get(exchange.path)
+            if page is None:
+                behaviour(exchange)
+            else:
+                exchange.response(page.status, page.response)
+
+        self.harness.api.behave = with_details if pages else behaviour
 
     def respond_with(self, status: int, body: Any = b"", **headers: str) -> None:
         self.behave(respond_with(status, body, **headers))

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,9 +27,9 @@ from import_watch.vendors.response_body import HttpResponse
 
 from tests.conformance.facts import FactChecks, VendorUnderTest, read
 from tests.conformance.faults import FAULTS, NOTHING_SENT
-from tests.conformance.harness import TOLERANCE, Case, Harness
+from tests.conformance.harness import CANARY, TOLERANCE, Case, Harness, path_of
 from tests.conformance.mutations import WRONG, any_json, changed, mutations, paths
-from tests.conformance.sample import ENDS, value_at
+from tests.conformance.sample import ENDS, ExpectedPage, placed, value_at
 from tests.loopback_server import Behaviour, Exchange, respond_with
 from tests.support.lifecycle import End, Wait, advance
 from tests.unit.aws_fixtures import NOW, a_watch
@@ -52,12 +52,6 @@ def step(polled: Observation | FailedPoll, watch: Watch = NO_WATCH) -> Wait | En
     if isinstance(following, End):
         json.dumps(to_json(following.result), ensure_ascii=False, allow_nan=False).encode()
     return following
-
-
-def path_of(url: str) -> str:
-    """Path and query of a URL."""
-    parts = urlsplit(url)
-    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def between(text: str, before: str, after: str) -> str:
@@ -125,6 +119,79 @@ class EndChecks:
             assert case.record.response is not None
             assert case.record.log is not None
             assert (case.record.log.status is LogStatus.NONE) is not harness.vendor.api.keeps_log
+
+
+class DetailsAndLogChecks:
+    """Details complete an end, and a log behind a URL is fetched, where the API has such."""
+
+    def test_an_end_has_the_outcome_of_its_details(self, harness: Harness, cases: Cases) -> None:
+        for expected in harness.vendor.sample.details:
+            if expected.missing or not expected.pages:
+                continue
+            case, pages = cases(), {path_of(page.url): page for page in expected.pages}
+
+            def behaviour(exchange: Exchange, pages: Mapping[str, ExpectedPage] = pages, of: Any = expected.of) -> None:
+                page = pages.get(exchange.path)
+                exchange.response(*((page.status, page.response) if page else (200, of)))
+
+            harness.api.behave = behaviour
+            assert case.poll()["action"] == "PUBLISH"
+            errors = expected.means.get("counts", {}).get("errors", 0)
+            outcome_of = ENDS[ImportState(expected.means["state"])]
+            partial = outcome_of is Outcome.SUCCEEDED and errors
+            assert case.result.outcome is (Outcome.PARTIAL if partial else outcome_of)
+            assert case.result.counts == expected.means.get("counts", {})
+            assert set(case.credentials) == {case.secret}
+
+    @pytest.mark.parametrize("status", [302, 401, 404, 429, 500])
+    def test_details_that_are_refused_delay_an_end_by_a_minute_at_most(self, case: Case, status: int) -> None:
+        pages = {path_of(page.url) for page in case.sample.first_pages}
+        if not pages:
+            return
+        body = case.sample.body(ImportState.SUCCEEDED)
+
+        def behaviour(exchange: Exchange) -> None:
+            exchange.response(*((status,) if exchange.path in pages else (200, body)))
+
+        case.harness.api.behave = behaviour
+        waited = 0
+        for _ in range(4):
+            result = case.poll()
+            if result["action"] == "PUBLISH":
+                break
+            waited += result["seconds"]
+            case.pass_time(result["seconds"])
+        assert waited <= 60
+        assert case.result.outcome is Outcome.SUCCEEDED
+        assert "its details could not be read" in case.result.message
+
+    def test_a_log_behind_a_url_is_archived(self, case: Case) -> None:
+        if case.sample.log_url is None:
+            return
+        content = b"line 1\nline 2\n"
+        logs = case.harness.serve(respond_with(200, content, Content_Type="text/plain"))
+        case.log_hosts.append("127.0.0.1")
+        case.move()
+        body, place = case.sample.log_url
+        case.respond_with(200, placed(body, place, f"{logs.url}/import.log?sig={CANARY}"))
+        assert case.poll()["action"] == "PUBLISH"
+        log = case.record.log
+        assert log is not None
+        assert (log.status, log.bytes, log.source) == (LogStatus.ARCHIVED, len(content), f"{logs.url}/import.log")
+        (request,) = logs.requests
+        assert not {name.lower() for name in case.sample.secret_headers} & set(request.headers)
+
+    def test_a_log_behind_a_url_needs_a_host_of_the_connection(self, case: Case) -> None:
+        if case.sample.log_url is None:
+            return
+        logs = case.harness.serve(respond_with(200, b"a log"))
+        body, place = case.sample.log_url
+        case.respond_with(200, placed(body, place, f"{logs.url}/import.log"))
+        assert case.poll()["action"] == "PUBLISH"
+        log = case.record.log
+        assert log is not None
+        assert (log.status, logs.requests) == (LogStatus.VENDOR_ONLY, [])
+        assert "logHosts" in (log.reason or "")
 
 
 class UnknownStatusChecks:
@@ -424,7 +491,7 @@ class IdChecks:
 
     def sent_id(self, case: Case) -> str:
         """The id in the request: a segment of its path, a value of its query, or a text in its body."""
-        (request,) = case.requests
+        request = case.requests[0]
         expected = case.sample.requests[0]
         path = path_of(expected.url)
         if case.sample.import_id in path:
@@ -583,6 +650,7 @@ class Conformance(
     FactChecks,
     RequestChecks,
     EndChecks,
+    DetailsAndLogChecks,
     UnknownStatusChecks,
     CredentialChecks,
     NotFoundChecks,

@@ -19,6 +19,7 @@ from import_watch.model.observation import ImportState, PollError
 from import_watch.model.outcome import Outcome, Reason
 
 from tests.conformance.mutations import Path as Place
+from tests.conformance.mutations import paths
 
 SAMPLES = Path(__file__).parent / "samples"
 SECRET = "{secret}"
@@ -108,6 +109,52 @@ class Response:
 
 
 @dataclass(frozen=True)
+class ExpectedPage:
+    """A page of details: its exact request, and the response to it.
+
+    Parameters
+    ----------
+    url : str
+    response : JSON
+    status : int
+    method : str
+    headers : mapping of str to str or None
+        None where they are those of the status request.
+    body : JSON
+        JSON body of the request.
+    """
+
+    url: str
+    response: Any
+    status: int = 200
+    method: str = "GET"
+    headers: Mapping[str, str] | None = None
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class ExpectedDetails:
+    """An ended import, the pages of its details, and what all of them mean together.
+
+    Parameters
+    ----------
+    of : JSON
+        Body of the status response.
+    pages : tuple of ExpectedPage
+        All that are requested, in their order; none where this end has no details.
+    means : JSON
+        The whole observation.
+    missing : bool
+        Whether some of the details are missing then.
+    """
+
+    of: Any
+    pages: tuple[ExpectedPage, ...]
+    means: Mapping[str, Any]
+    missing: bool = False
+
+
+@dataclass(frozen=True)
 class Sample:
     """The facts of one API.
 
@@ -141,6 +188,10 @@ class Sample:
     numbers_only : tuple of str
         Places of numbers that are ignored where they are texts of digits.
     keeps_log : bool
+    details : tuple of ExpectedDetails
+        For an API with a further request for ended imports; the first one has no errors.
+    log_hosts, refused_log_hosts : tuple of str
+        Hosts from which a log behind a URL may be fetched, and may not.
     case_matters : bool
         Whether ids that differ in case are those of different imports.
     requests_per_minute : int or None
@@ -168,6 +219,9 @@ class Sample:
     absent: tuple[str, ...] = ()
     numbers_only: tuple[str, ...] = ()
     keeps_log: bool = False
+    details: tuple[ExpectedDetails, ...] = ()
+    log_hosts: tuple[str, ...] = ()
+    refused_log_hosts: tuple[str, ...] = ()
     case_matters: bool = True
     requests_per_minute: int | None = None
 
@@ -202,11 +256,26 @@ class Sample:
         """For each state, the first body with a status that means it, of a response with a status of a success."""
         found: dict[ImportState, Any] = {}
         for response in self.responses:
-            if 200 <= response.status < 300 and "state" in response.means:
+            if 200 <= response.status < 300 and self.status_path in paths(response.body) and "state" in response.means:
                 state = self.statuses[str(value_at(response.body, self.status_path))]
                 if state == response.means["state"]:  # else something besides the status decided
                     found.setdefault(state, response.body)
         return found
+
+    @property
+    def first_pages(self) -> tuple[ExpectedPage, ...]:
+        """Pages of an import whose details have no errors."""
+        return self.details[0].pages if self.details else ()
+
+    @property
+    def log_url(self) -> tuple[Any, Place] | None:
+        """First body of an ended import with a log behind a URL, and the place of the URL; None where there is none."""
+        for response in self.responses:
+            location = response.means.get("log", {}).get("location", "")
+            if location.startswith("https://") and response.means.get("state") in ENDS and self.log_hosts:
+                body = response.body
+                return body, next(path for path in paths(body) if value_at(body, path) == location)
+        return None
 
     @property
     def ends(self) -> dict[ImportState, Outcome]:
@@ -304,6 +373,10 @@ def sample_of(text: str, vendor: str) -> Sample:
     facts: dict[str, Any] = {_snake(name): value for name, value in json.loads(text).items()}
     facts["requests"] = tuple(ExpectedRequest(**request) for request in facts["requests"])
     facts["responses"] = tuple(Response(**response) for response in facts["responses"])
+    facts["details"] = tuple(
+        ExpectedDetails(**{**one, "pages": tuple(ExpectedPage(**page) for page in one["pages"])})
+        for one in facts.get("details", ())
+    )
     facts["statuses"] = {raw: ImportState(state) for raw, state in facts["statuses"].items()}
     if "token_request" in facts:
         facts["token_request"] = ExpectedTokenRequest(**facts["token_request"])

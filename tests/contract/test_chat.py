@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
-from local.paths import EVENTS, TEMPLATE
+from local.paths import EVENTS
+from tests.sam_template import RESOURCES
 
-PIPE: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]["ChatPipe"]["Properties"]
+PIPE: dict[str, Any] = RESOURCES["ChatPipe"]["Properties"]
 SAMPLES = sorted((EVENTS / "notifications").glob("*.json"))
 
 
@@ -38,6 +38,31 @@ def test_it_has_the_form_that_is_shown(path: Path) -> None:
     assert content["description"] == notification["data"]["message"]
     assert content["title"].startswith(notification["data"]["outcome"])
     assert len(content["title"]) <= 250
+
+
+def test_it_has_only_fields_that_are_never_null() -> None:
+    """A null within a text is written in a way that no reader expects."""
+    schema = json.loads((EVENTS / "schemas" / "notification.schema.json").read_text())
+    paths = re.findall(r"<\$\.body\.([\w.]+)>", PIPE["TargetParameters"]["InputTemplate"])
+    assert "data.message" in paths
+    for path in paths:
+        node = schema
+        for key in path.split("."):
+            assert key in node["required"]
+            node = node["properties"][key]
+        assert node.get("type") == "string" or all(isinstance(value, str) for value in node["enum"])
+
+
+def test_a_message_that_cannot_be_published_is_kept_and_reported() -> None:
+    """At least five attempts: a busy service may refuse some."""
+    policy = RESOURCES["ChatQueue"]["Properties"]["RedrivePolicy"]
+    assert policy["deadLetterTargetArn"] == {"Fn::GetAtt": ["ChatDeadLetterQueue", "Arn"]}
+    assert policy["maxReceiveCount"] >= 5
+    assert RESOURCES["ChatDeadLetterQueue"]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+    alarm = RESOURCES["ChatDeadLettersAlarm"]
+    assert alarm["Condition"] == "HasChatTopic"
+    queue = {"Name": "QueueName", "Value": {"Fn::GetAtt": ["ChatDeadLetterQueue", "QueueName"]}}
+    assert alarm["Properties"]["Dimensions"] == [queue]
 
 
 def test_a_message_is_taken_out_of_the_queue_one_by_one() -> None:

@@ -33,6 +33,7 @@ AWS = {
     ("AWS/Lambda", "FunctionName"): {"Throttles", "Errors", "Duration"},
     ("AWS/States", "StateMachineArn"): {"ExecutionsFailed", "ExecutionsTimedOut"},
     ("AWS/SQS", "QueueName"): {"ApproximateNumberOfMessagesVisible"},
+    ("AWS/Events", "RuleName"): {"InvocationsFailedToBeSentToDlq"},
 }
 
 
@@ -83,6 +84,13 @@ def in_queries(properties: dict[str, Any]) -> Iterator[re.Match[str]]:
             yield found
 
 
+def present(values: list[Any]) -> Iterator[dict[str, Any]]:
+    """The members of a list, those too that a condition adds."""
+    for value in values:
+        branches = value["Fn::If"][1:] if "Fn::If" in value else [value]
+        yield from (branch for branch in branches if branch != {"Ref": "AWS::NoValue"})
+
+
 def in_alarms() -> Iterator[Shown]:
     for name, alarm in ALARMS.items():
         properties = alarm["Properties"]
@@ -90,12 +98,12 @@ def in_alarms() -> Iterator[Shown]:
             dimensions: dict[str, Any] = dict.fromkeys(re.findall(r'"(\w+)"', query["dimensions"]))
             dimensions["service"] = query["service"]
             yield Shown(name, query["namespace"], query["name"], dimensions, "Average")
-        stats = [one["MetricStat"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+        stats = [one["MetricStat"] for one in present(properties.get("Metrics", [])) if "MetricStat" in one]
         if "Statistic" in properties:
             stats.append({"Metric": properties, "Stat": properties["Statistic"]})
         for stat in stats:
             metric = stat["Metric"]
-            dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+            dimensions = {one["Name"]: one["Value"] for one in present(metric["Dimensions"])}
             yield Shown(name, metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"])
 
 
@@ -108,13 +116,16 @@ class TestEveryMetricThatIsShown:
         if shown.namespace == NAMESPACE:
             assert set(shown.dimensions) == {"service", *BY_LABEL[shown.name].dimensions}
         else:
-            (dimension,) = shown.dimensions
+            # A rule on another bus than the default one is named with its bus.
+            (dimension,) = shown.dimensions.keys() - {"EventBusName"}
             assert shown.name in AWS[shown.namespace, dimension]
 
     def test_belongs_to_this_stack(self, shown: Shown) -> None:
         text = json.dumps(shown.dimensions)
-        own = ("AWS::StackName", "WatchStateMachine", "DeadLetterQueue", *(f"{name}Function" for name in polls()))
-        assert any(name in text for name in (*own, "RegisterWatch", "PublishOutcome", "RecoverWatches"))
+        functions = (*(f"{name}Function" for name in polls()), "RegisterWatch", "PublishOutcome", "RecoverWatches")
+        rules = (name for name, one in RESOURCES.items() if one["Type"] == "AWS::Events::Rule")
+        own = ("AWS::StackName", "WatchStateMachine", "DeadLetterQueue", *functions, *rules)
+        assert any(name in text for name in own)
 
     def test_has_only_existing_values(self, shown: Shown) -> None:
         for name, value in shown.dimensions.items():
@@ -131,6 +142,30 @@ class TestEveryMetricThatIsShown:
             adds_up = metric.unit in ("Count", "None") and not of_a_moment
             # The average of what is 0 or 1 at every poll is a share.
             assert (shown.stat == "Sum") == (adds_up and shown.where != "VendorFailingAlarm")
+
+
+def test_figures_of_functions_are_those_of_this_stack() -> None:
+    """The fixed functions by their whole names; poll functions by a part of theirs, in which the stack's name comes
+    directly before `poll`. So a stack whose name begins with this one's is left out."""
+    fixed = sorted(
+        function["FunctionName"]["Fn::Sub"]
+        for name, function in TEMPLATE_FUNCTIONS.items()
+        if not re.fullmatch(r"Poll\w+Function", name)
+    )
+    searches = [
+        searched
+        for widget in BODY["widgets"]
+        for entry in widget["properties"]["metrics"]
+        if isinstance(entry[-1], dict)
+        for schema, searched, _ in SEARCH.findall(entry[-1].get("expression", ""))
+        if schema == "AWS/Lambda,FunctionName"
+    ]
+    assert len(searches) == 3
+    for searched in searches:
+        assert sorted(re.findall(r'FunctionName="([^"]+)"', searched)) == fixed
+        assert re.findall(r"FunctionName=([^\s\")]+)", searched) == ["${AWS::StackName}-poll"]
+        # CloudWatch's maximum, with the longest name of a stack.
+        assert len(searched.replace("${AWS::StackName}", "s" * 47)) < 900
 
 
 def polls() -> list[str]:
@@ -170,10 +205,12 @@ def test_names_within_a_widget_are_used_once() -> None:
 
 @pytest.mark.parametrize("name", ALARMS)
 class TestEveryAlarm:
-    def test_notifies_of_alarm_and_recovery(self, name: str) -> None:
+    def test_notifies_of_its_beginning_alone(self, name: str) -> None:
+        """An action for OK would also follow the first data of a new stack, once for each alarm."""
         action = {"Fn::If": ["HasAlarmAction", [{"Ref": "AlarmActionArn"}], {"Ref": "AWS::NoValue"}]}
         properties = ALARMS[name]["Properties"]
-        assert (properties["AlarmActions"], properties["OKActions"]) == (action, action)
+        assert properties["AlarmActions"] == action
+        assert not {"OKActions", "InsufficientDataActions"} & properties.keys()
 
     def test_describes_itself_and_its_treatment_of_missing_data(self, name: str) -> None:
         properties = ALARMS[name]["Properties"]
@@ -187,6 +224,29 @@ class TestEveryAlarm:
 
     def test_is_left_out_on_an_emulator_only_if_it_does_math(self, name: str) -> None:
         assert (ALARMS[name].get("Condition") == "IsAws") == ("Metrics" in ALARMS[name]["Properties"])
+
+
+def test_every_rule_whose_events_are_kept_has_an_alarm_on_those_that_are_lost() -> None:
+    """EventBridge counts them by rule: with its bus, except on the default bus."""
+    kept = {
+        name: one["Properties"]
+        for name, one in RESOURCES.items()
+        if one["Type"] == "AWS::Events::Rule"
+        and any("DeadLetterConfig" in target for target in one["Properties"]["Targets"])
+    }
+    alarm = RESOURCES["EventsLostAlarm"]["Properties"]
+    metrics = [one["MetricStat"]["Metric"] for one in present(alarm["Metrics"]) if "MetricStat" in one]
+    found = {}
+    for metric in metrics:
+        dimensions = {one["Name"]: one["Value"] for one in present(metric["Dimensions"])}
+        (rule,) = (name for name in kept if name in json.dumps(dimensions["RuleName"]))
+        found[rule] = "EventBusName" in dimensions
+        if found[rule]:
+            # The id of a rule is `bus|rule`, or `rule` on the default bus.
+            twice = {"Fn::Sub": f"${{{rule}}}|${{{rule}}}"}
+            assert dimensions["RuleName"] == {"Fn::Select": [1, {"Fn::Split": ["|", twice]}]}
+    assert found == {name: "EventBusName" in properties for name, properties in kept.items()}
+    assert alarm["Metrics"][0]["Expression"] == "SUM(METRICS())"
 
 
 def test_only_a_missing_sweep_is_an_alarm_by_itself() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from import_watch.aws.event_bus import SOURCE
+from import_watch_cli.redrive import MAX_ENTRY_BYTES
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, ROOT, TEMPLATE
+from releases.release import version_of
+from tests.sam_template import FAILED_EVENTS
 
 STACK: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 RESOURCES: dict[str, dict[str, Any]] = STACK["Resources"]
@@ -65,6 +69,31 @@ def test_every_parameter_is_typed_described_and_has_a_default(name: str) -> None
     assert "Default" in parameter
 
 
+def test_parameters_are_in_labelled_groups_and_internal_ones_are_last() -> None:
+    """The console shows the groups, and `sam deploy --guided` prompts in the order of the parameters."""
+    interface = STACK["Metadata"]["AWS::CloudFormation::Interface"]
+    groups = [group["Parameters"] for group in interface["ParameterGroups"]]
+    grouped = [name for group in groups for name in group]
+    assert grouped == list(STACK["Parameters"])
+    assert set(interface["ParameterLabels"]) == set(grouped)
+    internal = [name for name in grouped if "For the local stack only." in STACK["Parameters"][name]["Description"]]
+    assert internal == groups[-1]
+    for names in groups:
+        assert len(names) <= 6
+
+
+def test_the_application_repository_gets_the_same_version_and_files_that_exist() -> None:
+    application = STACK["Metadata"]["AWS::ServerlessRepo::Application"]
+    assert application["SemanticVersion"] == version_of(TEMPLATE.read_text())
+    assert (ROOT / application["ReadmeUrl"]).is_file()
+    assert (ROOT / application["LicenseUrl"]).read_text().startswith(f"{application['SpdxLicenseId']} License")
+    assert re.fullmatch(r"[a-zA-Z0-9-]{1,140}", application["Name"])
+    assert re.fullmatch(r"[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?", application["Author"])
+    assert len(application["Description"]) <= 256
+    assert len(application["Labels"]) <= 10
+    assert all(re.fullmatch(r"[a-zA-Z0-9+\-_:/@]{1,127}", label) for label in application["Labels"])
+
+
 def test_grace_periods_are_as_documented() -> None:
     names = ("NotFoundSeconds", "UnrecognisedSeconds", "FailingSeconds", "TimeoutSeconds")
     assert [STACK["Parameters"][name]["Default"] for name in names] == [120, 600, 3600, 86400]
@@ -111,6 +140,13 @@ def test_start_events_that_cannot_be_delivered_are_kept() -> None:
     assert policy["Condition"] == {"ArnEquals": {"aws:SourceArn": [*rules, other]}}
 
 
+def test_the_queue_of_dead_letters_accepts_every_event() -> None:
+    """A bus accepts events of 1 MB, an execution 262,144 bytes: what is between them must not be lost."""
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["MaximumMessageSize"] == 1_048_576
+    assert f"{MAX_ENTRY_BYTES:,} bytes" in (ROOT / "docs" / "reference.md").read_text()
+    assert MAX_ENTRY_BYTES == 262_144
+
+
 def test_a_dead_letter_is_noticed() -> None:
     alarm = RESOURCES["DeadLettersAlarm"]["Properties"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}]
@@ -127,8 +163,7 @@ def test_a_dead_execution_is_recovered_at_once_and_on_a_schedule() -> None:
     for name in ("ExecutionEnded", "Recovery"):
         permission = RESOURCES[f"{name}Permission"]["Properties"]
         assert permission["SourceArn"] == {"Fn::GetAtt": [f"{name}Rule", "Arn"]}
-    invoked = FUNCTION_RESOURCES["RecoverWatchesFunction"]["EventInvokeConfig"]
-    assert invoked["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert FAILED_EVENTS == {"RecoverWatchesFunction": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
 
 
 def test_the_rule_takes_the_event_from_any_source() -> None:
@@ -154,8 +189,9 @@ def test_the_table_is_encrypted_restorable_and_expires_items() -> None:
 
 
 @pytest.mark.parametrize("name", ["WatchTable", "LogArchiveBucket"])
-def test_data_outlives_the_stack(name: str) -> None:
-    assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
+def test_data_outlives_the_stack_but_not_a_creation_that_failed(name: str) -> None:
+    policies = (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"])
+    assert policies == ("RetainExceptOnCreate", "Retain")
 
 
 def test_the_workflow_is_a_standard_one() -> None:

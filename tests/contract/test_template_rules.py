@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.paths import ROOT
-from tests.sam_template import FUNCTIONS, RESOURCES, STACK, of_type
+from tests.sam_template import FAILED_EVENTS, FUNCTIONS, RESOURCES, STACK, of_type
 
 STATES: dict[str, dict[str, Any]] = json.loads((ROOT / "statemachine" / "watch_import.asl.json").read_text())["States"]
 INSECURE = {"Bool": {"aws:SecureTransport": "false"}}
@@ -80,8 +80,7 @@ class TestEveryFunction:
         states = invoking_states(name)
         assert all(state["Catch"][-1]["ErrorEquals"] == ["States.ALL"] for state in states.values())
         if targeting(name):
-            kept = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
-            assert kept["Fn::GetAtt"][0] in QUEUES
+            assert FAILED_EVENTS[name]["Fn::GetAtt"][0] in QUEUES
 
     def test_has_a_role_of_its_own(self, name: str) -> None:
         role = FUNCTIONS[name]["Role"]

@@ -10,6 +10,7 @@ import pytest
 from import_watch.http_client.client import Client
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
 from import_watch.vendors.adapter import Adapter, Api, ConnectionSpec, StatusMap
+from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.authentication import ApiKey, Authentication, Basic, ClientAuthentication, ClientCredentials
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.fields import printable_id
@@ -52,7 +53,8 @@ def an_adapter(authentication: Authentication, request: RequestSpec | None = Non
 
 def poll(adapter: Adapter, server: Server, token_url: str = "") -> tuple[HttpResponse | None, Observation | FailedPoll]:
     fields = {"user": USER, "secret": SECRET, "tokenUrl": token_url, "clientId": USER, "clientSecret": SECRET}
-    return Client(adapter, private_addresses=True).request_status(Connection("default", server.url, fields), "7")
+    connection = Connection("default", server.url, fields)
+    return Client(adapter, hosts=Hosts(loopback_http=True)).request_status(connection, "7")
 
 
 def echo(exchange: Exchange) -> None:
@@ -147,7 +149,7 @@ def test_a_value_that_cannot_be_sent_is_a_misconfiguration(serve: Serve) -> None
     spec = RequestSpec("/jobs", headers={"X-Id": "{secret}"})
     adapter = an_adapter(ApiKey("X-Key", "secret"), spec)
     connection = Connection("default", server.url, {"user": USER, "secret": "c4n4ry\r\n"})
-    response, polled = Client(adapter, private_addresses=True).request_status(connection, "7")
+    response, polled = Client(adapter, hosts=Hosts(loopback_http=True)).request_status(connection, "7")
     assert (response, server.requests) == (None, [])
     assert polled == FailedPoll(
         PollError.MISCONFIGURED,

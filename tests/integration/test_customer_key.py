@@ -51,7 +51,8 @@ def test_queues_and_logs_are_under_the_customers_key(stack: LocalStack) -> None:
     pages = stack.client("logs").get_paginator("describe_log_groups").paginate()
     groups = [group for page in pages for group in page["logGroups"]]
     keys |= {group["logGroupName"]: group.get("kmsKeyId") for group in groups if group["logGroupName"] in ours}
-    # The queues of dead letters and of chat; the log groups of three functions, of the polls and of the state machine.
-    assert len(keys) == 2 + 5, keys
+    # The queues of dead letters, of chat and of its dead letters; the log groups of three functions, of the polls and
+    # of the state machine.
+    assert len(keys) == 3 + 5, keys
     (key,) = stack.client("kms").list_keys()["Keys"]
     assert {name: arn for name, arn in keys.items() if arn != key["KeyArn"]} == {}

@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from botocore.config import Config
-from import_watch.aws.log_archive import PART_BYTES, S3_CONFIG, LogArchive
+from import_watch.aws.log_archive import LogArchive
+from import_watch.aws.log_copy import PART_BYTES
+from import_watch.aws.s3_log import S3_CONFIG
 from import_watch.model.observation import InlineLog, LogRecord, LogStatus, MissingLog, StoredLog
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
@@ -42,6 +44,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 def operation(exchange: Exchange) -> str:
     """Name the requested operation of S3 or STS."""
     query = parse_qs(urlsplit(exchange.path).query, keep_blank_values=True)
+    if exchange.command == "PUT" and "x-amz-copy-source" in {name.lower() for name in exchange.headers}:
+        return "copy"
     if exchange.command == "PUT":
         return "part" if "partNumber" in query else "put"
     if exchange.command == "POST":
@@ -53,6 +57,7 @@ def store(**behaviours: Behaviour) -> Behaviour:
     """S3 that behaves so in these operations, and well in all others."""
     well = {
         "get": respond_with(200, BODY, ETag='"1"'),
+        "copy": refuses(501, "NotImplemented"),
         "put": respond_with(200, b"", ETag='"1"'),
         "part": respond_with(200, b"", ETag='"1"'),
         "create": respond_with(200, MULTIPART),
@@ -60,6 +65,18 @@ def store(**behaviours: Behaviour) -> Behaviour:
         "abort": respond_with(204),
     }
     return lambda exchange: {**well, **behaviours}[operation(exchange)](exchange)
+
+
+LARGE = PART_BYTES + 1
+"""Bytes of a log that does not fit into one part."""
+
+
+def sends_a_large_log(exchange: Exchange) -> None:
+    head = b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n' % LARGE
+    exchange.connection.sendall(head + b"x" * LARGE)
+
+
+COPIED = respond_with(200, b'<CopyObjectResult><ETag>"2"</ETag></CopyObjectResult>')
 
 
 def hangs(exchange: Exchange) -> None:
@@ -118,6 +135,7 @@ LATE = "it took too long"
         ({"get": stalls_after_a_part}, f"it could not be copied: {LATE}", False),
         ({"put": hangs}, f"the archive did not accept it: {LATE}", True),
         ({"put": drips_its_head}, f"the archive did not accept it: {LATE}", True),
+        ({"get": sends_a_large_log, "copy": hangs}, f"it could not be copied: {LATE}", False),
         ({"get": stalls_after_a_part, "create": hangs}, f"the archive did not accept it: {LATE}", True),
         ({"get": stalls_after_a_part, "part": hangs}, f"the archive did not accept it: {LATE}", True),
         ({"get": stalls_after_a_part, "abort": hangs}, f"it could not be copied: {LATE}", False),
@@ -183,6 +201,70 @@ def test_a_copy_that_is_given_up_takes_back_its_parts(serve: Serve) -> None:
     timed(lambda: archive(server).fetch(a_watch(), StoredLog(SOURCE), CONNECTION, SECONDS))
     wait_until(lambda: server.requests[-1].method == "DELETE", 5.0, "the upload is aborted")
     assert [request.method for request in server.requests] == ["GET", "POST", "PUT", "DELETE"]
+
+
+def operations(server: Server) -> list[str]:
+    copies = {"x-amz-copy-source"}
+    return ["copy" if copies & request.headers.keys() else request.method for request in server.requests]
+
+
+def test_s3_copies_a_large_log_by_itself(serve: Serve) -> None:
+    server = serve(store(get=sends_a_large_log, copy=COPIED))
+    record = archive(server).fetch(a_watch(), StoredLog(SOURCE), CONNECTION, 20.0)
+    assert isinstance(record, LogRecord)
+    assert (record.status, record.bytes) == (LogStatus.ARCHIVED, LARGE)
+    assert operations(server) == ["GET", "copy"]
+    headers = server.requests[1].headers
+    assert headers["x-amz-copy-source"] == "theirs/logs/log.txt"
+    # It is the object that was looked at, without anything of a third party that a browser might act on.
+    assert headers["x-amz-copy-source-if-match"] == '"1"'
+    assert (headers["x-amz-metadata-directive"], headers["x-amz-tagging-directive"]) == ("REPLACE", "REPLACE")
+    assert (headers["content-type"], headers["content-disposition"]) == ("text/html", "attachment")
+
+
+@pytest.mark.parametrize("copy", [refuses(403, "AccessDenied"), refuses(412, "PreconditionFailed"), babbles])
+def test_a_log_that_s3_does_not_copy_is_read(serve: Serve, copy: Behaviour) -> None:
+    server = serve(store(get=sends_a_large_log, copy=copy))
+    record = archive(server, attempts=1).fetch(a_watch(), StoredLog(SOURCE), CONNECTION, 20.0)
+    assert isinstance(record, LogRecord)
+    assert (record.status, record.bytes) == (LogStatus.ARCHIVED, LARGE)
+    assert operations(server) == ["GET", "copy", "POST", "PUT", "PUT", "POST"]
+
+
+CREDENTIALS = b"""<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>a</AccessKeyId>
+<SecretAccessKey>b</SecretAccessKey><SessionToken>c</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+
+def test_a_log_that_another_role_may_read_is_read(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That role may not write to the archive, and the function's may not read the log."""
+    roles = serve(store(role=respond_with(200, CREDENTIALS)))
+    server = serve(store(get=sends_a_large_log, copy=COPIED))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", roles.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+    connection = Connection("default", CONNECTION.base_url, {"logReaderRoleArn": ROLE}, ("theirs",))
+    record = archive(server).fetch(a_watch(), StoredLog(SOURCE), connection, 20.0)
+    assert isinstance(record, LogRecord)
+    assert record.status is LogStatus.ARCHIVED
+    assert "copy" not in operations(server)
+
+
+def test_a_refusal_names_what_s3_does_not_distinguish(serve: Serve) -> None:
+    for code in ("AccessDenied", None):
+        found = archive(serve(store(get=refuses(403, code)))).fetch(a_watch(), StoredLog(SOURCE), CONNECTION, 20.0)
+        assert isinstance(found, MissingLog)
+        assert found.reason == (
+            "it could not be copied: it does not exist, or may not be read "
+            "(HTTP 403; S3 distinguishes them only with s3:ListBucket)"
+        )
+
+
+def test_a_refusal_by_a_key_is_final_and_names_the_remedy(serve: Serve) -> None:
+    refused = b"<Error><Code>AccessDenied</Code><Message>not authorized to perform: kms:Decrypt</Message></Error>"
+    server = serve(store(get=respond_with(403, refused)))
+    found = archive(server).fetch(a_watch(), StoredLog(SOURCE), CONNECTION, 20.0)
+    reason = "it could not be copied: its key may not be used: name a logReaderRoleArn whose role may"
+    assert found == LogRecord(LogStatus.UNAVAILABLE, source=SOURCE, reason=reason)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +358,7 @@ def test_what_is_at_hand_is_archived_however_late_it_is(serve: Serve) -> None:
 def test_a_response_is_archived_in_bounded_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("import_watch.aws.log_archive.MAX_RESPONSE_SECONDS", SECONDS)
     began = time.monotonic()
-    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE) is None
+    assert archive(serve(store(put=drips_its_head))).keep(a_watch(), RESPONSE, None) == (None, None)
     assert time.monotonic() - began < MAX_SECONDS
 
 

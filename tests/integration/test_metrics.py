@@ -87,7 +87,7 @@ class Account:
         a_poller(
             voyado,
             Connections("stack", voyado, Hosts(loopback_http=True), cache_seconds=0),
-            Client(voyado, private_addresses=True),
+            Client(voyado, hosts=Hosts(loopback_http=True)),
             self.watches,
             self.states,
             Archiving("archive", self.watches, keeps_log=False),

@@ -72,7 +72,7 @@ class Vendor:
         return a_poller(
             vendor_adapter,
             Connections("stack", vendor_adapter, Hosts(loopback_http=True), cache_seconds=cache_seconds),
-            Client(vendor_adapter, private_addresses=True),
+            Client(vendor_adapter, hosts=Hosts(loopback_http=True)),
             self.watches,
             self.states,
             Archiving("archive", self.watches, keeps_log=vendor_adapter.keeps_log),

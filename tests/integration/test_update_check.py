@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +85,14 @@ def test_deploy_checks_the_stack_of_its_settings(tmp_path: Path, stack: str, reg
 
 
 @pytest.mark.usefixtures("account")
+def test_deploy_refuses_a_name_that_is_too_long(tmp_path: Path) -> None:
+    assert check(tmp_path, "s" * 47).exit_code == 0
+    done = check(tmp_path, "s" * 48)
+    assert done.exit_code == 1
+    assert "has 48 characters, and may have 47" in done.stderr
+
+
+@pytest.mark.usefixtures("account")
 def test_deploy_ends_where_the_stack_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = check(tmp_path, "of-this-version", profile="unknown-profile")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -107,3 +117,71 @@ def test_deploy_changes_nothing_before_the_check() -> None:
     assert check_update
     assert "sam deploy --config-file" in after
     assert before.count("sam deploy") == before.count("sam deploy --guided --no-execute-changeset") == 1
+
+
+SAM = """\
+#!/bin/sh
+echo "$*" >>calls
+case "$*" in
+*--guided*)
+    [ -z "$SAVES" ] || echo 'parameter_overrides = "RetentionDays=7"' >>samconfig.local.toml
+    exit "${GUIDED_STATUS:-0}" ;;
+*) exit "${STATUS:-0}" ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What `make deploy` needs, with a SAM CLI and an interpreter that do nothing."""
+    for name in ("Makefile", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name, script in {"sam/bin/sam": SAM, "bin/python": "#!/bin/sh\n"}.items():
+        program = tmp_path / ".venv" / name
+        program.parent.mkdir(parents=True)
+        program.write_text(script)
+        program.chmod(0o755)
+    return tmp_path
+
+
+def deploy(checkout: Path, *arguments: str, **environment: str) -> tuple[int, list[str], str]:
+    """Run `make deploy`: its exit status, the calls of SAM, and the settings after it."""
+    done = subprocess.run(
+        ["make", "--old-file=build", "deploy", *arguments],  # noqa: S607
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    calls = [call.partition(" --config-file")[0] for call in (checkout / "calls").read_text().splitlines()]
+    return done.returncode, calls, (checkout / "samconfig.local.toml").read_text()
+
+
+def test_deploy_has_no_questions(checkout: Path) -> None:
+    assert deploy(checkout) == (0, ["deploy"], (checkout / "samconfig.toml").read_text())
+    assert "confirm_changeset = false" in (checkout / "samconfig.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "calls"),
+    [
+        ({}, ["deploy --guided --no-execute-changeset", "deploy"]),
+        ({"STATUS": "1"}, ["deploy --guided --no-execute-changeset", "deploy"]),
+        ({"GUIDED_STATUS": "1"}, ["deploy --guided --no-execute-changeset"]),
+    ],
+)
+def test_what_was_typed_in_a_guided_deployment_is_kept(
+    checkout: Path, outcome: dict[str, str], calls: list[str]
+) -> None:
+    status, made, settings = deploy(checkout, "GUIDED=1", SAVES="1", **outcome)
+    assert (status == 0) == (not outcome)
+    assert made == calls
+    assert settings.endswith('parameter_overrides = "RetentionDays=7"\n')
+
+
+def test_nothing_is_deployed_where_it_was_not_saved(checkout: Path) -> None:
+    status, calls, _ = deploy(checkout, "GUIDED=1")
+    assert status != 0
+    assert calls == ["deploy --guided --no-execute-changeset"]

@@ -17,6 +17,7 @@ from import_watch.http_client.oauth import MAX_TOKEN_SECONDS, TOKEN_MARGIN, TOKE
 from import_watch.http_client.transport import CHUNK_BYTES
 from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError
 from import_watch.services.vendor_registry import VendorRegistry
+from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
 
@@ -45,7 +46,7 @@ def connection(vendor: str, url: str, token_url: str = "", **more: str) -> Conne
 
 
 def poll(url: str, vendor: str = "voyado") -> tuple[HttpResponse | None, Observation | FailedPoll]:
-    return Client(VENDORS.adapter(vendor), private_addresses=True).request_status(connection(vendor, url), ID)
+    return Client(VENDORS.adapter(vendor), hosts=Hosts(loopback_http=True)).request_status(connection(vendor, url), ID)
 
 
 def failed(url: str, vendor: str = "voyado") -> FailedPoll:
@@ -85,7 +86,7 @@ class TestRequest:
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["document360"]))
-        Client(VENDORS.adapter("document360"), private_addresses=True).request_status(
+        Client(VENDORS.adapter("document360"), hosts=Hosts(loopback_http=True)).request_status(
             connection("document360", server.url), "../a/b?c#d%2e"
         )
         assert server.requests[0].path == "/v2/Project/Import/..%2Fa%2Fb%3Fc%23d%252e"
@@ -113,7 +114,7 @@ class TestRequest:
 
     def test_a_cookie_of_one_connection_is_not_sent_for_another(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["voyado"], Set_Cookie="session=of-the-first"))
-        client = Client(VENDORS.adapter("voyado"), private_addresses=True)
+        client = Client(VENDORS.adapter("voyado"), hosts=Hosts(loopback_http=True))
         client.request_status(connection("voyado", server.url), ID)
         client.request_status(connection("voyado", server.url, apiKey="of-the-second"), ID)
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
@@ -126,7 +127,7 @@ class TestRedirect:
         elsewhere = serve(respond_with(200, {"status": "Completed"}))
         token = serve(respond_with(200, {"access_token": "issued"}))
         server = serve(respond_with(status, b"", Location=elsewhere.url))
-        polled = Client(VENDORS.adapter(vendor), private_addresses=True).request_status(
+        polled = Client(VENDORS.adapter(vendor), hosts=Hosts(loopback_http=True)).request_status(
             connection(vendor, server.url, token.url), ID
         )[1]
         assert isinstance(polled, FailedPoll)
@@ -223,7 +224,7 @@ class TestNetwork:
 
     def test_connections_that_are_done_with_are_let_go(self, serve: Serve) -> None:
         server = serve(respond_with(200, {"status": "IN_PROGRESS"}, Connection="close"))
-        client = Client(VENDORS.adapter("voyado"), private_addresses=True)
+        client = Client(VENDORS.adapter("voyado"), hosts=Hosts(loopback_http=True))
         before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(20):
             client.request_status(connection("voyado", server.url), ID)
@@ -297,7 +298,7 @@ class Tokens:
     def __post_init__(self) -> None:
         self.issued = 0
         self.server = self.serve(self.behave)
-        self.client = Client(VENDORS.adapter("egain"), private_addresses=True, clock=lambda: self.now)
+        self.client = Client(VENDORS.adapter("egain"), hosts=Hosts(loopback_http=True), clock=lambda: self.now)
 
     def behave(self, exchange: Exchange) -> None:
         if exchange.path == "/token":
@@ -460,7 +461,7 @@ class TestToken:
         self, serve: Serve, scope: dict[str, str], sent: str, others: str
     ) -> None:
         server = serve(respond_with(400, {"error": "invalid_scope"}))
-        client = Client(VENDORS.adapter("egain"), private_addresses=True)
+        client = Client(VENDORS.adapter("egain"), hosts=Hosts(loopback_http=True))
         polled = client.request_status(connection("egain", server.url, **scope), JOB)[1]
         assert isinstance(polled, FailedPoll)
         assert f"the scope sent was {sent}; if the client was given {others}, set scope" in polled.detail
@@ -519,7 +520,7 @@ class TestToken:
 
     def test_a_token_endpoint_out_of_reach_is_unavailable(self, serve: Serve, refused_url: str) -> None:
         server = serve(respond_with(200, GOOD["egain"]))
-        polled = Client(VENDORS.adapter("egain"), private_addresses=True).request_status(
+        polled = Client(VENDORS.adapter("egain"), hosts=Hosts(loopback_http=True)).request_status(
             connection("egain", server.url, refused_url), JOB
         )[1]
         assert isinstance(polled, FailedPoll)

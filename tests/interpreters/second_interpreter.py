@@ -16,9 +16,13 @@ from local.paths import ROOT
 
 STATIC = ROOT / "tests" / "static"
 SECONDS = 120
-# A substitution is filled with its own name.
+# A substitution is filled with its own name; that of the partition is a part of what the interpreter knows.
 DEFINITION: dict[str, Any] = json.loads(
-    re.sub(r"\$\{(\w+)\}", r"\1", (ROOT / "statemachine" / "watch_import.asl.json").read_text())
+    re.sub(
+        r"\$\{(\w+)\}",
+        r"\1",
+        (ROOT / "statemachine" / "watch_import.asl.json").read_text().replace("${Partition}", "aws"),
+    )
 )
 START: dict[str, Any] = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": "1"}}
 CHANGED: dict[str, Any] = {**START, "detail-type": "ImportChanged"}

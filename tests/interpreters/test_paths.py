@@ -18,6 +18,7 @@ PASSING = (
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "RequestLimitExceeded",
@@ -28,6 +29,49 @@ PASSING = (
     "WriteUnconfirmed",
 )
 """Transient errors, as Lambda and boto3 name them."""
+OF_LAMBDA = (
+    # The service did not run the function, or did not learn how it ended.
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.KMSAccessDeniedException",
+    "Lambda.KMSDisabledException",
+    "Lambda.ResourceNotFoundException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.InvalidRuntimeException",
+    "Lambda.InvalidZipFileException",
+    "Lambda.InvalidSecurityGroupIDException",
+    "Lambda.CodeArtifactUserPendingException",
+    "Lambda.CodeArtifactUserFailedException",
+    "Lambda.RecursiveInvocationException",
+    "Lambda.RequestTooLargeException",
+    "Lambda.AccessDeniedException",
+    # It ended the function, or its process ended by itself.
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Runtime.Unknown",
+    "Extension.Crash",
+    # The runtime could not start the function, or could not read its input or its result.
+    "Runtime.HandlerNotFound",
+    "Runtime.ImportModuleError",
+    "Runtime.InvalidEntrypoint",
+    "Runtime.MalformedHandlerName",
+    "Runtime.MarshalError",
+    "Runtime.UnmarshalError",
+    "Runtime.UserCodeSyntaxError",
+    "Function.ResponseSizeTooLarge",
+    # Step Functions did not wait any longer, or may not invoke the function.
+    "States.Timeout",
+    "States.HeartbeatTimeout",
+    "States.Permissions",
+    "States.TaskFailed",
+)
+"""Names of errors with which a task of AWS Lambda fails, other than those of exceptions in our code."""
 BROKEN = Raises("LookupError")
 THROTTLED = Raises("Lambda.TooManyRequestsException")
 USUAL = {
@@ -125,6 +169,25 @@ PATHS = {
         error="OutcomeNotPublished",
     ),
     **{
+        f"{error} once": Path(
+            f"{POLLED} NextAction PublishStalled WaitForPoll PollVendor NextAction {PUBLISHED}",
+            {
+                "RegisterWatch": [Raises(error), "WAIT"],
+                "PollVendor": [Raises(error), "STALLED", "PUBLISH"],
+                "PublishStalled": [Raises(error), "PUBLISHED"],
+                "PublishOutcome": [Raises(error), "PUBLISHED"],
+            },
+            {"RegisterWatch": 2, "PollVendor": 3, "PublishStalled": 2, "PublishOutcome": 2},
+        )
+        for error in OF_LAMBDA
+    },
+    **{
+        f"{error} for good": Path(
+            f"{POLLED} {PUBLISHED}", {"PollVendor": [Raises(error)]}, {"PollVendor": 25 if error in PASSING else 7}
+        )
+        for error in OF_LAMBDA
+    },
+    **{
         f"{error} passes": Path(
             f"{POLLED} NextAction {PUBLISHED}",
             {"RegisterWatch": [Raises(error, 24), "WAIT"], "PollVendor": [Raises(error, 24), "PUBLISH"]},
@@ -172,6 +235,13 @@ def test_every_transient_error_has_a_path() -> None:
         if retry["MaxAttempts"]  # 0 means that an error is not transient
     }
     assert named == {*PASSING, "States.TaskFailed", "States.Timeout"}
+
+
+@pytest.mark.parametrize("error", OF_LAMBDA)
+def test_publish_outcome_learns_the_name_of_the_error(error: str, runs: dict[str, Run]) -> None:
+    held = runs[f"{error} for good"].requests["PublishOutcome"][0]["Payload"]["input"]
+    assert held["error"]["Error"] == error
+    assert held["watch"]["watchId"] == "voyado#default#1"
 
 
 def test_functions_are_invoked_with_what_they_read(runs: dict[str, Run]) -> None:

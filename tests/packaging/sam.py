@@ -46,25 +46,23 @@ class Sam:
         """Build the project, and return what the command printed."""
         return self._run({}, "build", "--no-cached", "--build-dir", str(self.built))
 
-    def deploy(self, emulator: Emulator, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Deploy what was built, and return the stack's outputs."""
-        account = {
-            "AWS_ENDPOINT_URL": emulator.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_CONFIG_FILE": os.devnull,
-        }
+    def package(self, emulator: Emulator, template: Path, bucket: str, target: Path) -> None:
+        """Upload a template's code to a bucket, and write the template that leads to it."""
+        arguments = ("--template-file", template, "--s3-bucket", bucket, "--output-template-file", target)
+        self._run(_account(emulator), "package", *map(str, arguments))
+
+    def deploy(
+        self, emulator: Emulator, parameters: Mapping[str, str] | None = None, template: Path | None = None
+    ) -> dict[str, str]:
+        """Deploy what was built, or another template, and return the stack's outputs."""
         overrides = [f"{name}={value}" for name, value in {**LOCAL_PARAMETERS, **(parameters or {})}.items()]
         self._run(
-            account,
+            _account(emulator),
             "deploy",
             "--template-file",
-            str(self.built / "template.yaml"),
+            str(template or self.built / "template.yaml"),
             "--config-file",
             str(ROOT / "samconfig.toml"),
-            "--no-confirm-changeset",
             "--parameter-overrides",
             *overrides,
         )
@@ -93,6 +91,17 @@ class Sam:
         )
         assert done.returncode == 0, f"sam {arguments[0]} failed:\n{done.stdout[-4_000:]}"
         return done.stdout
+
+
+def _account(emulator: Emulator) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": emulator.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+    }
 
 
 def unpack(emulator: Emulator, function: Mapping[str, Any], folder: Path, runtime: Path) -> Layout:

@@ -165,8 +165,8 @@ def project(tmp_path: Path) -> Path:
     # What is replayed here ended a moment ago.
     parameters = {**LOCAL_PARAMETERS, "RecoveryGraceSeconds": "0"}
     overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
-    responses = (copy / "samconfig.toml").read_text().replace("confirm_changeset = true", "confirm_changeset = false")
-    (copy / "samconfig.local.toml").write_text(f'{responses}parameter_overrides = "{overrides}"\n')
+    settings = (copy / "samconfig.toml").read_text()
+    (copy / "samconfig.local.toml").write_text(f'{settings}parameter_overrides = "{overrides}"\n')
     return copy
 
 

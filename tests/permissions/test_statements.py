@@ -16,7 +16,7 @@ from tests.permissions import test_uses
 from tests.permissions.grants import ROLES, Statement, grants, managed_by, role_of, statements, written
 from tests.permissions.listing import ON_THE_TEMPLATE, PAGE, UNNAMED, listing, needed_by, page_with
 from tests.permissions.services import EVERY_USE
-from tests.sam_template import FUNCTIONS, RESOURCES, of_type
+from tests.sam_template import FAILED_EVENTS, FUNCTIONS, RESOURCES, of_type
 
 DEFINITION = (ROOT / "statemachine" / "watch_import.asl.json").read_text()
 STATES: dict[str, dict[str, Any]] = json.loads(DEFINITION)["States"]
@@ -145,11 +145,7 @@ def test_the_key_is_used_by_roles_that_access_encrypted_data(role: str) -> None:
 
 
 def test_what_a_function_failed_with_may_be_kept() -> None:
-    kept = {
-        role_of(properties): written(properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"])
-        for properties in FUNCTIONS.values()
-        if "EventInvokeConfig" in properties
-    }
+    kept = {role_of(FUNCTIONS[name]): written(queue) for name, queue in FAILED_EVENTS.items()}
     sends = {one.role: one for one in STATEMENTS if "sqs:SendMessage" in one.actions}
     assert {role: one.resources for role, one in sends.items()} == {role: (queue,) for role, queue in kept.items()}
 

@@ -70,10 +70,16 @@ def poller(adapter: Adapter) -> Callable[[], Poller]:
             hosts=hosts,
             cache_seconds=cache_seconds,
         )
-        archiving = Archiving(settings.get_str("ARCHIVE_BUCKET"), watch_store(), keeps_log=adapter.keeps_log)
+        client = Client(adapter, hosts=hosts)
+        archiving = Archiving(
+            settings.get_str("ARCHIVE_BUCKET"),
+            watch_store(),
+            keeps_log=adapter.keeps_log,
+            downloads=client.log_source,
+        )
         return Poller(
             connections=connections,
-            requests=StatusRequests(connections, Client(adapter, private_addresses=hosts.loopback_http), archiving),
+            requests=StatusRequests(connections, client, archiving),
             watches=watch_store(),
             connection_store=connection_store(),
             shared_states=SharedStates(connection_store(), cache_seconds),

@@ -33,6 +33,7 @@ TASK_FIELDS = frozenset(
     }
 )
 SUBSTITUTED = {
+    "${Partition}": "aws",
     "${RegisterWatchFunctionArn}": "register_watch",
     "${PublishOutcomeFunctionArn}": "publish_outcome",
     "${PollFunctionPrefix}": "poll_",

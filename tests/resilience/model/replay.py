@@ -266,9 +266,9 @@ class _ReplayedLogArchive(LogArchive):
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
 
-    def keep(self, *_of: object) -> str:
+    def keep(self, *_of: object) -> tuple[str, None]:
         self._replay.perform("archive", "put")
-        return "s3://archive/answer.json"
+        return "s3://archive/answer.json", None
 
     def archive(self, *_of: object) -> Archived:
         self._replay.perform("archive", "put")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from import_watch.aws.log_archive import MAX_SOURCE, PART_BYTES, Archived, LogArchive
+from import_watch.aws.log_archive import MAX_SOURCE, Archived, LogArchive
+from import_watch.aws.log_copy import PART_BYTES
 from import_watch.model.observation import InlineLog, LogRecord, LogReference, LogStatus, MissingLog, StoredLog
 from import_watch.model.watch import Watch
 from import_watch.vendors.connection import Connection
@@ -161,7 +162,7 @@ class TestStoredLog:
 
     def test_a_log_that_is_too_large_is_not_copied(self, monkeypatch: pytest.MonkeyPatch) -> None:
         source = put("long.txt", b"x" * 101)
-        monkeypatch.setattr("import_watch.aws.log_archive.MAX_LOG_BYTES", 100)
+        monkeypatch.setattr("import_watch.aws.s3_log.MAX_BYTES", 100)
         record = copied(source)
         assert (record.status, record.source) == (LogStatus.VENDOR_ONLY, source)
         assert keys() == []
@@ -286,6 +287,20 @@ class TestStoredLog:
     )
     def test_a_bucket_that_only_looks_owned_is_not_read(self, location: str) -> None:
         assert copied(location).status is LogStatus.VENDOR_ONLY
+
+    def test_s3_itself_copies_a_large_log_without_its_tags(self) -> None:
+        body = b"x" * (PART_BYTES + 1)
+        client("s3").put_object(
+            Bucket=OWNED, Key="large.csv", Body=body, ContentType="text/csv", Tagging="a=b", Metadata={"a": "b"}
+        )
+        record = copied(f"s3://{OWNED}/large.csv")
+        assert (record.status, record.bytes) == (LogStatus.ARCHIVED, len(body))
+        (key,) = keys()
+        head = client("s3").head_object(Bucket=ARCHIVE, Key=key)
+        assert (head["ContentType"], head["ContentLength"], head["Metadata"]) == ("text/csv", len(body), {})
+        assert client("s3").get_object_tagging(Bucket=ARCHIVE, Key=key)["TagSet"] == []
+        # S3 made it in one piece.
+        assert "-" not in head["ETag"]
 
     def test_a_missing_object_is_unavailable_with_its_reason(self) -> None:
         source = f"s3://{OWNED}/nothing.txt"
@@ -520,6 +535,9 @@ class TestMemory:
         headers: Any = {"etag": '"1"', "content-length": str(self.size)}
         if request.method == "GET":
             return AWSResponse(request.url, 200, headers, Streamed(size=self.size))
+        if "x-amz-copy-source" in request.headers:
+            # It is about a copy that is read.
+            return AWSResponse(request.url, 501, headers, Streamed(b"<Error><Code>NotImplemented</Code></Error>"))
         while request.method == "PUT" and (chunk := request.body.read(65_536)):
             self.uploaded += len(chunk)
         text = b"<Result><UploadId>1</UploadId></Result>" if request.method == "POST" else b""

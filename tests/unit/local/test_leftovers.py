@@ -63,6 +63,7 @@ def test_a_killed_run_is_swept(bystander: psutil.Popen) -> None:
         # It stays although its standard input is closed, as one that is busy does.
         child = psutil.Process(int(pid))
         child.suspend()
+        wait_until(lambda: child.status() == psutil.STATUS_STOPPED, 10, "the signal is delivered")
         sweep()
         assert child.status() == psutil.STATUS_STOPPED
         run.kill()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from import_watch.aws.secrets import Connections
 from import_watch.lifecycle.outcome_rules import broken
-from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, StoredLog
+from import_watch.model.observation import FailedPoll, ImportState, MissingDetails, Observation, PollError, StoredLog
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Start, Tolerance
 from import_watch.notifications.messages import sentence, with_message
@@ -25,6 +26,11 @@ from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client
 PAGE = ROOT / "docs" / "notification-messages.md"
 IDS = {"document360": "6f1c2a", "egain": "7a84b875-6f75-4c7b-b137-0632b62db0bd", "voyado": "5300580843122327405"}
 HOUR = 3_600
+NO_DETAILS = Observation(
+    ImportState.SUCCEEDED,
+    "SUCCESS",
+    missing_details=MissingDetails("Voyado Elevate responded with HTTP 403: no access to reports", expected=False),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +113,13 @@ SITUATIONS: dict[str, Callable[[], str]] = {
     ),
     "completed, and the log is missing": lambda: message(
         "document360", document360("Completed", "Element 'ImportLog' not found.")
+    ),
+    "completed, and its details could not be read": lambda: message("voyado", NO_DETAILS),
+    "completed with errors, and more of its details could not be read": lambda: message(
+        "voyado", replace(NO_DETAILS, counts={"errors": 3})
+    ),
+    "failed, and its details could not be read": lambda: message(
+        "voyado", replace(NO_DETAILS, state=ImportState.FAILED, reason="The archive is empty")
     ),
     "failed half-way, worth another try": lambda: message(
         "egain", egain("Failed", error="The database did not respond after 1250 items", retryable=True, **RUNNING)

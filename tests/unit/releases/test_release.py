@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import zipfile
 from datetime import date
@@ -7,9 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from releases.package import package
 from releases.release import NotReleasable, release, version_of
 
-TEMPLATE = 'Outputs:\n  Version:\n    Description: Version of this stack.\n    Value: "{}"\n  Last:\n    Value: "7"\n'
+TEMPLATE = """\
+Metadata:
+  AWS::ServerlessRepo::Application:
+    SemanticVersion: "{version}"
+Resources:
+  Layer:
+    Metadata:
+      BuildMethod: makefile
+      BuildArchitecture: arm64
+Outputs:
+  Version:
+    Description: Version of this stack.
+    Value: "{version}"
+  Last:
+    Value: "7"
+"""
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n- A change.\n\n## 0.1.0\n\n- The first one.\n"
 DAY = date(2030, 1, 31)
 
@@ -19,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
     for folder in ("functions", "layers", "statemachine", "tests/upgrade"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "content").write_text(folder)
-    (tmp_path / "template.yaml").write_text(TEMPLATE.format("0.2.0-dev"))
+    (tmp_path / "template.yaml").write_text(TEMPLATE.format(version="0.2.0-dev"))
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.name", "Somebody")
@@ -40,6 +57,7 @@ def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> No
     assert git(checkout, "status", "--porcelain") == ""
     assert version_of(git(checkout, "show", "v0.2.0:template.yaml")) == "0.2.0"
     assert "## 0.2.0 (2030-01-31)\n\n- A change." in git(checkout, "show", "v0.2.0:CHANGELOG.md")
+    assert 'SemanticVersion: "0.2.0"\n' in git(checkout, "show", "v0.2.0:template.yaml")
     assert "Unreleased" not in git(checkout, "show", "v0.2.0:CHANGELOG.md")
     with zipfile.ZipFile(checkout / "tests/upgrade/release-0.2.0.zip") as bundle:
         assert version_of(bundle.read("template.yaml").decode()) == "0.2.0"
@@ -47,7 +65,39 @@ def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> No
             *("functions", "layers", "statemachine", "template.yaml")
         }
     assert version_of((checkout / "template.yaml").read_text()) == "0.3.0-dev"
+    assert (checkout / "template.yaml").read_text().count('"0.3.0-dev"') == 2
     assert "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2030-01-31)\n" in (checkout / "CHANGELOG.md").read_text()
+
+
+def test_a_release_is_packaged_with_its_version(checkout: Path) -> None:
+    (checkout / "LICENSE").write_text("MIT License\n")
+    (checkout / "README.md").write_text("# A project\n")
+    (checkout / "functions" / "__pycache__").mkdir()
+    (checkout / "functions" / "__pycache__" / "a.pyc").write_bytes(b"bytecode")
+    (checkout / ".gitignore").write_text("dist/\n__pycache__/\nlayer/\n")
+    layer = checkout / "layer"
+    (layer / "python" / "__pycache__").mkdir(parents=True)
+    (layer / "python" / "__pycache__" / "a.pyc").write_bytes(b"bytecode")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "Add what is packaged")
+
+    packaged = release(checkout, "0.2.0", DAY, lambda version: package(checkout, layer, version, checkout / "dist"))
+
+    archive, checksum = packaged
+    assert checksum.read_text() == f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  import-watch-0.2.0.zip\n"
+    with zipfile.ZipFile(archive) as bundle:
+        template = bundle.read("import-watch-0.2.0/template.yaml").decode()
+        names = {name.partition("/")[2] for name in bundle.namelist()}
+    assert version_of(template) == "0.2.0"
+    assert "BuildMethod" not in template
+    assert names == {
+        *("template.yaml", "LICENSE", "README.md", "functions/content", "statemachine/content"),
+        "layers/import_watch/python/__pycache__/a.pyc",
+    }
+    # The same content has the same checksum.
+    git(checkout, "checkout", "--quiet", "v0.2.0")
+    again = package(checkout, layer, "0.2.0", checkout / "again")[1]
+    assert again.read_text() == checksum.read_text()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +155,13 @@ def test_a_release_that_fails_leaves_nothing(checkout: Path, refused: str) -> No
     hook.write_text(f"#!/bin/sh\n! grep -q '^{refused}' \"$1\" || {{ echo 'not today' >&2; exit 1; }}\n")
     hook.chmod(0o755)
     before = git(checkout, "rev-parse", "HEAD")
+
+    def write_an_artefact(version: str) -> list[Path]:
+        (checkout.parent / "artefact").write_text(version)
+        return [checkout.parent / "artefact"]
+
     with pytest.raises(NotReleasable, match="git commit failed: not today"):
-        release(checkout, "0.2.0", DAY)
+        release(checkout, "0.2.0", DAY, write_an_artefact)
     assert (git(checkout, "rev-parse", "HEAD"), git(checkout, "status", "--porcelain")) == (before, "")
     assert git(checkout, "tag") == ""
+    assert not (checkout.parent / "artefact").exists()

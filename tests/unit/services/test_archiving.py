@@ -160,14 +160,14 @@ def test_what_is_known_of_the_log_is_recorded(
 
 
 def test_an_archive_that_cannot_be_made_changes_no_outcome(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_of: object) -> None:
+    def broken(*_of: object, **_named: object) -> None:
         raise RuntimeError("no region")
 
     monkeypatch.setattr(log_archive, "LogArchive", broken)
     reason = ARCHIVE_FAILED
     log, response = harness.archive(SEEN)
     assert (log, response) == (LogRecord(LogStatus.UNAVAILABLE, reason=reason), None)
-    assert harness.archiving().keep(a_watch(), RESPONSE) is None
+    assert harness.archiving().keep(a_watch(), RESPONSE, SEEN.log) == a_watch()
     fetched = harness.archiving().fetch(a_watch(), StoredLog("https://b.example/l?sig=c4n4ry-"), None, 1.0)
     assert fetched == LogRecord(LogStatus.UNAVAILABLE, source="https://b.example/l", reason=reason)
 

@@ -33,12 +33,14 @@ from import_watch.vendors.allowed_hosts import Hosts, with_scheme
 from import_watch.vendors.authentication import ApiKey, Basic, ClientCredentials
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.connection_fields import (
-    LIST_FIELD,
+    BUCKETS_FIELD,
+    HOSTS_FIELD,
     NUMBER_FIELD,
     POLICY_FIELD,
     buckets_of,
     fields_of,
     host_fault,
+    log_hosts_of,
     misspelled,
     text_field,
 )
@@ -139,7 +141,7 @@ class Connections:
 
     def _known(self, api: Api) -> tuple[str, ...]:
         shape, field = api.connection, self._adapter.version_field
-        general = (LIST_FIELD, NUMBER_FIELD, POLICY_FIELD, *([field] if field else []))
+        general = (BUCKETS_FIELD, HOSTS_FIELD, NUMBER_FIELD, POLICY_FIELD, *([field] if field else []))
         return (*shape.required, *shape.optional, *general)
 
     def _checked(self, name: str, fields: dict[str, JSON], api: Api) -> Connection:
@@ -172,7 +174,8 @@ class Connections:
                 texts[key] = text
         base_url = self._base_url(shape, texts, faults)
         self._check_token_url(api, texts, faults)
-        buckets: tuple[str, ...] = read(LIST_FIELD, buckets_of, tuple[str, ...]())
+        buckets: tuple[str, ...] = read(BUCKETS_FIELD, buckets_of, tuple[str, ...]())
+        log_hosts: tuple[str, ...] = read(HOSTS_FIELD, log_hosts_of, tuple[str, ...]())
         limit = read(NUMBER_FIELD, _limit_of, None)
         policy = read(POLICY_FIELD, parse_policy, None)
         texts = shape.with_defaults(texts)
@@ -182,7 +185,10 @@ class Connections:
             raise ValueError("; ".join(faults))
         more = {key: trimmed(value) for key, value in fields.items() if isinstance(value, str) and value.isprintable()}
         found = {**more, **texts}
-        return Connection(name, base_url, found, buckets, limit, policy, api.keeps_log, api.deprecation(found))
+        deprecation = api.deprecation(found)
+        return Connection(
+            name, base_url, found, buckets, limit, policy, api.keeps_log, deprecation, frozenset(log_hosts)
+        )
 
     def _base_url(self, shape: ConnectionSpec, texts: Mapping[str, str], faults: list[str]) -> str:
         """Scheme, host and port in lower case; empty where they are invalid."""

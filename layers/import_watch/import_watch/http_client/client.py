@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
-from import_watch.http_client.transport import HttpTransport, Request
+from import_watch.http_client.transport import EXCHANGE_SECONDS, HttpTransport, Request
 from import_watch.model.observation import FailedPoll, Observation, PollError
-from import_watch.vendors.adapter import Adapter
+from import_watch.vendors.adapter import Adapter, Api
+from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.authentication import Basic, ClientCredentials
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.request import RequestSpec
@@ -19,7 +20,22 @@ from import_watch.vendors.response import parse_response
 from import_watch.vendors.response_body import HttpResponse
 
 if TYPE_CHECKING:
+    from import_watch.http_client.log_download import LogDownload
     from import_watch.http_client.oauth import Tokens
+
+
+NO_OTHER_HOSTS = Hosts()
+NO_VALUES: Mapping[str, str] = {}
+
+
+class _Credentials(NamedTuple):
+    """The header that authenticates a request, and all secrets that are in it or behind it."""
+
+    header: Mapping[str, str]
+    secrets: list[str]
+
+    def __repr__(self) -> str:
+        return "_Credentials()"
 
 
 class Client:
@@ -29,18 +45,19 @@ class Client:
     ----------
     adapter : Adapter
         The vendor.
-    private_addresses : bool
-        Whether a host may have an address that is not public: only on the local stack.
+    hosts : Hosts
+        Hosts that the stack allows; an address that is not public only on the local stack.
     clock : callable
         Returns epoch seconds; a parameter so that a test need not wait until a token expires.
     """
 
     def __init__(
-        self, adapter: Adapter, *, private_addresses: bool = False, clock: Callable[[], float] = time.time
+        self, adapter: Adapter, *, hosts: Hosts = NO_OTHER_HOSTS, clock: Callable[[], float] = time.time
     ) -> None:
         self._adapter = adapter
+        self._hosts = hosts
         self._clock = clock
-        self._transport = HttpTransport(adapter.title, private_addresses=private_addresses, clock=clock)
+        self._transport = self._new_transport()
         self._tokens: Tokens | None = None
 
     def request_status(
@@ -75,7 +92,14 @@ class Client:
         return response, polled
 
     def send(
-        self, connection: Connection, spec: RequestSpec, import_id: str, *, force_refresh: bool = False
+        self,
+        connection: Connection,
+        spec: RequestSpec,
+        import_id: str,
+        *,
+        values: Mapping[str, str] = NO_VALUES,
+        force_refresh: bool = False,
+        seconds: float = EXCHANGE_SECONDS,
     ) -> HttpResponse | FailedPoll:
         """Send a request of the API that a connection uses, with the connection's credentials.
 
@@ -84,8 +108,12 @@ class Client:
         connection : Connection
         spec : RequestSpec
         import_id : str
+        values : mapping of str to str
+            Values of its templates besides the fields of the connection.
         force_refresh : bool
             Whether to fetch a new token instead of using a cached one.
+        seconds : float
+            Time limit, that of a new token included.
 
         Returns
         -------
@@ -93,15 +121,85 @@ class Client:
             The response without the connection's secrets and signed query strings.
         """
         api = self._adapter.api_of(connection.fields)
-        authentication, fields = api.authentication, api.connection.with_defaults(connection.fields)
+        fields = api.connection.with_defaults(connection.fields)
         try:
-            request = spec.bind(connection.base_url, fields, import_id)
+            request = spec.bind(connection.base_url, {**fields, **values}, import_id)
         except ValueError as error:
             return FailedPoll(PollError.MISCONFIGURED, f"the request to {self._adapter.title} cannot be sent: {error}")
+        ends = time.monotonic() + seconds
+        credentials = self._credentials(connection, api, force_refresh=force_refresh, seconds=seconds)
+        if isinstance(credentials, FailedPoll):
+            return credentials
+        headers = {"Accept": "application/json", **request.headers, **credentials.header}
+        response = self._transport.send(
+            Request(request.url, headers, api.max_bytes, method=request.method, body=request.body),
+            ends - time.monotonic(),
+        )
+        return response if isinstance(response, FailedPoll) else redacted(response, credentials.secrets)
+
+    def with_details(self, connection: Connection, import_id: str, seen: Observation, seconds: float) -> Observation:
+        """Observation of an ended import with its details; without those that cannot be read in time.
+
+        Parameters
+        ----------
+        connection : Connection
+        import_id : str
+        seen : Observation
+            With the values for the request.
+        seconds : float
+            Time limit for all pages.
+        """
+        from import_watch.http_client.details import read_details  # one poll of a watch, at few vendors
+
+        api = self._adapter.api_of(connection.fields)
+        if api.details is None:
+            return seen
+
+        def send(spec: RequestSpec, values: Mapping[str, str], seconds: float) -> HttpResponse | FailedPoll:
+            return self.send(connection, spec, import_id, values=values, seconds=seconds)
+
+        return read_details(self._adapter.title, api, api.details, seen, send, seconds, self._clock)
+
+    def log_source(self, connection: Connection, location: str) -> LogDownload | str | None:
+        """Log behind a URL.
+
+        Parameters
+        ----------
+        connection : Connection
+        location : str
+            As the vendor names it.
+
+        Returns
+        -------
+        LogDownload, str or None
+            Why it may not be fetched, where it may not; None where the location is no URL, or the logs of this API are
+            not behind URLs.
+        """
+        from import_watch.http_client import log_download
+
+        api = self._adapter.api_of(connection.fields)
+        url = log_download.log_url(connection, location) if api.log_hosts else None
+        if url is None:
+            return None
+        if (refusal := log_download.refusal(connection, url, self._hosts, api.log_hosts)) is not None:
+            return refusal
+        header: Mapping[str, str] = {}
+        if log_download.is_own(connection, url):
+            credentials = self._credentials(connection, api)
+            if isinstance(credentials, FailedPoll):
+                return credentials.detail
+            header = credentials.header
+        return log_download.LogDownload(self._new_transport(), url, header)
+
+    def _credentials(
+        self, connection: Connection, api: Api, *, force_refresh: bool = False, seconds: float = EXCHANGE_SECONDS
+    ) -> _Credentials | FailedPoll:
+        """What authenticates a request, and what must not be in its response."""
+        authentication, fields = api.authentication, api.connection.with_defaults(connection.fields)
         # Both the secrets and what is composed of them: a vendor may send back either.
         secrets = [fields[name] for name in api.connection.secret if name in fields]
         if isinstance(authentication, ClientCredentials):
-            token = self._kept_tokens().get(connection, authentication, force_refresh=force_refresh)
+            token = self._kept_tokens().get(connection, authentication, force_refresh=force_refresh, seconds=seconds)
             if isinstance(token, FailedPoll):
                 return token
             value = f"Bearer {token}"
@@ -110,11 +208,10 @@ class Client:
             value = authentication.value(fields)
             if isinstance(authentication, Basic):
                 secrets.append(value.removeprefix("Basic "))
-        headers = {"Accept": "application/json", **request.headers, authentication.header: value}
-        response = self._transport.send(
-            Request(request.url, headers, api.max_bytes, method=request.method, body=request.body)
-        )
-        return response if isinstance(response, FailedPoll) else redacted(response, secrets)
+        return _Credentials({authentication.header: value}, secrets)
+
+    def _new_transport(self) -> HttpTransport:
+        return HttpTransport(self._adapter.title, private_addresses=self._hosts.loopback_http, clock=self._clock)
 
     def _kept_tokens(self) -> Tokens:
         # Only a vendor that requires a token needs this module, so the others do not load it.

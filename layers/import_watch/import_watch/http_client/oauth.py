@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
-from import_watch.http_client.transport import HttpTransport, Request
+from import_watch.http_client.transport import EXCHANGE_SECONDS, HttpTransport, Request
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
 from import_watch.vendors.authentication import ClientAuthentication, ClientCredentials, basic
@@ -50,8 +50,15 @@ class Tokens:
         self._clock = clock
         self._kept: dict[tuple[str, ...], tuple[str, float]] = {}
 
-    def get(self, connection: Connection, how: ClientCredentials, *, force_refresh: bool) -> str | FailedPoll:
-        """Token: the cached one, unless it has expired or `force_refresh` is set.
+    def get(
+        self,
+        connection: Connection,
+        how: ClientCredentials,
+        *,
+        force_refresh: bool,
+        seconds: float = EXCHANGE_SECONDS,
+    ) -> str | FailedPoll:
+        """Token: the cached one, unless it has expired or `force_refresh` is set; a new one in at most `seconds`.
 
         Returns
         -------
@@ -65,7 +72,7 @@ class Tokens:
         token, ends = self._kept.get(key, ("", 0.0))
         if token and not force_refresh and self._clock() < ends:
             return token
-        fetched = self._fetch_token(*key, how)
+        fetched = self._fetch_token(*key, how, seconds)
         if isinstance(fetched, FailedPoll):
             return fetched
         token, lifetime = fetched
@@ -73,7 +80,7 @@ class Tokens:
         return token
 
     def _fetch_token(
-        self, url: str, client_id: str, client_secret: str, scope: str, how: ClientCredentials
+        self, url: str, client_id: str, client_secret: str, scope: str, how: ClientCredentials, seconds: float
     ) -> tuple[str, float] | FailedPoll:
         form, headers = {"grant_type": "client_credentials"}, {"Accept": "application/json"}
         secrets = [client_secret]
@@ -85,7 +92,7 @@ class Tokens:
             form |= {"client_id": client_id, "client_secret": client_secret}
         if scope:
             form["scope"] = scope
-        response = self._transport.send(Request(url, headers, MAX_BYTES, form))
+        response = self._transport.send(Request(url, headers, MAX_BYTES, form), seconds)
         if isinstance(response, FailedPoll):
             return replace(response, detail=f"no token from tokenUrl: {response.detail}")
         body = object_of(response.json())

@@ -7,6 +7,7 @@ secret makes this module raise.
 from __future__ import annotations
 
 import http.client
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -69,8 +70,14 @@ class HttpTransport:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, _Adapter(self._sockets))
 
-    def send(self, request: Request) -> HttpResponse | FailedPoll:
+    def send(self, request: Request, seconds: float = EXCHANGE_SECONDS) -> HttpResponse | FailedPoll:
         """Send a request and read its response.
+
+        Parameters
+        ----------
+        request : Request
+        seconds : float
+            Time limit, where it is less than `EXCHANGE_SECONDS`.
 
         Returns
         -------
@@ -85,7 +92,7 @@ class HttpTransport:
                 f"the request to {self._peer} cannot be sent: its URL or a credential has characters that HTTP does not"
                 " allow there",
             )
-        self._sockets.begin(EXCHANGE_SECONDS, connect_seconds=CONNECT_SECONDS, silence_seconds=READ_SECONDS)
+        self._begin(min(seconds, EXCHANGE_SECONDS))
         try:
             try:
                 return self._attempt(prepared, request.max_bytes, reuse=True)
@@ -93,6 +100,38 @@ class HttpTransport:
                 return self._attempt(prepared, request.max_bytes, reuse=False)
         except SendFailed as failed:
             return FailedPoll(failed.error, f"{self._peer} {failed.detail}", after_grace=failed.after_grace)
+
+    def open(self, request: Request, seconds: float) -> OpenResponse:
+        """Send a request, and return its response with the body unread.
+
+        Parameters
+        ----------
+        request : Request
+            Its limit of bytes does not apply.
+        seconds : float
+            Time limit for the whole exchange, however long the body is.
+
+        Raises
+        ------
+        SendFailed
+            Also while the body is read.
+        """
+        if (prepared := self._prepared(request)) is None:
+            raise SendFailed("cannot be requested: its URL has characters that HTTP does not allow there")
+        self._begin(seconds)
+        self._sockets.attempt(reuse=False)
+        try:
+            left = self._sockets.remaining()
+            response = self._session.send(prepared, timeout=(left, left), allow_redirects=False, stream=True)
+        except Exception as error:
+            self._sockets.settle(complete=False)
+            if isinstance(error, SendFailed):
+                raise
+            raise self._cause(error) from None
+        return OpenResponse(response, self._cause)
+
+    def _begin(self, seconds: float) -> None:
+        self._sockets.begin(seconds, connect_seconds=CONNECT_SECONDS, silence_seconds=READ_SECONDS)
 
     def _prepared(self, request: Request) -> requests.PreparedRequest | None:
         try:
@@ -151,6 +190,39 @@ class HttpTransport:
         return SendFailed("could not be read, for a cause that is in the function's log")
 
 
+class OpenResponse:
+    """A response whose body is read piece by piece."""
+
+    def __init__(self, response: requests.Response, cause: Callable[[Exception], SendFailed]) -> None:
+        self._response = response
+        self._cause = cause
+        self.status: int = response.status_code
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        encoding = self.headers.get("content-encoding", "")
+        self._pieces = decoded(_pieces(response.raw), encoding) if not 300 <= self.status < 400 else iter(())
+        self._left = b""
+
+    def read(self, amount: int) -> bytes:
+        """At most `amount` bytes of the decoded body; none at its end.
+
+        Raises
+        ------
+        SendFailed
+        """
+        try:
+            piece = self._left or next((piece for piece in self._pieces if piece), b"")
+        except SendFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a peer can cause any error in the layers below
+            raise self._cause(error) from None
+        piece, self._left = piece[:amount], piece[amount:]
+        return piece
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._response.close()
+
+
 class _Stale(SendFailed):
     """A kept connection failed before the first byte of the response: the request may be sent once more."""
 
@@ -195,7 +267,7 @@ def _read(response: requests.Response, max_bytes: int) -> tuple[HttpResponse, bo
     return HttpResponse(status, headers, bytes(body), truncated=not complete), complete
 
 
-def _pieces(raw: Any, max_bytes: int) -> Iterator[bytes]:
+def _pieces(raw: Any, max_bytes: float = math.inf) -> Iterator[bytes]:
     """Raw pieces of the body, one read of the socket each; a compressed body is rarely larger than the decoded one."""
     taken = 0
     while taken <= max_bytes + CHUNK_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=False)):

@@ -66,6 +66,10 @@ def of_poll(
         return None  # a known outcome is not replaced
     if found.outcome is not seen_before.outcome and not {found.outcome, seen_before.outcome} <= COMPLETED:
         return found
+    if found.missing_details is not None and (
+        seen_before.missing_details is None or seen_before.outcome is Outcome.PARTIAL
+    ):
+        return replace(seen_before, has_log=found.has_log, message="")  # it has details that this poll has not
     return replace(found, detected_at=seen_before.detected_at, detection_lag_seconds=seen_before.detection_lag_seconds)
 
 
@@ -125,6 +129,7 @@ def _of_observation(
         detection_lag_seconds=None if may_have_ended_before(watch) else lag,
         implausible=True if ended != seen.ended_at else None,
         has_log=_has_log(seen.log),
+        missing_details=seen.missing_details.reason if seen.missing_details else None,
     )
 
 

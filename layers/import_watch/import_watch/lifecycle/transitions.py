@@ -16,6 +16,7 @@ from import_watch.model.observation import (
     MAX_RETRY_AFTER,
     FailedPoll,
     ImportState,
+    LogRecord,
     MissingLog,
     Observation,
     PollError,
@@ -177,9 +178,13 @@ def advance(
     else:
         watch = _after_observation(watch, polled, now)
     result = of_poll(watch, polled, now, last_seen_running, tolerance)
-    log = None if isinstance(polled, FailedPoll) else polled.log
-    if result is not None and result.outcome is not Outcome.UNKNOWN and isinstance(log, MissingLog) and log.expected:
-        watch = replace(watch, awaiting_log=result, log_missing=log.reason, log_source=log.source)
+    if result is not None and result.outcome is not Outcome.UNKNOWN and _is_awaited(polled):
+        log = None if isinstance(polled, FailedPoll) else polled.log
+        watch = replace(watch, awaiting_log=result, log_missing=None, log_source=None)
+        if isinstance(log, MissingLog) and log.expected:
+            watch = replace(watch, log_missing=log.reason, log_source=log.source)
+        elif isinstance(log, LogRecord):
+            watch = replace(watch, kept_log=log)
     elif result is not None:
         return Transition(replace(watch, next_poll_at=None, **NO_AWAITED_LOG), result)
     return Transition(watch if watch.awaiting_log is None else replace(watch, log_polls=watch.log_polls + 1))
@@ -212,7 +217,10 @@ def schedule(
         watch = replace(watch, not_before=max(now + floor, watch.refused_until or 0.0))
     awaited = watch.awaiting_log
     if awaited and (watch.log_polls > MAX_LOG_POLLS or now + seconds - awaited.detected_at > MAX_LOG_WAIT):
-        result = replace(awaited, missing_log=watch.log_missing or "")
+        missing_log = watch.log_missing
+        if missing_log is None and awaited.missing_details is None:
+            missing_log = ""  # no reason is known
+        result = replace(awaited, missing_log=missing_log)
         return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)
     if max_polls is not None and watch.execution_polls >= max_polls:
         return Transition(hand_over(watch), handed_over=True)  # the successor checks whether the import is stalled
@@ -318,7 +326,7 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
     unfinished = seen.state in (ImportState.QUEUED, ImportState.RUNNING)
     if unfinished:
         # The vendor's last readable status counts: the import had not ended.
-        watch = replace(watch, kept_answer=None, **NO_AWAITED_LOG)
+        watch = replace(watch, kept_answer=None, kept_log=None, **NO_AWAITED_LOG)
     not_found, unrecognised = seen.state is ImportState.NOT_FOUND, seen.state is ImportState.UNRECOGNISED
     return replace(
         watch,
@@ -348,6 +356,14 @@ def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
         last_trouble=None,
         refused_until=_refused_until(seen, now),
     )
+
+
+def _is_awaited(polled: Observation | FailedPoll) -> bool:
+    """Whether a later poll may bring the log or the details of a finished import."""
+    if isinstance(polled, FailedPoll):
+        return False
+    log_expected = isinstance(polled.log, MissingLog) and polled.log.expected
+    return log_expected or (polled.missing_details is not None and polled.missing_details.expected)
 
 
 def _infer_resolution(watch: Watch, reported: ReportedProgress | None) -> tuple[int | None, ReportedProgress | None]:

@@ -142,8 +142,24 @@ None where the vendor keeps no log, or it is too early to know."""
 
 
 @dataclass(frozen=True, slots=True)
+class MissingDetails:
+    """Details of an ended import that could not be read; `expected` if a later poll may read them."""
+
+    reason: str
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """The content of one readable response of a vendor about an import."""
+    """The content of one readable response of a vendor about an import.
+
+    Parameters
+    ----------
+    details : mapping of str to str or None
+        Values for the request of its details; None where the vendor has none, or they would add nothing.
+    missing_details : MissingDetails or None
+        Why the details are not, or not all, in this observation.
+    """
 
     state: ImportState
     vendor_status: str | None = None
@@ -157,6 +173,8 @@ class Observation:
     retryable: bool | None = None
     reason: str | None = None
     retry_after: float | None = None
+    details: Mapping[str, str] | None = None
+    missing_details: MissingDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)

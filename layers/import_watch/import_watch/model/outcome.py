@@ -58,6 +58,8 @@ class WatchResult:
         Whether a log is available to a person.
     missing_log : str or None
         Why the log of a finished import is not available; empty where no reason is known.
+    missing_details : str or None
+        Why its details, or some of them, are not in this result.
     """
 
     outcome: Outcome
@@ -77,7 +79,8 @@ class WatchResult:
     grace_seconds: float | None = None
     has_log: bool | None = None
     missing_log: str | None = None
+    missing_details: str | None = None
 
 
-UNSTORED_FACTS = ("detail", "grace_seconds", "has_log", "missing_log")
+UNSTORED_FACTS = ("detail", "grace_seconds", "has_log", "missing_log", "missing_details")
 """Fields of a `WatchResult` that are needed for its sentence alone: a stored result has the sentence."""

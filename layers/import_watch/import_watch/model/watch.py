@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from import_watch.model.observation import ImportState, ReportedProgress
+from import_watch.model.observation import ImportState, LogRecord, ReportedProgress
 from import_watch.model.outcome import WatchResult
 from import_watch.model.serialization import JSON
 
@@ -153,6 +153,7 @@ class Watch:
     log_missing: str | None = None
     log_source: str | None = None
     kept_answer: str | None = None
+    kept_log: LogRecord | None = None
     vendor_title: str | None = None
     correlation: str | None = None
 

@@ -21,6 +21,15 @@ def sentence(watch: Watch, result: WatchResult) -> str:
         With the facts that its sentence needs.
     """
     text = _ended(watch, result) if result.outcome is not Outcome.UNKNOWN else _unknown(watch, result)
+    if result.missing_details is not None:
+        why = f"its details could not be read ({result.missing_details.rstrip('.')})"
+        is_success = result.outcome is Outcome.SUCCEEDED
+        more = (
+            f", but {why}: check {_vendor(watch)} for errors."
+            if is_success
+            else f"; {why}, so not all errors are listed."
+        )
+        text = text.rstrip(".") + more
     if result.missing_log is None:
         return text
     because = f" ({result.missing_log.rstrip('.')})" if result.missing_log else ""

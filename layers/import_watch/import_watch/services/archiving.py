@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_store import Conflict, WatchStore
@@ -21,7 +22,7 @@ from import_watch.model.watch import Watch
 from import_watch.observability import logger
 
 if TYPE_CHECKING:
-    from import_watch.aws.log_archive import LogArchive
+    from import_watch.aws.log_archive import Downloads, LogArchive
     from import_watch.services.reply import Reply
     from import_watch.vendors.connection import Connection
     from import_watch.vendors.response_body import HttpResponse
@@ -42,27 +43,40 @@ class Archiving:
     watches : WatchStore
     keeps_log : bool
         Whether the vendor keeps a log at all, where the connection is not known.
+    downloads : callable, optional
+        Returns the source of a log behind a URL: see `LogArchive`.
     """
 
-    def __init__(self, bucket: str, watches: WatchStore, *, keeps_log: bool) -> None:
+    def __init__(
+        self, bucket: str, watches: WatchStore, *, keeps_log: bool, downloads: Downloads | None = None
+    ) -> None:
         self._bucket = bucket
         self._watches = watches
         self._keeps_log = keeps_log
+        self._downloads = downloads
 
-    def keep(self, watch: Watch, response: HttpResponse) -> str | None:
-        """Archive the response that decided an outcome while its log is awaited: the polls for the log may bring none.
+    def keep(self, watch: Watch, response: HttpResponse, log: LogReference) -> Watch:
+        """Archive the response that decided an outcome while more is awaited: later polls may bring none.
+
+        Parameters
+        ----------
+        watch : Watch
+        response : HttpResponse
+        log : LogReference
+            As the response has it; a log in it is archived as well.
 
         Returns
         -------
-        str or None
-            Its location; None where the archive failed.
+        Watch
+            With their locations; without those that could not be archived.
         """
         try:
-            return self._logs().keep(watch, response)
+            location, record = self._logs().keep(watch, response, log)
         except Exception:  # noqa: BLE001
             # The outcome is known and not written yet: no failure of the archive may prevent that.
             logger.exception("the archive failed")
-            return None
+            return replace(watch, kept_answer=None)
+        return replace(watch, kept_answer=location, kept_log=record or watch.kept_log)
 
     def fetch(
         self, watch: Watch, log: StoredLog, connection: Connection | None, seconds: float
@@ -134,7 +148,7 @@ class Archiving:
         # Only the last polls of a watch need the archive, so the others do not load it.
         from import_watch.aws.log_archive import LogArchive
 
-        return LogArchive(self._bucket)
+        return LogArchive(self._bucket, downloads=self._downloads)
 
     def _reference(
         self, watch: Watch, polled: Observation | FailedPoll | None, connection: Connection | None
@@ -142,7 +156,15 @@ class Archiving:
         keeps_log = connection.keeps_log if connection else None
         if not (self._keeps_log if keeps_log is None else keeps_log):
             return None
+        if isinstance(polled, Observation) and polled.log is not None and not _is_missing(polled.log):
+            return polled.log
+        if watch.kept_log is not None:
+            return watch.kept_log
         if isinstance(polled, Observation) and polled.log is not None:
             return polled.log
         reason = watch.log_missing or "no response of the vendor named a log"
         return MissingLog(reason, expected=False, source=watch.log_source)
+
+
+def _is_missing(log: LogReference) -> bool:
+    return isinstance(log, MissingLog) or (isinstance(log, LogRecord) and log.status is LogStatus.UNAVAILABLE)

@@ -14,7 +14,7 @@ from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
 from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
 from import_watch.lifecycle.transitions import Transition, advance, defer_poll, schedule
-from import_watch.model.observation import FailedPoll, PollError
+from import_watch.model.observation import FailedPoll, Observation, PollError
 from import_watch.model.step import NextAction, Step
 from import_watch.model.watch import Tolerance, Watch
 from import_watch.observability import Metric, emit_metrics, logger
@@ -126,7 +126,8 @@ class Poller:
 
             watch, result = with_messages(watch, result)
         if reply is not None and reply.response is not None and watch.awaiting_log not in (None, read.awaiting_log):
-            watch = replace(watch, kept_answer=self._archiving.keep(watch, reply.response))
+            log = reply.polled.log if isinstance(reply.polled, Observation) else None
+            watch = self._archiving.keep(watch, reply.response, log)
         return replace(transition, watch=watch, result=result)
 
     def _commit(self, read: Watch, transition: Transition, successor: Successor | None) -> Committed | None:

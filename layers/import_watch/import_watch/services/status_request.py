@@ -1,4 +1,4 @@
-"""Requests the status of an import: with credentials that are read again where refused, and with its stored log."""
+"""Requests the status of an import: once more where credentials are refused, and with the details and log of an end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from import_watch.services.archiving import LOG_SECONDS, Archiving
 from import_watch.services.reply import Reply
 from import_watch.vendors.connection import Connection
 from import_watch.vendors.response_body import HttpResponse
+
+DETAILS_SHARE = 0.5
+"""Part of the time for details and log that the details may use, where there is a log."""
 
 
 class StatusRequests:
@@ -52,7 +55,7 @@ class StatusRequests:
             response, polled = self._request(watch, connection, force_refresh=True)
         spent, received_at = time.monotonic() - began, time.time()
         used = connection if isinstance(connection, Connection) else None
-        polled = self._with_log(watch, polled, used, received_at)
+        polled = self._completed(watch, polled, used, received_at)
         return Reply(
             polled=polled,
             response=response,
@@ -72,12 +75,24 @@ class StatusRequests:
             logger.warning("the API of this connection will end", detail=connection.deprecation)
         return self._client.request_status(connection, watch.import_id, force_refresh=force_refresh)
 
-    def _with_log(
+    def _completed(
         self, watch: Watch, polled: Observation | FailedPoll, connection: Connection | None, now: float
     ) -> Observation | FailedPoll:
-        """Copy the stored log of a finished import before its result is written: it may become available later."""
-        if not isinstance(polled, Observation) or polled.state not in FINISHED or not isinstance(polled.log, StoredLog):
+        """Observation of a finished import with its details and its stored log, before its result is written.
+
+        What is not available yet may be so at a later poll. One time limit holds for both, in this poll and in all.
+        """
+        if not isinstance(polled, Observation) or polled.state not in FINISHED:
             return polled
         detected_at = now if watch.awaiting_log is None else watch.awaiting_log.detected_at
-        seconds = min(LOG_SECONDS, detected_at + MAX_LOG_WAIT - now)
-        return replace(polled, log=self._archiving.fetch(watch, polled.log, connection, seconds))
+        ends = now + min(LOG_SECONDS, detected_at + MAX_LOG_WAIT - now)
+        if polled.details is not None and connection is not None:
+            # A log that is waiting has a part of the time for itself: details of many pages must not use it up.
+            share = DETAILS_SHARE if isinstance(polled.log, StoredLog) else 1.0
+            polled = self._client.with_details(connection, watch.import_id, polled, (ends - now) * share)
+        if isinstance(polled.log, StoredLog) and watch.kept_log is not None:
+            return replace(polled, log=watch.kept_log)
+        if isinstance(polled.log, StoredLog):
+            log = self._archiving.fetch(watch, polled.log, connection, ends - time.time())
+            polled = replace(polled, log=log)
+        return polled

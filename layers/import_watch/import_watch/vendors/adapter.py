@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from import_watch.model.observation import FailedPoll, ImportState, Observation
 from import_watch.vendors.authentication import Authentication
+from import_watch.vendors.details import CURSOR, Details
 from import_watch.vendors.request import IMPORT_ID, RequestSpec
 from import_watch.vendors.response_body import HttpResponse
 
@@ -150,6 +151,10 @@ class Api:
         Phrases of a 400, 404 or 422 about an id that the vendor does not know; compared by letters and digits alone.
     read_refusal : callable or None
         Returns the meaning of a 401, 403 or 429 whose body decides it, or None where it means what it means everywhere.
+    details : Details or None
+        A further request for imports that have ended.
+    log_hosts : tuple of str
+        Hosts from which logs may be fetched by https, as regular expressions.
     deprecation : callable
         Returns a sentence for connections whose API will end, from their fields; None for all others.
 
@@ -169,15 +174,22 @@ class Api:
     status_overrides: Mapping[int, FailedPoll] = field(default_factory=dict)
     unknown_id_phrases: tuple[str, ...] = ()
     read_refusal: Callable[[HttpResponse, str], Observation | FailedPoll | None] | None = None
+    details: Details | None = None
+    log_hosts: tuple[str, ...] = ()
     deprecation: Callable[[Mapping[str, str]], str | None] = _no_deprecation
 
     def __post_init__(self) -> None:
         given = (*self.connection.required, *self.connection.defaults)
-        _all_of(self.request.placeholders, (IMPORT_ID, *given), "no connection has to have the field")
         _all_of(self.authentication.fields, given, "no connection has to have the field")
-        if secret := self.request.url_placeholders.intersection(self.connection.secret):
+        self._check(self.request, given)
+        if self.details is not None:
+            self._check(self.details.request, (*given, *self.details.values, CURSOR))
+
+    def _check(self, request: RequestSpec, given: tuple[str, ...]) -> None:
+        _all_of(request.placeholders, (IMPORT_ID, *given), "no connection has to have the field")
+        if secret := request.url_placeholders.intersection(self.connection.secret):
             raise ValueError(f"a URL is no place for a secret: {', '.join(sorted(secret))}")
-        if self.authentication.header.lower() in map(str.lower, self.request.headers):
+        if self.authentication.header.lower() in map(str.lower, request.headers):
             raise ValueError(f"the header {self.authentication.header} is that of the authentication")
 
 

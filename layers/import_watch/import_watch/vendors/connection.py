@@ -30,6 +30,8 @@ class Connection:
         Whether the API that it uses keeps logs; None where that is not known.
     deprecation : str or None
         A sentence where the API that it uses will end.
+    log_hosts : frozenset of str
+        Hosts from which its logs may be fetched, in lower case.
     """
 
     name: str
@@ -40,3 +42,4 @@ class Connection:
     policy: Policy | None = None
     keeps_log: bool | None = None
     deprecation: str | None = None
+    log_hosts: frozenset[str] = frozenset()

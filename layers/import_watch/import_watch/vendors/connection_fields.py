@@ -14,9 +14,10 @@ from collections.abc import Callable, Collection
 
 from import_watch.model.serialization import JSON
 from import_watch.model.text import OUTER_BLANKS, clean, trimmed
+from import_watch.vendors.allowed_hosts import host_of
 from import_watch.vendors.response_body import NOT_JSON, ResponseBody, parse
 
-LIST_FIELD, NUMBER_FIELD, POLICY_FIELD = "logBuckets", "requestsPerMinute", "policy"
+BUCKETS_FIELD, HOSTS_FIELD, NUMBER_FIELD, POLICY_FIELD = "logBuckets", "logHosts", "requestsPerMinute", "policy"
 """Fields of every vendor's connections."""
 _QUOTES = "\"'`"
 _LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
@@ -127,21 +128,39 @@ def buckets_of(value: JSON) -> tuple[str, ...]:
     ValueError
         Naming the item that is not a bucket, by its position.
     """
+    return _names_of(BUCKETS_FIELD, "bucket names", value, _bucket_of)
+
+
+def log_hosts_of(value: JSON) -> tuple[str, ...]:
+    """Names of hosts, each once and in lower case, from a list or a text of names or URLs.
+
+    Raises
+    ------
+    ValueError
+        Naming the item that is not a host, by its position.
+    """
+    return _names_of(HOSTS_FIELD, "host names", value, host_of)
+
+
+def _names_of(field: str, kind: str, value: JSON, read: Callable[[str], str | None]) -> tuple[str, ...]:
     if isinstance(value, str):
         listed = parse(value)[0] if trimmed(value).startswith("[") else None
         value = listed if isinstance(listed, list) else [part for part in re.split(r"[\s,;]+", trimmed(value)) if part]
     if not isinstance(value, list):
-        raise ValueError(f"{LIST_FIELD} must be a list of bucket names")
+        raise ValueError(f"{field} must be a list of {kind}")
     names: dict[str, None] = {}
     for position, item in enumerate(value, 1):
         if _is_empty(item):
             continue
-        text = trimmed(item) if isinstance(item, str) else ""
-        found = next((found for form in _BUCKET_FORMS if (found := re.fullmatch(form, text))), None)
-        if found is None or found["bucket"] in ("arn", "s3", "https"):
-            raise ValueError(f"{LIST_FIELD} must be a list of bucket names: item {position} is none")
-        names[found["bucket"]] = None
+        if (name := read(trimmed(item)) if isinstance(item, str) else None) is None:
+            raise ValueError(f"{field} must be a list of {kind}: item {position} is none")
+        names[name] = None
     return tuple(names)
+
+
+def _bucket_of(text: str) -> str | None:
+    found = next((found for form in _BUCKET_FORMS if (found := re.fullmatch(form, text))), None)
+    return None if found is None or found["bucket"] in ("arn", "s3", "https") else found["bucket"]
 
 
 def _is_empty(value: JSON) -> bool:

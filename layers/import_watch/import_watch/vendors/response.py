@@ -8,6 +8,7 @@ from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Ob
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.vendors.adapter import Adapter, Api
+from import_watch.vendors.details import Details, Page
 from import_watch.vendors.fields import MAX_NAME, errors_of, object_of, text_of
 from import_watch.vendors.response_body import NOT_JSON, HttpResponse
 
@@ -61,6 +62,31 @@ def _parse(title: str, api: Api, response: HttpResponse, import_id: str) -> Obse
     status_overrides = api.status_overrides.get(response.status)
     if status_overrides is not None:
         return status_overrides
+    return _failure(title, api, response) or api.read(response, import_id)
+
+
+def parse_page(title: str, api: Api, details: Details, response: HttpResponse, seen: Observation) -> Page | FailedPoll:
+    """Meaning of a response to the request for a page of details; only a success has one.
+
+    Parameters
+    ----------
+    title : str
+        The vendor's name for people.
+    api : Api
+    details : Details
+    response : HttpResponse
+    seen : Observation
+        With the pages before it.
+    """
+    if (failed := _failure(title, api, response)) is not None:
+        return failed
+    if not response.is_success:
+        return unreadable(response, "the details of an import were requested")
+    return details.read(response, seen)
+
+
+def _failure(title: str, api: Api, response: HttpResponse) -> FailedPoll | None:
+    """Failed poll for a response that has the same meaning whatever was requested."""
     summary = f"{title} responded with HTTP {response.status}"
     error = _shared_error(response)
     if error is not None:
@@ -70,7 +96,7 @@ def _parse(title: str, api: Api, response: HttpResponse, import_id: str) -> Obse
         return FailedPoll(PollError.UNREADABLE, f"{summary}, a redirect, which is never followed")
     if response.truncated and response.is_success:
         return FailedPoll(PollError.UNREADABLE, f"{summary} with more than {api.max_bytes:,} bytes")
-    return api.read(response, import_id)
+    return None
 
 
 def status_in(response: HttpResponse, thing: str, *path: str) -> tuple[dict[str, JSON], str] | FailedPoll:
