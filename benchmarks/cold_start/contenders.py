@@ -51,7 +51,7 @@ class Contender:
     packaged_size: int
 
 
-def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tuple[Contender, ...]:
+def contenders(folder: Path, registered: dict[str, Any], execution: str, authority: bytes) -> tuple[Contender, ...]:
     """Build the functions: ours and the peer, each with bytecode and without.
 
     Parameters
@@ -62,11 +62,14 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
         Response of `register_watch`: the first event of our poll.
     execution : str
         ARN that registered it.
+    authority : bytes
+        Certificate of the vendor's authority, which all of them are to trust.
     """
     runtime, task, opt, plain = (folder / name for name in ("runtime", "task", "opt", "opt-plain"))
     link_runtime(runtime)
     copy_code(FUNCTIONS / "poll_voyado", task)
     build_layer(plain)
+    _trust(authority, plain)
     for path in plain.rglob("__pycache__"):
         shutil.rmtree(path)
     shutil.copytree(plain, opt)
@@ -81,6 +84,7 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
     packaged_size = _size(for_lambda)
     _without_botocore(for_lambda)
     _without_botocore(peer.task)
+    _trust(authority, peer.task)
     compiled = Layout(folder / "peer-compiled", folder / "no-layer", runtime)
     shutil.copytree(peer.task, compiled.task)
     _compile(compiled.task)
@@ -105,6 +109,12 @@ def _without_botocore(target: Path) -> None:
     """Remove what the X-Ray SDK requires and the runtime has: the peer is to be built with care."""
     for path in target.glob("botocore*"):
         shutil.rmtree(path)
+
+
+def _trust(authority: bytes, folder: Path) -> None:
+    """Add an authority to those that `requests` trusts."""
+    for bundle in folder.rglob("certifi/cacert.pem"):
+        bundle.write_bytes(bundle.read_bytes() + authority)
 
 
 def _compile(folder: Path) -> None:

@@ -70,7 +70,7 @@ BASIC: Mapping[Metric, Mapping[str, str]] = {
 
 
 def emit_metrics(values: Mapping[Metric, float], *, vendor: str | None = None, **dimensions: StrEnum) -> None:
-    """Write metrics that share their dimensions, as one line; only those in `BASIC` where the template says so.
+    """Write metrics that share their dimensions, as one line; with the detail `basic`, only those in `BASIC`.
 
     Parameters
     ----------
