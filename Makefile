@@ -96,11 +96,12 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios to 
 audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of the packages that the lock files pin, as far as the registry knows them
 	@$(BIN)/python tests/static/audit_locks.py $${CI:+--fail-if-unknown}
 
-build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host
+build: .venv/sam/installed ## [LAMBDA_PYTHON=…]: sam build, the layer for Lambda, from any host, and its bill of materials (.aws-sam/import-watch-layer.cdx.json)
 	@find functions -type d -name __pycache__ -prune -exec rm -rf {} + # otherwise each deploy would look changed
 	@# An interpreter that uv has installed is as good as one on the path.
 	LAMBDA_PYTHON="$${LAMBDA_PYTHON:-$$($(BIN)/uv python find --no-python-downloads --managed-python 3.13 2>/dev/null || true)}" \
 		SAM_CLI_TELEMETRY=0 .venv/sam/bin/sam build
+	@.venv/sam/bin/python -m releases.sbom .aws-sam/build/ImportWatchLayer/python .aws-sam/import-watch-layer.cdx.json
 
 deploy: build ## [GUIDED=1]: sam deploy with the saved settings, without questions; no release is skipped
 	@[ -f samconfig.local.toml ] || cp samconfig.toml samconfig.local.toml

@@ -1,9 +1,10 @@
-"""Packages what a release deploys, built: one archive for any tool of CloudFormation, and its checksum."""
+"""Packages what a release deploys, built: an archive for any tool of CloudFormation, and a bill of materials."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ FILES = ("LICENSE", "README.md")
 """Files that the template's metadata names."""
 LAYER = "layers/import_watch"
 BUILD_METHOD = re.compile(r"    Metadata:\n      BuildMethod: makefile\n      BuildArchitecture: arm64\n")
+BILL = Path(".aws-sam") / "import-watch-layer.cdx.json"
+"""The bill of materials of the layer, which `make build` writes."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of every file, so that the same content has the same checksum."""
 
@@ -27,7 +30,7 @@ def build_package(root: Path, version: str) -> list[Path]:
     Returns
     -------
     list of Path
-        The archive, and the file with its checksum.
+        The archive, the file with its checksum, and the bill of materials.
 
     Raises
     ------
@@ -40,7 +43,10 @@ def build_package(root: Path, version: str) -> list[Path]:
     if done.returncode:
         reason = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         raise NotReleasable(f"make build failed: {reason[-500:]}")
-    return package(root, root / ".aws-sam" / "build" / "ImportWatchLayer", version, root / "dist")
+    files = package(root, root / ".aws-sam" / "build" / "ImportWatchLayer", version, root / "dist")
+    bill = root / "dist" / f"import-watch-{version}.cdx.json"
+    shutil.copyfile(root / BILL, bill)
+    return [*files, bill]
 
 
 def package(root: Path, layer: Path, version: str, target: Path) -> list[Path]:

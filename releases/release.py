@@ -1,6 +1,6 @@
 """Makes a release: its version in the template, its heading in the changelog, what it deploys as an archive, and a tag.
 
-The version is in one place, the output `Version` of the template; the package's metadata read it from there.
+The version is in one place, the output `Version` of the template; the package's metadata and the badge are made of it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
+from releases.badges import VERSION, version_badge
 from releases.versions import Version, bundle_of, released_bundles
 
 VERSION_LINE = re.compile(r'(?P<before>  Version:\n    Description: .*\n    Value: ")(?P<version>[^"]+)(?P<after>")')
@@ -125,19 +126,19 @@ def release(root: Path, text: str, day: date, package: Callable[[str], list[Path
     before, tag = _git(root, "rev-parse", "HEAD"), f"v{version}"
     packaged: list[Path] = []
     try:
-        template.write_text(with_release, "utf-8")
+        _write_version(root, with_release, str(version))
         changelog.write_text(released, "utf-8")
-        _git(root, "add", "template.yaml", "CHANGELOG.md")
+        _git(root, "add", "CHANGELOG.md")
         bundle = bundle_of(root, str(version))
         _git(root, "archive", "--format=zip", f"--output={bundle}", _git(root, "write-tree"), "--", *DEPLOYED)
         _git(root, "add", str(bundle))
         packaged = package(str(version)) if package else []
         _git(root, "commit", "--quiet", "--message", f"Release {version}")
         commit = _git(root, "rev-parse", "HEAD")
-        template.write_text(with_version(with_release, str(coming)), "utf-8")
+        _write_version(root, with_release, str(coming))
         heading = f"## {version} ("
         changelog.write_text(released.replace(heading, f"{UNRELEASED}\n{heading}", 1), "utf-8")
-        _git(root, "add", "template.yaml", "CHANGELOG.md")
+        _git(root, "add", "CHANGELOG.md")
         _git(root, "commit", "--quiet", "--message", f"Begin {coming}")
         # The tag is last, so that there is none to remove after a failure.
         _git(root, "tag", "--annotate", tag, "--message", f"Import Watch {version}", commit)
@@ -147,6 +148,14 @@ def release(root: Path, text: str, day: date, package: Callable[[str], list[Path
             path.unlink(missing_ok=True)
         raise
     return packaged
+
+
+def _write_version(root: Path, template: str, version: str) -> None:
+    """Write the version where it is, and add both files to the commit."""
+    (root / "template.yaml").write_text(with_version(template, version), "utf-8")
+    (root / VERSION).parent.mkdir(parents=True, exist_ok=True)
+    (root / VERSION).write_text(version_badge(version), "utf-8")
+    _git(root, "add", "template.yaml", str(VERSION))
 
 
 def _release_version(text: str) -> Version:

@@ -16,7 +16,7 @@ from import_watch.model.watch import MAX_TIMEOUT_SECONDS
 
 from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.durations import age_in
-from import_watch_cli.errors import USAGE, CommandError, code_of, one_line
+from import_watch_cli.errors import NOT_DONE, USAGE, CommandError, code_of, one_line
 from import_watch_cli.rows import is_invalid
 from import_watch_cli.stack import Stack
 from import_watch_cli.watches import Watches
@@ -32,7 +32,6 @@ MAX_REASON = 200
 """Maximum characters of the reason for stopping a watch."""
 MAX_STOPS = 3
 """Executions of one watch that are stopped, if it is handed over meanwhile."""
-NOT_DONE = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def start(
     and the exit status is 1: see `again`.
     """
     from import_watch_cli import actions
-    from import_watch_cli.errors import CommandError
+    from import_watch_cli.errors import NOT_DONE, CommandError
     from import_watch_cli.watches import Watches
 
     seconds = _seconds(timeout)
@@ -109,7 +109,7 @@ def start(
     before = store.get(actions.watch_key(vendor, import_id, connection))
     refusal = None if before is None else actions.why_nothing_starts(before)
     if refusal is not None and before is not None and before.result is not None:
-        raise CommandError(refusal, actions.NOT_DONE)
+        raise CommandError(refusal, NOT_DONE)
     if refusal is not None:
         settings.output.note(refusal)
     done = actions.start(stack, vendor, import_id, connection, correlation_id=correlation_id, timeout_seconds=lasts)
@@ -335,6 +335,7 @@ def redrive(settings: Settings) -> int:
 
     Start events go to the bus, events about executions to recover_watches. It is safe to run twice.
     """
+    from import_watch_cli.findings import SOMETHING_TO_DO
     from import_watch_cli.redrive import Stack as Places
     from import_watch_cli.redrive import redrive as run
 
@@ -350,7 +351,7 @@ def redrive(settings: Settings) -> int:
             output.line(f"left in the queue: {why}")
         if not done.put_back and not done.left:
             output.line("There are no dead letters.")
-    return 1 if done.left else 0
+    return SOMETHING_TO_DO if done.left else 0
 
 
 @command(app, "replay", ["replay 5512340987651234567"])

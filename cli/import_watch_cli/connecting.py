@@ -12,14 +12,13 @@ from import_watch.model.text import clean
 from import_watch.vendors.adapter import Adapter
 
 from import_watch_cli.connections import adapter_of, check_requests, connections_of, exists, secret_name, write
-from import_watch_cli.errors import CommandError
+from import_watch_cli.errors import NOT_DONE, CommandError
 from import_watch_cli.findings import Finding, Level, report
 from import_watch_cli.output import Output
 from import_watch_cli.stack import Stack
 
 MAX_BYTES = 65_536
 """Secrets Manager stores no larger secret."""
-NOT_WRITTEN = 1
 
 
 def connect(stack: Stack, output: Output, vendor: str, connection: str, *, replace: bool, unchecked: bool) -> int:
@@ -35,9 +34,9 @@ def connect(stack: Stack, output: Output, vendor: str, connection: str, *, repla
     is_terminal = sys.stdin.isatty()
     if exists(stack, name) and not replace:
         if not is_terminal:
-            raise CommandError(f"The secret {name} exists: add --replace.", NOT_WRITTEN)
+            raise CommandError(f"The secret {name} exists: add --replace.", NOT_DONE)
         if not typer.confirm(f"The secret {name} exists. Replace it?", err=True):
-            raise CommandError("Nothing was changed.", NOT_WRITTEN)
+            raise CommandError("Nothing was changed.", NOT_DONE)
     text = json.dumps(_requested(output, adapter)) if is_terminal else sys.stdin.read(MAX_BYTES + 1)
     if len(text.encode()) > MAX_BYTES:
         raise CommandError(f"The fields of a secret have at most {MAX_BYTES:,} bytes.")
@@ -49,7 +48,7 @@ def connect(stack: Stack, output: Output, vendor: str, connection: str, *, repla
     status = report(output, check_requests(stack, adapter, found))
     if status and not unchecked:
         output.note(f"The secret {name} was not written. Correct the fields, or add --unchecked to write it so.")
-        return NOT_WRITTEN
+        return NOT_DONE
     if found.deprecation:
         output.note(f"Note: {found.deprecation}.")
     done = write(stack, name, fields)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 from rich.text import Text
 
+from import_watch_cli.durations import due, duration
+
 COLOURS = {
     "SUCCEEDED": "green",
     "PARTIAL": "cyan",
@@ -275,22 +277,6 @@ def suggestions(commands: Mapping[str, str], width: int) -> list[Text]:
 
 
 # ------------------------------------------------------------ values as text
-
-
-def duration(seconds: float) -> str:
-    """Seconds as short text: at most two units, the largest first."""
-    left = max(0, round(seconds))
-    parts: list[tuple[int, str]] = []
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
-        count, left = divmod(left, size)
-        if count or parts:
-            parts.append((count, unit))
-    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"
-
-
-def due(seconds: float) -> str:
-    """When something happens that is due in some seconds."""
-    return f"in {duration(seconds)}" if seconds >= 0.5 else "now"
 
 
 def percentage(fraction: float) -> str:

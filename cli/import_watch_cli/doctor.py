@@ -11,8 +11,7 @@ from import_watch.model.text import clean
 
 from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.connections import check
-from import_watch_cli.display import duration
-from import_watch_cli.durations import counted
+from import_watch_cli.durations import counted, duration
 from import_watch_cli.errors import code_of, sentence_of
 from import_watch_cli.findings import Finding, Level
 from import_watch_cli.stack import Stack

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from import_watch.model.text import clean
 
+NOT_DONE = 1
+"""Exit status of a command that was possible, and whose work is not done: nothing was changed, or there is no log."""
 USAGE = 3
 """Exit status of a command that cannot do what it was started for."""
 MAX_CAUSE = 300

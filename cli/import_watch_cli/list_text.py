@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 
 from import_watch_cli.checkout import vendor_registry
-from import_watch_cli.display import COLOURS, RUNNING_COLOUR, WARNING_COLOUR, due, duration, percentage
-from import_watch_cli.durations import counted, date_time
+from import_watch_cli.display import COLOURS, RUNNING_COLOUR, WARNING_COLOUR, percentage
+from import_watch_cli.durations import counted, date_time, due, duration
 from import_watch_cli.output import Cell, Output
 from import_watch_cli.rows import AWAITING_LOG, WatchRow, is_invalid
 

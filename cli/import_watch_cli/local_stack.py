@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from import_watch_cli.checkout import STATE_VARIABLE, require_checkout
-from import_watch_cli.errors import USAGE, CommandError, one_line
+from import_watch_cli.errors import NOT_DONE, USAGE, CommandError, one_line
 from import_watch_cli.output import Output
 from import_watch_cli.terminal import Terminal
-
-FAILED = 1
 
 
 def demo(output: Output) -> int:
@@ -84,7 +82,7 @@ def _checkout(command: str) -> Iterator[None]:
         # By their names: the module of the first would be loaded before a command needs it.
         if type(error).__name__ not in ("StackError", "RuntimeError", "TimeoutError"):
             raise
-        raise CommandError(f"{one_line(str(error))}.", FAILED) from None
+        raise CommandError(f"{one_line(str(error))}.", NOT_DONE) from None
 
 
 def _terminal(output: Output) -> Terminal:

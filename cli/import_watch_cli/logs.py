@@ -10,11 +10,10 @@ from typing import Any
 from import_watch.model.record import StoredWatch
 from import_watch.notifications.notification import readable_log
 
-from import_watch_cli.errors import CommandError, code_of
+from import_watch_cli.errors import NOT_DONE, CommandError, code_of
 from import_watch_cli.output import Output, printable
 from import_watch_cli.stack import Stack
 
-NO_LOG = 1
 CHUNK = 64 * 1024
 MAX_LINE_BYTES = 1024 * 1024
 MAX_JSON_BYTES = 5 * 1024 * 1024
@@ -50,16 +49,16 @@ def _location(record: StoredWatch) -> str:
     watch, log = record.watch, record.log
     if record.result is None:
         raise CommandError(
-            f"{watch.watch_id} is still active: `import-watch wait` waits for its outcome and its log.", NO_LOG
+            f"{watch.watch_id} is still active: `import-watch wait` waits for its outcome and its log.", NOT_DONE
         )
     if log is not None and log.location is not None:
         return log.location
     if not record.keeps_log:
-        raise CommandError(f"{watch.vendor_title or watch.vendor} keeps no logs of imports.", NO_LOG)
+        raise CommandError(f"{watch.vendor_title or watch.vendor} keeps no logs of imports.", NOT_DONE)
     reason = f" ({log.reason})" if log is not None and log.reason else ""
     if log is not None and log.source is not None:
-        raise CommandError(printable(f"The log is not in the archive{reason}: it is at {log.source}."), NO_LOG)
-    raise CommandError(printable(f"There is no log{reason}: look at the import at the vendor."), NO_LOG)
+        raise CommandError(printable(f"The log is not in the archive{reason}: it is at {log.source}."), NOT_DONE)
+    raise CommandError(printable(f"There is no log{reason}: look at the import at the vendor."), NOT_DONE)
 
 
 def _open(stack: Stack, location: str) -> tuple[Any, str | None]:
@@ -71,7 +70,7 @@ def _open(stack: Stack, location: str) -> tuple[Any, str | None]:
     except ClientError as error:
         if code_of(error) in ("NoSuchKey", "NoSuchBucket"):
             raise CommandError(
-                f"The log is no longer in the archive, which keeps logs for ArchiveRetentionDays: {location}.", NO_LOG
+                f"The log is no longer in the archive, which keeps logs for ArchiveRetentionDays: {location}.", NOT_DONE
             ) from None
         raise
     return found["Body"], found.get("ContentEncoding")

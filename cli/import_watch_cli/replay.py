@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from import_watch.aws.watch_items import UNPUBLISHED
 
-from import_watch_cli.actions import NOT_DONE
-from import_watch_cli.errors import CommandError
+from import_watch_cli.errors import NOT_DONE, CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,8 +8,8 @@ from import_watch.model.outcome import COMPLETED, Outcome, Reason
 from import_watch.model.record import StoredWatch
 from import_watch.model.watch import MAX_TIMEOUT_SECONDS
 
-from import_watch_cli.display import COLOURS, RUNNING_COLOUR, duration, folded, result, suggestions
-from import_watch_cli.durations import age_of, clock_time, counted, date_time
+from import_watch_cli.display import COLOURS, RUNNING_COLOUR, folded, result, suggestions
+from import_watch_cli.durations import age_of, clock_time, counted, date_time, duration
 from import_watch_cli.list_text import next_poll, progress_bar, vendor_title
 from import_watch_cli.output import WIDE, Output
 from import_watch_cli.rows import is_invalid

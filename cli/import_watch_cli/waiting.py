@@ -13,7 +13,8 @@ from import_watch.model.outcome import COMPLETED, Outcome
 from import_watch.model.record import StoredWatch
 from import_watch.model.watch import key_parts
 
-from import_watch_cli.display import Standing, duration
+from import_watch_cli.display import Standing
+from import_watch_cli.durations import duration
 from import_watch_cli.errors import CommandError, is_passing
 from import_watch_cli.list_text import vendor_title
 from import_watch_cli.output import Output

@@ -1,7 +1,6 @@
 """Voyado Elevate 4, Admin API: the meaning of its import status responses.
 
-Facts from the vendor's developer portal for v3 of the Admin API. No page on this request in v4 was found: its path
-follows from the vendor's rules for versions. Nothing was tried at the vendor.
+Facts from the vendor's page on the request in v3, and from parts of its page on v4. Nothing was tried at the vendor.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from import_watch.vendors.response_body import HttpResponse
 STATUSES = StatusMap(
     {
         ImportState.NOT_FOUND: ("NOT_FOUND",),
-        ImportState.QUEUED: ("WAITING",),
+        # BLOCKED is on the page of v4, and no longer on the newer one of v3.
+        ImportState.QUEUED: ("WAITING", "BLOCKED"),
         ImportState.RUNNING: ("IN_PROGRESS",),
         ImportState.SUCCEEDED: ("SUCCESS",),
         ImportState.FAILED: ("FAILURE",),
@@ -67,7 +67,8 @@ API = Api(
         secret=("apiKey",),
         base_url=lambda connection: base_url_of(connection, "clusterId", "{}.elevate-api.cloud"),
         base_url_fields="clusterId (or baseUrl)",
-        hosts=(r"[a-z0-9-]+\.elevate-api\.cloud",),
+        # The first is on the newer page of v3, the second on that of v4.
+        hosts=(r"[a-z0-9-]+\.elevate-api\.cloud", r"[a-z0-9-]+\.api\.esales\.apptus\.cloud"),
         optional=("clusterId", "baseUrl", "adminApiVersion"),
         defaults={"adminApiVersion": "v4"},
         forms={"adminApiVersion": FieldForm(_admin_api_version, "a version such as v4")},

@@ -16,8 +16,6 @@ from import_watch_cli.display import (
     HighestProgress,
     OutcomeLine,
     Standing,
-    due,
-    duration,
     one,
     outcomes,
     percentage,
@@ -27,6 +25,7 @@ from import_watch_cli.display import (
     suggestions,
     table,
 )
+from import_watch_cli.durations import due, duration
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -231,6 +230,8 @@ def test_a_plain_line() -> None:
         (-1, "0 s"),
         (0.4, "0 s"),
         (41, "41 s"),
+        (59.999, "59 s"),
+        (59.999_999_9, "1 m"),
         (134, "2 m 14 s"),
         (120, "2 m"),
         (3_840, "1 h 4 m"),
@@ -242,7 +243,7 @@ def test_a_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(41, "in 41 s"), (0.2, "now"), (-3, "now")])
+@pytest.mark.parametrize(("seconds", "text"), [(41, "in 41 s"), (0.9, "now"), (-3, "now")])
 def test_when_a_poll_is_due(seconds: float, text: str) -> None:
     assert due(seconds) == text
 

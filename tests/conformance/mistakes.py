@@ -299,13 +299,8 @@ MISTAKES = (
         ("any text as the version", 'f"v{found[1]}" if found else None', 'f"v{found[1]}" if found else text'),
         ("an id as a number taken for another import", 'fields.id_of(body["id"])', 'body["id"]'),
         ("the message of another version", 'body.get("reason")', 'body.get("message")'),
-        (
-            "the host of the older version",
-            r"hosts=(r\"[a-z0-9-]+\.elevate-api\.cloud\",)".replace('\\"', '"'),
-            r"hosts=(r\"[a-z0-9-]+\.elevate-api\.cloud\", r\"[a-z0-9-]+\.api\.esales\.apptus\.cloud\")".replace(
-                '\\"', '"'
-            ),
-        ),
+        ("a status of an earlier page forgotten", '("WAITING", "BLOCKED")', '("WAITING",)'),
+        ("a host pattern too wide", r"[a-z0-9-]+\.elevate-api\.cloud", r"([a-z0-9-]+\.)+elevate-api\.cloud"),
         (
             "a success read from another status",
             'ImportState.SUCCEEDED: ("SUCCESS",)',

@@ -10,9 +10,10 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import requests
 from import_watch_cli.page.security import HEADERS
+from import_watch_cli.page.server import BackgroundPage
 
 from tests.page.conftest import TOKEN, Served
-from tests.page.seeding import HOSTILE_LINE, LOG_LINES
+from tests.page.seeding import HOSTILE_LINE, LOG_LINES, emulated_stack
 
 pytestmark = pytest.mark.xdist_group("page")
 LONG = "/watch?id=document360%23default%236f1c2a"
@@ -47,6 +48,17 @@ def test_the_first_response_holds_every_row(served: Served) -> None:
     for watch in served.watches[:199]:
         assert f">{watch.import_id}</a>" in text
     assert '<span class="figure">200</span>' in text
+
+
+@pytest.mark.parametrize("view", ["active", "ended"])
+def test_a_first_reading_that_fails_shows_no_zeros(view: str) -> None:
+    # Nothing listens there.
+    with BackgroundPage(emulated_stack("http://127.0.0.1:9")) as page:
+        text = requests.get(f"{page.url}?view={view}", timeout=30).text
+    assert re.findall(r'<span class="figure">([^<]*)</span>', text) == ["–"] * 6
+    assert "AWS could not be reached" in text
+    assert f"The {view} imports could not be read" in text
+    assert "No import" not in text
 
 
 def test_a_list_has_pages(served: Served) -> None:

@@ -204,6 +204,7 @@ class _Page:
         rows, pages, failure = self._rows(query, overview)
         if failure is not None and live["failure"] is None:
             live = self._live(overview.read_at, failure, None)
+        is_read = failure is None and (overview.read_at is not None or query.view == listing.ENDED)
         numbers = listing.numbers(overview, query)
         ended_text = listing.PERIODS.get(query.period, ("all that are kept", 0))[0]
         heading = "Active imports" if query.view == listing.ACTIVE else f"Ended imports, {ended_text}"
@@ -215,7 +216,9 @@ class _Page:
             live=live,
             refreshes=True,
             own_url=query.url(before=query.before, start=query.start),
-            title=f"{numbers[0].figure} active, {numbers[2].figure} failed",
+            title=f"{numbers[0].figure} active, {numbers[2].figure} failed"
+            if overview.read_at is not None
+            else "Imports",
             heading=heading,
             query=query,
             numbers=numbers,
@@ -232,7 +235,7 @@ class _Page:
             lines=[listing.line_of(row, self._title) for row in rows],
             pages=pages,
             other=self._other(query, overview),
-            empty=listing.empty(query, overview, self._stack.outputs.get("ImportBusName", "")),
+            empty=listing.empty(query, overview, self._stack.outputs.get("ImportBusName", ""), is_read=is_read),
         )
 
     def _rows(

@@ -217,11 +217,16 @@ def active_rows(overview: Overview, query: Query) -> list[WatchRow]:
     return sorted(rows, key=lambda row: (not row.failures, -row.registered_at, row.watch_id))
 
 
+UNREAD = "–"
+"""In place of a number that could not be read: 0 would be wrong."""
+
+
 def numbers(overview: Overview, query: Query) -> list[Number]:
-    """The five numbers."""
+    """The five numbers; none of them is known before the first reading."""
+    is_read = overview.read_at is not None
     found = [
         Number(
-            f"{len(overview.active):,}",
+            f"{len(overview.active):,}" if is_read else UNREAD,
             "active",
             "running",
             "running",
@@ -233,7 +238,7 @@ def numbers(overview: Overview, query: Query) -> list[Number]:
         label, outcomes = GROUPS[name]
         shown = OUTCOMES[outcomes[0]]
         amount = sum(row.outcome in outcomes for row in overview.ended)
-        figure = f"{amount:,}{'+' if overview.ended_is_partial else ''}"
+        figure = f"{amount:,}{'+' if overview.ended_is_partial else ''}" if is_read else UNREAD
         is_current = query.view == ENDED and query.outcome == name
         href = Query(view=ENDED, outcome=name).url()
         found.append(Number(figure, label, shown.tone, shown.icon, href, is_current))
@@ -278,6 +283,8 @@ def seconds_text(seconds: float) -> str:
 
 def cost(overview: Overview) -> dict[str, str]:
     """Estimated cost of what is counted."""
+    if overview.read_at is None:
+        return {"figure": UNREAD}
     return {"figure": dollars(overview.cost_usd) + ("+" if overview.ended_is_partial else "")}
 
 
@@ -309,8 +316,11 @@ def choices(query: Query, overview: Overview, titles: Mapping[str, str]) -> list
     return found
 
 
-def empty(query: Query, overview: Overview, bus: str) -> Empty:
-    """What stands in place of an empty list."""
+def empty(query: Query, overview: Overview, bus: str, *, is_read: bool = True) -> Empty:
+    """What stands in place of an empty list, which may be one that could not be read."""
+    if not is_read:
+        text = "The reason is above. This page tries again by itself."
+        return Empty(f"The {query.view} imports could not be read", text)
     if query.is_filtered:
         period = "" if query.view == ACTIVE or query.period == ALL else f" of the {PERIODS[query.period][0]}"
         kind = "active import" if query.view == ACTIVE else f"ended import{period}"

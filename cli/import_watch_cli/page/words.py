@@ -6,26 +6,19 @@ from datetime import UTC, datetime
 
 from import_watch.model.timestamps import iso
 
+from import_watch_cli.durations import due, duration
+
 LINES = frozenset("\n\t")
 
 
 def short_duration(seconds: float) -> str:
-    """Seconds in at most two units: `41 s`, `12 m`, `1 h 4 m`, `2 d 3 h`; page.js has the same rule."""
-    left = max(0, int(seconds))
-    if left < 60:
-        return f"{left} s"
-    if left < 3_600:
-        return f"{left // 60} m"
-    if left < 86_400:
-        hours, minutes = left // 3_600, left % 3_600 // 60
-        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
-    days, hours = left // 86_400, left % 86_400 // 3_600
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    """Seconds as the page shows them: `41 s`, `12 m`, `1 h 4 m`, `2 d 3 h`."""
+    return duration(seconds, in_minutes=True)
 
 
 def next_poll(seconds: float) -> str:
-    """Time until a poll: `in 41 s`, or `now` where it is due; page.js has the same rule."""
-    return "now" if seconds < 1 else f"in {short_duration(seconds)}"
+    """Time until a poll: `in 41 s`, or `now` where it is due."""
+    return due(seconds, in_minutes=True)
 
 
 def percent(fraction: float) -> int:

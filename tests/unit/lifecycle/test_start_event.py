@@ -555,6 +555,14 @@ def test_an_event_about_a_change_names_its_watch(detail: JSON, watch_id: str | N
     assert watch_id is None or change.watch_id == watch_id
 
 
+def test_other_fields_of_a_change_are_listed_as_ignored() -> None:
+    detail = {"vendor": "voyado", "importId": "5", "taskToken": "a-token", "why": {"a": 1}, "\x1bz": None}
+    change = parse_change({"id": "e", "detail-type": "ImportChanged", "detail": detail}, VENDORS.names, VENDORS.adapter)
+    assert (change.faults, change.start.task_token) == ((), None)
+    assert change.start.ignored_fields == ("taskToken", "why", "z")
+    assert "a-token" not in repr(change)
+
+
 def test_no_fault_contains_a_task_token() -> None:
     secret = "AQC\nsecret" * 300
     found = invalid(MINIMAL | {"taskToken": secret})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from releases.package import package
+from releases.package import build_package, package
 from releases.release import NotReleasable, release, version_of
 
 TEMPLATE = """\
@@ -65,6 +65,8 @@ def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> No
             *("functions", "layers", "statemachine", "template.yaml")
         }
     assert version_of((checkout / "template.yaml").read_text()) == "0.3.0-dev"
+    assert "version: 0.2.0<" in git(checkout, "show", "v0.2.0:docs/badges/version.svg")
+    assert "version: 0.3.0-dev<" in (checkout / "docs/badges/version.svg").read_text()
     assert (checkout / "template.yaml").read_text().count('"0.3.0-dev"') == 2
     assert "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2030-01-31)\n" in (checkout / "CHANGELOG.md").read_text()
 
@@ -98,6 +100,20 @@ def test_a_release_is_packaged_with_its_version(checkout: Path) -> None:
     git(checkout, "checkout", "--quiet", "v0.2.0")
     again = package(checkout, layer, "0.2.0", checkout / "again")[1]
     assert again.read_text() == checksum.read_text()
+
+
+def test_a_package_is_built_with_its_bill_of_materials(checkout: Path) -> None:
+    (checkout / "Makefile").write_text(
+        "build:\n\t@mkdir -p .aws-sam/build/ImportWatchLayer\n\t@echo '{}' > .aws-sam/import-watch-layer.cdx.json\n"
+    )
+    for name in ("LICENSE", "README.md"):
+        (checkout / name).write_text(name)
+    names = [path.name for path in build_package(checkout, "0.2.0")]
+    assert names == [f"import-watch-0.2.0{suffix}" for suffix in (".zip", ".zip.sha256", ".cdx.json")]
+    assert (checkout / "dist" / names[2]).read_text() == "{}\n"
+    (checkout / "Makefile").write_text("build:\n\t@echo 'no accepted licence' >&2; exit 1\n")
+    with pytest.raises(NotReleasable, match="make build failed: no accepted licence"):
+        build_package(checkout, "0.2.0")
 
 
 @pytest.mark.parametrize(

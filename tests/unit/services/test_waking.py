@@ -151,6 +151,15 @@ def test_publish_outcome_wakes_nothing_and_ends_nothing(watches: WatchStore) -> 
     assert watches.get(WATCH.watch_id) == before
 
 
+def test_the_ignored_fields_of_an_event_are_logged_by_name(
+    watches: WatchStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = {"id": "e", "detail-type": "ImportChanged", "detail": DETAIL | {"taskToken": "a-token"}}
+    assert first_step(event, OTHER_EXECUTION, NOW, registrar(watches)).action == "NOT_WOKEN"
+    assert [vars(line)["fields"] for line in caplog.records if line.levelname == "WARNING"] == [["taskToken"]]
+    assert not any("a-token" in repr(vars(line)) for line in caplog.records)
+
+
 def test_owners_that_other_wakes_should_have_stopped_are_stopped(watches: WatchStore) -> None:
     """Two wakes at once: the second may stop the first before that has stopped the owner before it."""
     register(watches, WATCH)

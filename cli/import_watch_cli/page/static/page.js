@@ -4,9 +4,9 @@
   const REQUEST_SECONDS = 10;
   let paused = false;
 
-  // The same rules as words.py.
+  // The same rules as durations.py.
   const shortDuration = (seconds) => {
-    const left = Math.max(0, Math.floor(seconds));
+    const left = Math.max(0, Math.floor(seconds + 1e-6));
     if (left < 60) return `${left} s`;
     if (left < 3600) return `${Math.floor(left / 60)} m`;
     const [unit, small, size, part] = left < 86400 ? ["h", "m", 3600, 60] : ["d", "h", 86400, 3600];

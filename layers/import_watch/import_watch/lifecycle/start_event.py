@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from import_watch.model.serialization import JSON
@@ -112,7 +112,9 @@ def is_change(event: JSON) -> bool:
 
 
 def parse_change(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[str], Adapter]) -> StartEvent:
-    """Read an `ImportChanged` event: it names the watch that it is about, and has no other fields.
+    """Read an `ImportChanged` event: it names the watch that it is about. Other fields are ignored, and listed.
+
+    A task token is one of them: such an event starts nothing whose outcome the token could get.
 
     Parameters
     ----------
@@ -123,6 +125,8 @@ def parse_change(event: JSON, vendors: tuple[str, ...], adapter_of: Callable[[st
     given = detail if isinstance(detail, Mapping) else {}
     named = {name: value for name, value in given.items() if _plain(name) in map(_plain, CHANGED_FIELDS)}
     start, faults = _start(named, vendors, adapter_of)
+    others = sorted(_excerpt(name)[:MAX_IGNORED_LENGTH] for name in given if name not in named)
+    start = replace(start, ignored_fields=tuple(sorted({*start.ignored_fields, *others})[:MAX_IGNORED_FIELDS]))
     identifier = event_id(event)
     return StartEvent(start, start.watch_id, identifier, faults, identifier)
 

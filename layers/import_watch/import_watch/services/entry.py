@@ -43,6 +43,8 @@ def first_step(
     elif is_change(given):
         change = vendors.parse_change(given)
         bind_log_context(execution, correlation=change.correlation)
+        if ignored := change.start.ignored_fields:
+            logger.warning("the ImportChanged event has unknown fields, which are ignored", fields=list(ignored))
         if waker is None:
             from import_watch.services.waking import Woken, not_woken
 

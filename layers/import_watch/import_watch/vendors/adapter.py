@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from import_watch.model.observation import FailedPoll, ImportState, Observation
 from import_watch.vendors.authentication import Authentication
-from import_watch.vendors.details import CURSOR, Details
 from import_watch.vendors.request import IMPORT_ID, RequestSpec
 from import_watch.vendors.response_body import HttpResponse
+
+if TYPE_CHECKING:
+    from import_watch.vendors.details import Details
 
 MAX_BYTES = 1024 * 1024
 """Maximum bytes that are read of a response without an inline log."""
@@ -183,6 +185,8 @@ class Api:
         _all_of(self.authentication.fields, given, "no connection has to have the field")
         self._check(self.request, given)
         if self.details is not None:
+            from import_watch.vendors.details import CURSOR  # an API without details does not load what they need
+
             self._check(self.details.request, (*given, *self.details.values, CURSOR))
 
     def _check(self, request: RequestSpec, given: tuple[str, ...]) -> None:

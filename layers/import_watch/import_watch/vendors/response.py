@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from import_watch.model.observation import FINISHED, FailedPoll, ImportState, Observation, PollError
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.vendors.adapter import Adapter, Api
-from import_watch.vendors.details import Details, Page
 from import_watch.vendors.fields import MAX_NAME, errors_of, object_of, text_of
 from import_watch.vendors.response_body import NOT_JSON, HttpResponse
+
+if TYPE_CHECKING:
+    from import_watch.vendors.details import Details, Page
 
 MAX_ERROR_TEXT = 200
 """Maximum characters of an error response that are shown to a person."""
