@@ -244,6 +244,7 @@ class Recovery:
         except Exception as error:  # noqa: BLE001
             if is_throttling(error):
                 logger.warning("AWS accepts no more requests now; the next sweep continues", exc_info=True)
+                emit_metrics({Metric.RECOVERIES: 1}, result=Recovered.THROTTLED)
                 return Recovered.THROTTLED
             logger.exception("a watch could not be recovered")
             emit_metrics({Metric.RECOVERIES: 1}, result=Recovered.FAILED)
