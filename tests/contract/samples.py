@@ -14,7 +14,7 @@ from typing import Any
 from import_watch.lifecycle.start_event import parse
 from import_watch.model.observation import ImportState, LogRecord, LogStatus, ReportedProgress
 from import_watch.model.outcome import Outcome, Reason, WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.timestamps import iso, parse_iso
 from import_watch.model.watch import Tolerance
 from import_watch.notifications.messages import with_message
@@ -178,13 +178,12 @@ def _outcome(name: str) -> dict[str, Any]:
     record = StoredWatch(
         step.watch,
         EXECUTION + event["id"],
-        metadata=start.metadata,
+        StartRecord(start.metadata, start.ignored_fields),
         correlation_id=start.correlation_id,
         keeps_log=adapter.keeps_log,
         result=step.result,
         log=log,
         response=f"{folder}/answer.json",
-        ignored_fields=start.ignored_fields,
     )
     return notification(record, SOURCE)
 
@@ -216,7 +215,9 @@ def _stalled() -> dict[str, Any]:
         polls=41,
         stalled_at=AT + 3_010,
     )
-    record = StoredWatch(watch, EXECUTION + event["id"], metadata=start.metadata, correlation_id=start.correlation_id)
+    record = StoredWatch(
+        watch, EXECUTION + event["id"], StartRecord(start.metadata), correlation_id=start.correlation_id
+    )
     return stall_notification(record, SOURCE, AT + 3_010)
 
 

@@ -82,6 +82,7 @@ OURS = {
             "services.poll_telemetry",
             "services.polling",
             "services.reply",
+            "services.shared_states",
             "services.status_request",
             "settings",
             "vendors",
@@ -135,6 +136,8 @@ PARTS = {
 }
 """The parts of large packages, to the depth that matters."""
 STANDARD = {
+    # The runtime client loads none of these on its own.
+    *("array", "errno", "select", "selectors", "socket", "typing"),
     *("ast", "base64", "binascii", "bisect", "bz2", "calendar", "concurrent", "configparser", "contextvars", "copy"),
     *("csv", "dataclasses", "datetime", "dis", "email", "encodings", "fcntl", "fnmatch", "getpass", "glob", "grp"),
     *("gzip", "hashlib", "heapq", "hmac", "html", "http", "importlib", "inspect", "ipaddress", "locale", "lzma"),

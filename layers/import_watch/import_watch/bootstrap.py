@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from import_watch.aws.task_tokens import TaskTokens
     from import_watch.services.callbacks import Callbacks
     from import_watch.services.polling import Poller
     from import_watch.services.publication import Publisher
@@ -58,16 +59,17 @@ def poller(adapter: Adapter) -> Callable[[], Poller]:
     from import_watch.http_client.client import Client
     from import_watch.services.archiving import Archiving
     from import_watch.services.polling import Poller
+    from import_watch.services.shared_states import SharedStates
     from import_watch.services.status_request import StatusRequests
 
     @cache
     def build() -> Poller:
-        hosts = settings.hosts()
+        hosts, cache_seconds = settings.hosts(), settings.get_int("SECRET_CACHE_SECONDS")
         connections = Connections(
             prefix=settings.get_str("SECRET_PREFIX"),
             adapter=adapter,
             hosts=hosts,
-            cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
+            cache_seconds=cache_seconds,
         )
         client = Client(adapter, hosts=hosts)
         archiving = Archiving(
@@ -81,6 +83,7 @@ def poller(adapter: Adapter) -> Callable[[], Poller]:
             requests=StatusRequests(connections, client, archiving),
             watches=watch_store(),
             connection_store=connection_store(),
+            shared_states=SharedStates(connection_store(), cache_seconds),
             archiving=archiving,
             tolerance=settings.tolerance(),
             policy=settings.policy(adapter.vendor),
@@ -97,7 +100,9 @@ def registrar(vendors: VendorRegistry) -> Registrar:
     from import_watch.aws.executions import Executions
     from import_watch.services.registration import Registrar
 
-    return Registrar(vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy)
+    return Registrar(
+        vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy, _task_tokens
+    )
 
 
 @cache
@@ -131,10 +136,16 @@ def publisher(*, publishes_stalls: bool = False) -> Publisher:
 
 @cache
 def _callbacks() -> Callbacks:
-    from import_watch.aws.task_tokens import TaskTokens
     from import_watch.services.callbacks import Callbacks
 
-    return Callbacks(TaskTokens(settings.get_str("TABLE_NAME"), _table_client()))
+    return Callbacks(_task_tokens())
+
+
+@cache
+def _task_tokens() -> TaskTokens:
+    from import_watch.aws.task_tokens import TaskTokens
+
+    return TaskTokens(settings.get_str("TABLE_NAME"), _table_client())
 
 
 @cache
@@ -159,7 +170,9 @@ def recovery(vendors: VendorRegistry) -> Recovery:
 @cache
 def watch_store() -> WatchStore:
     """The table of watches."""
-    return WatchStore(settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client())
+    return WatchStore(
+        settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client(), settings.index_seconds()
+    )
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.model.observation import LogRecord, LogStatus, Problem, Severity
 from import_watch.model.outcome import Outcome
+from import_watch.model.record import StartRecord
 from import_watch.notifications.callback import MAX_CAUSE, failure, is_success, success
 from import_watch.notifications.notification import notification
 
@@ -21,7 +21,7 @@ from tests.unit.aws_fixtures import a_result, a_stored_watch
 def event(
     outcome: Outcome = Outcome.FAILED, metadata: Any = None, log: LogRecord | None = None, **result: Any
 ) -> dict[str, Any]:
-    record = replace(a_stored_watch(result=a_result(outcome=outcome, **result)), metadata=metadata, log=log)
+    record = a_stored_watch(result=a_result(outcome=outcome, **result), start=StartRecord(metadata), log=log)
     return notification(record, "/import-watch/eu-west-1/123456789012/stack")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from import_watch.aws.sns import Topic
 from import_watch.model.observation import MAX_PROBLEM_TEXT, MAX_PROBLEMS, LogRecord, LogStatus, Problem, Severity
 from import_watch.model.outcome import Outcome, Reason, WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.timestamps import parse_iso
 from import_watch.notifications.notification import (
     bounded,
@@ -124,7 +124,7 @@ def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> StoredWatc
     return StoredWatch(
         watch,
         draw(st.sampled_from([EXECUTION, "execution"])),
-        metadata=metadata,
+        StartRecord(metadata),
         correlation_id=draw(st.none() | printable),
         keeps_log=draw(st.booleans()),
         result=result,
@@ -177,7 +177,7 @@ class TestEvent:
 
     def test_metadata_and_correlation_id_are_returned(self) -> None:
         metadata = {"nested": [1.5, 2**70, None], "Größe": "🙂"}
-        data = notification_of(replace(ended(), metadata=metadata, correlation_id="order-5"))["data"]
+        data = notification_of(replace(ended(), start=StartRecord(metadata), correlation_id="order-5"))["data"]
         assert (data["metadata"], data["correlationId"]) == (metadata, "order-5")
 
     def test_the_import_id_stays_a_string(self) -> None:
@@ -248,7 +248,7 @@ class TestSize:
             a_stored_watch(),
             execution=f"{EXECUTION}{char * 80}" if char.isprintable() else EXECUTION,
             result=result,
-            metadata=metadata,
+            start=StartRecord(metadata),
             correlation_id=char * 256,
             log=log,
         )
@@ -312,7 +312,7 @@ class TestWhatServicesCarry:
     @settings(max_examples=300, deadline=None)
     @given(st.dictionaries(any_text, any_json, max_size=4))
     def test_metadata_comes_back_but_for_halves_of_surrogate_pairs(self, metadata: dict[str, Any]) -> None:
-        message = bounded(notification_of(replace(ended(), metadata=metadata)))[1]
+        message = bounded(notification_of(replace(ended(), start=StartRecord(metadata))))[1]
         forms = strictly_read(message)
         assert all(SQS_TAKES.fullmatch(form) for form in forms.values())
         assert delivered(strictly_read(forms["default"])["data"]["metadata"]) == delivered(metadata)
@@ -331,7 +331,7 @@ class TestWhatServicesCarry:
         ],
     )
     def test_what_json_cannot_represent_is_replaced(self, metadata: dict[str, Any], carried: dict[str, Any]) -> None:
-        event = notification_of(replace(ended(), metadata=metadata))
+        event = notification_of(replace(ended(), start=StartRecord(metadata)))
         forms = strictly_read(bounded(event)[1])
         assert strictly_read(forms["default"])["data"]["metadata"] == carried
 
@@ -481,7 +481,7 @@ class TestTopic:
 
     def test_a_queue_gets_the_event_and_nothing_else(self) -> None:
         url = self.subscribe(raw=True)
-        record = replace(ended(), metadata={"a": [1.5, "木"]})
+        record = replace(ended(), start=StartRecord({"a": [1.5, "木"]}))
         self.topic.publish(notification_of(record))
         assert [json.loads(message["Body"]) for message in self.received(url)] == [notification_of(record)]
 
