@@ -10,7 +10,7 @@ from import_watch.model.watch import Tolerance
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller
-from import_watch.services.shared_states import SharedStates
+from import_watch.services.shared_states import MAX_AGE, SharedStates
 from import_watch.services.status_request import StatusRequests
 from import_watch.vendors.adapter import Adapter
 
@@ -26,13 +26,14 @@ def a_poller(
     tolerance: Tolerance | None = None,
     policy: Policy = DEFAULT_POLICY,
     max_polls: int = 200,
+    shared_seconds: float = MAX_AGE,
 ) -> Poller:
     return Poller(
         connections=connections,
         requests=StatusRequests(connections, client, archiving),
         watches=watches,
         connection_store=connection_store,
-        shared_states=SharedStates(connection_store),
+        shared_states=SharedStates(connection_store, shared_seconds),
         archiving=archiving,
         tolerance=tolerance or Tolerance(),
         policy=policy,

@@ -153,6 +153,8 @@ class Functions:
             states,
             archiving,
             max_polls=hand_over_polls,
+            # A run repeats its operations from the beginning, so it may keep nothing that would replace one.
+            shared_seconds=0,
         )
 
         patch.setattr(import_watch.bootstrap, "poller", lambda _adapter: lambda: poller)
