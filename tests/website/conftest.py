@@ -1,0 +1,48 @@
+"""The site, built once for all its tests."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from local.paths import ROOT
+from tests.page.chromium import FLAGS, chromium_path
+from tests.page.conftest import left_out
+
+BUILD_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site."""
+    if shutil.which("npm") is None:
+        left_out("there is no Node on this machine, which installs the scripts of the site")
+    assert (ROOT / ".venv" / "site" / "bin" / "python").exists(), "MkDocs is not installed: make .venv/site/installed"
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [ROOT / "website" / "build.sh", folder],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium."""
+    path = chromium_path()
+    if path is None:
+        left_out("there is no Chromium on this machine (Debian's package chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
