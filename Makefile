@@ -10,12 +10,14 @@ export PYTHONUTF8 := 1
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Processes of the whole test suite: four for two cores, because the stacks wait for much of their time.
+WORKERS ?= 4
 CLI := $(BIN)/import-watch
 
-.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch redrive replay bench docs audit build deploy lock release format
+.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch new-vendor test-new-vendor redrive replay bench docs audit build deploy lock release format
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 # A list of pinned packages and the virtual environment that it is installed into.
 INSTALL := $(PYTHON) locks/install.py
@@ -44,12 +46,14 @@ demo: .venv/demo-installed ## the main job on the embedded default, start to end
 
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
 	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed .venv/site/installed
-	@# Four processes for two cores, because the stacks wait for much of their time.
-	$(BIN)/pytest -n 4 --dist loadgroup --durations 10
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations 10
 	@echo "Known vulnerabilities are not checked here, since they change without a commit; 'make audit' and CI check them."
 
 test-unit: .venv/installed ## the unit tests alone, in under a minute
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit
+
+test-new-vendor: .venv/installed .venv/checks/installed .venv/sam/installed .venv/aws/installed .venv/site/installed ## [WORKERS=4]: 'make test' in a copy of the project with the vendor of docs/adding-a-vendor.md
+	@PYTHONPATH=.:layers/import_watch:functions:cli $(BIN)/python -m tests.conformance.worked_example test "WORKERS=$(WORKERS)"
 
 linted: .venv/installed
 	$(BIN)/ruff format --check .
@@ -80,6 +84,10 @@ down: .venv/demo-installed ## end the local stack
 watch: .venv/demo-installed ## VENDOR=… IMPORT_ID=… [CONNECTION=…]: watch one real import from this machine
 	@: $${VENDOR:?is missing: make watch VENDOR=egain IMPORT_ID=…} $${IMPORT_ID:?is missing: make watch VENDOR=egain IMPORT_ID=…}
 	@$(CLI) watch "$$VENDOR" "$$IMPORT_ID" --connection "$${CONNECTION:-default}"
+
+new-vendor: .venv/demo-installed ## NAME=…: write the skeleton of a new vendor
+	@: $${NAME:?is missing: make new-vendor NAME=acme}
+	@$(CLI) new-vendor "$$NAME"
 
 redrive: .venv/demo-installed ## [STACK=import-watch]: send dead letters to their destinations again
 	@$(CLI) redrive --stack "$${STACK:-import-watch}"

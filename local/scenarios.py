@@ -1,4 +1,7 @@
-"""The demo's imports: for each a start event of `events/`, the script of its simulator, and the expected outcome."""
+"""The demo's imports: for each a start event of `events/`, the script of its simulator, and the expected outcome.
+
+Besides, an example import for every vendor that has a simulator.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from typing import Any
 from import_watch.model.watch import watch_id
 
 from local.paths import EVENTS
+from local.simulators.egain import LOG_BUCKET
+from local.simulators.registry import VENDORS, simulated
 from local.simulators.script import Step
 
-LOG_BUCKET = "egain-job-logs"
-"""Bucket in the emulator that the eGain connection names as its own."""
 LOG_KEY = "logs/import-logs-4c2d.txt"
 LOG_TEXT = "".join(
     f"2026-11-20T09:{minute:02}:00Z {'ERROR' if minute % 10 == 7 else 'INFO '} item {minute * 100} "
@@ -21,12 +24,13 @@ LOG_TEXT = "".join(
     for minute in range(50)
 )
 EGAIN_LOG = {"logFileLocation": f"s3://{LOG_BUCKET}/{LOG_KEY}"}
+EXAMPLE_SECONDS = 20
 FOREIGN_LOG = {"logFileLocation": "s3://another-accounts-bucket/logs/import-logs-9f1b.txt"}
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One import of the demo.
+    """One import.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ class Scenario:
         Expected notification: `type`, and fields of `data` (`log` by its status).
     times : int
         How often the start event is sent.
+    detail : mapping or None
+        Detail of the start event, where that is not a file.
     """
 
     name: str
@@ -47,10 +53,13 @@ class Scenario:
     steps: tuple[Step, ...]
     expected: Mapping[str, Any]
     times: int = 1
+    detail: Mapping[str, Any] | None = None
 
     @property
     def event(self) -> dict[str, Any]:
         """The start event."""
+        if self.detail is not None:
+            return {"id": self.name, "detail-type": "ImportStarted", "detail": dict(self.detail)}
         parsed: dict[str, Any] = json.loads((EVENTS / "import-started" / f"{self.name}.json").read_text())
         return parsed
 
@@ -81,6 +90,22 @@ class Scenario:
         return [
             f"{name} is {seen[name]!r}, not {value!r}" for name, value in self.expected.items() if seen[name] != value
         ]
+
+
+def examples() -> tuple[Scenario, ...]:
+    """Import of each vendor that runs and then succeeds; `make up` scripts them beside the demo's."""
+    return tuple(_example(vendor) for vendor in VENDORS)
+
+
+def _example(vendor: str) -> Scenario:
+    found = simulated(vendor)
+    return Scenario(
+        name=f"{vendor}-example",
+        story="runs and succeeds",
+        steps=({"seconds": EXAMPLE_SECONDS, **found.running}, found.succeeded),
+        expected={"type": "ImportCompleted", "outcome": "SUCCEEDED"},
+        detail={"vendor": vendor, "importId": found.import_id},
+    )
 
 
 def _document360_log(*messages: tuple[int, str]) -> dict[str, Any]:

@@ -76,14 +76,14 @@ def down(terminal: Terminal) -> None:
 
 def serve() -> None:
     """Run the stack until this process gets a signal to end."""
-    from local.scenarios import SCENARIOS
+    from local.scenarios import SCENARIOS, examples
     from local.stack import LocalStack
 
     end_requested = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: end_requested.set())
     with LocalStack(log_folder=STATE) as stack:
-        for scenario in SCENARIOS:
+        for scenario in (*SCENARIOS, *examples()):
             if scenario.steps:
                 stack.simulators[scenario.vendor].script(scenario.import_id, scenario.steps)
         description = stack.description(os.getpid())

@@ -13,11 +13,10 @@ from import_watch.lifecycle.start_event import REDRIVEN
 from local.clock import Clock
 from local.deployment import STACK_NAME, deploy
 from local.emulator import REGION, Emulator
-from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
-from local.simulators import document360, document360_v3, egain, voyado
+from local.scenarios import LOG_KEY, LOG_TEXT
+from local.simulators.egain import LOG_BUCKET
 from local.simulators.processes import SimulatorProcess
-
-VENDORS = ("document360", "egain", "voyado")
+from local.simulators.registry import VENDORS, simulated
 
 
 class LocalStack:
@@ -182,34 +181,9 @@ class LocalStack:
 
 def connections_of(vendor: str, base_url: str) -> dict[str, dict[str, Any]]:
     """Fields of the secrets of a simulator's connections, by their names."""
-    default = connection_fields(vendor, base_url)
-    match vendor:
-        case "document360":
-            of_v3 = {
-                "apiVersion": "v3",
-                "apiToken": document360_v3.API_TOKEN,
-                "projectId": document360_v3.PROJECT_ID,
-            }
-            return {"default": default, "v3": {**default, **of_v3}}
-        case "voyado":
-            return {"default": default, "elevate-4": {**default, "apiVersion": "4"}}
-        case _:
-            return {"default": default}
+    return {name: dict(fields) for name, fields in simulated(vendor).connections(base_url).items()}
 
 
 def connection_fields(vendor: str, base_url: str) -> dict[str, Any]:
-    """Fields of a connection's secret, with a simulator's credentials."""
-    match vendor:
-        case "document360":
-            # The simulator has no limit of its own; with the vendor's, a dozen imports would wait for one another.
-            return {"baseUrl": base_url, "apiToken": document360.API_TOKEN, "requestsPerMinute": 600}
-        case "egain":
-            return {
-                "baseUrl": base_url,
-                "tokenUrl": f"{base_url}{egain.TOKEN_PATH}",
-                "clientId": egain.CLIENT_ID,
-                "clientSecret": egain.CLIENT_SECRET,
-                "logBuckets": [LOG_BUCKET],
-            }
-        case _:
-            return {"baseUrl": base_url, "apiKey": voyado.API_KEY}
+    """Fields of the secret of a simulator's connection `default`."""
+    return connections_of(vendor, base_url)["default"]

@@ -9,15 +9,27 @@ from functools import cache
 from urllib.parse import quote, quote_plus
 
 import pytest
+from import_watch.services.vendor_registry import VendorRegistry
 
-from local.simulators import document360, document360_v3, egain, voyado
+from local.paths import FUNCTIONS
+from local.simulators import egain
+from local.simulators.registry import VENDORS, simulated
+
+
+def _credentials() -> set[str]:
+    """Secrets of all connections of the simulators."""
+    found = set()
+    for vendor in VENDORS:
+        adapter = VendorRegistry(FUNCTIONS).adapter(vendor)
+        for fields in simulated(vendor).connections("http://127.0.0.1").values():
+            secret = adapter.api(adapter.version_of(fields)).connection.secret
+            found |= {str(fields[name]) for name in secret if name in fields}
+    return found
+
 
 SECRETS = (
-    document360.API_TOKEN,
-    document360_v3.API_TOKEN,
-    egain.CLIENT_SECRET,
+    *sorted(_credentials()),
     egain.SECOND_CLIENT_SECRET,
-    voyado.API_KEY,
     "not-the-right-one",
     "kept-to-ourselves",
     "c4n4ry-",

@@ -27,3 +27,14 @@ FAILED_EVENTS = {
     for properties in of_type("AWS::Lambda::EventInvokeConfig").values()
 }
 """Where events are kept that a function failed with, by the function."""
+
+
+def poll_role(vendor: str) -> str:
+    """Logical name of the role of a vendor's poll function."""
+    (role,) = (one["Role"]["Fn::GetAtt"][0] for one in FUNCTIONS.values() if one["CodeUri"] == poll_folder(vendor))
+    return str(role)
+
+
+def poll_folder(vendor: str) -> str:
+    """Folder of a vendor's poll function, as the template names it."""
+    return f"functions/poll_{vendor}"

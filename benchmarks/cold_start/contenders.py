@@ -12,7 +12,10 @@ from typing import Any
 from local.lambda_layout import Layout, build_layer, copy_code, link_runtime
 from local.paths import FUNCTIONS
 
-PEER = Path(__file__).with_name("peer")
+PEER_CODE = Path(__file__).with_name("peer")
+WITH_BYTECODE, WITHOUT_BYTECODE = "with bytecode", "without"
+PEER, COMPILED_PEER = "peer", "peer with bytecode"
+"""Titles of the contenders."""
 INSTALL_SECONDS = 300
 LAMBDA_PLATFORM = ("--python-platform", "aarch64-manylinux2014", "--python-version", "3.13")
 
@@ -48,8 +51,8 @@ class Contender:
     packaged_size: int
 
 
-def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tuple[Contender, Contender, Contender]:
-    """Build the functions: ours, ours without bytecode, and the peer.
+def contenders(folder: Path, registered: dict[str, Any], execution: str, authority: bytes) -> tuple[Contender, ...]:
+    """Build the functions: ours and the peer, each with bytecode and without.
 
     Parameters
     ----------
@@ -59,16 +62,19 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
         Response of `register_watch`: the first event of our poll.
     execution : str
         ARN that registered it.
+    authority : bytes
+        Certificate of the vendor's authority, which all of them are to trust.
     """
     runtime, task, opt, plain = (folder / name for name in ("runtime", "task", "opt", "opt-plain"))
     link_runtime(runtime)
     copy_code(FUNCTIONS / "poll_voyado", task)
     build_layer(plain)
+    _trust(authority, plain)
     for path in plain.rglob("__pycache__"):
         shutil.rmtree(path)
     shutil.copytree(plain, opt)
     # The measuring interpreter represents Lambda's, so its bytecode represents Lambda's too.
-    _run("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(opt))
+    _compile(opt)
     event = {"watch": registered["watch"], "execution": execution}
     handler = "handler.handler"
     peer_event = {"watch_id": "peer", "import_id": registered["watch"]["importId"]}
@@ -78,18 +84,24 @@ def contenders(folder: Path, registered: dict[str, Any], execution: str) -> tupl
     packaged_size = _size(for_lambda)
     _without_botocore(for_lambda)
     _without_botocore(peer.task)
+    _trust(authority, peer.task)
+    compiled = Layout(folder / "peer-compiled", folder / "no-layer", runtime)
+    shutil.copytree(peer.task, compiled.task)
+    _compile(compiled.task)
+    peer_size = _size(for_lambda)
     return (
-        Contender("with bytecode", Layout(task, opt, runtime), handler, event, "watch", size, size),
-        Contender("without", Layout(task, plain, runtime), handler, event, "watch", plain_size, plain_size),
-        Contender("peer", peer, "handler.handler", peer_event, None, _size(for_lambda), packaged_size),
+        Contender(WITH_BYTECODE, Layout(task, opt, runtime), handler, event, "watch", size, size),
+        Contender(WITHOUT_BYTECODE, Layout(task, plain, runtime), handler, event, "watch", plain_size, plain_size),
+        Contender(COMPILED_PEER, compiled, handler, peer_event, None, peer_size, packaged_size),
+        Contender(PEER, peer, handler, peer_event, None, peer_size, packaged_size),
     )
 
 
 def _peer(target: Path, *platform: str) -> Path:
     """Package the peer, as `sam build` does."""
-    requirements = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(PEER / "requirements.txt"))
+    requirements = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(PEER_CODE / "requirements.txt"))
     _run("-m", "uv", "pip", "install", "--quiet", "--target", str(target), *platform, *requirements)
-    copy_code(PEER, target)
+    copy_code(PEER_CODE, target)
     return target
 
 
@@ -97,6 +109,16 @@ def _without_botocore(target: Path) -> None:
     """Remove what the X-Ray SDK requires and the runtime has: the peer is to be built with care."""
     for path in target.glob("botocore*"):
         shutil.rmtree(path)
+
+
+def _trust(authority: bytes, folder: Path) -> None:
+    """Add an authority to those that `requests` trusts."""
+    for bundle in folder.rglob("certifi/cacert.pem"):
+        bundle.write_bytes(bundle.read_bytes() + authority)
+
+
+def _compile(folder: Path) -> None:
+    _run("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder))
 
 
 def _run(*arguments: str) -> None:

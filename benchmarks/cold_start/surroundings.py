@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import trustme
 
 from local.deployment import STACK_NAME, deploy
 from local.emulator import REGION, Emulator
@@ -30,11 +33,14 @@ class Surroundings:
         Response of `register_watch` for the one import.
     daemon : socket
         Receives the segments of traced functions.
+    authority : bytes
+        Certificate of the authority of the vendor's certificate.
     """
 
     environment: dict[str, str]
     registered: dict[str, Any]
     daemon: socket.socket
+    authority: bytes
 
 
 class _Vendor(BaseHTTPRequestHandler):
@@ -56,12 +62,13 @@ class _Vendor(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def surroundings() -> Iterator[Surroundings]:
-    """Start it all, and end it."""
+def surroundings(*, http: bool = False) -> Iterator[Surroundings]:
+    """Start it all, and end it; with `http`, the vendor has no TLS."""
     with ExitStack() as running:
         emulator = running.enter_context(Emulator())
         deploy(emulator)
-        secret = {"baseUrl": running.enter_context(_vendor()), "apiKey": "benchmark"}
+        authority = trustme.CA()
+        secret = {"baseUrl": running.enter_context(_vendor(None if http else authority)), "apiKey": "benchmark"}
         emulator.client("secretsmanager").create_secret(
             Name=f"{STACK_NAME}/voyado/default", SecretString=json.dumps(secret)
         )
@@ -77,6 +84,8 @@ def surroundings() -> Iterator[Surroundings]:
             **configured["Environment"]["Variables"],
             # All processes poll one watch, one after the other: handed over, it would be none of theirs.
             "MAX_POLLS_PER_EXECUTION": "1000000",
+            # As in an account, and as long as the peer keeps it; the local stack reads it each second.
+            "SECRET_CACHE_SECONDS": "300",
             "AWS_ENDPOINT_URL": emulator.endpoint_url,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
@@ -88,14 +97,19 @@ def surroundings() -> Iterator[Surroundings]:
             "_X_AMZN_TRACE_ID": "Root=1-5e1b4151-5ac6c58f5b5daa0f5ac6c58f;Parent=53995c3f42cd8ad8;Sampled=1",
             "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
         }
-        yield Surroundings(environment, json.loads(response["Payload"].read()), daemon)
+        yield Surroundings(environment, json.loads(response["Payload"].read()), daemon, authority.cert_pem.bytes())
 
 
 @contextmanager
-def _vendor() -> Iterator[str]:
+def _vendor(authority: trustme.CA | None) -> Iterator[str]:
+    """Serve by https, as all vendors do: a connection for every request costs a handshake."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Vendor)
+    if authority is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http{'' if authority is None else 's'}://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

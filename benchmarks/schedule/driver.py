@@ -45,7 +45,7 @@ class Watching:
         self._history = watched.history
         self._polls = 0
         self._failures = 0
-        self._running = False
+        self._running = self._queued = False
         self._announced: float | None = None
         self._starts_at: float | None = None
         self._since = 0.0
@@ -69,7 +69,7 @@ class Watching:
                 return max(scheduled, min(self._scheduled(now, response.refused), MAX_RETRY_AFTER))
             return max(scheduled, backoff(self._failures))
         self._failures = 0
-        self._running = not response.queued
+        self._running, self._queued = not response.queued, response.queued
         if response.queued:
             defer_poll = self._announced is not None and response.announced_start != self._announced
             self._starts_at = None if defer_poll else response.announced_start
@@ -97,7 +97,7 @@ class Watching:
             progress = Progress(self._fraction, self._resolution, stood_still)
         return next_wait(
             age,
-            queued=not self._running,
+            queued=self._queued,
             starts_in=None if self._starts_at is None else self._starts_at - now,
             progress=progress,
             history=self._history if self._running else None,

@@ -48,10 +48,14 @@ def reached(measured: Measured) -> dict[str, list[Target]]:
     chosen = (measured.results, *measured.others.values())
     by_seed = {f"{CHOSEN.name}, {each.seed}": targets(each, of_optimum) for each in chosen}
     return by_seed | {
-        f"power law, {seed}": targets(each.results, each.of_optimum) for seed, each in measured.same_mean.items()
+        f"power law, {seed}": targets(each.results, each.of_optimum, power_law=True)
+        for seed, each in measured.same_mean.items()
     }
 
 
 def reached_by_exponent(measured: Measured) -> dict[str, list[Target]]:
     """Targets of the default, and what was reached of them, by the exponent of a power law."""
-    return {name: of_the_default(each.results, each.of_optimum) for name, each in measured.by_running_times.items()}
+    return {
+        name: of_the_default(each.results, each.of_optimum, power_law=True)
+        for name, each in measured.by_running_times.items()
+    }

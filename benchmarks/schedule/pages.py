@@ -14,7 +14,7 @@ from benchmarks.schedule.figures import COLUMNS, ratios
 from benchmarks.schedule.measured import Measured, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS
 from benchmarks.schedule.tables import exactly, number
-from benchmarks.schedule.targets import SIXTY, Target, dominated_by
+from benchmarks.schedule.targets import SIXTY, Target, bound_of, dominated_by
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
@@ -109,7 +109,7 @@ def _targets(measured: Measured) -> str:
 def _compared(by_imports: Mapping[str, Sequence[Target]]) -> str:
     rows = []
     for same in zip(*by_imports.values(), strict=True):
-        bound = f"at {'most' if same[0].at_most else 'least'} {same[0].bound:g}"
+        bound = f"at {'most' if same[0].at_most else 'least'} {bound_of(same)}"
         rows.append([same[0].name, bound, *map(_reached, same)])
     return _table(["target", "bound", *by_imports], rows)
 

@@ -13,7 +13,7 @@ from benchmarks.schedule.figures import COLUMNS, Figures, ratios
 from benchmarks.schedule.measured import Measured, reached, reached_by_exponent
 from benchmarks.schedule.optimum import Checks
 from benchmarks.schedule.runs import OURS, Results
-from benchmarks.schedule.targets import SIXTY, Target, dominated_by
+from benchmarks.schedule.targets import SIXTY, Target, bound_of, dominated_by
 
 Against = tuple[str, Checks, Checks]
 """A schedule's name, what it does with nothing but the status, and the best that there can be at its mean lag."""
@@ -86,7 +86,7 @@ def _compared(title: str, by_imports: Mapping[str, Sequence[Target]]) -> Table:
     for heading in ("target", "bound", *by_imports):
         table.add_column(heading, justify="left" if heading == "target" else "right")
     for same in zip(*by_imports.values(), strict=True):
-        table.add_row(same[0].name, f"{'≤' if same[0].at_most else '≥'} {same[0].bound:g}", *map(_reached, same))
+        table.add_row(same[0].name, f"{'≤' if same[0].at_most else '≥'} {bound_of(same)}", *map(_reached, same))
     return table
 
 

@@ -9,7 +9,7 @@ import typer
 
 from import_watch_cli.options import Settings, command, place_of
 
-HELP = """Watch content imports at Document360, eGain and Voyado, and steer their watches.
+HELP = """Watch content imports at vendors such as eGain, and steer their watches.
 
 \b
 ID is a watch id (vendor#connection#importId), or an import id alone.
@@ -61,7 +61,9 @@ def _vendors(incomplete: str) -> list[str]:
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="Watch id, or import id.", autocompletion=_ids, show_default=False)
 ]
-Vendor = Annotated[str, typer.Argument(metavar="VENDOR", help="document360, egain or voyado.", autocompletion=_vendors)]
+Vendor = Annotated[
+    str, typer.Argument(metavar="VENDOR", help="Its name in events, such as voyado.", autocompletion=_vendors)
+]
 Connection = Annotated[str, typer.Option("--connection", metavar="NAME", help="Which credentials.")]
 Timeout = Annotated[
     str | None, typer.Option("--timeout", metavar="AGE", help="Time limit, such as 30m; then exit status 4.")
@@ -451,6 +453,23 @@ def watch_from_here(
     from import_watch_cli import local_stack
 
     return local_stack.watch(settings.output, vendor, import_id, connection)
+
+
+@command(app, "new-vendor", ["new-vendor acme"])
+def new_vendor(
+    settings: Settings,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Its name in events: 2 to 11 lower-case letters and digits.")
+    ],
+) -> int:
+    """Write the skeleton of a new vendor.
+
+    Needs a checkout. It is the example of docs/adding-a-vendor.md under another name: adapter, handler, sample,
+    simulator, block of the template, and the lists of vendors. Nothing is overwritten.
+    """
+    from import_watch_cli.new_vendor import new_vendor as run
+
+    return run(settings.output, name)
 
 
 @command(app, "page", ["page", "page --stack import-watch --port 8080"])

@@ -46,8 +46,8 @@ def require_checkout(command: str) -> Path:
     if root is not None:
         return root
     found = checkout()
-    where = f"in {found}" if found else "of Import Watch: clone the repository, and there"
-    raise CommandError(f"`import-watch {command}` needs a checkout {where} run `make {command}`.")
+    where = f": in {found}" if found else " of Import Watch: clone the repository, and there"
+    raise CommandError(f"`import-watch {command}` needs a checkout{where} run `make {command}`.")
 
 
 def stack_file() -> Path | None:

@@ -16,5 +16,5 @@ ADAPTER = Adapter(
         keeps_log=False,
     ),
     import_id=printable_id,
-    import_id_hint="the id that the import request gave, sent as a string",
+    import_id_hint="the id that the import request gave, without blanks",
 )

@@ -6,7 +6,8 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from local.simulators.responses import Request, Response
+from local.simulators import document360_v3
+from local.simulators.responses import Request, Response, Simulated
 from local.simulators.script import Moment
 
 API_TOKEN = "simulated-document360-token+/=\"'&<"
@@ -64,3 +65,20 @@ def _body(errors: list[str], *, success: bool, code: str = "") -> dict[str, Any]
         "warnings": [],
         "information": [],
     }
+
+
+def connections(base_url: str) -> dict[str, dict[str, Any]]:
+    """Connections of the simulator."""
+    # The simulator has no limit of its own; with the vendor's, a dozen imports would wait for one another.
+    default = {"baseUrl": base_url, "apiToken": API_TOKEN, "requestsPerMinute": 600}
+    of_v3 = {"apiVersion": "v3", "apiToken": document360_v3.API_TOKEN, "projectId": document360_v3.PROJECT_ID}
+    return {"default": default, "v3": {**default, **of_v3}}
+
+
+SIMULATED = Simulated(
+    apis=(Document360, document360_v3.Document360V3),
+    connections=connections,
+    import_id="0d6f3c1e-example",
+    running={"status": "InProgress"},
+    succeeded={"status": "Completed", "log": {"articles": 1}},
+)

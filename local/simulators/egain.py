@@ -8,7 +8,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
-from local.simulators.responses import Request, Response, timestamp
+from local.simulators.responses import Request, Response, Simulated, timestamp
 from local.simulators.script import Moment
 
 CLIENT_ID = "simulated-egain-client"
@@ -18,6 +18,8 @@ SECOND_CLIENT_SECRET = "simulated-egain-second-secret+/=\"'&<"
 SCOPE = "knowledge.contentmgr.manage"
 TOKEN_PATH = "/system/auth/simulated/oauth2/token"
 TOKEN_SECONDS = 300
+LOG_BUCKET = "egain-job-logs"
+"""Bucket in the emulator that the connection names as its own."""
 
 
 class Egain:
@@ -79,3 +81,25 @@ class Egain:
 
 def _error(status: int, code: str, text: str) -> Response:
     return Response(status, {"code": code, "developerMessage": text, "details": [], "userMessage": text})
+
+
+def connections(base_url: str) -> dict[str, dict[str, Any]]:
+    """Connection of the simulator, which may read the logs in the bucket of the local stack."""
+    return {
+        "default": {
+            "baseUrl": base_url,
+            "tokenUrl": f"{base_url}{TOKEN_PATH}",
+            "clientId": CLIENT_ID,
+            "clientSecret": CLIENT_SECRET,
+            "logBuckets": [LOG_BUCKET],
+        }
+    }
+
+
+SIMULATED = Simulated(
+    apis=(Egain,),
+    connections=connections,
+    import_id="1b7f0c52-93ad-4e0f-8a36-5d2c9e4b7f10",
+    running={"status": "In Progress", "total": 100, "processed": 10},
+    succeeded={"status": "Successful", "fields": {}},
+)

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 
 from local.simulators.responses import Request, Response
 from local.simulators.script import Moment
-from local.simulators.voyado import API_KEY
+
+API_KEY = "simulated-elevate-4-key+/=\"'&<"
 
 
 class Elevate4:

@@ -39,12 +39,13 @@ class SimulatorProcess:
             start_new_session=True,
         )
         line = self._process.stdout.readline() if self._process.stdout else b""
-        if not line:
-            raise RuntimeError(f"the simulator of {vendor} ended with exit status {self._process.wait(timeout=10)}")
-        self.base_url = f"http://127.0.0.1:{json.loads(line)['port']}"
-        self.pid = self._process.pid
         self._http = requests.Session()
         self._http.trust_env = False
+        if not line:
+            self.stop()
+            raise RuntimeError(f"the simulator of {vendor} ended with exit status {self._process.returncode}")
+        self.base_url = f"http://127.0.0.1:{json.loads(line)['port']}"
+        self.pid = self._process.pid
 
     def script(self, import_id: str, steps: Iterable[Step]) -> None:
         """Script an import; its clock starts with the first poll."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from local.simulators.script import Moment
+from local.simulators.script import Moment, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,29 @@ class Simulator(Protocol):
 
     def response(self, import_id: str, moment: Moment, now: float) -> Response:
         """Response for an import at a moment of its script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What a vendor's module has of it, as `SIMULATED`.
+
+    Parameters
+    ----------
+    apis : tuple of type
+        Simulators of the vendor's APIs; the first one responds to a request that none of them knows.
+    connections : callable
+        Returns the fields of the secrets of the connections, by their names, for the base URL of the simulator.
+    import_id : str
+        Id of an example import, which `make up` scripts: it runs, then it succeeds.
+    running, succeeded : Step
+        Steps of an import that runs, and of one that has succeeded, at the connection `default`.
+    """
+
+    apis: tuple[type[Simulator], ...]
+    connections: Callable[[str], Mapping[str, Mapping[str, Any]]]
+    import_id: str
+    running: Step
+    succeeded: Step
 
 
 def timestamp(time: float) -> str:

@@ -20,16 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.simulators import document360, document360_v3, egain, elevate_4, voyado
+from local.simulators.registry import simulated
 from local.simulators.responses import Request, Response, Simulator
 from local.simulators.script import Import
 
-SIMULATORS: Mapping[str, tuple[type[Simulator], ...]] = {
-    "document360": (document360.Document360, document360_v3.Document360V3),
-    "egain": (egain.Egain,),
-    "voyado": (voyado.Voyado, elevate_4.Elevate4),
-}
-"""The APIs of each vendor; the first one responds to a request that none of them knows."""
 CONTROL = "/_simulator/imports/"
 SLOWEST_SECONDS = 120.0
 
@@ -138,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve the vendor named on the command line until standard input is closed."""
-    server = SimulatorServer([simulator() for simulator in SIMULATORS[sys.argv[1]]])
+    server = SimulatorServer([simulator() for simulator in simulated(sys.argv[1]).apis])
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(json.dumps({"port": server.server_port}) + "\n")
     sys.stdout.flush()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
-from local.simulators.responses import Request, Response
+from local.simulators import elevate_4
+from local.simulators.responses import Request, Response, Simulated
 from local.simulators.script import Moment
 
 API_KEY = "simulated-voyado-key+/=\"'&<"
@@ -36,3 +38,18 @@ class Voyado:
             return self.unknown(import_id)
         body = {"id": import_id, "status": step["status"], "type": "PRODUCTS"}
         return Response(200, {**body, "message": step["message"]} if "message" in step else body)
+
+
+def connections(base_url: str) -> dict[str, dict[str, Any]]:
+    """Connections of the simulator."""
+    of_4 = {"baseUrl": base_url, "apiKey": elevate_4.API_KEY, "apiVersion": "4"}
+    return {"default": {"baseUrl": base_url, "apiKey": API_KEY}, "elevate-4": of_4}
+
+
+SIMULATED = Simulated(
+    apis=(Voyado, elevate_4.Elevate4),
+    connections=connections,
+    import_id="5300580843122327001",
+    running={"status": "IN_PROGRESS"},
+    succeeded={"status": "SUCCESS"},
+)

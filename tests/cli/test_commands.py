@@ -13,7 +13,8 @@ import pytest
 from import_watch_cli.watches import Watches
 
 from local.paths import ROOT
-from local.simulators import voyado
+from local.simulators import elevate_4, voyado
+from local.simulators.registry import VENDORS
 from local.waiting import wait_until
 from tests.cli.running import COMPLETED, ENDLESS, FAILED, OUTCOME_SECONDS, Running, lines
 
@@ -169,7 +170,7 @@ def test_a_command_that_does_nothing_has_status_1(running: Running, command: tup
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("vendor", ["document360", "egain", "voyado"])
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_check_sends_one_harmless_request(running: Running, vendor: str) -> None:
     done = running.command("check", vendor, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -213,7 +214,7 @@ def test_connect_does_not_show_what_is_typed(running: Running) -> None:
     )
     os.close(terminal)
     shown = ""
-    typed = {"apiVersion": "4", "apiKey:": voyado.API_KEY, "adminApiVersion": "", "clusterId": ""}
+    typed = {"apiVersion": "4", "apiKey:": elevate_4.API_KEY, "adminApiVersion": "", "clusterId": ""}
     typed["baseUrl"] = running.local.simulators["voyado"].base_url
     try:
         while True:
@@ -229,7 +230,7 @@ def test_connect_does_not_show_what_is_typed(running: Running) -> None:
         process.kill()
         os.close(controller)
     assert "was created" in shown
-    assert voyado.API_KEY not in shown
+    assert elevate_4.API_KEY not in shown
 
 
 def test_doctor_finds_what_is_to_be_done(running: Running) -> None:

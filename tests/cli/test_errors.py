@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from import_watch_cli.__main__ import options_last
+from import_watch_cli.checkout import vendor_registry
 
 from tests.cli.running import import_watch
 
+VENDORS = ", ".join(vendor_registry().names)
 NOWHERE = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
 NO_CREDENTIALS = {**NOWHERE, "AWS_EC2_METADATA_DISABLED": "true"}
 CREDENTIALS = {**NOWHERE, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -31,8 +33,8 @@ CREDENTIALS = {**NOWHERE, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": 
         (("show",), {}, "Missing argument 'ID'. `import-watch show --help` shows"),
         (("list", "--since", "yesterday"), {}, "'yesterday' is no age: write it as 30m, 12h, 7d or 2w."),
         (("list", "--outcome", "LOST"), {}, "--outcome must be one of SUCCEEDED"),
-        (("list", "--vendor", "unknown"), {}, "--vendor must be one of document360, egain, voyado."),
-        (("check", "unknown"), {}, "VENDOR must be one of document360, egain, voyado."),
+        (("list", "--vendor", "unknown"), {}, f"--vendor must be one of {VENDORS}."),
+        (("check", "unknown"), {}, f"VENDOR must be one of {VENDORS}."),
         (("start", "voyado", "not a number"), CREDENTIALS, "region"),
         (("start", "voyado", "1", "--watch-for", "31d"), {}, "--watch-for must be from 1s to 30d, not '31d'."),
         (("again", "1", "--watch-for", "0s"), {}, "--watch-for must be from 1s to 30d, not '0s'."),

@@ -56,7 +56,7 @@ def test_watch_reports_the_outcome_of_one_real_import(tmp_path: Path) -> None:
     assert import_watch("watch", "unknown", "1", IMPORT_WATCH_STATE=str(tmp_path)).returncode == 3
 
 
-@pytest.mark.parametrize("command", [("demo",), ("up",), ("down",), ("watch", "voyado", "1")])
+@pytest.mark.parametrize("command", [("demo",), ("up",), ("down",), ("watch", "voyado", "1"), ("new-vendor", "acme")])
 def test_a_command_of_a_checkout_needs_one(tmp_path: Path, command: tuple[str, ...]) -> None:
     """As an installed package has it: without the folders around it."""
     package = tmp_path / "site-packages"
@@ -69,6 +69,11 @@ def test_a_command_of_a_checkout_needs_one(tmp_path: Path, command: tuple[str, .
     )
     assert (done.returncode, done.stdout) == (3, "")
     assert f"`import-watch {command[0]}` needs a checkout of Import Watch" in done.stderr
+    environment = {"PYTHONPATH": str(package)}
+    done = subprocess.run(
+        run, cwd=ROOT / "docs", env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == f"`import-watch {command[0]}` needs a checkout: in {ROOT} run `make {command[0]}`.\n"
 
 
 def test_ctrl_c_leaves_the_watch_alone(running: Running) -> None:

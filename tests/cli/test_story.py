@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from import_watch.model.outcome import Outcome
 from import_watch_cli import actions
+from import_watch_cli.checkout import vendor_registry
 from import_watch_cli.errors import CommandError
 from import_watch_cli.story import story_of
 from import_watch_cli.watches import Watches, one_watch
@@ -42,7 +43,7 @@ def test_a_story_has_every_poll_and_the_archive(running: Running) -> None:
 
 
 def test_a_start_is_checked_before_it_is_sent(running: Running) -> None:
-    with pytest.raises(CommandError, match="vendor must be one of document360, egain, voyado"):
+    with pytest.raises(CommandError, match=f"vendor must be one of {', '.join(vendor_registry().names)}"):
         actions.start(running.stack(), "unknown", "1")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from import_watch.services.vendor_registry import VendorRegistry
+from import_watch_cli.new_vendor import PAGE, block_of, example, files_of
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import FUNCTIONS, ROOT, TEMPLATE
@@ -19,7 +20,7 @@ from tests.conformance.facts import VendorUnderTest
 from tests.conformance.kit import Conformance
 from tests.conformance.mistakes import Mistake, adapter_with, first_difference, importable
 from tests.conformance.sample import samples
-from tests.conformance.worked_example import PAGE, REFERENCE, SCHEMA, VENDOR, apply, block_of, copy_to, files_of
+from tests.conformance.worked_example import CHANGED, VENDOR, apply, copy_to
 
 pytestmark = pytest.mark.skipif(
     VENDOR in VendorRegistry(FUNCTIONS).names, reason="this is a copy of the project to which the page was applied"
@@ -59,7 +60,7 @@ MISTAKES = [
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the page changes of the project, after its steps."""
     root = tmp_path_factory.mktemp("project")
-    copy_to(root, PAGE, SCHEMA, REFERENCE, "template.yaml", "functions", "tests/conformance/samples")
+    copy_to(root, *CHANGED, "functions", "local/simulators", "tests/conformance/samples")
     apply(root)
     return root
 
@@ -94,7 +95,13 @@ def test_the_page_has_every_file() -> None:
         f"functions/poll_{VENDOR}/adapter.py",
         f"functions/poll_{VENDOR}/handler.py",
         f"tests/conformance/samples/{VENDOR}.json",
+        f"local/simulators/{VENDOR}.py",
     }
+
+
+def test_the_page_names_every_file_that_is_changed() -> None:
+    written, changed = example(ROOT)
+    assert [path for path in written | changed if f"`{path}`" not in TEXT] == []
 
 
 def test_its_handler_is_that_of_the_others() -> None:

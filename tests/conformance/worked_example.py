@@ -1,99 +1,92 @@
-"""Applies `docs/adding-a-vendor.md` to a copy of the project: every step of the page, and nothing else.
+"""Applies `docs/adding-a-vendor.md` to a copy of the project, and runs all checks and tests there: every step of the
+page, and nothing else.
 
-    python -m tests.conformance.worked_example [arguments of pytest]
-
-makes a copy of the project with the page's vendor in it, and runs its tests there.
+    python -m tests.conformance.worked_example [arguments of make]
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from import_watch_cli.new_vendor import EXAMPLE, PAGE, REFERENCE, SCHEMAS, TEMPLATE, example
+
 from local.paths import ROOT
 
-PAGE = "docs/adding-a-vendor.md"
-VENDOR = "papyrus"
-REFERENCE = "docs/reference.md"
-SCHEMA = "events/schemas/import-started.schema.json"
-_FILE = re.compile(
-    r"^[^`\n]*(?:`[^`/\n]*`[^`\n]*)*?`([\w.-]+/[\w/.-]+)`[^\n]*:\n\n```(?:python|json)\n(.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-_BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-_ROW = re.compile(r"^```markdown\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def files_of(page: str) -> dict[str, str]:
-    """Files that the page has: each is the block of code after a paragraph that ends with its path, and a colon."""
-    return dict(_FILE.findall(page))
-
-
-def block_of(page: str) -> str:
-    """The block of the template."""
-    (block,) = _BLOCK.findall(page)
-    return str(block)
+VENDOR = EXAMPLE
+CHANGED = (PAGE, *SCHEMAS, REFERENCE, TEMPLATE)
+"""The page, and the files that it names to be changed."""
+MADE = (".git", ".venv", ".local", ".aws-sam", ".hypothesis", "__pycache__", ".*_cache", "node_modules")
+"""What is made by running the project, and by version control."""
+NODE_MODULES = "tests/static/node_modules"
+OF_THE_CALLER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "IMPORT_WATCH_STATE", "PYTHONPATH", "VIRTUAL_ENV")
+"""Environment variables that lead to this checkout, or to the make that runs it."""
 
 
 def apply(root: Path) -> None:
     """Do what the page names, in a copy of the project."""
-    page = (root / PAGE).read_text()
-    for path, text in files_of(page).items():
-        target = root / path
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text)
-    template = root / "template.yaml"
-    before, outputs, after = template.read_text().partition("\nOutputs:\n")
-    template.write_text(f"{before}\n{block_of(page)}{outputs}{after}")
-    (row,) = _ROW.findall(page)
-    reference = root / REFERENCE
-    before, table, after = reference.read_text().partition("\n| `document360` |")
-    reference.write_text(f"{before}\n{row.strip()}{table}{after}")
-    schema = json.loads((root / SCHEMA).read_text())
-    schema["properties"]["detail"]["properties"]["vendor"]["enum"].append(VENDOR)
-    (root / SCHEMA).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+    written, changed = example(root)
+    for path, text in (written | changed).items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text)
 
 
 def copy_to(root: Path, *folders: str) -> None:
     """Copy folders and files of the project, without what is made by running it."""
-    ignored = shutil.ignore_patterns("__pycache__", "node_modules", ".*_cache")
     for name in folders:
         source = ROOT / name
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, root / name, ignore=ignored, symlinks=True)
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns(*MADE), symlinks=True)
         else:
             shutil.copy2(source, root / name)
 
 
+def lend_tools(root: Path) -> None:
+    """Lend a copy of the project the packages of this one, so that nothing is installed again.
+
+    What is in `bin` is the copy's own: the interpreter and the command line find the project by their path.
+    """
+    ours, theirs = ROOT / ".venv", root / ".venv"
+    (theirs / "bin").mkdir(parents=True)
+    for source in (path for path in ours.iterdir() if path.name not in ("bin", "pyvenv.cfg")):
+        (theirs / source.name).symlink_to(source)
+    shutil.copy2(ours / "pyvenv.cfg", theirs)
+    for source in (ours / "bin").iterdir():
+        target = theirs / "bin" / source.name
+        shutil.copy2(source, target, follow_symlinks=False)
+        with target.open("rb") as file:
+            first = file.readline()
+        if first.startswith(b"#!") and b"python" in first:
+            target.write_bytes(f"#!{theirs}/bin/python\n".encode() + target.read_bytes().removeprefix(first))
+    if (ROOT / NODE_MODULES).exists():
+        (root / NODE_MODULES).symlink_to(ROOT / NODE_MODULES)
+
+
 def main(arguments: list[str]) -> int:
-    """Run the tests of a copy of the project with the page's vendor.
+    """Run the checks and tests of a copy of the project with the page's vendor.
 
     Parameters
     ----------
     arguments : list of str
-        Those of pytest; `-n 3 --dist loadgroup` where there are none.
+        Those of make; `test` where there are none.
 
     Returns
     -------
     int
-        The exit code of pytest.
+        The exit status of make.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="new-vendor-") as folder:
         root = Path(folder) / "project"
-        copy_to(root, *(path.name for path in ROOT.iterdir() if path.name not in (".git", ".venv", ".local")))
+        copy_to(root, *(path.name for path in ROOT.iterdir() if path.name not in MADE))
         apply(root)
-        # The tools that `make test` has installed are used from here.
-        (root / ".venv").symlink_to(ROOT / ".venv")
-        command = [sys.executable, "-m", "pytest", *(arguments or ["-n", "3", "--dist", "loadgroup"])]
-        environment = {**os.environ, "IMPORT_WATCH_STATE": str(root / ".local")}
+        lend_tools(root)
+        environment = {name: value for name, value in os.environ.items() if name not in OF_THE_CALLER}
+        command = ["make", "--no-print-directory", *(arguments or ["test"])]
         return subprocess.run(command, cwd=root, env=environment, check=False).returncode
 
 

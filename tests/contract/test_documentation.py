@@ -223,3 +223,19 @@ def test_commands_of_the_pages_are_targets_of_the_makefile() -> None:
 def code(text: str) -> list[str]:
     lines = [line.text for line in markdown.lines(text) if line.kind == "code"]
     return [*lines, *markdown.code_spans(text)]
+
+
+def test_the_comparisons_have_the_measured_prices() -> None:
+    text = (ROOT / "docs" / "cost.md").read_text()
+    measured = {row[0]: row[1] for row in markdown.tables(text, "Cost of a month")[1]}
+    shown = {row[0]: row[1] for row in markdown.tables((ROOT / "README.md").read_text(), "What it costs")[0]}
+    comparison = (ROOT / "docs" / "comparison.md").read_text()
+    longer = {row[0]: row[4] for row in markdown.tables(comparison, "What people use instead")[0]}
+    for name, other in (
+        ("Import Watch", "Import Watch"),
+        ("Step Functions HTTP task", "Step Functions HTTP Task"),
+        ("Lambda durable functions", "Lambda durable functions"),
+    ):
+        assert measured[name] == shown[other] == longer[other]
+    ours, theirs = (float(measured[name].strip("$")) for name in ("Import Watch", "Lambda durable functions"))
+    assert round(ours / theirs) == 8, "an eighth of the price"

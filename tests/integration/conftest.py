@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.scenarios import LOG_BUCKET
+from local.simulators.egain import LOG_BUCKET
 from local.stack import LocalStack
 from tests.integration.observer import Observer
 from tests.loopback_server import Serve, servers

@@ -19,6 +19,7 @@ from local.outcomes import receive
 from local.paths import ROOT
 from local.simulators.document360 import API_TOKEN
 from local.simulators.processes import SimulatorProcess
+from local.simulators.registry import VENDORS
 from local.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("command-line")
@@ -181,7 +182,7 @@ def test_watch_names_the_missing_variables(tmp_path: Path) -> None:
 
 def test_watch_names_the_vendors(tmp_path: Path) -> None:
     done = local("watch", "unknown", "1", env=environment(tmp_path))
-    assert (done.returncode, done.stderr) == (2, "VENDOR must be one of document360, egain, voyado.\n")
+    assert (done.returncode, done.stderr) == (2, f"VENDOR must be one of {', '.join(VENDORS)}.\n")
 
 
 def test_watch_names_what_an_import_id_must_be(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from import_watch.model.watch import watch_id
 
-from local.scenarios import LOG_BUCKET
+from local.simulators.egain import LOG_BUCKET
 from local.simulators.script import Step
 from local.stack import LocalStack, connection_fields
 from tests.integration.conftest import SHORT_DEADLINE_SECONDS

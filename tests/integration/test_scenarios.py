@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS
 from local.scenarios import LOG_TEXT, SCENARIOS, Scenario
+from local.simulators.registry import VENDORS
 from local.stack import LocalStack
 from local.waiting import wait_until
 from tests.integration.conftest import WAIT_SCALE
@@ -174,6 +175,6 @@ def test_a_start_event_of_an_ended_watch_ends_quietly(observer: Observer, stack:
 
 def test_every_field_at_fault_is_named(played: dict[str, dict[str, Any]]) -> None:
     event = played["two-faults"]
-    assert "vendor must be one of document360, egain, voyado" in event["data"]["message"]
+    assert f"vendor must be one of {', '.join(VENDORS)}" in event["data"]["message"]
     assert "timeoutSeconds must be a whole number" in event["data"]["message"]
     assert event["data"]["watch"]["polls"] == 0

@@ -9,8 +9,9 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local.paths import TEMPLATE
-from local.scenarios import SCENARIOS, Scenario
-from local.stack import VENDORS, LocalStack
+from local.scenarios import SCENARIOS, Scenario, examples
+from local.simulators.registry import VENDORS
+from local.stack import LocalStack
 from tests.integration.observer import Observer
 from tests.packaging.conftest import Start
 from tests.packaging.runtime_api import FunctionError
@@ -21,6 +22,7 @@ EXECUTION = "arn:aws:states:eu-west-1:000000000000:execution:import-watch-watch-
 NATIVE = (".so", ".pyd", ".dylib", ".a")
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 WATCHED = {
+    **{example.vendor: example for example in examples()},
     "document360": BY_NAME["document360-warnings"],
     "egain": BY_NAME["egain-partial"],
     "voyado": BY_NAME["voyado-success"],
@@ -60,11 +62,7 @@ def test_the_packaged_functions_watch_an_import(
 
     message = subscriber.outcome(done["watchId"])
     data = message.event["data"]
-    assert (message.event["type"], data["outcome"], data["log"]["status"]) == (
-        scenario.expected["type"],
-        scenario.expected["outcome"],
-        scenario.expected["log"],
-    )
+    assert scenario.faults(message.event) == []
     # Archiving loads what no other poll does: all of it was in the package.
     for location in filter(None, (data["answer"], data["log"]["location"])):
         assert subscriber.archived(location)

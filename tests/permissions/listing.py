@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
 
 from local.paths import ROOT
+from local.simulators.registry import VENDORS
 from tests.permissions.grants import Statement, grants, statements
 from tests.permissions.services import EVERY_USE
+from tests.sam_template import poll_role
 
 PAGE = ROOT / "docs" / "permissions.md"
 BEGIN, END = "<!-- made by tests/permissions/listing.py -->", "<!-- end -->"
@@ -24,21 +29,14 @@ UNNAMED = {
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-poll-*": (
         "a new vendor's function is invoked without a change here"
     ),
-    **{
-        f"{LOG_STREAM}-poll-{vendor}[*": "Lambda names a log stream by its date, function and environment"
-        for vendor in ("document360", "egain", "voyado")
-    },
-    **{
-        f"${{LogArchiveBucket.Arn}}/{vendor}/*": "objects are named by their import"
-        for vendor in ("document360", "egain", "voyado")
-    },
-    **{
-        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
-        f"${{AWS::StackName}}/{vendor}/*": "connections are made by people, after the stack"
-        for vendor in ("document360", "egain", "voyado")
-    },
+    f"{LOG_STREAM}-poll-<vendor>[*": "Lambda names a log stream by its date, function and environment",
+    "${LogArchiveBucket.Arn}/<vendor>/*": "objects are named by their import",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/<vendor>/*": (
+        "connections are made by people, after the stack"
+    ),
 }
-"""Resources with a wildcard, and why they cannot be named."""
+"""Resources with a wildcard, and why they cannot be named; those of a vendor with `<vendor>` for its name."""
+POLL_ROLES = {poll_role(vendor): vendor for vendor in VENDORS}
 ON_THE_TEMPLATE = {
     "CreateLogStreams": "test_a_function_writes_its_own_log_and_no_other",
     "WriteLogs": "test_a_function_writes_its_own_log_and_no_other",
@@ -67,8 +65,8 @@ def listing() -> str:
     for statement in statements():
         by_role[statement.role].append(statement)
     lines = [BEGIN]
-    for role, found in by_role.items():
-        lines += ["", f"### {role}", "", "| statement | allows | on | needed by |", "|---|---|---|---|"]
+    for title, found in _sections(by_role).items():
+        lines += ["", f"### {title}", "", "| statement | allows | on | needed by |", "|---|---|---|---|"]
         for one in found:
             sid = f"{one.sid}, if {one.condition}" if one.condition else one.sid
             sid += f" ({one.policy})" if one.policy else ""
@@ -77,6 +75,31 @@ def listing() -> str:
     lines += ["", "### Patterns", "", "| pattern | why it cannot be named |", "|---|---|"]
     lines += [f"| `{_short(resource)}` | {why} |" for resource, why in UNNAMED.items()]
     return "\n".join([*lines, "", END])
+
+
+def for_any_vendor(resource: str, role: str) -> str:
+    """A resource with `<vendor>` for the name of the vendor whose role has it."""
+    return re.sub(rf"\b{vendor}\b", "<vendor>", resource) if (vendor := POLL_ROLES.get(role)) else resource
+
+
+def _sections(by_role: Mapping[str, list[Statement]]) -> dict[str, list[Statement]]:
+    """Statements by the title of their section: one for what all poll functions have, one for each with more."""
+    polls = [[_of_any(one) for one in by_role[role]] for role in POLL_ROLES]
+    shared = [one for one in polls[0] if all(one in others for others in polls)]
+    sections = {}
+    for role, found in by_role.items():
+        if role not in POLL_ROLES:
+            sections[role] = found
+            continue
+        sections["The role of each poll function"] = shared
+        if own := [one for one in found if _of_any(one) not in shared]:
+            sections[f"{role}, besides"] = own
+    return sections
+
+
+def _of_any(statement: Statement) -> Statement:
+    resources = tuple(for_any_vendor(one, statement.role) for one in statement.resources)
+    return replace(statement, role=next(iter(POLL_ROLES)), resources=resources)
 
 
 def page_with(text: str) -> str:

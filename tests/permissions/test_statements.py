@@ -14,7 +14,7 @@ from local.paths import FUNCTIONS as FOLDERS
 from local.paths import ROOT
 from tests.permissions import test_uses
 from tests.permissions.grants import ROLES, Statement, grants, managed_by, role_of, statements, written
-from tests.permissions.listing import ON_THE_TEMPLATE, PAGE, UNNAMED, listing, needed_by, page_with
+from tests.permissions.listing import ON_THE_TEMPLATE, PAGE, UNNAMED, for_any_vendor, listing, needed_by, page_with
 from tests.permissions.services import EVERY_USE
 from tests.sam_template import FAILED_EVENTS, FUNCTIONS, RESOURCES, of_type
 
@@ -51,7 +51,8 @@ class TestEveryStatement:
         assert [action for action in statement.actions if "*" in action or "?" in action] == []
 
     def test_names_its_resources_or_has_a_reason(self, statement: Statement) -> None:
-        assert [one for one in statement.resources if ("*" in one or "?" in one) and one not in UNNAMED] == []
+        patterns = [for_any_vendor(one, statement.role) for one in statement.resources if "*" in one or "?" in one]
+        assert [one for one in patterns if one not in UNNAMED] == []
 
     def test_has_a_name_that_is_its_own(self, statement: Statement) -> None:
         assert statement.sid
@@ -69,7 +70,8 @@ def test_names_of_statements_are_unlike_within_a_role() -> None:
 
 
 def test_every_reason_belongs_to_a_pattern_in_use() -> None:
-    assert UNNAMED.keys() == {one for statement in STATEMENTS for one in statement.resources if "*" in one}
+    used = {for_any_vendor(one, statement.role) for statement in STATEMENTS for one in statement.resources}
+    assert UNNAMED.keys() == {one for one in used if "*" in one}
 
 
 def test_only_traces_and_log_delivery_are_allowed_on_all() -> None:

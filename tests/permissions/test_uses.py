@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from local.scenarios import LOG_BUCKET
+from local.simulators.egain import LOG_BUCKET
 from local.stack import LocalStack
 from tests.customer_key import deploy_with_a_key
 from tests.permissions.grants import Grant, grants, without

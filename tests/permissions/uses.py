@@ -13,10 +13,15 @@ from functools import cache, cached_property, wraps
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from import_watch.services.vendor_registry import VendorRegistry
 
 from local.deployment import STACK_NAME
-from local.scenarios import LOG_BUCKET, LOG_KEY, LOG_TEXT
+from local.paths import FUNCTIONS
+from local.scenarios import LOG_KEY, LOG_TEXT
+from local.simulators.egain import LOG_BUCKET
+from local.simulators.registry import VENDORS, simulated
 from local.stack import LocalStack, connection_fields
+from tests.sam_template import poll_role
 
 WORKS = "works"
 TASK_TOKEN = "of-no-task"
@@ -28,16 +33,8 @@ LOG_READER_ARN = f"arn:aws:iam::000000000000:role/{LOG_READER}"
 _TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}}
 TRUST_OF_ROOT = json.dumps({"Version": "2012-10-17", "Statement": [_TRUST]})
 """What lets the account's root act in a role."""
-ENDED: dict[str, dict[str, Any]] = {
-    "document360": {"status": "Completed", "log": {"articles": 1}},
-    "egain": {"status": "Successful", "fields": {}},
-    "voyado": {"status": "SUCCESS"},
-}
-RUNNING: dict[str, dict[str, Any]] = {
-    "document360": {"status": "InProgress"},
-    "egain": {"status": "In Progress", "total": 100, "processed": 10},
-    "voyado": {"status": "IN_PROGRESS"},
-}
+ENDED = {vendor: simulated(vendor).succeeded for vendor in VENDORS}
+RUNNING = {vendor: simulated(vendor).running for vendor in VENDORS}
 
 
 class Harness:
@@ -75,7 +72,8 @@ class Harness:
     ) -> dict[str, Any]:
         """Start event of an import without a watch."""
         number = next(self._count)
-        import_id = f"00000000-0000-4000-8000-{number:012}" if vendor == "egain" else f"{number}"
+        ids = (f"{number}", f"00000000-0000-4000-8000-{number:012}", simulated(vendor).import_id)
+        import_id = next(filter(VendorRegistry(FUNCTIONS).adapter(vendor).import_id, ids))
         self.stack.simulators[vendor].script(import_id, [step or ENDED[vendor]])
         return {
             "id": f"event-{number}",
@@ -341,11 +339,8 @@ USES: dict[tuple[str, str, str], Use] = {
     ("PollEgainRole", "sts:AssumeRole", "LogReaderRoleArns"): copies_a_log_in_anothers_role,
 }
 SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}"
-for _vendor, _role in (
-    ("document360", "PollDocument360Role"),
-    ("egain", "PollEgainRole"),
-    ("voyado", "PollVoyadoRole"),
-):
+for _vendor in VENDORS:
+    _role = poll_role(_vendor)
     USES |= {
         (_role, "dynamodb:GetItem", TABLE): of(_vendor, polls),
         (_role, "dynamodb:UpdateItem", TABLE): of(_vendor, polls),

@@ -20,7 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.clock import Clock
 from local.outcomes import Message, receive
-from local.stack import VENDORS, LocalStack, connection_fields
+from local.simulators.registry import VENDORS
+from local.stack import LocalStack, connection_fields
 from local.waiting import wait_until
 from tests.resilience.fault_injector import FaultInjector
 from tests.resilience.final_state import FinalState, LastState, Stop

@@ -10,6 +10,7 @@ from import_watch.model.watch import Tolerance
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller
+from import_watch.services.shared_states import SharedStates
 from import_watch.services.status_request import StatusRequests
 from import_watch.vendors.adapter import Adapter
 
@@ -31,6 +32,7 @@ def a_poller(
         requests=StatusRequests(connections, client, archiving),
         watches=watches,
         connection_store=connection_store,
+        shared_states=SharedStates(connection_store),
         archiving=archiving,
         tolerance=tolerance or Tolerance(),
         policy=policy,

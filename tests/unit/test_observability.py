@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from import_watch.lifecycle.start_event import event_id
 from import_watch.model.observation import LogStatus, PollError
-from import_watch.model.outcome import Outcome
+from import_watch.model.outcome import Outcome, Reason
 from import_watch.observability import Metric, bind_log_context, bind_watch_log_context, emit_metrics, logger, vendor_of
 
 from tests.unit.aws_fixtures import EXECUTION, VENDORS, a_watch
@@ -83,6 +83,21 @@ class TestMetrics:
     def test_free_text_cannot_be_a_dimension(self) -> None:
         with pytest.raises(AttributeError):
             emit_metrics({Metric.OUTCOMES_UNKNOWN: 1}, reason="what a vendor says")  # type: ignore[arg-type]
+
+    def test_basic_detail_writes_the_metrics_of_its_alarms_alone(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("METRIC_DETAIL", "basic")
+        emit_metrics({Metric.POLLS: 1}, vendor="voyado")
+        emit_metrics({Metric.OUTCOMES_UNKNOWN: 1}, reason=Reason.TIMED_OUT)
+        assert capsys.readouterr().out == ""
+        emit_metrics({Metric.OUTCOMES_UNKNOWN: 1}, reason=Reason.WATCH_BROKEN)
+        emit_metrics({Metric.SWEEPS: 1, Metric.OUTCOMES_UNPUBLISHED: 0})
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line.keys() & {metric.label for metric in Metric} for line in lines] == [
+            {"OutcomesUnknown"},
+            {"Sweeps", "OutcomesUnpublished"},
+        ]
 
     def test_every_name_is_used_once(self) -> None:
         assert len({metric.label for metric in Metric}) == len(Metric)

@@ -58,16 +58,17 @@ def poller(adapter: Adapter) -> Callable[[], Poller]:
     from import_watch.http_client.client import Client
     from import_watch.services.archiving import Archiving
     from import_watch.services.polling import Poller
+    from import_watch.services.shared_states import SharedStates
     from import_watch.services.status_request import StatusRequests
 
     @cache
     def build() -> Poller:
-        hosts = settings.hosts()
+        hosts, cache_seconds = settings.hosts(), settings.get_int("SECRET_CACHE_SECONDS")
         connections = Connections(
             prefix=settings.get_str("SECRET_PREFIX"),
             adapter=adapter,
             hosts=hosts,
-            cache_seconds=settings.get_int("SECRET_CACHE_SECONDS"),
+            cache_seconds=cache_seconds,
         )
         client = Client(adapter, hosts=hosts)
         archiving = Archiving(
@@ -81,6 +82,7 @@ def poller(adapter: Adapter) -> Callable[[], Poller]:
             requests=StatusRequests(connections, client, archiving),
             watches=watch_store(),
             connection_store=connection_store(),
+            shared_states=SharedStates(connection_store(), cache_seconds),
             archiving=archiving,
             tolerance=settings.tolerance(),
             policy=settings.policy(adapter.vendor),

@@ -5,6 +5,7 @@ A metric is a line of the embedded metric format, which CloudWatch reads from th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import Enum, StrEnum
 from typing import Any
@@ -59,8 +60,17 @@ class Metric(Enum):
         self.dimensions = dimensions
 
 
+BASIC: Mapping[Metric, Mapping[str, str]] = {
+    Metric.SWEEPS: {},
+    Metric.OUTCOMES_UNPUBLISHED: {},
+    Metric.POLL_WRITE_FAILURES: {},
+    Metric.OUTCOMES_UNKNOWN: {"reason": "WATCH_BROKEN"},
+}
+"""Metrics, and their dimensions, of the alarms that the template keeps with the parameter `Detail` set to `basic`."""
+
+
 def emit_metrics(values: Mapping[Metric, float], *, vendor: str | None = None, **dimensions: StrEnum) -> None:
-    """Write metrics that share their dimensions, as one line.
+    """Write metrics that share their dimensions, as one line; with the detail `basic`, only those in `BASIC`.
 
     Parameters
     ----------
@@ -78,10 +88,15 @@ def emit_metrics(values: Mapping[Metric, float], *, vendor: str | None = None, *
     dimension_values = ({} if vendor is None else {"vendor": vendor}) | {
         name: one.value for name, one in dimensions.items()
     }
-    metrics = EphemeralMetrics(namespace=NAMESPACE, service=logger.service)
-    for metric, value in values.items():
+    for metric in values:
         if set(metric.dimensions) != dimension_values.keys():
             raise ValueError(f"{metric.label} has the dimensions {metric.dimensions}, not {tuple(dimension_values)}")
+    if os.environ.get("METRIC_DETAIL") == "basic":
+        values = {metric: value for metric, value in values.items() if BASIC.get(metric) == dimension_values}
+    if not values:
+        return
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=logger.service)
+    for metric, value in values.items():
         metrics.add_metric(metric.label, metric.unit, value)
     for name, dimension in dimension_values.items():
         metrics.add_dimension(name, dimension)

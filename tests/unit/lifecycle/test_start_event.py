@@ -207,6 +207,21 @@ def test_an_egain_import_id_must_be_a_job_s_uuid(raw: str | int) -> None:
     assert fault.startswith("importId must be the job's UUID")
 
 
+@pytest.mark.parametrize(
+    ("detail", "fault"),
+    [
+        ({"vendor": "voyado"}, "importId is missing: it must be the id that the import request gave, without blanks"),
+        ({**MINIMAL, "importId": None}, "importId is missing: it must be the id that the import request gave"),
+        ({**MINIMAL, "importId": "4 7"}, "importId must be the id that the import request gave, without blanks"),
+        ({"importId": "4711"}, f"vendor is missing: it must be one of {', '.join(VENDORS.names)}"),
+        ({**MINIMAL, "vendor": ""}, "vendor must be one of "),
+    ],
+)
+def test_a_missing_field_is_distinguished_from_a_wrong_one(detail: Detail, fault: str) -> None:
+    (found,) = invalid(detail).faults
+    assert found.startswith(fault)
+
+
 def test_all_faults_are_named_at_once() -> None:
     broken: Detail = {
         "vendor": "unknown",

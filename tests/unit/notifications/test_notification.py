@@ -21,7 +21,7 @@ from import_watch.notifications.notification import bounded, event_type, mail, n
 from jsonschema import Draft202012Validator
 
 from local.paths import EVENTS
-from tests.unit.aws_fixtures import NOW, REGION, a_result, a_stored_watch, a_watch, aws_account, client
+from tests.unit.aws_fixtures import NOW, REGION, VENDORS, a_result, a_stored_watch, a_watch, aws_account, client
 
 SOURCE = "/import-watch/stack"
 SNS_LIMIT = 256 * 1024
@@ -98,7 +98,7 @@ def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> StoredWatc
         detection_lag_seconds=draw(st.none() | st.floats(0, 1e9)),
     )
     watch = a_watch(
-        vendor=draw(st.sampled_from(["document360", "egain", "voyado", ""])),
+        vendor=draw(st.sampled_from([*VENDORS.names, ""])),
         import_id=draw(st.just("") | printable),
         registered_at=draw(times),
         polls=draw(st.integers(0, 10**6)),

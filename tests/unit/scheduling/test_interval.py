@@ -1,9 +1,8 @@
-"""The poll schedule: hand-computed examples, the formula of the design, and its bounds for any evidence."""
+"""The poll schedule: hand-computed examples, and its bounds for any arguments."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,6 +20,11 @@ FRACTIONS = st.floats(0, 1)
 RESOLUTIONS = st.floats(1e-9, 1)
 PROGRESSES = st.builds(Progress, FRACTIONS, RESOLUTIONS, SPANS)
 HISTORIES = st.builds(History, st.integers(0, 1_000), st.floats(-10, 800), st.floats(0, 100))
+ALL_AGES = st.floats(-60 * DAY, 1_000 * DAY)
+ANY_PROGRESSES = st.builds(
+    Progress, st.floats(-1, 2), st.floats(-1, 2), st.floats(allow_nan=False, allow_infinity=False)
+)
+"""Also such as no vendor's response is read as, and stalled for longer than the import is old."""
 
 
 def ceiling_at(age: float) -> float:
@@ -45,18 +49,25 @@ def test_at_long_ages_the_ceiling_is_a_share_of_the_age(age: float, seconds: int
     assert next_wait(age) == seconds
 
 
+@pytest.mark.parametrize(("age", "seconds"), [(0, 5), (14, 5), (40, 14), (100, 35), (172, 60), (3_600, 60), (DAY, 173)])
+def test_queued_without_an_announced_start_it_waits_a_third_of_the_age(age: float, seconds: int) -> None:
+    assert next_wait(age, queued=True) == seconds
+
+
 @pytest.mark.parametrize(
     ("age", "progress", "seconds"),
     [
-        pytest.param(600, Progress(0.94), 16, id="half of the earliest rest: (1 - .95) / .95 * 600 / 2"),
-        pytest.param(600, Progress(0.5), 150, id="at most a quarter of the age"),
-        pytest.param(7_200, Progress(0.5), 900, id="at most 900 s"),
-        pytest.param(600, Progress(1.0), 6, id="a hundredth of the age where it is as good as done"),
-        pytest.param(600, Progress(0.99, 0.01, 400), 20, id="a twentieth of a standstill"),
-        pytest.param(7_200, Progress(0.99, 0.01, 7_000), 60, id="a standstill stretches it to the ceiling at most"),
-        pytest.param(600, Progress(0.5, 0.25), 100, id="four steps of which two are done: (1 - .75) / .75 * 600 / 2"),
-        pytest.param(600, Progress(0.25, 0.25), 60, id="one step of four is too little evidence"),
-        pytest.param(600, Progress(0.01), 60, id="one per cent is too little evidence"),
+        pytest.param(600, Progress(0.94), 19, id="0.58 of the earliest rest: (1 - .95) / .95 * 600 * .58"),
+        pytest.param(600, Progress(0.25), 300, id="at most half of the age"),
+        pytest.param(7_200, Progress(0.25), 1_200, id="at most 1,200 s"),
+        pytest.param(600, Progress(1.0), 12, id="0.45 times the square root of the age where it is as good as done"),
+        pytest.param(600, Progress(0.99, 0.01, 400), 40, id="twice the square root of the time without a change"),
+        pytest.param(7_200, Progress(0.99, 0.01, 7_000), 60, id="which stretches it to the ceiling at most"),
+        pytest.param(DAY, Progress(0.99, 0.01, DAY), 173, id="or to the share of the age that replaces it"),
+        pytest.param(600, Progress(0.5, 0.25), 60, id="four steps, two done: (1 - .75) / .75 * 600 * .3"),
+        pytest.param(600, Progress(0.25, 0.25), 180, id="one step is evidence"),
+        pytest.param(600, Progress(0.2, 0.25), 60, id="less than one step is none"),
+        pytest.param(600, Progress(0.0), 60, id="nor is no progress at all"),
     ],
 )
 def test_progress_decides_the_wait_of_a_running_import(age: float, progress: Progress, seconds: int) -> None:
@@ -66,22 +77,23 @@ def test_progress_decides_the_wait_of_a_running_import(age: float, progress: Pro
 @pytest.mark.parametrize(
     ("age", "history", "seconds"),
     [
-        pytest.param(600, History(5, math.log(3_600.5), 0), 150, id="at most a quarter of the age"),
-        pytest.param(2_400, History(5, math.log(3_600.5), 0), 481, id="until 0.8 of the quantile: 2880.4 - 2400"),
+        pytest.param(600, History(5, math.log(3_600.5), 0), 98, id="4 times the square root of the age"),
+        pytest.param(64, History(5, math.log(3_600.5), 0), 26, id="at most 0.4 of the age"),
+        pytest.param(2_800, History(5, math.log(3_600.5), 0), 81, id="until 0.8 of the quantile: 2880.4 - 2800"),
         pytest.param(1_200, History(5, math.log(3_600), 0.5), 66, id="the quantile is 1.645 sigma below the median"),
-        pytest.param(7_200, History(5, math.log(36_000), 0), 900, id="at most 900 s"),
-        pytest.param(
-            2_860, History(5, math.log(3_600.5), 0), 60, id="once it may end any time, as if nothing were known"
-        ),
+        pytest.param(100_000, History(5, math.log(1e6), 0), 1_200, id="at most 1,200 s"),
+        pytest.param(400, History(5, math.log(600), 0.25), 22, id="by the spread while most imports end"),
+        pytest.param(3_600, History(5, math.log(4_000), 0.5), 84, id="then at most 1.4 times the ceiling"),
+        pytest.param(3_600, History(5, math.log(600), 0.5), 60, id="once most have ended, as if nothing were known"),
         pytest.param(600, History(4, math.log(3_600.5), 0), 60, id="four imports are too little evidence"),
     ],
 )
-def test_history_stretches_the_wait_of_a_running_import(age: float, history: History, seconds: int) -> None:
+def test_history_decides_the_wait_of_a_running_import(age: float, history: History, seconds: int) -> None:
     assert next_wait(age, history=history) == seconds
 
 
 def test_progress_counts_for_more_than_history() -> None:
-    assert next_wait(600, history=History(50, math.log(DAY), 0), progress=Progress(0.94)) == 16
+    assert next_wait(600, history=History(50, math.log(DAY), 0), progress=Progress(0.94)) == 19
 
 
 def test_history_and_progress_do_not_count_for_a_queued_import() -> None:
@@ -132,91 +144,65 @@ def test_jitter_shortens_a_wait_by_a_tenth_at_most_to_the_floor(age: float, jitt
 
 
 def test_the_policy_moves_every_bound() -> None:
-    policy = Policy(floor=20, ratio=0.5, ceiling=100, ceiling_ratio=0.01, informed_ratio=0.75, informed_ceiling=200)
-    known = [next_wait(age, policy=policy) for age in (10, 150, 1_000, 20_000)]
-    informed = [next_wait(age, progress=Progress(0.05), policy=policy) for age in (100, 1_000)]
-    assert (known, informed) == ([20, 75, 100, 200], [75, 200])
+    policy = Policy(
+        floor=20,
+        ratio=0.5,
+        ceiling=100,
+        ceiling_ratio=0.01,
+        queued_ratio=0.6,
+        progress_ratio=0.75,
+        progress_ceiling=200,
+        history_ratio=0.9,
+        history_ceiling=300,
+        root_factor=10,
+    )
+    nothing = [next_wait(age, policy=policy) for age in (10, 150, 1_000, 20_000)]
+    queued = [next_wait(age, queued=True, policy=policy) for age in (100, 1_000)]
+    progress = [next_wait(age, progress=Progress(0.05), policy=policy) for age in (100, 1_000)]
+    history = [next_wait(age, history=History(5, 10, 0), policy=policy) for age in (100, 1_000)]
+    near_end = next_wait(100, progress=Progress(1.0), policy=policy)
+    assert (nothing, queued, progress, history, near_end) == (
+        [20, 75, 100, 200],
+        [60, 100],
+        [75, 200],
+        [90, 300],
+        45,
+    )
 
 
-def formula(
-    age: float,
-    queued: bool,
-    starts_in: float | None,
-    progress: Progress | None,
-    history: History | None,
-    retry_after: float | None,
-    jitter: float,
-) -> int:
-    """The design's formula, line by line, with its defaults as numbers."""
-    running = not queued
-    limit = max(60, 0.002 * age)
-    w = min(0.10 * age, limit)
-    most = min(0.25 * age, 900)
-    if running and history is not None and history.count >= 5:
-        power = history.log_median - 1.645 * history.log_sigma
-        t = (0.8 * math.exp(power) if power < 700 else math.inf) - age
-        if t > w:
-            w = min(t, max(most, w))
-    if running and progress is not None and progress.fraction >= 2 * progress.resolution:
-        p = min(1, progress.fraction + progress.resolution)
-        rest = (1 - p) / p * age
-        low = min(limit, max(max(0.01, progress.resolution / 2) * age, 0.05 * progress.seconds_since_change))
-        w = min(max(rest / 2, low), max(most, low))
-    w = max(5, w * (1 - 0.10 * jitter))
-    if queued and starts_in is not None and starts_in > 0:
-        w = max(5, min(starts_in, 900, max(5, 0.5 * age)))
-    if retry_after:
-        w = max(w, retry_after * (1 + 0.10 * jitter))
-    return math.ceil(w)
+@given(age=ALL_AGES, queued=st.booleans(), starts_in=st.none() | st.floats(max_value=0), jitter=JITTERS)
+def test_without_evidence_age_and_ceiling_bound_the_wait(
+    age: float, queued: bool, starts_in: float | None, jitter: float
+) -> None:
+    share = 0.35 if queued else 0.10
+    seconds = next_wait(age, queued=queued, starts_in=starts_in, jitter=jitter)
+    assert FLOOR <= seconds <= max(FLOOR, math.ceil(min(share * age, ceiling_at(age))))
 
 
 @given(
-    age=AGES,
-    queued=st.booleans(),
-    starts_in=st.none() | st.floats(-DAY, 60 * DAY),
-    # The formula does not define progress that has been stalled for longer than the import is old.
-    evidence=st.none() | st.tuples(FRACTIONS, RESOLUTIONS, st.floats(0, 1)),
+    age=ALL_AGES,
+    starts_in=st.floats(0, exclude_min=True),
+    progress=st.none() | ANY_PROGRESSES,
     history=st.none() | HISTORIES,
-    retry_after=st.none() | st.floats(0, 2 * DAY),
     jitter=JITTERS,
 )
-def test_the_wait_is_what_the_design_s_formula_gives(
-    age: float,
-    queued: bool,
-    starts_in: float | None,
-    evidence: tuple[float, float, float] | None,
-    history: History | None,
-    retry_after: float | None,
-    jitter: float,
+def test_an_announced_start_is_polled_again_before_it_comes(
+    age: float, starts_in: float, progress: Progress | None, history: History | None, jitter: float
 ) -> None:
-    progress = Progress(evidence[0], evidence[1], evidence[2] * age) if evidence else None
-    seconds = next_wait(
-        age,
-        queued=queued,
-        starts_in=starts_in,
-        progress=progress,
-        history=history,
-        retry_after=retry_after,
-        jitter=jitter,
-    )
-    assert seconds == formula(age, queued, starts_in, progress, history, retry_after, jitter)
+    seconds = next_wait(age, queued=True, starts_in=starts_in, progress=progress, history=history, jitter=jitter)
+    assert seconds <= math.ceil(min(900, max(FLOOR, 0.5 * age)))
 
 
-@given(age=AGES, jitter=JITTERS)
-def test_without_evidence_age_and_ceiling_bound_the_wait(age: float, jitter: float) -> None:
-    assert next_wait(age, jitter=jitter) <= max(FLOOR, math.ceil(min(0.10 * age, ceiling_at(age))))
-
-
-def within_age(progress: Progress | None, age: float) -> Progress | None:
-    """An import cannot be stalled for longer than it has run; `lifecycle` never reports that either."""
-    return progress and replace(progress, seconds_since_change=min(age, progress.seconds_since_change))
+@given(age=AGES, starts_in=SPANS, jitter=JITTERS)
+def test_an_announced_start_of_a_running_import_is_no_evidence(age: float, starts_in: float, jitter: float) -> None:
+    assert next_wait(age, starts_in=starts_in, jitter=jitter) == next_wait(age, jitter=jitter)
 
 
 @given(
-    age=AGES,
+    age=ALL_AGES,
     queued=st.booleans(),
-    starts_in=st.none() | SPANS,
-    progress=st.none() | PROGRESSES,
+    starts_in=st.none() | st.floats(),
+    progress=st.none() | ANY_PROGRESSES,
     history=st.none() | HISTORIES,
     jitter=JITTERS,
 )
@@ -228,11 +214,9 @@ def test_with_any_evidence_age_and_ceiling_bound_the_wait(
     history: History | None,
     jitter: float,
 ) -> None:
-    progress = within_age(progress, age)
     seconds = next_wait(age, queued=queued, starts_in=starts_in, progress=progress, history=history, jitter=jitter)
-    share = 0.5 if queued and starts_in is not None else 0.25
-    assert seconds <= math.ceil(max(FLOOR, share * age))
-    assert seconds <= math.ceil(max(900, ceiling_at(age)))
+    assert FLOOR <= seconds <= math.ceil(max(FLOOR, 0.5 * age))
+    assert seconds <= math.ceil(max(900 if queued else 1_200, ceiling_at(age)))
 
 
 @given(
@@ -329,4 +313,19 @@ def test_jitter_is_spread_evenly_over_watches_and_over_polls(vary: str) -> None:
 
 
 def test_the_default_policy_is_the_design_s() -> None:
-    assert Policy(5, 0.10, 60, 0.002, 0.25, 900, 0.10) == DEFAULT_POLICY
+    assert (
+        Policy(
+            floor=5,
+            ratio=0.10,
+            ceiling=60,
+            ceiling_ratio=0.002,
+            queued_ratio=0.35,
+            progress_ratio=0.50,
+            progress_ceiling=1_200,
+            history_ratio=0.40,
+            history_ceiling=1_200,
+            root_factor=1,
+            jitter=0.10,
+        )
+        == DEFAULT_POLICY
+    )

@@ -143,18 +143,22 @@ class TestOtherAddresses:
         for other, url in VENDOR_URLS:
             assert (fault(vendor, url) is None) == (other == vendor)
 
-    @pytest.mark.parametrize("url", ["https://docs.acme.example", "https://DOCS.acme.Example:8443/base"])
+    @pytest.mark.parametrize("url", ["https://docs.customer.example", "https://DOCS.customer.Example:8443/base"])
     def test_a_host_of_the_allow_list_is_allowed(self, vendor: str, url: str) -> None:
-        hosts = Hosts(allowed=frozenset({"docs.acme.example"}))
+        hosts = Hosts(allowed=frozenset({"docs.customer.example"}))
         assert fault(vendor, url, hosts) is None
         assert fault(vendor, url) is not None
 
     @pytest.mark.parametrize(
         "url",
-        ["http://docs.acme.example", "https://x.docs.acme.example", "https://docs.acme.example.evil.example"],
+        [
+            "http://docs.customer.example",
+            "https://x.docs.customer.example",
+            "https://docs.customer.example.evil.example",
+        ],
     )
     def test_only_the_exact_host_is_allowed_and_only_by_https(self, vendor: str, url: str) -> None:
-        assert fault(vendor, url, Hosts(allowed=frozenset({"docs.acme.example"}), loopback_http=True)) is not None
+        assert fault(vendor, url, Hosts(allowed=frozenset({"docs.customer.example"}), loopback_http=True)) is not None
 
     @pytest.mark.parametrize(
         "url",
@@ -182,7 +186,7 @@ class TestOtherAddresses:
 
     @given(url=st.text(st.characters(exclude_categories=())) | st.from_regex(r"https?://[^/]{0,30}"))
     def test_no_text_raises(self, vendor: str, url: str) -> None:
-        message = fault(vendor, url, Hosts(frozenset({"docs.acme.example"}), loopback_http=True))
+        message = fault(vendor, url, Hosts(frozenset({"docs.customer.example"}), loopback_http=True))
         assert message is None or message
 
 

@@ -161,10 +161,14 @@ def _start(
     misspelled = {_plain(name) for name in detail if name not in KNOWN_FIELDS}
 
     def read(name: str, check: Callable[[Any], Any], fix: str, default: Any = None) -> Any:
-        if detail.get(name) is None and (default is not REQUIRED or _plain(name) in misspelled):
-            return None if default is REQUIRED else default
+        if detail.get(name) is None:
+            if default is not REQUIRED:
+                return default
+            if _plain(name) not in misspelled:
+                faults.append(f"{name} is missing: it {fix}")
+            return None
         try:
-            return check(detail.get(name))
+            return check(detail[name])
         except UnsafeNumber:
             faults.append(f"{name} {UNSAFE_ID}")
             return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 JSON: TypeAlias = Any
@@ -20,14 +20,21 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in rest)
 
 
+_PLAIN = frozenset({str, int, float, bool, types.NoneType})
+
+
 def to_json(value: object, without: Collection[str] = ()) -> JSON:
     """Convert a value of the model to plain JSON, without fields that are None or that `without` names."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            part.key: to_json(current)
-            for part in _parts(type(value))
-            if part.name not in without and (current := getattr(value, part.name)) is not None
-        }
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if is_dataclass(kind):
+        found = {}
+        for part in _parts(kind):
+            current = getattr(value, part.name)
+            if current is not None and part.name not in without:
+                found[part.key] = current if type(current) in _PLAIN else to_json(current)
+        return found
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -48,19 +55,26 @@ def from_json(kind: type[Value], value: JSON) -> Value:
     """
     found: dict[str, Any] = {}
     for part in _parts(cast("Hashable", kind)):
-        if part.key in value:
-            found[part.name] = _revive(part.hint, value[part.key])
+        current = value.get(part.key, MISSING)
+        if current is not MISSING:
+            found[part.name] = current if current is None or part.revive is None else part.revive(current)
         elif part.required:
             raise ValueError(f"{kind.__name__}.{part.key} is missing")
     return kind(**found)
 
 
+Reviver: TypeAlias = Callable[[JSON], Any]
+
+
 class _Part(NamedTuple):
-    """A field of a dataclass, inspected once: every poll reads a watch and writes it twice."""
+    """A field of a dataclass, inspected once: every poll reads a watch and writes it twice.
+
+    `revive` makes a value of the field from JSON other than null; None where it is the same.
+    """
 
     name: str
     key: str
-    hint: Any
+    revive: Reviver | None
     required: bool
 
 
@@ -71,24 +85,30 @@ def _parts(kind: Hashable) -> tuple[_Part, ...]:
         _Part(
             part.name,
             camel(part.name),
-            hints[part.name],
+            _reviver(hints[part.name]),
             required=part.default is MISSING and part.default_factory is MISSING,
         )
         for part in fields(cast("Any", kind))
     )
 
 
-def _revive(hint: Any, value: JSON) -> Any:
-    if value is None:
-        return None
+def _reviver(hint: Any) -> Reviver | None:
     if isinstance(hint, types.UnionType):
         hint = next(option for option in hint.__args__ if option is not types.NoneType)
     if is_dataclass(hint):
-        return from_json(cast("Any", hint), value)
+        return partial(from_json, cast("type[Any]", hint))
     if typing.get_origin(hint) is tuple:
-        return tuple(_revive(typing.get_args(hint)[0], item) for item in value)
+        return partial(_revived_items, _reviver(typing.get_args(hint)[0]))
     if typing.get_origin(hint) is dict:
-        return {key: _revive(typing.get_args(hint)[1], item) for key, item in value.items()}
+        return partial(_revived_values, _reviver(typing.get_args(hint)[1]))
     if hint in (float, int) or (isinstance(hint, type) and issubclass(hint, StrEnum)):
-        return hint(value)
-    return value
+        return cast("Reviver", hint)
+    return None
+
+
+def _revived_items(revive: Reviver | None, items: list[JSON]) -> tuple[Any, ...]:
+    return tuple(item if item is None or revive is None else revive(item) for item in items)
+
+
+def _revived_values(revive: Reviver | None, values: dict[str, JSON]) -> dict[str, Any]:
+    return {key: item if item is None or revive is None else revive(item) for key, item in values.items()}

@@ -155,7 +155,7 @@ def _alone(watch: Watch, now: float, policy: Policy, retry_after: float | None =
         progress = Progress(watch.progress.fraction, watch.progress.resolution or PERCENT, unchanged)
     return next_wait(
         age,
-        queued=not running,
+        queued=watch.import_state is ImportState.QUEUED,
         starts_in=None if watch.starts_at is None else watch.starts_at - now,
         progress=progress,
         history=watch.histories.get(job_type_key(watch.job_type)) if running else None,

@@ -25,6 +25,7 @@ from import_watch.scheduling.running_time import measured_running_time
 from import_watch.services.archiving import Archiving
 from import_watch.services.poll_telemetry import emit_deferral_metrics, emit_poll_metrics
 from import_watch.services.reply import Reply
+from import_watch.services.shared_states import SharedStates
 from import_watch.services.status_request import StatusRequests
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Poller:
         requests: StatusRequests,
         watches: WatchStore,
         connection_store: ConnectionStore,
+        shared_states: SharedStates,
         archiving: Archiving,
         tolerance: Tolerance,
         policy: Policy,
@@ -49,6 +51,7 @@ class Poller:
     ) -> None:
         self._connections, self._requests, self._watches = connections, requests, watches
         self._connection_store, self._archiving = connection_store, archiving
+        self._shared = shared_states
         self._tolerance, self._policy = tolerance, policy
         self._requests_per_minute, self._max_polls = requests_per_minute, max_polls
 
@@ -65,7 +68,7 @@ class Poller:
         now, reply, policy = time.time(), None, self._policy
         # Refused credentials may have been replaced since.
         connection = self._connections.get(watch.connection, force_refresh=watch.unauthorized_polls is not None)
-        shared = self._connection_store.get(watch.vendor, watch.connection)
+        shared = self._shared.get(watch)
         own = None if isinstance(connection, FailedPoll) else connection
         limit = (own and own.requests_per_minute) or self._requests_per_minute
         share = rate_share(shared.active_watches, limit, shared.throttled_until, now)
@@ -98,6 +101,7 @@ class Poller:
             ran = measured_running_time(committed.watch, committed.result)
             if not committed.by_lost_attempt:
                 self._connection_store.watch_ended(committed.watch, ran)
+                self._shared.changed(watch)
             self._archiving.archive(committed.watch, committed.result, reply)
             return Step(NextAction.PUBLISH, committed.watch)
         if committed.watch.generation != watch.generation and successor is not None:
@@ -142,7 +146,10 @@ class Poller:
     def _update_connection(self, watch: Watch, reply: Reply, shared: ConnectionState) -> None:
         """Store what concerns all watches of the connection: throttling, and its rate limit."""
         polled, connection = reply.polled, reply.connection
-        if isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED:
+        throttled = isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED
+        self._shared.responded(watch, throttled=throttled)
+        if isinstance(polled, FailedPoll) and throttled:
             self._connection_store.throttled(watch, throttled_until(polled, watch, reply.received_at))
         if connection is not None and connection.requests_per_minute != shared.requests_per_minute:
             self._connection_store.limit_read(watch, connection.requests_per_minute)
+            self._shared.changed(watch)
