@@ -24,9 +24,8 @@ SCRIPTS = {
 }
 """Scripts of the pages, and where npm installs them."""
 LANGUAGES = {".mjs": "javascript", ".tf": "terraform", ".py": "python", ".json": "json", ".yaml": "yaml"}
-CODE = r"^ *(```+).*?^ *\1 *$|`[^`\n]+`"
-CODE_OR_LINK = re.compile(rf"{CODE}|(?<=\]\()(?![a-z]+:|#)(?P<path>[^)\s#]+)", re.M | re.S)
-CODE_OR_NESTED = re.compile(rf"{CODE}|(?P<nested>^ {{2,3}}(?=[-*] ))", re.M | re.S)
+CODE_OR_LINK = re.compile(r"^ *(```+).*?^ *\1 *$|`[^`\n]+`|(?<=\]\()(?![a-z]+:|#)(?P<path>[^)\s#]+)", re.M | re.S)
+ITEM = re.compile(r"(?:[-*+]|\d+\.) +(?=\S)")
 ELSEWHERE = re.compile(r'"https://unpkg\.com/[^"]+"')
 SCRIPT_OF_DIAGRAMS = """new URL("../mermaid.js",document.querySelector('script[src*="/bundle."]').src).href"""
 
@@ -70,9 +69,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         shown = files.get_file_from_path(_page_of(target.relative_to(ROOT).as_posix(), target))
         return _page_of(found[0].rstrip("/"), target) if shown else found[0]
 
-    # MkDocs nests what is indented by four blanks, other programs by two.
-    nested = CODE_OR_NESTED.sub(lambda found: " " * 4 if found["nested"] else found[0], markdown)
-    return CODE_OR_LINK.sub(lead, nested)
+    return "\n".join(_indented(CODE_OR_LINK.sub(lead, markdown).splitlines()))
 
 
 def on_post_build(config: MkDocsConfig) -> None:
@@ -101,6 +98,17 @@ def _listed(nav: list[Any]) -> Iterator[Any]:
             yield from sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(entry))
         else:
             yield entry
+
+
+def _indented(lines: list[str]) -> Iterator[str]:
+    """Lines that belong to an item of a list, indented by the four blanks that MkDocs requires."""
+    width, is_code = 0, False
+    for line in lines:
+        is_code ^= line.startswith("```")
+        if is_code or (line and not line.startswith(" ")):
+            item = None if is_code else ITEM.match(line)
+            width = item.end() if item else 0
+        yield " " * (4 - width) + line if width and line.startswith(" " * width) else line
 
 
 def _page_of(uri: str, target: Path) -> str:
