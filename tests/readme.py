@@ -146,9 +146,11 @@ def run(script: str, folder: Path) -> tuple[int, str]:
                 break
         status = process.wait(max(0.1, ends - time.monotonic()))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        status = process.wait()
+        status = -signal.SIGKILL
     finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         os.close(ours)
     return status, printed.decode(errors="replace")
 
@@ -183,7 +185,11 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="readme-") as folder:
         clone = Path(folder) / "import-watch"
         clone_to(clone)
-        results = {page: follow(page, clone, full=given.full) for page in given.pages}
+        try:
+            results = {page: follow(page, clone, full=given.full) for page in given.pages}
+        finally:
+            if (clone / ".local" / "stack.json").exists():  # a page has not come to its `make down`
+                run("make down", clone)
     sys.stdout.write(f"{table(results)}\n")
     return 1 if any(one.failed for found in results.values() for one in found) else 0
 

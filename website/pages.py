@@ -17,6 +17,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "events/**/*.md", "docs/**/*.md")
+SHOWN = ("events/schemas",)
+"""Folders that have a page in the menu."""
 IMAGES = ("docs/**/*.svg", "docs/**/*.png")
 SCRIPTS = {
     "assets/mermaid.js": "@mermaid-js/tiny/dist/mermaid.tiny.js",
@@ -48,11 +50,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for link in CODE_OR_LINK.finditer(page.read_text("utf-8"))
         if link["path"] and (target := (ROOT / uri).parent.joinpath(link["path"]).resolve()) not in sources.values()
     }
-    for target in sorted(shown):
+    for target in sorted(shown | {ROOT / folder for folder in SHOWN}):
         uri = target.relative_to(ROOT).as_posix()
         if target.exists():  # the link is reported otherwise
             made = File.generated(config, _page_of(uri, target), content=_content(target))
-            made.inclusion = InclusionLevel.NOT_IN_NAV
+            made.inclusion = InclusionLevel.INCLUDED if uri in SHOWN else InclusionLevel.NOT_IN_NAV
             found.append(made)
     of_the_theme = (file for file in files if file.src_dir != config.docs_dir)
     return Files([*found, *of_the_theme])

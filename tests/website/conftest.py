@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from local.paths import ROOT
-from tests.page.chromium import FLAGS, chromium_path
 from tests.page.conftest import left_out
 
 BUILD_SECONDS = 120
@@ -34,15 +31,3 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert built.returncode == 0, built.stdout
     return folder
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The machine's Chromium."""
-    path = chromium_path()
-    if path is None:
-        left_out("there is no Chromium on this machine (Debian's package chromium)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
