@@ -24,7 +24,7 @@ def standings(dynamodb: Any, table_name: str) -> dict[str, Standing]:
 def _standing(values: Mapping[str, Any]) -> Standing:
     result = values.get("ending")
     progress = values.get("progress")
-    next_poll_at = values.get("nextPollAt")
+    next_poll_at = values.get("pollAt")
     return Standing(
         state=values.get("importState", "registered") if result is None else result["outcome"],
         polls=int(values["polls"]),

@@ -1,4 +1,4 @@
-"""What a month of imports costs, built in four ways, and how many imports an account lets be watched at once. Pure."""
+"""What a month of imports costs, built in four ways. Pure."""
 
 from __future__ import annotations
 
@@ -78,56 +78,3 @@ def _durable_poll() -> float:
 
 def _operation() -> float:
     return DURABLE_OPERATION + CHECKPOINT_GIGABYTES * DURABLE_GIGABYTE
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A quota of an account and a region.
-
-    Parameters
-    ----------
-    name : str
-    limit : float
-        What an account has by default.
-    each : float
-        What one watch that is open takes of it, as the benchmark's imports are polled.
-    can_be_raised : bool
-    """
-
-    name: str
-    limit: float
-    each: float
-    can_be_raised: bool = True
-
-    @property
-    def watches(self) -> int:
-        """Open watches that it allows."""
-        return int(self.limit / self.each)
-
-
-INDEX_WRITES_PER_POLL = 2
-"""A poll moves its watch within the index of active watches: out of its old place and into the new one."""
-
-
-def quotas(ours: Figures) -> list[Quota]:
-    """Quotas that bound the number of open watches, and what one takes of each.
-
-    Sources: Step Functions "Service quotas" (state transitions 5,000 a second in us-east-1, us-west-2 and eu-west-1,
-    800 elsewhere; an older edition had a refill of 1,500 and 500; open executions 1,000,000), Lambda "Quotas"
-    (concurrent executions 1,000; new accounts have fewer), DynamoDB "Quotas" and "Partitions" (on-demand writes of a
-    table 40,000 a second; of one partition 1,000).
-    """
-    polls = ours.polls / ours.watched
-    return [
-        Quota("state transitions a second, us-east-1, us-west-2, eu-west-1", 5_000, TRANSITIONS_PER_POLL * polls),
-        Quota("state transitions a second, other regions", 800, TRANSITIONS_PER_POLL * polls),
-        Quota("open executions", 1_000_000, 1),
-        Quota("Lambda concurrent executions", 1_000, POLL_SECONDS * polls),
-        Quota("DynamoDB writes a second of the table, on demand", 40_000, polls),
-        Quota(
-            "DynamoDB writes a second of the one partition of the index",
-            1_000,
-            INDEX_WRITES_PER_POLL * polls,
-            can_be_raised=False,
-        ),
-    ]

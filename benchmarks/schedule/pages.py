@@ -9,7 +9,7 @@ from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 
-from benchmarks.schedule.bill import MONTHLY, quotas, ways
+from benchmarks.schedule.bill import MONTHLY, ways
 from benchmarks.schedule.figures import COLUMNS, ratios
 from benchmarks.schedule.measured import Measured, reached, reached_by_exponent
 from benchmarks.schedule.runs import OURS
@@ -19,10 +19,6 @@ from benchmarks.schedule.targets import SIXTY, Target, bound_of, dominated_by
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = (DOCS / "schedule.md", DOCS / "cost.md")
 PICTURE = DOCS / "schedule.svg"
-OPEN_AT_ONCE = (1_000, 10_000, 100_000)
-"""Open watches for which the page states the quota to request."""
-SPARE = 1.5
-"""Quota to request over the average use: polls do not come evenly."""
 CLOSE = 0.01
 """Share by which a figure may differ where it was measured with another mathematics library."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -155,35 +151,6 @@ def _perpoll(measured: Measured) -> str:
     return _table(["", "1,000 further polls"], rows)
 
 
-def _quotas(measured: Measured) -> str:
-    rows = []
-    for quota in quotas(measured.results.pooled[OURS]):
-        requested = []
-        for count in OPEN_AT_ONCE:
-            needed = SPARE * quota.each * count
-            if needed <= quota.limit:
-                requested.append("enough")
-            elif quota.can_be_raised:
-                requested.append(f"request {_round_up(needed):,}")
-            else:
-                requested.append(f"{_round_up(needed):,} needed, cannot be raised")
-        rows.append(
-            [quota.name, f"{quota.limit:,.0f}", f"{quota.each:.3g}", f"{_round_down(quota.watches):,}", *requested]
-        )
-    headings = ["quota", "default", "a watch takes", "open watches it allows"]
-    return _table([*headings, *(f"for {count:,} open" for count in OPEN_AT_ONCE)], rows)
-
-
-def _round_up(needed: float) -> int:
-    unit = int("1" + "0" * max(0, len(str(int(needed))) - 2))
-    return math.ceil(needed / unit) * unit
-
-
-def _round_down(count: int) -> int:
-    unit = int("1" + "0" * max(0, len(str(count)) - 2))
-    return count // unit * unit
-
-
 BLOCKS: Mapping[str, Callable[[Measured], str]] = {
     "pooled": _pooled,
     "scenarios": _scenarios,
@@ -194,5 +161,4 @@ BLOCKS: Mapping[str, Callable[[Measured], str]] = {
     "cost": _cost,
     "presets": _presets,
     "perpoll": _perpoll,
-    "quotas": _quotas,
 }

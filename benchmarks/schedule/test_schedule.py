@@ -10,17 +10,17 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-from import_watch.model.observation import FailedPoll, ImportState, Observation, PollError, ReportedProgress
 from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.notifications.cost import price
 from import_watch.scheduling.interval import DEFAULT_POLICY, PRESETS
 
 from benchmarks.schedule import pages
-from benchmarks.schedule.bill import MONTHLY, quotas, ways
+from benchmarks.schedule.bill import MONTHLY, ways
 from benchmarks.schedule.driver import Watching, follow, follow_by_peer
 from benchmarks.schedule.figures import COLUMNS, POLLS_PER_EXECUTION, Figures, dominates, frontier, quantile
-from benchmarks.schedule.imports import SCENARIOS, Import, Response, imports
+from benchmarks.schedule.imports import SCENARIOS, Import, imports
 from benchmarks.schedule.measured import Measured
+from benchmarks.schedule.observed import polled
 from benchmarks.schedule.optimum import Checks, Optimum, ours, poll_times
 from benchmarks.schedule.peers import PEERS, Peer
 from benchmarks.schedule.running_times import CHOSEN, MAX_SECONDS, MIN_SECONDS, POWER_LAWS, SAME_MEAN, RunningTimes
@@ -86,18 +86,6 @@ def test_progress_never_decreases_and_the_end_is_visible(scenario: str) -> None:
 
 
 # ------------------------------------------------------------ it measures what ships
-
-
-def polled(simulated: Import, response: Response) -> Observation | FailedPoll:
-    """Observation or failed poll that a vendor folder would make of a response."""
-    if response.refused is not None:
-        return FailedPoll(PollError.THROTTLED, "slow down", retry_after=response.refused or None)
-    if response.ended:
-        return Observation(ImportState.SUCCEEDED)
-    progress = None if response.fraction is None else ReportedProgress(response.fraction, response.resolution)
-    started = response.announced_start if response.queued else response.running_since
-    state = ImportState.QUEUED if response.queued else ImportState.RUNNING
-    return Observation(state, progress=progress, started_at=started, job_type=simulated.scenario)
 
 
 def waits_of_the_product(simulated: Import) -> list[int]:
@@ -338,11 +326,3 @@ def test_a_month_is_priced_by_hand() -> None:
     )
     assert http.per_poll == pytest.approx(75e-6)
     assert MONTHLY == (100, 10_000, 1_000_000)
-
-
-def test_quotas_are_counted_in_open_watches() -> None:
-    # One poll a minute: three transitions, and two writes to the index, a minute.
-    counted = {quota.name: quota.watches for quota in quotas(replace(SOME, polls=10, watched=600))}
-    assert counted["state transitions a second, other regions"] == 800 * 60 // 3
-    assert counted["open executions"] == 1_000_000
-    assert counted["DynamoDB writes a second of the one partition of the index"] == 1_000 * 60 // 2

@@ -248,7 +248,7 @@ def stop(stack: Stack, record: StoredWatch, reason: str) -> Done:
 
 
 def _stop_owner(stack: Stack, store: WatchStore, record: StoredWatch, reason: str) -> None:
-    from import_watch.aws.watch_store import Conflict
+    from import_watch.aws.watch_writer import Conflict
 
     watch = record.watch
     _refuse_outcome(record)

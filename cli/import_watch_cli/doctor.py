@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from import_watch.aws.executions import Executions, ExecutionStatus
@@ -208,12 +209,9 @@ def _names(stack: Stack) -> Iterator[Finding]:
 def _watches(stack: Stack) -> Iterator[Finding]:
     watches, now = Watches(stack), time.time()
     grace = float(stack.parameters.get("RecoveryGraceSeconds") or 0) + OVERDUE_SECONDS
-    orphaned, overdue = [], 0
-    for key, next_poll_at, _ in watches.store.active():
-        if next_poll_at > now - grace or overdue >= MAX_OVERDUE:
-            break
-        overdue += 1
-        record = watches.store.get(key)
+    orphaned = []
+    for key, _, _ in islice(watches.store.active(until=now - grace), MAX_OVERDUE):
+        record = watches.store.get_state(key)
         if record is None or record.result is not None:
             continue
         if not _status(stack, record.execution).is_alive:

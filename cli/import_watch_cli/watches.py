@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -24,6 +24,8 @@ LAST_KEY = "\U0010ffff"
 DEFAULT_CONNECTION = "default"
 PAGE_SIZE = 1_000
 """Ended watches of one page of the whole list."""
+MORE_ACTIVE = 1_000
+"""Active watches that are read in addition to those of a list, to find the next ones."""
 MAX_KEY_BYTES = 2_048
 """DynamoDB refuses longer keys."""
 
@@ -63,16 +65,21 @@ class Watches:
         return [row_of(record) for record in self.active_records(vendor, limit)]
 
     def active_records(self, vendor: str | None = None, limit: int | None = None) -> list[StoredWatch]:
-        """Active watches as they are stored, the next poll first."""
-        keys = islice((key for key in self.active_ids() if vendor is None or _vendor_of(key) == vendor), limit)
+        """Active watches as they are stored, the next poll first.
+
+        The index has the times of the polls to a quarter of an hour. So more watches than wanted are read; where still
+        more are active, those of the list may not be the very next ones.
+        """
+        most = None if limit is None else limit + MORE_ACTIVE
+        keys = islice((key for key in self.active_ids() if vendor is None or _vendor_of(key) == vendor), most)
         found = self.store.get_many(keys)
         # The index is eventually consistent: one of them may have ended.
         active = [record for record in found.values() if record.result is None]
-        return sorted(active, key=lambda record: record.watch.next_poll_at or 0.0)
+        return sorted(active, key=lambda record: record.watch.next_poll_at or 0.0)[:limit]
 
     def active_ids(self) -> Iterator[str]:
         """Ids of the active watches, the next poll first."""
-        return (key for key, _, _ in self.store.active())
+        return self.store.active_by_time()
 
     def ended(
         self,
@@ -152,13 +159,17 @@ class Watches:
         """
         text = text.strip()
         keys = (_watch_key(text), *self._keys_of_import(text))
-        found = list(self.store.get_many(key for key in keys if key and len(key.encode()) <= MAX_KEY_BYTES).values())
+        found = self.whole(key for key in keys if key and len(key.encode()) <= MAX_KEY_BYTES)
         if attempt is None:
             return found
-        earlier = self.store.get_many(
+        earlier = self.whole(
             attempt_key(record.watch.watch_id, attempt) for record in found if record.watch.attempt != attempt
         )
-        return [record for record in (*found, *earlier.values()) if record.watch.attempt == attempt]
+        return [record for record in (*found, *earlier) if record.watch.attempt == attempt]
+
+    def whole(self, keys: Iterable[str]) -> list[StoredWatch]:
+        """Watches that exist, of these keys, with the records of their starts."""
+        return [record for key in self.store.get_many(keys) if (record := self.store.get(key)) is not None]
 
     def attempts(self, record: StoredWatch) -> list[WatchRow]:
         """All attempts of a watch that are still stored, the first one first."""

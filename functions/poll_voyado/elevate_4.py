@@ -67,8 +67,7 @@ API = Api(
         secret=("apiKey",),
         base_url=lambda connection: base_url_of(connection, "clusterId", "{}.elevate-api.cloud"),
         base_url_fields="clusterId (or baseUrl)",
-        # The first is on the newer page of v3, the second on that of v4.
-        hosts=(r"[a-z0-9-]+\.elevate-api\.cloud", r"[a-z0-9-]+\.api\.esales\.apptus\.cloud"),
+        hosts=(r"[a-z0-9-]+\.elevate-api\.cloud",),
         optional=("clusterId", "baseUrl", "adminApiVersion"),
         defaults={"adminApiVersion": "v4"},
         forms={"adminApiVersion": FieldForm(_admin_api_version, "a version such as v4")},

@@ -302,6 +302,11 @@ MISTAKES = (
         ("a status of an earlier page forgotten", '("WAITING", "BLOCKED")', '("WAITING",)'),
         ("a host pattern too wide", r"[a-z0-9-]+\.elevate-api\.cloud", r"([a-z0-9-]+\.)+elevate-api\.cloud"),
         (
+            "the host of the older version",
+            r"[a-z0-9-]+\.elevate-api\.cloud",
+            r"[a-z0-9-]+\.(elevate-api|api\.esales\.apptus)\.cloud",
+        ),
+        (
             "a success read from another status",
             'ImportState.SUCCEEDED: ("SUCCESS",)',
             'ImportState.SUCCEEDED: ("SUCCESS", "DONE")',

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import pytest
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import WatchStore, WriteUnconfirmed
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import WriteUnconfirmed
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.execution_names import sibling_arn, successor_name
 from import_watch.model.observation import ImportState, LogStatus, ReportedProgress

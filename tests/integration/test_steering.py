@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.timestamps import iso
-from import_watch.model.watch import attempt_key, callbacks_key, watch_id
+from import_watch.model.watch import attempt_key, callbacks_key, start_key, watch_id
 
 from local.stack import LocalStack
 from local.waiting import wait_until
@@ -59,6 +59,12 @@ def messages(observer: Observer, import_id: str, number: int) -> list[dict[str, 
 def is_settled(observer: Observer, item_key: str) -> bool:
     item = observer.item(item_key)
     return "publishedAt" in item and "unpublished" not in item
+
+
+def expires_with_its_watch(observer: Observer, watch: str, attempt: int) -> bool:
+    latest = int(observer.item(watch)["attempt"])
+    item = observer.item(watch if attempt == latest else attempt_key(watch, attempt))
+    return bool(item.get("expiresAt") == observer.item(start_key(watch, attempt))["expiresAt"])
 
 
 def polled(observer: Observer, import_id: str) -> dict[str, Any]:
@@ -114,7 +120,9 @@ class TestAttempts:
         item = observer.item(key("9500001"))
         assert int(item["attempt"]) == 3
         assert int(item["generation"]) >= 3
-        assert len(item["startEvents"]) == 4
+        assert len(observer.item(start_key(key("9500001"), 3))["startEvents"]) == 4
+        for attempt in (1, 2, 3):
+            wait_until(partial(expires_with_its_watch, observer, key("9500001"), attempt), SECONDS, "its start expires")
 
 
 class TestFrontDoor:
@@ -145,7 +153,7 @@ class TestWake:
         item = observer.item(key("9500003"))
         assert event["data"]["outcome"] == "SUCCEEDED"
         assert (item["generation"], event["data"]["watch"]["executions"]) == (2, 2)
-        assert len(item["owners"]) == 2
+        assert len(observer.item(start_key(key("9500003"), 1))["owners"]) == 2
         stopped = stack.client("stepfunctions").describe_execution(executionArn=before["execution"])
         assert stopped["status"] == "ABORTED"
         assert item["lastPollAt"] >= before["notBefore"] - 60  # waits are scaled, and times are not

@@ -13,6 +13,8 @@ from functools import cache, cached_property, wraps
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from import_watch.aws.watch_store import MAX_TOKENS
+from import_watch.services.recovery import MAX_DESCRIBED
 from import_watch.services.vendor_registry import VendorRegistry
 
 from local.deployment import STACK_NAME
@@ -62,6 +64,15 @@ class Harness:
         done = self.client("lambda").invoke(FunctionName=f"import-watch-{function}", Payload=json.dumps(event).encode())
         payload = json.loads(done["Payload"].read())
         return {"failed": payload["errorMessage"]} if "FunctionError" in done else dict(payload or {})
+
+    def log(self, function: str) -> str:
+        """Everything that a function has logged."""
+        pages = (
+            self.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=f"/aws/lambda/import-watch-{function}")
+        )
+        return "\n".join(event["message"] for page in pages for event in page["events"])
 
     def execution(self) -> str:
         """ARN of an execution that does not exist."""
@@ -177,6 +188,25 @@ def wakes(harness: Harness) -> str:
     return acted(harness.invoke("register-watch", {"event": changed, "execution": harness.execution()}), "WAIT")
 
 
+def refuses_a_task_token_too_many(harness: Harness) -> str:
+    """Only the log shows whether the task could be reached."""
+    event = harness.start_event()
+    watch = harness.registered(event, harness.execution())
+    harness.client("dynamodb").update_item(
+        TableName=harness.stack.outputs["WatchTableName"],
+        Key={"watchId": {"S": f"{watch['watchId']}#callbacks"}},
+        UpdateExpression="ADD tokens :tokens",
+        ExpressionAttributeValues={":tokens": {"SS": [f"1:{number}" for number in range(MAX_TOKENS)]}},
+    )
+    joins = {**event, "id": f"{event['id']}-joins", "detail": {**event["detail"], "taskToken": TASK_TOKEN}}
+    before = harness.log("register-watch")
+    harness.invoke("register-watch", {"event": joins, "execution": harness.execution()})
+    written = harness.log("register-watch")[len(before) :]
+    if "a task token is refused" not in written:
+        return written
+    return json.dumps(written) if "AccessDenied" in written else WORKS
+
+
 def publishes(harness: Harness) -> str:
     execution = harness.execution()
     watch = harness.registered({"id": harness.start_event()["id"], "detail": {"vendor": "unknown"}}, execution)
@@ -219,6 +249,20 @@ def sweeps(harness: Harness) -> str:
     harness.overdue(harness.registered(harness.start_event(step=RUNNING["voyado"]), harness.execution()))
     done = harness.invoke("recover-watches", {})
     return WORKS if done.get("done", {}).get("TAKEN_OVER") and "FAILED" not in done["done"] else json.dumps(done)
+
+
+def sweeps_many(harness: Harness) -> str:
+    """With more overdue watches in the table than are described one by one."""
+    item = harness.registered(harness.start_event(), harness.execution())["watchId"]
+    dynamodb, table = harness.client("dynamodb"), harness.stack.outputs["WatchTableName"]
+    stored = dynamodb.get_item(TableName=table, Key={"watchId": {"S": item}})["Item"]
+    for number in range(MAX_DESCRIBED + 1):
+        # Published already, so that none of them is taken over by an execution.
+        stored |= {"watchId": {"S": f"{item}-{number}"}, "nextPollAt": {"N": "1"}, "publishedAt": {"N": "1"}}
+        dynamodb.put_item(TableName=table, Item=stored)
+    done = harness.invoke("recover-watches", {}).get("done", {})
+    harness.forget()
+    return WORKS if done.get("PAGES_LISTED") and "LISTS_FAILED" not in done else json.dumps(done)
 
 
 def died(harness: Harness, execution: str, status: str, given: dict[str, Any] | None) -> dict[str, Any]:
@@ -313,6 +357,7 @@ USES: dict[tuple[str, str, str], Use] = {
     ("RegisterWatchRole", "dynamodb:UpdateItem", TABLE): registers,
     ("RegisterWatchRole", "states:DescribeExecution", EXECUTION_ARNS): takes_over_by_a_start_event,
     ("RegisterWatchRole", "states:StopExecution", EXECUTION_ARNS): wakes,
+    ("RegisterWatchRole", "states:SendTaskFailure", CALLERS): refuses_a_task_token_too_many,
     ("PublishOutcomeRole", "dynamodb:GetItem", TABLE): publishes,
     ("PublishOutcomeRole", "dynamodb:PutItem", TABLE): publishes_what_was_never_registered,
     ("PublishOutcomeRole", "dynamodb:UpdateItem", TABLE): publishes,
@@ -326,6 +371,8 @@ USES: dict[tuple[str, str, str], Use] = {
     ("RecoverWatchesRole", "dynamodb:GetItem", TABLE): takes_over_from_an_execution_that_failed,
     ("RecoverWatchesRole", "dynamodb:PutItem", TABLE): registers_for_an_execution_that_failed,
     ("RecoverWatchesRole", "dynamodb:UpdateItem", TABLE): takes_over_from_an_execution_that_failed,
+    ("RecoverWatchesRole", "dynamodb:BatchGetItem", TABLE): sweeps,
+    ("RecoverWatchesRole", "states:ListExecutions", "WatchStateMachine"): sweeps_many,
     ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/active-by-next-poll"): sweeps,
     ("RecoverWatchesRole", "dynamodb:Query", "${WatchTable.Arn}/index/unpublished-by-detection"): sweeps,
     ("RecoverWatchesRole", "sns:Publish", "OutcomeTopic"): publishes_for_an_execution_that_was_stopped,

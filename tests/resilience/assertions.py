@@ -217,7 +217,7 @@ def _is_stopped(event: dict[str, object]) -> bool:
 
 def _faults_of_table(after: FinalState) -> Iterator[str]:
     for key, item in after.items.items():
-        if item.get("active") == "ACTIVE":
+        if str(item.get("active")).startswith("ACTIVE"):
             yield f"{key} is still active"
         if "unpublished" in item:
             yield f"{key} is not published"

@@ -90,9 +90,13 @@ def read_call(method: str, path: str, headers: Mapping[str, str], body: bytes) -
 
 
 def _of_table(action: str, body: bytes) -> Call:
-    if action in ("GetItem", "Query"):
+    if action in ("GetItem", "BatchGetItem", "Query"):
         return Call("dynamodb", Operation.READ, _import_id(body.decode()))
     request = json.loads(body)
+    if action == "TransactWriteItems":
+        # The first write of a transaction is that of the watch.
+        ((kind, request),) = request["TransactItems"][0].items()
+        action = f"{kind}Item"
     key = request.get("Item", request.get("Key", {})).get("watchId", {}).get("S", "")
     import_id = _import_id(key)
     if key.count("#") == 1:

@@ -50,7 +50,7 @@ class Harness:
     def active(self) -> list[str]:
         """Watches that have not ended."""
         items = self.stack.client("dynamodb").scan(TableName=self.stack.outputs["WatchTableName"])["Items"]
-        return [item["watchId"]["S"] for item in items if item.get("active", {}).get("S") == "ACTIVE"]
+        return [item["watchId"]["S"] for item in items if item.get("active", {}).get("S", "").startswith("ACTIVE")]
 
     def decide(self, call: Call) -> Fault | None:
         """Fault that is planned for an import's next call of this kind; it occurs once."""

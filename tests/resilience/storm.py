@@ -273,7 +273,7 @@ class Storm:
             self._collect()
             self._sweep()
             items = self._items().values()
-            open_items = any(item.get("active") == "ACTIVE" or "unpublished" in item for item in items)
+            open_items = any(str(item.get("active")).startswith("ACTIVE") or "unpublished" in item for item in items)
             counts = sum(int(item.get("activeWatches", 0)) != 0 for item in items)
             return not open_items and not counts and not any(self._executions("RUNNING"))
 

@@ -111,7 +111,7 @@ def repeat_from_nowhere(after: FinalState, watch: str) -> None:
 
 
 def stay_active(after: FinalState, watch: str) -> None:
-    after.items[watch]["active"] = "ACTIVE"
+    after.items[watch]["active"] = "ACTIVE#7"
 
 
 def stay_unpublished(after: FinalState, watch: str) -> None:

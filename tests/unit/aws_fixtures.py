@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import moto.core.models
 import pytest
-from import_watch.aws.connection_store import ConnectionState, ConnectionStore
+from import_watch.aws.connection_store import CONNECTION, ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.outcome import Outcome, WatchResult
@@ -153,13 +153,14 @@ def stored_item(watch_id: str) -> dict[str, Any]:
 
 def indexed() -> list[str]:
     """Ids of the watches in the sparse index, the next poll first."""
-    found = client("dynamodb").query(
-        TableName=TABLE,
-        IndexName=INDEX,
-        KeyConditionExpression="active = :active",
-        ExpressionAttributeValues={":active": {"S": "ACTIVE"}},
-    )
-    return [item["watchId"]["S"] for item in found["Items"]]
+    return [key for _, key in sorted((due, key) for key, (_, due) in indexed_at().items())]
+
+
+def indexed_at() -> dict[str, tuple[str, float]]:
+    """Partition and sort key of each watch in the sparse index, by its id."""
+    found = client("dynamodb").scan(TableName=TABLE, IndexName=INDEX)["Items"]
+    watches = [item for item in found if item["active"]["S"] != CONNECTION]
+    return {item["watchId"]["S"]: (item["active"]["S"], float(item["nextPollAt"]["N"])) for item in watches}
 
 
 def adapter(vendor: str) -> Adapter:

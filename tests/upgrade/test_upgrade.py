@@ -216,3 +216,35 @@ def test_a_watch_after_the_update_belongs_to_this_release(
     assert key in listed(stack)
     # Watches that ended before the update are not in the new index.
     assert not listed(stack) & (updated.published.keys() | updated.unpublished.keys())
+
+
+def partition(updated: Watched, key: str) -> str:
+    return str((updated.item(key) or {}).get("active"))
+
+
+@pytest.mark.timeout(300)
+def test_watches_survive_a_return_to_the_release_before_and_the_next_update(
+    stack: LocalStack, observer: Observer, updated: Watched, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An update that fails leaves the functions of the release before, after those of this one have run."""
+    voyado, running = stack.simulators["voyado"], partial(updated.start, "voyado", RUNNING["voyado"])
+    (ends, ends_id), (stays, stays_id) = running(), running()
+    for key in (ends, stays):
+        wait_until(partial(updated.polls, key), 60, f"a poll of {key}")
+        assert partition(updated, key).startswith("ACTIVE#")
+    update(stack, unpacked(OTHERS[-1], tmp_path_factory))
+    older, older_id = running()
+    for key in (ends, stays, older):
+        wait_until(lambda key=key: partition(updated, key) == "ACTIVE", 90, f"0.2.0 polls {key}")  # type: ignore[misc]
+    voyado.script(ends_id, [DONE["voyado"]])
+    assert observer.outcome(ends).event["data"]["metadata"] is not None
+    update(stack, ROOT)
+    for key in (stays, older):
+        wait_until(lambda key=key: partition(updated, key).startswith("ACTIVE#"), 90, f"{key} moves")  # type: ignore[misc]
+    for given in (stays_id, older_id):
+        voyado.script(given, [DONE["voyado"]])
+    for key in (ends, stays, older):
+        data = observer.outcome(key).event["data"]
+        assert (data["outcome"], data["metadata"]["number"] > 0) == ("SUCCEEDED", True)
+        wait_until(partial(updated.is_published, key), 60, f"the publication of {key} is recorded")
+        assert len(observer.messages(key)) == 1

@@ -119,8 +119,8 @@ class WatchReader:
     def record(self, watch_id: str, attempt: int | None) -> StoredWatch | None:
         """The watch with an id, or an earlier attempt of it; None where there is none."""
         keys = [watch_id] if attempt is None else [watch_id, attempt_key(watch_id, attempt)]
-        found = self._watches.store.get_many(key for key in keys if 0 < len(key.encode()) <= MAX_KEY_BYTES)
-        return next((one for one in found.values() if _is(one, watch_id, attempt)), None)
+        found = self._watches.whole(key for key in keys if 0 < len(key.encode()) <= MAX_KEY_BYTES)
+        return next((one for one in found if _is(one, watch_id, attempt)), None)
 
     def read(self, watch_id: str, attempt: int | None) -> Reading | None:
         """Latest reading of a watch; None where there is none.

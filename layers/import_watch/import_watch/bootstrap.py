@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from import_watch.aws.task_tokens import TaskTokens
     from import_watch.services.callbacks import Callbacks
     from import_watch.services.polling import Poller
     from import_watch.services.publication import Publisher
@@ -99,7 +100,9 @@ def registrar(vendors: VendorRegistry) -> Registrar:
     from import_watch.aws.executions import Executions
     from import_watch.services.registration import Registrar
 
-    return Registrar(vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy)
+    return Registrar(
+        vendors, watch_store(), connection_store(), Executions(), settings.tolerance(), settings.policy, _task_tokens
+    )
 
 
 @cache
@@ -133,10 +136,16 @@ def publisher(*, publishes_stalls: bool = False) -> Publisher:
 
 @cache
 def _callbacks() -> Callbacks:
-    from import_watch.aws.task_tokens import TaskTokens
     from import_watch.services.callbacks import Callbacks
 
-    return Callbacks(TaskTokens(settings.get_str("TABLE_NAME"), _table_client()))
+    return Callbacks(_task_tokens())
+
+
+@cache
+def _task_tokens() -> TaskTokens:
+    from import_watch.aws.task_tokens import TaskTokens
+
+    return TaskTokens(settings.get_str("TABLE_NAME"), _table_client())
 
 
 @cache
@@ -161,7 +170,9 @@ def recovery(vendors: VendorRegistry) -> Recovery:
 @cache
 def watch_store() -> WatchStore:
     """The table of watches."""
-    return WatchStore(settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client())
+    return WatchStore(
+        settings.get_str("TABLE_NAME"), settings.retention_seconds(), _table_client(), settings.index_seconds()
+    )
 
 
 @cache

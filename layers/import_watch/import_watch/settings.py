@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
+from import_watch.aws.watch_items import INDEX_SECONDS
 from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
@@ -97,6 +98,14 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
 def outcome_bus(environment: Mapping[str, str] = os.environ) -> str | None:
     """Name of the bus that gets outcomes as events; None where none does."""
     return environment.get("OUTCOME_BUS_NAME") or None
+
+
+def index_seconds(environment: Mapping[str, str] = os.environ) -> int:
+    """Seconds to which the index of active watches knows the times of the next polls.
+
+    Three times the grace of the recovery, so that who wants an earlier recovery gets one; at most a quarter of an hour.
+    """
+    return max(1, min(INDEX_SECONDS, 3 * get_int("RECOVERY_GRACE_SECONDS", environment)))
 
 
 def retention_seconds(environment: Mapping[str, str] = os.environ) -> int:

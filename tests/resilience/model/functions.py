@@ -93,6 +93,8 @@ class Functions:
         Whether outcomes are also sent to the event bus.
     stalls : bool
         Whether every import is stalled after its first poll.
+    lists : bool
+        Whether sweeps list the running executions, as if many watches were overdue.
     publisher, recovery, waker, task_tokens : type
         Classes with a mistake show that the search finds it.
     """
@@ -105,6 +107,7 @@ class Functions:
         max_takeovers: int,
         sends_events: bool = False,
         stalls: bool = False,
+        lists: bool = False,
         publisher: type[Publisher] = Publisher,
         recovery: type[Recovery] = Recovery,
         waker: type[Waker] = Waker,
@@ -154,6 +157,8 @@ class Functions:
 
         patch.setattr(import_watch.bootstrap, "poller", lambda _adapter: lambda: poller)
         patch.setattr(import_watch.services.recovery, "MAX_TAKEOVERS", max_takeovers)
+        if lists:
+            patch.setattr(import_watch.services.recovery, "MAX_DESCRIBED", -1)
         # Time does not advance, so that no wait is long enough to be ended sooner, and no import is stalled by itself.
         patch.setattr(import_watch.lifecycle.transitions, "MIN_WAKE_GAIN", 0)
         patch.setattr(import_watch.lifecycle.transitions, "stalled_seconds", lambda *_: 1.0 if stalls else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from import_watch.aws.watch_store import Conflict
+from import_watch.aws.watch_writer import Conflict
 
 from tests.resilience.model.functions import Call, Functions
 from tests.resilience.model.replay import Operation, Suspended

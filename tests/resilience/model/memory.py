@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from import_watch.aws.connection_store import MAX_JOB_TYPES, ConnectionState, ConnectionStore
 from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
 from import_watch.aws.task_tokens import TaskTokens
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_items import INDEX_SECONDS, active_partition, indexed_time
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key, connection_key, key_parts
 from import_watch.scheduling.history import remembering
 from import_watch.scheduling.running_time import RunningTime
@@ -34,6 +37,18 @@ class MemoryWatchStore(WatchStore):
     def get(self, watch_id: str) -> StoredWatch | None:
         found = self.items.get(watch_id)
         return found if isinstance(found, StoredWatch) else None
+
+    def get_state(self, watch_id: str) -> StoredWatch | None:
+        return _state(self.get(watch_id))
+
+    def with_start(self, record: StoredWatch) -> StoredWatch:
+        """Record with its start as it is now: the real one reads it with a second request."""
+        moved = self.get(attempt_key(record.watch.watch_id, record.watch.attempt))
+        now = moved or self.get(record.watch.watch_id)
+        assert now is not None
+        assert now.start is not None
+        before = now.owners[: now.owners.index(record.execution)] if record.execution in now.owners else now.owners
+        return replace(record, start=replace(now.start, owners=tuple(dict.fromkeys((*before, record.execution)))))
 
     def register(
         self,
@@ -61,7 +76,7 @@ class MemoryWatchStore(WatchStore):
         keeps_log: bool,
         start_events: Sequence[str],
     ) -> None:
-        self.replace_attempt(self.get(watch.watch_id), ended, watch, execution, start, keeps_log, start_events)
+        self.replace_attempt(self.get_state(watch.watch_id), ended, watch, execution, start, keeps_log, start_events)
 
     def replace_attempt(
         self,
@@ -77,23 +92,26 @@ class MemoryWatchStore(WatchStore):
         record, moved = self.get(watch.watch_id), attempt_key(watch.watch_id, watch.attempt - 1)
         if record is None or record.result is None or record.watch.generation != watch.generation - 1:
             raise Conflict(record)
-        if record != read or record.start_events != ended.start_events:
+        if replace(record, start=None) != read or record.event_revision != ended.event_revision:
             raise Conflict(record)
         if (left := self.get(moved)) is not None and not left.is_settled:
             raise Conflict(record)
         self.items[moved] = replace(record, is_earlier_attempt=True)
-        self.items[watch.watch_id] = self._new(watch, execution, start, keeps_log=keeps_log, start_events=start_events)
+        new = self._new(watch, execution, start, keeps_log=keeps_log, start_events=start_events)
+        self.items[watch.watch_id] = replace(new, event_revision=ended.event_revision + 1)
         self._add_task_token(watch, start)
 
     def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
         now = self.get(record.watch.watch_id)
         if now is None or now.watch.generation < record.watch.generation:
             raise Conflict(now)
-        if (now.result is None, now.start_events) != (record.result is None, record.start_events):
+        if (now.result is None, now.event_revision) != (record.result is None, record.event_revision):
             raise Conflict(now)
         if start.task_token is not None and now.unpublished != record.unpublished:
             raise Conflict(now)
-        now = replace(now, start_events=tuple(events))
+        assert now.start is not None
+        started = replace(now.start, start_events=tuple(events))
+        now = replace(now, start=started, event_revision=now.event_revision + 1)
         if start.task_token is not None:
             now = replace(now, callbacks=now.callbacks + 1, unpublished=now.unpublished or now.result is not None)
         self.items[record.watch.watch_id] = now
@@ -102,24 +120,24 @@ class MemoryWatchStore(WatchStore):
     def record_stop(self, watch: Watch, reason: str) -> None:
         record = self.get(watch.watch_id)
         if record is None or record.result is not None or record.watch.generation != watch.generation:
-            raise Conflict(record)
+            raise Conflict(_state(record))
         if record.watch.awaiting_log is not None:
-            raise Conflict(record)
+            raise Conflict(_state(record))
         self.items[watch.watch_id] = replace(record, stop_reason=reason)
 
     def save(self, watch: Watch, before: Watch | None = None) -> None:
-        record = self._next(watch, watch.generation, before)
+        with _without_start():
+            record = self._next(watch, watch.generation, before)
         self.items[watch.watch_id] = replace(record, watch=_written(watch, record))
 
     def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
         record = self._next(watch, watch.generation - 1, before)
-        owners = tuple(dict.fromkeys((*record.owners, execution)))
-        self.items[watch.watch_id] = replace(
-            record, watch=_written(watch, record), execution=execution, owners=owners, stop_reason=None
-        )
+        owned = record.owned_by(execution, _written(watch, record))
+        self.items[watch.watch_id] = replace(owned, stop_reason=None)
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
-        record = self._owned(watch, watch.generation, before)
+        with _without_start():
+            record = self._owned(watch, watch.generation, before)
         self.items[watch.watch_id] = replace(record, watch=_written(watch, record), result=result, unpublished=True)
 
     def record_log(self, watch: Watch, log: LogRecord, response: str | None, key: str | None = None) -> None:
@@ -151,17 +169,22 @@ class MemoryWatchStore(WatchStore):
 
         self._change_attempt(record.watch, change, key)
 
-    def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
+    def owners(self, watch_ids: Iterable[str]) -> dict[str, str]:
+        return {key: record.execution for key, record in self._records() if key in set(watch_ids)}
+
+    def active(
+        self, token: PageToken | None = None, until: float | None = None
+    ) -> Iterator[tuple[str, float, PageToken]]:
         due = {
-            key: record.watch.next_poll_at
+            key: (active_partition(key), indexed_time(key, record.watch.next_poll_at, INDEX_SECONDS))
             for key, record in self._records()
             if record.result is None and record.watch.next_poll_at is not None
         }
-        return _after(token, due)
+        return _after(token, {key: place for key, place in due.items() if until is None or place[1] <= until})
 
     def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         detected = {
-            key: record.result.detected_at
+            key: ("", record.result.detected_at)
             for key, record in self._records()
             if record.result is not None and record.unpublished
         }
@@ -176,13 +199,10 @@ class MemoryWatchStore(WatchStore):
         return StoredWatch(
             watch,
             execution,
-            start.metadata,
+            StartRecord(start.metadata, start.ignored_fields, tuple(start_events), (execution,)),
             start.correlation_id,
             keeps_log=keeps_log,
             callbacks=0 if start.task_token is None else 1,
-            start_events=tuple(start_events),
-            owners=(execution,),
-            ignored_fields=start.ignored_fields,
         )
 
     def _add_task_token(self, watch: Watch, start: Start) -> None:
@@ -202,7 +222,7 @@ class MemoryWatchStore(WatchStore):
         same = record is not None and record.watch.attempt == watch.attempt
         changed = change(record) if record is not None and record.result is not None and same else None
         if changed is None:
-            raise Conflict(record)
+            raise Conflict(_state(record))
         self.items[key] = changed
 
     def _next(self, watch: Watch, owner: int, before: Watch | None) -> StoredWatch:
@@ -241,6 +261,20 @@ def _tokens(items: Mapping[str, StoredWatch | Tokens], watch_id: str) -> Tokens:
     return found if isinstance(found, tuple) else ()
 
 
+def _state(record: StoredWatch | None) -> StoredWatch | None:
+    """Record without its start."""
+    return record and replace(record, start=None)
+
+
+@contextmanager
+def _without_start() -> Iterator[None]:
+    """Conflicts of a single write have only the item that it would have changed."""
+    try:
+        yield
+    except Conflict as conflict:
+        raise Conflict(_state(conflict.record)) from None
+
+
 def _written(watch: Watch, record: StoredWatch) -> Watch:
     """Watch as a write leaves it: some fields are never written again."""
     return replace(watch, **{name: getattr(record.watch, name) for name in FIXED_FIELDS})
@@ -250,12 +284,11 @@ def _awaited(watch: Watch) -> tuple[float, int] | None:
     return None if watch.awaiting_log is None else (watch.awaiting_log.detected_at, watch.log_polls)
 
 
-def _after(token: PageToken | None, times: Mapping[str, float]) -> Iterator[tuple[str, float, PageToken]]:
-    """Keys in the order of their times, after a position."""
-    start = (float(token["time"]), str(token["key"])) if token else None
-    for time, key in sorted((time, key) for key, time in times.items()):
-        if start is None or (time, key) > start:
-            yield key, time, {"time": time, "key": key}
+def _after(token: PageToken | None, places: Mapping[str, tuple[str, float]]) -> Iterator[tuple[str, float, PageToken]]:
+    """Keys in the order of their partitions and times, after a position."""
+    for place, key in sorted((place, key) for key, place in places.items()):
+        if token is None or (place, key) > token["after"]:
+            yield key, place[1], {"after": (place, key)}
 
 
 @dataclass

@@ -8,7 +8,7 @@ of them runs the code once, however often the search reaches it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -20,7 +20,8 @@ from import_watch.aws.log_archive import Archived, LogArchive
 from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
 from import_watch.aws.task_tokens import TaskTokens, TokenResult
-from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict, WriteUnconfirmed
 from import_watch.model.observation import LogRecord, LogStatus
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch
@@ -29,7 +30,12 @@ from import_watch.model.watch import Start, Watch, attempt_key
 from import_watch.scheduling.running_time import RunningTime
 from import_watch.services.archiving import Archiving
 
-READS = frozenset({"get", "active", "unpublished", "known", "status", "input", "request_status", "waiting"})
+READS = frozenset(
+    {
+        *("get", "get_state", "with_start", "owners", "active", "unpublished", "known", "waiting"),
+        *("status", "running", "input", "request_status"),
+    }
+)
 """Methods that change nothing that is ours."""
 
 
@@ -80,7 +86,15 @@ class ReplayedWatchStore(WatchStore):
         self._replay = replay
 
     def get(self, watch_id: str) -> StoredWatch | None:
-        found: StoredWatch | None = self._replay.perform("watches", "get", watch_id)
+        found = self.get_state(watch_id)
+        return found and self._replay.perform("watches", "with_start", found)
+
+    def get_state(self, watch_id: str) -> StoredWatch | None:
+        found: StoredWatch | None = self._replay.perform("watches", "get_state", watch_id)
+        return found
+
+    def owners(self, watch_ids: Iterable[str]) -> dict[str, str]:
+        found: dict[str, str] = self._replay.perform("watches", "owners", tuple(watch_ids))
         return found
 
     def register(
@@ -105,7 +119,7 @@ class ReplayedWatchStore(WatchStore):
         keeps_log: bool,
         start_events: Sequence[str],
     ) -> None:
-        read, events = self.get(watch.watch_id), tuple(start_events)
+        read, events = self.get_state(watch.watch_id), tuple(start_events)
         self._replay.perform("watches", "replace_attempt", read, ended, watch, execution, start, keeps_log, events)
 
     def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
@@ -135,8 +149,10 @@ class ReplayedWatchStore(WatchStore):
     def record_settled(self, record: StoredWatch, now: float) -> None:
         self._change_attempt(record.watch, "record_settled", record, now)
 
-    def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
-        yield from self._replay.perform("watches", "active", token)
+    def active(
+        self, token: PageToken | None = None, *, until: float | None = None
+    ) -> Iterator[tuple[str, float, PageToken]]:
+        yield from self._replay.perform("watches", "active", token, until)
 
     def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
         yield from self._replay.perform("watches", "unpublished", token)
@@ -173,6 +189,9 @@ class ReplayedConnectionStore(ConnectionStore):
     def get(self, vendor: str, connection: str, *, consistent: bool = False) -> ConnectionState:  # noqa: ARG002
         found: ConnectionState = self._replay.perform("states", "get", vendor, connection)
         return found
+
+    def get_many(self, connections: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ConnectionState]:
+        return {one: self.get(*one) for one in connections}
 
     def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
         yield from self._replay.perform("states", "known", after)
@@ -221,6 +240,9 @@ class ReplayedExecutions(Executions):
     def status(self, execution: str) -> ExecutionStatus:
         found: ExecutionStatus = self._replay.perform("executions", "status", execution)
         return found
+
+    def running(self, state_machine: str) -> Iterator[list[str]]:  # noqa: ARG002
+        yield self._replay.perform("executions", "running")
 
     def input(self, execution: str) -> JSON:
         return self._replay.perform("executions", "input", execution)

@@ -125,6 +125,8 @@ class Services:
         if method == "status":
             status = next((run.status for run in world.runs if run.name == operation.arguments[0]), "MISSING")
             return world, self._invocations.results.of(ExecutionStatus(status))
+        if method == "running":
+            return world, self._invocations.results.of([run.name for run in world.runs if is_alive(run)])
         if method == "start":
             return self._started_by_recovery(world, operation, now), self._done
         assert port == "archive"

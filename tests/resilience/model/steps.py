@@ -20,7 +20,7 @@ PRIVATE_IF_EXACT = frozenset({("archive", "put"), ("cursors", "get"), ("cursors"
 """Operations that affect nothing else: as the steps of others before or after do not matter, they are done at once."""
 PRIVATE = PRIVATE_IF_EXACT | {
     ("vendor", "request_status"),
-    *(("watches", method) for method in (*LISTINGS, "record_log")),
+    *(("watches", method) for method in (*LISTINGS, "owners", "with_start", "record_log")),
     *(("states", method) for method in ("get", "known", "watch_began", "watch_withdrawn", "watch_ended", "repair")),
 }
 
@@ -43,6 +43,7 @@ class Model:
                 max_takeovers=scenario.max_takeovers,
                 sends_events=scenario.sends_events,
                 stalls=scenario.stalls,
+                lists=scenario.lists,
                 publisher=scenario.publisher,
                 recovery=scenario.recovery,
                 waker=scenario.waker,
@@ -201,6 +202,11 @@ class Model:
             yield Step(who, number, "fails, but done"), done._replace(faults=left), failed
             twice, result = self.services.perform(done, number, writer, NOW, repeated=True)
             yield Step(who, number, "is sent twice", result), twice._replace(faults=left), after(point, result)
+        if operation.method == "running":
+            for listed in ([], [run.name for run in world.runs]):
+                late = self.invocations.results.of(listed)
+                if late != result:
+                    yield Step(who, number, "gets a late list", late), world._replace(faults=left), after(point, late)
         if operation.method == "status":
             for status in (ExecutionStatus.RUNNING, ExecutionStatus.MISSING):
                 stale = self.invocations.results.of(status)

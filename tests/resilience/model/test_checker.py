@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from import_watch.aws.dynamodb import PageToken
+from import_watch.aws.executions import ExecutionStatus
 from import_watch.aws.task_tokens import TokenResult
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.model.observation import FailedPoll, ImportState, PollError
 from import_watch.model.outcome import WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.step import NextAction
 from import_watch.model.step import Step as NextStep
@@ -29,6 +30,12 @@ from tests.resilience.model.steps import Model
 from tests.resilience.model.world import WATCH, Event, Scenario
 
 pytestmark = pytest.mark.usefixtures("socket_disabled")
+
+
+def with_start(record: StoredWatch, **changes: Any) -> StoredWatch:
+    """Record with changes of what is stored of its start."""
+    assert record.start is not None
+    return replace(record, start=replace(record.start, **changes))
 
 
 class SavesWhateverTheGeneration(MemoryWatchStore):
@@ -83,7 +90,15 @@ class UsesStaleRecord(Recovery):
     """An execution may publish the outcome and end after the table is read, and before its status is."""
 
     def _recover_unless_alive(self, seen: StoredWatch, now: float) -> Recovered:
-        return self._recover(seen, self._executions.status(seen.execution), now)
+        return self._recover(replace(seen, start=StartRecord()), self._executions.status(seen.execution), now)
+
+
+class TakesUnlistedForDead(Recovery):
+    """A list of running executions is late, and lacks some."""
+
+    def _attempt(self, watch_id: str, now: float) -> Recovered:
+        record = self._watches.get(watch_id)
+        return Recovered.UNCHANGED if record is None else self._recover(record, ExecutionStatus.FAILED, now)
 
 
 class TakesOverLiveExecutions(Recovery):
@@ -100,7 +115,7 @@ class ForgetsStartEvents(MemoryWatchStore):
     """A duplicate of an event that began an attempt is not recognised."""
 
     def _new(self, *given: Any, **more: Any) -> StoredWatch:
-        return replace(super()._new(*given, **more), start_events=())
+        return with_start(super()._new(*given, **more), start_events=())
 
 
 class ReplacesWithoutMoving(MemoryWatchStore):
@@ -143,7 +158,8 @@ class JoinsWhatHasEnded(MemoryWatchStore):
         if now is None or now.result is None or record.result is not None:
             super().add_start_event(record, events, start)
             return
-        self.items[now.key] = replace(now, start_events=tuple(events), callbacks=now.callbacks + 1)
+        joined = with_start(now, start_events=tuple(events))
+        self.items[now.key] = replace(joined, callbacks=now.callbacks + 1, event_revision=now.event_revision + 1)
         self._add_task_token(record.watch, start)
 
 
@@ -171,14 +187,14 @@ class DeletesBeforeItSends(ReplayedTaskTokens):
 
 class StopsNoOtherOwner(Waker):
     def _woken(self, record: StoredWatch, now: float) -> NextStep:
-        return super()._woken(replace(record, owners=record.owners[-1:]), now)
+        return super()._woken(with_start(record, owners=record.owners[-1:]), now)
 
 
 class StopsOnlyTheOwnerBefore(Waker):
     """It may have been about to stop the one before it."""
 
     def _woken(self, record: StoredWatch, now: float) -> NextStep:
-        return super()._woken(replace(record, owners=record.owners[-2:]), now)
+        return super()._woken(with_start(record, owners=record.owners[-2:]), now)
 
 
 class WakesBeforeItMay(Waker):
@@ -215,6 +231,7 @@ PLANTED = [
     (Scenario(starts=2, watches=RegistersOver), 3, "a watch was registered twice"),
     (Scenario(starts=2, sweeps=1, recovery=UsesStaleRecord), 2, "published twice, though nothing went wrong"),
     (Scenario(sweeps=1, recovery=TakesOverLiveExecutions), 3, "which lives"),
+    (Scenario(sweeps=1, faults=1, lists=True, recovery=TakesUnlistedForDead), 3, "which lives"),
     (replace(TWICE, starts=2, watches=ForgetsStartEvents), 3, "a duplicate of the event start has started an attempt"),
     (replace(TWICE, watches=ReplacesWithoutMoving), 2, "an outcome was published that is not written"),
     (

@@ -91,6 +91,14 @@ SCENARIOS = (
         ),
         "one fault and two sweeps around a hand-over": (Scenario(sweeps=2, faults=1, hand_over_polls=1), 20_000),
         "one fault, a sweep and an event": (Scenario(sweeps=1, deliveries=1, faults=1), 8_000),
+        "sweeps list the running executions around a hand-over, one fault": (
+            Scenario(sweeps=1, faults=1, hand_over_polls=1, lists=True),
+            2_000,
+        ),
+        "sweeps list the running executions, one fault and an event": (
+            Scenario(sweeps=1, deliveries=1, faults=1, lists=True),
+            8_000,
+        ),
         "two faults": (Scenario(deliveries=1, faults=2), 8_000),
         "two faults around a hand-over, and no grace period": (
             Scenario(deliveries=1, faults=2, hand_over_polls=1, max_takeovers=0),

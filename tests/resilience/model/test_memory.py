@@ -6,13 +6,15 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
 from import_watch.aws.task_tokens import TaskTokens
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.lifecycle.attempts import as_next_attempt, with_event
 from import_watch.model.observation import LogRecord, LogStatus
 from import_watch.model.outcome import Outcome, WatchResult
@@ -94,6 +96,7 @@ def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
         task_token=choose.choice([None, "a token", "another"]),
         ignored_fields=choose.choice([(), ("colour",)]),
     )
+    watch = replace(watch, correlation=start.correlation_id)
     ended, events = choose.choice([None, None, result]), choose.choice([(), ("first",)])
     given, attempt, count = choose.choice(["second", "third", "fourth"]), choose.randint(1, 3), choose.randint(0, 2)
 
@@ -101,7 +104,7 @@ def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
         record = stored(watches)
         following = as_next_attempt(watch, replace(record.watch, generation=record.watch.generation + count // 2))
         seen = with_event(record.start_events, given)
-        read = record if count else replace(record, start_events=("another",))
+        read = record if count else replace(record, event_revision=record.event_revision + 1)
         watches.start_attempt(following, execution, start, ended=read, keeps_log=True, start_events=seen)
 
     def ends_and_begins_again(watches: WatchStore) -> None:
@@ -116,6 +119,8 @@ def an_act(choose: random.Random) -> Callable[[WatchStore], Any]:
     acts: list[Callable[[WatchStore], Any]] = [
         lambda watches: watches.get(watch.watch_id),
         lambda watches: watches.get_attempt(watch.watch_id, attempt),
+        lambda watches: watches.get_state(watch.watch_id),
+        lambda watches: watches.owners([watch.watch_id]),
         lambda watches: watches.register(watch, execution, start, keeps_log=True, result=ended, start_events=events),
         next_attempt,
         next_attempt,
@@ -162,7 +167,7 @@ def a_connection_act(choose: random.Random) -> Callable[[ConnectionStore], Any]:
 def listed(watches: WatchStore) -> list[Any]:
     """Content of both indexes, and their continuation after the first entry."""
     seen: list[Any] = []
-    for listing in (watches.active, watches.unpublished):
+    for listing in (watches.active, watches.unpublished, partial(watches.active, until=NOW + 5)):
         entries = list(listing())
         seen.append([entry[:2] for entry in entries])
         seen.append([entry[:2] for entry in listing(entries[0][2])] if entries else [])
@@ -220,7 +225,7 @@ def test_connections_in_memory_are_as_in_the_table(table: WatchStore, seed: int)
 
 
 def test_positions_in_memory_are_as_in_the_table(table: WatchStore) -> None:
-    token = next(iter([{"watchId": {"S": "a"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}]))
+    token = {"watchId": {"S": "a"}, "active": {"S": "ACTIVE#3"}, "nextPollAt": {"N": "5"}}
     given = (
         SweepCursor(),
         SweepCursor(None, token),

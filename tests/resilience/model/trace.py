@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from import_watch.aws.connection_store import ConnectionState
-from import_watch.aws.watch_store import Conflict
+from import_watch.aws.watch_writer import Conflict
 from import_watch.model.observation import Observation
 from import_watch.model.outcome import WatchResult
 from import_watch.model.record import StoredWatch

@@ -132,8 +132,9 @@ class Scenario:
         Whether a finished import does not show its log yet, so that the log is awaited.
     exact : bool
         Whether every operation is a step.
-    sends_events, stalls : bool
-        Whether outcomes are sent to the event bus, and whether imports are stalled.
+    sends_events, stalls, lists : bool
+        Whether outcomes are sent to the event bus, whether imports are stalled, and whether sweeps list the running
+        executions.
     watches, publisher, recovery, waker, task_tokens : type
         Classes with a mistake show that the search finds it.
     """
@@ -152,6 +153,7 @@ class Scenario:
     exact: bool = False
     sends_events: bool = False
     stalls: bool = False
+    lists: bool = False
     watches: type[MemoryWatchStore] = MemoryWatchStore
     publisher: type[Publisher] = Publisher
     recovery: type[Recovery] = Recovery

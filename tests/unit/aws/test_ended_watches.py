@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from import_watch.aws.ended_watches import ended_watches
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.model.outcome import Outcome
 from import_watch.model.watch import watch_id
 

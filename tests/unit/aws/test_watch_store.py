@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import math
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from import_watch.aws.watch_items import MAX_LISTED_OWNERS
-from import_watch.aws.watch_store import Conflict, WatchStore, WriteUnconfirmed
+from import_watch.aws.dynamodb import serialize
+from import_watch.aws.watch_items import MAX_LISTED_OWNERS, active_partition, active_partitions, indexed_time, record_of
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict, WriteUnconfirmed
 from import_watch.model.observation import ImportState, LogRecord, LogStatus, Problem, ReportedProgress, Severity
 from import_watch.model.outcome import Outcome, WatchResult
-from import_watch.model.watch import FIXED_FIELDS, History, Watch
+from import_watch.model.serialization import to_json
+from import_watch.model.watch import FIXED_FIELDS, History, Watch, start_key
+from import_watch.notifications.notification import notification
 from import_watch.services.waking import MAX_OWNERS
 
+from tests.support.capacity import size_of
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
@@ -32,6 +38,7 @@ from tests.unit.aws_fixtures import (
     aws_account,
     client,
     indexed,
+    indexed_at,
     stored_item,
     watch_table,
 )
@@ -63,6 +70,7 @@ FULL = a_watch(
     log_polls=1,
     log_missing="Element 'ImportLog' not found.",
 )
+HISTORY = History(20, 8.123456789, 0.512345678)
 TEXTS = ("vendor", "connection", "import_id", "vendor_title", "correlation")
 LOG = LogRecord(LogStatus.ARCHIVED, location="s3://archive/log.txt", source="s3://theirs/log.txt", bytes=5_000_000_000)
 
@@ -82,7 +90,8 @@ class TestRegister:
         register(watches, correlation_id="order-5")
         record = watches.get(WATCH.watch_id)
         assert record is not None
-        assert (record.watch, record.execution, record.correlation_id) == (WATCH, EXECUTION, "order-5")
+        assert record.watch == replace(WATCH, correlation="order-5")
+        assert (record.execution, record.correlation_id) == (EXECUTION, "order-5")
         assert (record.keeps_log, record.result, record.log, record.published_at) == (True, None, None, None)
 
     def test_a_missing_watch_is_none(self, watches: WatchStore) -> None:
@@ -257,7 +266,7 @@ class TestSave:
             watches.save(replace(WATCH, generation=generation, polls=5))
         assert conflict.value.record is not None
         assert conflict.value.record.watch == owner
-        assert watches.get(WATCH.watch_id) == conflict.value.record
+        assert watches.get_state(WATCH.watch_id) == conflict.value.record
 
     def test_the_item_has_the_first_owners_and_the_present_one(self, watches: WatchStore) -> None:
         register(watches, WATCH)
@@ -312,7 +321,7 @@ class TestEnd:
         record = watches.get(WATCH.watch_id)
         assert record is not None
         assert (record.result, record.watch.polls) == (a_result(), 4)
-        assert conflict.value.record == record
+        assert conflict.value.record == watches.get_state(WATCH.watch_id)
 
     def test_another_generation_does_not_end_it(self, watches: WatchStore) -> None:
         register(watches, replace(WATCH, generation=2))
@@ -362,22 +371,228 @@ class TestEnd:
 
 
 class TestIndex:
-    def test_active_watches_are_found_by_their_next_poll(self, watches: WatchStore) -> None:
-        for number in (3, 1, 2):
-            register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number))
-        assert indexed() == ["voyado#default#1", "voyado#default#2", "voyado#default#3"]
+    @pytest.mark.parametrize("seconds", [1, 30, 900])
+    @given(number=st.integers(0, 10**6), poll_at=st.floats(NOW, NOW + 10**7))
+    def test_the_index_has_the_next_poll_at_most_a_quarter_of_an_hour_later(
+        self, number: int, poll_at: float, seconds: int
+    ) -> None:
+        at = indexed_time(f"voyado#default#{number}", poll_at, seconds)
+        assert poll_at <= at < poll_at + seconds
+        assert indexed_time(f"voyado#default#{number}", at, seconds) == at
+        assert indexed_time(f"voyado#default#{number}", at + 0.001, seconds) == at + seconds
 
-    def test_a_watch_moves_with_its_next_poll(self, watches: WatchStore) -> None:
-        for number in (1, 2):
-            register(watches, a_watch(watch_id=f"voyado#default#{number}", next_poll_at=NOW + number))
-        watches.save(a_watch(watch_id="voyado#default#1", next_poll_at=NOW + 60))
-        assert indexed() == ["voyado#default#2", "voyado#default#1"]
+    def test_watches_do_not_write_the_index_in_the_same_minute(self) -> None:
+        """Each of 10,000 watches that are polled once a minute moves once in a quarter of an hour."""
+        moves = Counter(indexed_time(f"voyado#default#{number}", NOW + 450, 900) // 60 for number in range(10_000))
+        assert len(moves) >= 15
+        assert max(moves.values()) < 1.3 * 10_000 / 15
+
+    def test_active_watches_are_found_by_the_time_in_the_index(self, watches: WatchStore) -> None:
+        due = {}
+        for number, after in enumerate((4_000, 30, 900.5, 1_801, 12_000), 1):
+            key = f"voyado#default#{number}"
+            register(watches, a_watch(watch_id=key, next_poll_at=NOW + after))
+            due[key] = float(indexed_time(key, NOW + after, 900))
+        assert {key: at for key, (_, at) in indexed_at().items()} == due
+        in_order = sorted(due, key=lambda key: due[key])
+        assert list(watches.active_by_time()) == in_order
+        for place, key in enumerate(in_order, 1):
+            for until, listed in ((due[key] - 1, in_order[: place - 1]), (due[key], in_order[:place])):
+                assert sorted(one for one, _, _ in watches.active(until=until)) == sorted(listed)
+
+    def test_a_poll_moves_a_watch_only_from_one_quarter_to_the_next(self, watches: WatchStore) -> None:
+        register(watches, a_watch(next_poll_at=NOW + 60))
+        before = indexed_at()
+        until = before[WATCH.watch_id][1]
+        for at in (until - 800, until - 0.5, until):
+            watches.save(a_watch(next_poll_at=at))
+            assert indexed_at() == before
+            record = watches.get(WATCH.watch_id)
+            assert record is not None
+            assert record.watch.next_poll_at == at
+        watches.save(a_watch(next_poll_at=until + 1))
+        assert indexed_at() == {WATCH.watch_id: (before[WATCH.watch_id][0], until + 900)}
+
+    def test_watches_are_evenly_distributed_over_the_partitions(self, watches: WatchStore) -> None:
+        counted = Counter(active_partition(f"voyado#default#{number}") for number in range(10_000))
+        assert counted.keys() == set(active_partitions()[1:])
+        assert max(counted.values()) < 1.2 * 1_000
+        register(watches)
+        assert indexed_at()[WATCH.watch_id][0] == active_partition(WATCH.watch_id)
+
+    def test_a_listing_continues_in_its_partition_and_those_after_it(self, watches: WatchStore) -> None:
+        for number in range(40):
+            register(watches, a_watch(watch_id=f"voyado#default#{number}"))
+        listed = [(key, token) for key, _, token in watches.active()]
+        assert len({token["active"]["S"] for _, token in listed}) > 5
+        for place, (_, token) in enumerate(listed):
+            assert [key for key, _, _ in watches.active(token)] == [key for key, _ in listed[place + 1 :]]
 
     @pytest.mark.parametrize("next_poll_at", [None, NOW + 60])
     def test_an_ended_watch_is_not_found(self, watches: WatchStore, next_poll_at: float | None) -> None:
         register(watches)
         watches.end(replace(WATCH, next_poll_at=next_poll_at), a_result())
         assert indexed() == []
+
+
+class TestStart:
+    """What no poll needs is in an item of its own."""
+
+    BIG: ClassVar[dict[str, Any]] = {"notes": "x" * 3_000}
+
+    def test_a_poll_writes_an_item_of_less_than_a_kilobyte(self, watches: WatchStore) -> None:
+        watch = replace(FULL, awaiting_log=None, generation=1, histories={f"type-{n}": HISTORY for n in range(10)})
+        register(watches, watch, metadata=self.BIG, ignored_fields=("colour",) * 10)
+        for number in range(2, 30):
+            watches.transfer_ownership(replace(watch, generation=number), f"{EXECUTION}-{number}")
+        assert size_of(stored_item(watch.watch_id)) < 1_024
+        assert size_of(stored_item(start_key(watch.watch_id, 1))) > 3_500
+        record = watches.get(watch.watch_id)
+        assert record is not None
+        assert (record.metadata, record.ignored_fields, len(record.owners)) == (self.BIG, ("colour",) * 10, 29)
+        assert record.watch.histories == watch.histories
+
+    def test_a_record_without_its_start_is_not_taken_for_one_without_metadata(self, watches: WatchStore) -> None:
+        register(watches, metadata={"a": 1})
+        record = watches.get_state(WATCH.watch_id)
+        assert record is not None
+        with pytest.raises(LookupError):
+            notification(replace(record, result=a_result()), "/import-watch/stack")
+
+    @pytest.mark.parametrize("metadata", [{"a": 1}, BIG], ids=["small", "large"])
+    def test_small_metadata_stays_where_0_2_0_reads_it(self, watches: WatchStore, metadata: Any) -> None:
+        register(watches, metadata=metadata)
+        assert ("metadata" in stored_item(WATCH.watch_id)) == (metadata != self.BIG)
+
+    def test_it_expires_with_its_watch_whatever_is_settled_again(self, watches: WatchStore) -> None:
+        key = start_key(WATCH.watch_id, 1)
+        register(watches)
+        assert float(stored_item(key)["expiresAt"]["N"]) > WATCH.deadline + RETENTION
+        watches.end(WATCH, a_result())
+        watches.record_published(WATCH, NOW + 90)
+        for after in (90, 5_000):
+            record = watches.get(WATCH.watch_id)
+            assert record is not None
+            watches.record_settled(record, NOW + after)
+            assert stored_item(key)["expiresAt"] == stored_item(WATCH.watch_id)["expiresAt"]
+            record = watches.get(WATCH.watch_id)
+            assert record is not None
+            watches.add_start_event(record, ("1",), a_start())
+            assert stored_item(key)["expiresAt"] == stored_item(WATCH.watch_id)["expiresAt"]
+            record = watches.get(WATCH.watch_id)
+            assert record is not None
+            watches.add_start_event(record, ("1", "2"), a_start(task_token="a token"))
+            assert "expiresAt" not in stored_item(WATCH.watch_id)
+            assert float(stored_item(key)["expiresAt"]["N"]) > NOW + RETENTION + 5_000
+
+    def test_each_attempt_has_its_own(self, watches: WatchStore) -> None:
+        watches.register(WATCH, EXECUTION, a_start(metadata=self.BIG), keeps_log=True, start_events=("one",))
+        watches.end(WATCH, a_result())
+        ended = watches.get(WATCH.watch_id)
+        assert ended is not None
+        again, events = a_watch(attempt=2, generation=2), ("one", "two")
+        watches.start_attempt(
+            again, OTHER_EXECUTION, a_start(metadata={"b": 2}), ended=ended, keeps_log=True, start_events=events
+        )
+        latest, moved = watches.get(WATCH.watch_id), watches.get_attempt(WATCH.watch_id, 1)
+        assert latest is not None
+        assert moved is not None
+        assert (latest.metadata, latest.start_events, latest.owners) == ({"b": 2}, events, (OTHER_EXECUTION,))
+        assert (moved.metadata, moved.start_events, moved.owners) == (self.BIG, ("one",), (EXECUTION,))
+
+    def test_owners_that_follow_the_one_that_was_read_are_of_a_later_moment(self, watches: WatchStore) -> None:
+        """The two items of a watch are read one after the other."""
+        register(watches)
+        item = stored_item(WATCH.watch_id)
+        for number in (2, 3):
+            watches.transfer_ownership(replace(WATCH, generation=number, executions=number), f"{EXECUTION}-{number}")
+        assert record_of(item, stored_item(start_key(WATCH.watch_id, 1))).owners == (EXECUTION,)
+
+    @pytest.mark.parametrize("joins", [False, True])
+    def test_a_start_event_that_was_kept_meanwhile_prevents_a_decision(
+        self, watches: WatchStore, *, joins: bool
+    ) -> None:
+        register(watches)
+        watches.end(WATCH, a_result())
+        stale = watches.get(WATCH.watch_id)
+        assert stale is not None
+        watches.add_start_event(stale, ("one",), a_start())
+        again, events = a_watch(attempt=2, generation=2), ("two",)
+
+        def decide() -> None:
+            if joins:
+                watches.add_start_event(stale, events, a_start())
+            else:
+                watches.start_attempt(again, EXECUTION, a_start(), ended=stale, keeps_log=True, start_events=events)
+
+        with pytest.raises(Conflict) as refused:
+            decide()
+        assert refused.value.record is not None
+        assert refused.value.record.start_events == ("one",)
+
+
+IN_ITS_PARTITION = (active_partition(WATCH.watch_id), float(indexed_time(WATCH.watch_id, NOW + 60, 900)))
+
+
+class TestOlderRelease:
+    """Functions of 0.2.0 and of this release may change the same watch: while a stack is updated, or returns."""
+
+    def older(self, watches: WatchStore, **attributes: Any) -> None:
+        """Write a watch as 0.2.0 does."""
+        values = to_json(replace(WATCH, histories={"IMPORT": HISTORY}))
+        item = {"execution": EXECUTION, "keepsLog": True, "schemaVersion": 1, "active": "ACTIVE", **values}
+        item |= {"metadata": '{"a": 1.5}', "correlationId": "order-5", "correlation": "order-5", **attributes}
+        del item["attempt"]
+        client("dynamodb").put_item(TableName=TABLE, Item={name: serialize(value) for name, value in item.items()})
+        del watches
+
+    def test_its_watch_is_listed_and_moves_with_the_next_poll(self, watches: WatchStore) -> None:
+        self.older(watches)
+        assert indexed_at() == {WATCH.watch_id: ("ACTIVE", NOW + 5)}
+        assert [key for key, _, _ in watches.active(until=NOW + 5)] == [WATCH.watch_id]
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.watch.next_poll_at, record.metadata, record.owners) == (NOW + 5, {"a": 1.5}, (EXECUTION,))
+        watches.save(replace(record.watch, polls=1, next_poll_at=NOW + 60))
+        assert indexed_at() == {WATCH.watch_id: IN_ITS_PARTITION}
+        watches.transfer_ownership(replace(record.watch, polls=1, generation=2, executions=2), OTHER_EXECUTION)
+        moved = watches.get(WATCH.watch_id)
+        assert moved is not None
+        assert (moved.metadata, moved.watch.histories) == ({"a": 1.5}, {"IMPORT": HISTORY})
+        assert (moved.execution, moved.owners[-1]) == (OTHER_EXECUTION, OTHER_EXECUTION)
+
+    def test_a_start_event_joins_its_watch(self, watches: WatchStore) -> None:
+        self.older(watches)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        watches.add_start_event(record, ("one",), a_start(task_token="a token"))
+        joined = watches.get(WATCH.watch_id)
+        assert joined is not None
+        assert (joined.start_events, joined.callbacks, joined.metadata) == (("one",), 1, {"a": 1.5})
+
+    def test_a_poll_of_0_2_0_moves_a_watch_back_and_leaves_the_time_before(self, watches: WatchStore) -> None:
+        register(watches, metadata={"a": 1}, correlation_id="order-5")
+        client("dynamodb").update_item(
+            TableName=TABLE,
+            Key={"watchId": {"S": WATCH.watch_id}},
+            UpdateExpression="SET active = :active, nextPollAt = :next, polls = :polls",
+            ExpressionAttributeValues={":active": {"S": "ACTIVE"}, ":next": {"N": str(NOW + 65)}, ":polls": {"N": "1"}},
+        )
+        assert "pollAt" in stored_item(WATCH.watch_id)
+        record = watches.get(WATCH.watch_id)
+        assert record is not None
+        assert (record.watch.next_poll_at, record.metadata, record.owners) == (NOW + 65, {"a": 1}, (EXECUTION,))
+        assert [key for key, _, _ in watches.active(until=NOW + 65)] == [WATCH.watch_id]
+        watches.save(replace(record.watch, polls=2, next_poll_at=NOW + 70))
+        assert indexed_at() == {WATCH.watch_id: IN_ITS_PARTITION}
+
+    def test_what_0_2_0_reads_of_a_watch_is_in_its_item(self, watches: WatchStore) -> None:
+        """Its index shows a next poll too late rather than too early, so that it takes over nothing that is alive."""
+        register(watches, metadata={"a": 1}, correlation_id="order-5")
+        item = stored_item(WATCH.watch_id)
+        required = {"watchId", "execution", "keepsLog", "registeredAt", "deadline", "metadata", "correlationId"}
+        assert required <= item.keys()
+        assert float(item["nextPollAt"]["N"]) >= NOW + 5
 
 
 class TestRecordLog:

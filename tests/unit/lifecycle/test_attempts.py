@@ -10,7 +10,7 @@ from import_watch.lifecycle.attempts import MAX_START_EVENTS, NotStarted, as_nex
 from import_watch.lifecycle.execution_names import successor_name
 from import_watch.lifecycle.transitions import start_watch
 from import_watch.model.outcome import Outcome, WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.watch import Start, Tolerance, Watch
 from import_watch.notifications.notification import NAMESPACE, notification_id
 from import_watch.scheduling.running_time import measured_running_time
@@ -21,7 +21,7 @@ WATCH = start_watch(Start("voyado", "1"), NOW, Tolerance())
 
 def stored(outcome: Outcome | None = None, attempt: int = 1, events: tuple[str, ...] = ("first",)) -> StoredWatch:
     result = None if outcome is None else WatchResult(outcome, NOW, "It ended.")
-    return StoredWatch(replace(WATCH, attempt=attempt), "arn", result=result, start_events=events)
+    return StoredWatch(replace(WATCH, attempt=attempt), "arn", StartRecord(start_events=events), result=result)
 
 
 @pytest.mark.parametrize(

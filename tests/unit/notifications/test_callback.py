@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_watch.model.observation import Problem, Severity
 from import_watch.model.outcome import Outcome
+from import_watch.model.record import StartRecord
 from import_watch.notifications.callback import MAX_CAUSE, failure, is_success, success
 from import_watch.notifications.notification import notification
 
@@ -19,7 +19,7 @@ from tests.unit.aws_fixtures import a_result, a_stored_watch
 
 def event(outcome: Outcome = Outcome.FAILED, metadata: Any = None, **result: Any) -> dict[str, Any]:
     return notification(
-        replace(a_stored_watch(result=a_result(outcome=outcome, **result)), metadata=metadata), "/import-watch/stack"
+        a_stored_watch(result=a_result(outcome=outcome, **result), start=StartRecord(metadata)), "/import-watch/stack"
     )
 
 

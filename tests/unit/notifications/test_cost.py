@@ -73,7 +73,7 @@ def test_memory_is_that_of_every_function_in_the_template() -> None:
 def test_a_watch_of_35_polls_costs_about_three_tenths_of_a_cent() -> None:
     transitions = (4 + 3 * 35) * 25.00 / 1e6
     functions = 37 * 0.20 / 1e6 + 7.5 * 0.5 * 13.33 / 1e6
-    table = (3 * 35 + 13) * 0.625 / 1e6 + (3 + 35 / 2) * 0.125 / 1e6
+    table = (1.2 * 35 + 18) * 0.625 / 1e6 + (4 + 35 / 2) * 0.125 / 1e6
     rest = (2 * 1.00 + 0.50 + 3 * 5.00) / 1e6
     assert estimated_cost(WATCH) == pytest.approx(transitions + functions + table + rest, rel=0.001)
     assert 0.0025 < estimated_cost(WATCH) < 0.0035
@@ -92,10 +92,10 @@ def test_more_of_anything_costs_more(dearer: Watch) -> None:
     assert estimated_cost(dearer) > estimated_cost(WATCH)
 
 
-def test_another_execution_costs_transitions_function_and_reads() -> None:
+def test_another_execution_costs_transitions_function_writes_and_reads() -> None:
     one, two = (estimated_cost(replace(WATCH, executions=executions)) for executions in (1, 2))
     function = 0.20 / 1e6 + 0.25 * 0.5 * 13.33 / 1e6
-    table = 1.5 * 0.125 / 1e6
+    table = 3 * 0.625 / 1e6 + 2.5 * 0.125 / 1e6
     assert two - one == pytest.approx(4 * 25.00 / 1e6 + function + table, abs=1.1e-6)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from import_watch.aws.sns import Topic
 from import_watch.model.observation import MAX_PROBLEM_TEXT, MAX_PROBLEMS, LogRecord, LogStatus, Problem, Severity
 from import_watch.model.outcome import Outcome, Reason, WatchResult
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.timestamps import parse_iso
 from import_watch.notifications.notification import bounded, event_type, mail, notification
 from jsonschema import Draft202012Validator
@@ -110,7 +110,7 @@ def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> StoredWatc
     return StoredWatch(
         watch,
         "execution",
-        metadata=metadata,
+        StartRecord(metadata),
         correlation_id=draw(st.none() | printable),
         keeps_log=draw(st.booleans()),
         result=result,
@@ -163,7 +163,7 @@ class TestEvent:
 
     def test_metadata_and_correlation_id_are_returned(self) -> None:
         metadata = {"nested": [1.5, 2**70, None], "Größe": "🙂"}
-        data = notification_of(replace(ended(), metadata=metadata, correlation_id="order-5"))["data"]
+        data = notification_of(replace(ended(), start=StartRecord(metadata), correlation_id="order-5"))["data"]
         assert (data["metadata"], data["correlationId"]) == (metadata, "order-5")
 
     def test_the_import_id_stays_a_string(self) -> None:
@@ -230,7 +230,7 @@ class TestSize:
             problems=(problem,) * MAX_PROBLEMS,
         )
         log = LogRecord(LogStatus.UNAVAILABLE, source=text * 2, reason=text)
-        return replace(a_stored_watch(), result=result, metadata=metadata, correlation_id=char * 256, log=log)
+        return replace(a_stored_watch(), result=result, start=StartRecord(metadata), correlation_id=char * 256, log=log)
 
     def test_the_message_is_always_small_enough(self, char: str) -> None:
         assert len(bounded(notification_of(self.worst(char)))[1].encode()) < SNS_LIMIT
@@ -291,7 +291,7 @@ class TestWhatServicesCarry:
     @settings(max_examples=300, deadline=None)
     @given(st.dictionaries(any_text, any_json, max_size=4))
     def test_metadata_comes_back_but_for_halves_of_surrogate_pairs(self, metadata: dict[str, Any]) -> None:
-        message = bounded(notification_of(replace(ended(), metadata=metadata)))[1]
+        message = bounded(notification_of(replace(ended(), start=StartRecord(metadata))))[1]
         forms = strictly_read(message)
         assert all(SQS_TAKES.fullmatch(form) for form in forms.values())
         assert delivered(strictly_read(forms["default"])["data"]["metadata"]) == delivered(metadata)
@@ -310,7 +310,7 @@ class TestWhatServicesCarry:
         ],
     )
     def test_what_json_cannot_represent_is_replaced(self, metadata: dict[str, Any], carried: dict[str, Any]) -> None:
-        event = notification_of(replace(ended(), metadata=metadata))
+        event = notification_of(replace(ended(), start=StartRecord(metadata)))
         forms = strictly_read(bounded(event)[1])
         assert strictly_read(forms["default"])["data"]["metadata"] == carried
 
@@ -434,7 +434,7 @@ class TestTopic:
 
     def test_a_queue_gets_the_event_and_nothing_else(self) -> None:
         url = self.subscribe(raw=True)
-        record = replace(ended(), metadata={"a": [1.5, "木"]})
+        record = replace(ended(), start=StartRecord({"a": [1.5, "木"]}))
         self.topic.publish(notification_of(record))
         assert [json.loads(message["Body"]) for message in self.received(url)] == [notification_of(record)]
 

@@ -12,6 +12,7 @@ from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.sns import Topic
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
+from import_watch.aws.watch_items import INDEX_SECONDS, indexed_time
 from import_watch.aws.watch_store import WatchStore
 from import_watch.lifecycle.execution_names import executions_of, sibling_arn, successor_name
 from import_watch.model.observation import ImportState
@@ -40,7 +41,8 @@ from tests.unit.aws_fixtures import (
 )
 
 OVERDUE = 300
-LATER = NOW + 5 + OVERDUE
+LATER = NOW + 5 + INDEX_SECONDS + OVERDUE
+"""The next poll of a watch is 5 seconds after NOW, which the index has rounded up."""
 EVENT = {"id": "event-1", "detail": {"vendor": "voyado", "importId": "5512340987651234567", "metadata": {"a": 1}}}
 
 
@@ -196,8 +198,11 @@ class TestWatchOfADeadExecution:
         assert account.received()[0]["data"]["outcome"] == "SUCCEEDED"
 
     def test_a_watch_that_is_not_overdue_is_not_checked(self, account: Account) -> None:
-        account.register(a_watch(), DEAD)
-        assert account.sweep(LATER - 1) == {}
+        watch = account.register(a_watch(), DEAD)
+        late = indexed_time(watch.watch_id, NOW + 5, INDEX_SECONDS) + OVERDUE
+        assert NOW + 5 + OVERDUE <= late < LATER
+        assert account.sweep(late - 1) == {}
+        assert account.sweep(late) == {"TAKEN_OVER": 1}
 
 
 def test_an_overdue_watch_with_a_live_execution_is_unchanged(account: Account) -> None:
@@ -305,10 +310,11 @@ class TestTime:
             account.states.watch_began("voyado", name)
         for number in range(3):
             account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD)
-        get = account.states.get
+        get, get_many = account.states.get, account.states.get_many
+        monkeypatch.setattr("import_watch.services.active_counts.MAX_BATCH", 1)
         for sweep in range(9):
             clock = Clock(10.0)
-            monkeypatch.setattr(account.states, "get", clock.costing(1.0, get))
+            monkeypatch.setattr(account.states, "get_many", clock.costing(1.0, get_many))
             done = account.sweep(LATER, clock.left)
             assert clock.left() >= 0
             assert done.get("TAKEN_OVER", 0) == (3 if sweep == 0 else 0)
@@ -321,6 +327,7 @@ class TestTime:
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("import_watch.services.active_counts.MAX_CONNECTIONS", 3)
+        monkeypatch.setattr("import_watch.services.active_counts.MAX_BATCH", 1)
         for number in range(7):
             account.states.watch_began("voyado", f"typo-{number}")
         assert [account.sweep(NOW).get("COUNTS_REPAIRED") for _ in range(4)] == [3, 3, 1, None]
@@ -329,7 +336,7 @@ class TestTime:
         account.register(a_watch())
         account.stop()
         listed = list(account.watches.active())
-        account.watches.active = lambda *_position: iter(listed)  # type: ignore[method-assign]
+        account.watches.active = lambda *_position, **_until: iter(listed)  # type: ignore[method-assign]
         assert account.sweep() == {"STOPPED": 1}
         assert shared().active_watches == 0
 
@@ -338,10 +345,10 @@ class TestTime:
     ) -> None:
         watches = [account.register(a_watch(watch_id=f"voyado#default#{number}"), DEAD) for number in range(3)]
 
-        def fails(*_key: str, **_how: bool) -> None:
+        def fails(*_keys: object) -> None:
             raise TimeoutError
 
-        monkeypatch.setattr(account.states, "get", fails)
+        monkeypatch.setattr(account.states, "get_many", fails)
         clock = Clock(100.0)
         monkeypatch.setattr(account.recovery._executions, "status", clock.costing(45.0, Executions().status))
         with pytest.raises(TimeoutError):
@@ -359,7 +366,7 @@ class TestTime:
         monkeypatch.setattr(
             account.recovery._executions, "status", clock.costing(10.0, account.recovery._executions.status)
         )
-        monkeypatch.setattr(account.states, "get", clock.costing(1.0, account.states.get))
+        monkeypatch.setattr(account.states, "get_many", clock.costing(1.0, account.states.get_many))
         assert account.sweep(LATER, clock.left) == {"UNCHANGED": 9, "COUNTS_REPAIRED": 1}
         assert shared().active_watches == 20
 
@@ -367,7 +374,7 @@ class TestTime:
     def test_dynamodb_accepts_the_cursor_of_a_sweep(self) -> None:
         table = client("dynamodb").describe_table(TableName=TABLE)["Table"]
         keys = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
-        last = {"watchId": {"S": "1"}, "active": {"S": "ACTIVE"}, "nextPollAt": {"N": "5"}}
+        last = {"watchId": {"S": "1"}, "active": {"S": "ACTIVE#3"}, "nextPollAt": {"N": "5"}}
         token = SweepCursor(last, last)
         cursors = SweepCursorStore(TABLE, client("dynamodb"))
         cursors.keep(token)
@@ -382,7 +389,7 @@ class TestTime:
             account.watches.register(
                 a_watch(watch_id=f"voyado#{'c' * 64}#{number:0180}"), EXECUTION, a_start(), keeps_log=False
             )
-        assert account.sweep() == {"UNCHANGED": 130, "COUNTS_REPAIRED": 1}
+        assert account.sweep() == {"PAGES_LISTED": 1, "UNCHANGED": 130, "COUNTS_REPAIRED": 1}
         assert shared("voyado", "c" * 64).active_watches == 130
 
 
@@ -417,8 +424,8 @@ def test_a_count_that_changes_while_watches_are_counted_is_left(account: Account
 
     listings = []
 
-    def one_begins(token: Any = None) -> Iterator[Any]:
-        yield from active(token)
+    def one_begins(token: Any = None, **until: Any) -> Iterator[Any]:
+        yield from active(token, **until)
         account.states.watch_began("voyado", "default")
         listings.append(token)
 

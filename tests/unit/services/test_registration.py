@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from import_watch.aws.executions import Executions, ExecutionStatus
 from import_watch.aws.task_tokens import TaskTokens
-from import_watch.aws.watch_store import Committed, Conflict, WatchStore
+from import_watch.aws.watch_store import Committed, WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.model.observation import ImportState, LogRecord, LogStatus
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.record import StoredWatch
 from import_watch.model.step import NextAction, Step
-from import_watch.model.watch import Tolerance, Watch, attempt_key, watch_id
+from import_watch.model.watch import Tolerance, Watch, attempt_key, start_key, watch_id
 from import_watch.scheduling.running_time import measured_running_time
 from import_watch.services.registration import Registrar
 from import_watch.services.vendor_registry import VendorRegistry
@@ -472,6 +473,39 @@ def tokens(watches: WatchStore) -> TaskTokens:
     return TaskTokens(TABLE, client("dynamodb"))
 
 
+class TestTooManyTokens:
+    @pytest.mark.parametrize("late", [False, True])
+    def test_its_task_fails_at_once_and_its_start_event_counts(
+        self, watches: WatchStore, monkeypatch: pytest.MonkeyPatch, *, late: bool
+    ) -> None:
+        monkeypatch.setattr("import_watch.aws.watch_store.MAX_TOKENS", 1)
+        first = started(watches, event(taskToken="one"))
+        refused: list[str] = []
+
+        class Refusing(TaskTokens):
+            def refuse(self, token: str, why: str) -> None:
+                refused.append(token)
+                assert token not in why
+
+        registers = Registrar(
+            VENDORS,
+            watches,
+            connection_store(),
+            Executions(client("stepfunctions")),
+            Tolerance(),
+            tokens=lambda: Refusing(TABLE, client("dynamodb")),
+        )
+        given = VENDORS.parse(event(OTHER_EVENT, taskToken="two"))
+        if late:
+            registers.register_late(given, OTHER_EXECUTION, NOW)
+        else:
+            assert registers.register(given, OTHER_EXECUTION, NOW).action == "ALREADY_WATCHED"
+        assert refused == ["two"]
+        record = recorded(watches, first)
+        assert (record.start_events, record.callbacks) == ((EVENT_ID, OTHER_EVENT), 1)
+        assert tokens(watches).waiting(record.watch.watch_id, 1) == ["1:one"]
+
+
 class TestNextAttempt:
     def ended(self, watches: WatchStore, result: WatchResult = UNKNOWN, **more: Any) -> Watch:
         watch = replace(started(watches, event(**more)).watch, generation=4, executions=4)
@@ -565,8 +599,9 @@ class TestNextAttempt:
         client("dynamodb").update_item(
             TableName=TABLE,
             Key={"watchId": {"S": ended.watch_id}},
-            UpdateExpression="REMOVE attempt, startEvents, owners, ended",
+            UpdateExpression="REMOVE attempt, ended",
         )
+        client("dynamodb").delete_item(TableName=TABLE, Key={"watchId": {"S": start_key(ended.watch_id, 1)}})
         registrar(watches).register_late(VENDORS.parse(event()), EXECUTION, NOW + 500)
         assert recorded(watches, Step(NextAction.WAIT, ended)).watch == ended
 
@@ -634,8 +669,9 @@ class TestNextAttempt:
         client("dynamodb").update_item(
             TableName=TABLE,
             Key={"watchId": {"S": ended.watch_id}},
-            UpdateExpression="REMOVE attempt, startEvents, owners, ended",
+            UpdateExpression="REMOVE attempt, ended",
         )
+        client("dynamodb").delete_item(TableName=TABLE, Key={"watchId": {"S": start_key(ended.watch_id, 1)}})
         step = started(watches, event(OTHER_EVENT), OTHER_EXECUTION, NOW + 500)
         assert (step.watch.attempt, recorded(watches, step).start_events) == (2, (OTHER_EVENT,))
         watches.record_published(ended, NOW + 90)

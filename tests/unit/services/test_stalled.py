@@ -12,7 +12,7 @@ import pytest
 from import_watch.aws.sns import Topic
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import ImportState, ReportedProgress
-from import_watch.model.record import StoredWatch
+from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.watch import History, Watch
 from import_watch.notifications.notification import stall_notification
 from import_watch.scheduling.poll_delay import stalled_seconds
@@ -151,6 +151,6 @@ def test_the_sample_is_what_is_published() -> None:
         import_id="7a84b875-6f75-4c7b-b137-0632b62db0bd",
         job_type="Import",
     )
-    record = StoredWatch(watch, EXECUTION, metadata={"team": "help centre"}, correlation_id="release-42")
+    record = StoredWatch(watch, EXECUTION, StartRecord({"team": "help centre"}), correlation_id="release-42")
     assert stall_notification(record, "/import-watch/import-watch", NOW + 2_400) == sample
     assert list(SCHEMA.iter_errors(sample)) == []

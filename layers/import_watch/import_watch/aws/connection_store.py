@@ -9,13 +9,21 @@ watches. Names of connections come from start events, so an item that is no long
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, deserialize, query_index, serialize, table_client
+from import_watch.aws.dynamodb import (
+    ACTIVE_INDEX,
+    PageToken,
+    deserialize,
+    query_index,
+    read_batches,
+    serialize,
+    table_client,
+)
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import Watch, connection_key, key_parts
 from import_watch.observability import logger
@@ -96,6 +104,14 @@ class ConnectionStore:
         """Read the state of a connection; the initial one where no watch has begun."""
         found = self._client.get_item(TableName=self._table, Key=_key(vendor, connection), ConsistentRead=consistent)
         return _state(found.get("Item", {}))
+
+    def get_many(self, connections: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ConnectionState]:
+        """Read the states of connections, by vendor and name, with consistent reads."""
+        names = {connection_key(*one): one for one in connections}
+        found = dict.fromkeys(names.values(), ConnectionState())
+        for item in read_batches(self._client, self._table, names):
+            found[names[item["watchId"]["S"]]] = _state(item)
+        return found
 
     def known(self, after: tuple[str, str] | None = None) -> Iterator[tuple[str, str]]:
         """Vendor and name of every connection that has an item.

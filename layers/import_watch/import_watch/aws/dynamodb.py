@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
@@ -14,6 +15,8 @@ from import_watch import USER_AGENT
 from import_watch.model.serialization import JSON
 
 ACTIVE_INDEX = "active-by-next-poll"
+MAX_BATCH = 100
+"""Maximum items that DynamoDB reads in one request."""
 PageToken: TypeAlias = dict[str, Any]
 """Position in an index after which a query continues: a key, as DynamoDB returns it."""
 
@@ -64,6 +67,31 @@ def deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: read(value) for name, value in item.items()}
 
 
+def read_batches(
+    client: DynamoDBClient, table_name: str, keys: Iterable[str], attributes: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Items of a table by their keys, with consistent reads, in any order; without those that do not exist.
+
+    Parameters
+    ----------
+    client : DynamoDBClient
+    table_name : str
+    keys : iterable of str
+    attributes : collection of str
+        The only attributes that are read; all by default.
+    """
+    names = {f"#a{index}": name for index, name in enumerate(attributes)}
+    projection = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+    unread: deque[Any] = deque({"watchId": {"S": key}} for key in dict.fromkeys(keys))
+    while unread:
+        batch = [unread.popleft() for _ in range(min(MAX_BATCH, len(unread)))]
+        wanted: Any = {table_name: {"Keys": batch, "ConsistentRead": True, **projection}}
+        page = client.batch_get_item(RequestItems=wanted)
+        yield from page["Responses"].get(table_name, [])
+        if page.get("UnprocessedKeys"):
+            unread.extend(page["UnprocessedKeys"][table_name]["Keys"])
+
+
 def query_index(
     client: DynamoDBClient,
     table_name: str,
@@ -71,6 +99,7 @@ def query_index(
     partition: tuple[str, str],
     order: str,
     start: PageToken | None = None,
+    until: float | None = None,
 ) -> Iterator[tuple[str, float, PageToken]]:
     """Entries of one partition of an index of keys, in its order.
 
@@ -84,6 +113,8 @@ def query_index(
         Name of its sort key, a number.
     start : PageToken, optional
         The token of the last entry of an earlier query.
+    until : float, optional
+        Greatest sort key.
 
     Yields
     ------
@@ -97,6 +128,9 @@ def query_index(
         "KeyConditionExpression": f"{name} = :{name}",
         "ExpressionAttributeValues": {f":{name}": {"S": value}},
     }
+    if until is not None:
+        query["KeyConditionExpression"] += f" AND {order} <= :until"
+        query["ExpressionAttributeValues"][":until"] = serialize(until)
     while True:
         if start:
             query["ExclusiveStartKey"] = start

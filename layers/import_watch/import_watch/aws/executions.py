@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from import_watch.model.watch import Watch
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+EXECUTIONS_OF_A_PAGE = 1_000
+"""As many as Step Functions returns in one response."""
 
 
 class ExecutionStatus(StrEnum):
@@ -76,6 +80,22 @@ class Executions:
             return ExecutionStatus(self._client.describe_execution(executionArn=execution)["status"])
         except self._client.exceptions.ExecutionDoesNotExist:
             return ExecutionStatus.MISSING
+
+    def running(self, state_machine: str) -> Iterator[list[str]]:
+        """ARNs of the running executions of a state machine, in pages, the latest first.
+
+        The lists are not consistent: an execution that is in none may run, and one that is in one may have ended.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            If Step Functions does not return a page.
+        """
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=state_machine, statusFilter="RUNNING", PaginationConfig={"PageSize": EXECUTIONS_OF_A_PAGE}
+        )
+        for page in pages:
+            yield [execution["executionArn"] for execution in page["executions"]]
 
     def input(self, execution: str) -> JSON:
         """Input of an execution; None where the execution no longer exists."""

@@ -55,7 +55,7 @@ class SweepCursorStore:
         item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
         return SweepCursor(
             _token(item.get("afterUnpublished")),
-            _token(item.get("afterActive")),
+            _token(item.get("afterOverdue")),
             _connection(item.get("afterConnection")),
         )
 
@@ -67,7 +67,8 @@ class SweepCursorStore:
         if cursor.unpublished is not None:
             item["afterUnpublished"] = {"M": cursor.unpublished}
         if cursor.active is not None:
-            item["afterActive"] = {"M": cursor.active}
+            # Under another name than before 0.3.0, whose functions know only one partition.
+            item["afterOverdue"] = {"M": cursor.active}
         if cursor.connection is not None:
             item["afterConnection"] = {"S": connection_key(*cursor.connection)}
         self._client.put_item(TableName=self._table, Item=item)

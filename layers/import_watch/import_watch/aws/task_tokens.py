@@ -15,6 +15,7 @@ from import_watch.aws.watch_store import TOKENS_SECONDS
 from import_watch.model.serialization import JSON
 from import_watch.model.watch import callbacks_key
 from import_watch.notifications.callback import failure, is_success, success
+from import_watch.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,6 +28,11 @@ class TokenResult(StrEnum):
     SENT = "SENT"
     EXPIRED = "EXPIRED"
     DENIED = "DENIED"
+    REFUSED = "REFUSED"
+
+
+TOO_MANY = "TooManyTaskTokens"
+"""Error of a task whose token is refused."""
 
 
 class TokenNotSent(Exception):
@@ -102,6 +108,23 @@ class TaskTokens:
         except BotoCoreError as error:
             raise TokenNotSent(type(error).__name__) from None
         return TokenResult.SENT
+
+    def refuse(self, token: str, why: str) -> None:
+        """Fail the task of a token that is not stored; one that cannot be reached gets no outcome.
+
+        Parameters
+        ----------
+        token : str
+        why : str
+            The cause, for a person.
+        """
+        try:
+            self._stepfunctions.send_task_failure(taskToken=token, error=TOO_MANY, cause=why)
+        except ClientError as error:
+            # Without its message, which may quote the token.
+            logger.warning("the task of a refused token gets no outcome", why=error.response["Error"]["Code"])
+        except BotoCoreError as error:
+            logger.warning("the task of a refused token gets no outcome", why=type(error).__name__)
 
     def delete(self, watch_id: str, entry: str) -> None:
         """Delete a token that needs no more, and the item with the last one."""

@@ -1,77 +1,63 @@
-"""The table of watches: the authoritative state of every watch, one item each, every write conditional.
+"""The table of watches: the authoritative state of every watch, every write conditional.
 
-An item is the flat state of a watch plus the fields of its start event that the notification returns (`metadata`,
-`correlationId`), its result (`ending`) with the locations of its log and its last response, and the time of the
-publication (`publishedAt`). An attempt that a later one has replaced is moved to an item of its own; task tokens that
-wait for the outcome are in another one. Two sparse indexes list the open work: an active watch has `active` and is
-found by `nextPollAt`; an ended one has `unpublished` and is found by `detectedAt`, until its outcome is published. Only
-then may it expire. A third index lists ended watches by outcome and time, for people (`ended_watches`).
+The item of a watch is its flat state plus its result (`ending`) with the locations of its log and its last response,
+and the time of the publication (`publishedAt`). The rest of its start event is in an item of its own, which is written
+with it in one transaction where both change. An attempt that a later one has replaced is moved to an item of its own;
+task tokens that wait for the outcome are in another one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from import_watch.aws.dynamodb import ACTIVE_INDEX, PageToken, query_index, serialize, table_client
+from import_watch.aws.dynamodb import serialize
 from import_watch.aws.watch_items import (
-    ACTIVE,
+    INDEX_SECONDS,
     MAX_LISTED_OWNERS,
     UNPUBLISHED,
-    UNPUBLISHED_INDEX,
+    changes_of,
     name_of,
-    new_item,
-    record_of,
-    standing,
+    new_items,
+)
+from import_watch.aws.watch_writer import (
+    KNOWN_TO_PASS,
+    LIMITS_TOKENS,
+    Conflict,
+    WatchWriter,
+    attributes,
+    unconfirmed,
 )
 from import_watch.model.observation import LogRecord
 from import_watch.model.outcome import WatchResult
 from import_watch.model.serialization import JSON, camel, to_json
-from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key
+from import_watch.model.watch import FIXED_FIELDS, Start, Watch, attempt_key, callbacks_key, start_key
+from import_watch.observability import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from import_watch.model.record import StoredWatch
 
-KNOWN_TO_PASS = (
-    *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "InternalServerError"),
-    *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
-)
-"""Errors that every definition of the state machine retries for a long time, also that of the first release."""
-MAX_BATCH = 100
-"""Maximum items that DynamoDB reads in one request."""
 ATTRIBUTES_OF_AN_END = (
-    *("log", "answer", "publishedAt", "eventSentAt", "unpublished", "expiresAt", "callbacks", "startEvents", "ended"),
+    *("log", "answer", "publishedAt", "eventSentAt", "unpublished", "expiresAt", "callbacks", "eventRevision", "ended"),
 )
 """Attributes that may change after a watch has ended."""
+MAX_TOKENS = 100
+"""Task tokens that may wait for one watch: an item has 400 KB, and a token up to 2 KB."""
 TOKENS_SECONDS = 366 * 86_400
 """Seconds for which a task token is kept at most: a task waits for a year at most."""
-CHANGING_ATTRIBUTES = ("active", *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS))
+START_SECONDS = 366 * 86_400
+"""Seconds after its deadline for which the start of a watch is kept at most, whatever becomes of the watch."""
+CHANGING_ATTRIBUTES = (
+    *("active", "pollAt"),
+    *(camel(part.name) for part in fields(Watch) if part.name not in FIXED_FIELDS),
+)
 """Attributes that each write after the first sets or, where the state has no value, removes."""
-
-
-class Conflict(Exception):
-    """A conditional write that failed because the item is not as expected.
-
-    Attributes
-    ----------
-    record : StoredWatch or None
-        The stored item; None where there is none.
-    """
-
-    def __init__(self, record: StoredWatch | None) -> None:
-        super().__init__("the watch is not as expected")
-        self.record = record
-
-
-class WriteUnconfirmed(Exception):
-    """A write that failed, or whose response did not arrive: it is not known whether it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +77,7 @@ class Committed:
     by_lost_attempt: bool = False
 
 
-class WatchStore:
+class WatchStore(WatchWriter):
     """Reads and writes the table.
 
     Parameters
@@ -101,46 +87,20 @@ class WatchStore:
         Seconds for which an ended watch is kept.
     client : DynamoDBClient, optional
         A boto3 client, for tests.
+    index_seconds : int, optional
+        Seconds to which the index of active watches knows the times of the next polls.
     """
 
-    def __init__(self, table_name: str, retention_seconds: int, client: DynamoDBClient | None = None) -> None:
-        self._table = table_name
+    def __init__(
+        self,
+        table_name: str,
+        retention_seconds: int,
+        client: DynamoDBClient | None = None,
+        index_seconds: int = INDEX_SECONDS,
+    ) -> None:
+        super().__init__(table_name, client)
         self._retention = retention_seconds
-        self._client: DynamoDBClient = client or table_client()
-
-    def get(self, watch_id: str) -> StoredWatch | None:
-        """Read a watch with a consistent read; None where there is none."""
-        found = self._client.get_item(TableName=self._table, Key={"watchId": {"S": watch_id}}, ConsistentRead=True)
-        return record_of(found["Item"]) if "Item" in found else None
-
-    def get_attempt(self, watch_id: str, attempt: int) -> StoredWatch | None:
-        """Read one attempt of a watch, which a later one may have replaced; None where there is none."""
-        record = self.get(watch_id)
-        if record is None or record.watch.attempt <= attempt:
-            return record
-        return self.get(attempt_key(watch_id, attempt))
-
-    def get_many(self, watch_ids: Iterable[str]) -> dict[str, StoredWatch]:
-        """Read watches by their ids, with consistent reads; without those that do not exist, or are no watches."""
-        found: dict[str, StoredWatch] = {}
-        unread: list[Any] = [{"watchId": {"S": key}} for key in dict.fromkeys(watch_ids)]
-        while unread:
-            wanted: Any = {self._table: {"Keys": unread[:MAX_BATCH], "ConsistentRead": True}}
-            page = self._client.batch_get_item(RequestItems=wanted)
-            items = page["Responses"].get(self._table, [])
-            found |= {item["watchId"]["S"]: record_of(item) for item in items if "registeredAt" in item}
-            refused = page["UnprocessedKeys"][self._table]["Keys"] if page.get("UnprocessedKeys") else ()
-            unread = [*refused, *unread[MAX_BATCH:]]
-        return found
-
-    def reload_if_same_owner(self, seen: StoredWatch, *, owner_is_over: bool) -> StoredWatch | None:
-        """Latest state of a watch that its owner wrote; None where the owner has changed since `seen` was read.
-
-        `seen` may not have the last write of an ended owner, such as that the outcome was published. An owner that was
-        never started has written nothing, and may start meanwhile: then `seen` itself is returned.
-        """
-        record = self.get(seen.key) if owner_is_over else seen
-        return record if record is not None and record.execution == seen.execution else None
+        self._index_seconds = index_seconds
 
     def register(
         self,
@@ -158,22 +118,12 @@ class WatchStore:
         ------
         Conflict
             If there is such a watch already.
+        TooManyTokens
+            If its task token is one too many: nothing is written.
         """
-        item = new_item(watch, execution, start, keeps_log=keeps_log, result=result, start_events=start_events)
-        is_new = "attribute_not_exists(watchId)"
-        if start.task_token is not None:
-            put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": is_new}
-            self._transact(watch.watch_id, [{"Put": put}, self._add_token(watch.watch_id, watch.attempt, start)])
-            return
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=item,
-                ConditionExpression=is_new,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise Conflict(_conflicting(error.response)) from None
+        item, of_start = self._new_items(watch, execution, start, start_events, keeps_log=keeps_log, result=result)
+        put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(watchId)"}
+        self.transact(watch.watch_id, [{"Put": put}, of_start, *self._token_of(watch, start)])
 
     def start_attempt(
         self,
@@ -205,6 +155,8 @@ class WatchStore:
         ------
         Conflict
             If the watch has not ended, or is not in the generation before, or changed at the same time.
+        TooManyTokens
+            If its task token is one too many: nothing is written.
         """
         key = {"watchId": {"S": watch.watch_id}}
         item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
@@ -215,9 +167,9 @@ class WatchStore:
         }
         conditions, names = ["attribute_exists(ending)", "generation = :before"], {}
         values = {":before": serialize(watch.generation - 1)}
-        expected = {name: value for name, value in item.items() if name != "startEvents"}
-        if ended.start_events:
-            expected["startEvents"] = serialize(list(ended.start_events))
+        expected = {name: value for name, value in item.items() if name != "eventRevision"}
+        if ended.event_revision:
+            expected["eventRevision"] = serialize(ended.event_revision)
         for index, name in enumerate(ATTRIBUTES_OF_AN_END):
             names[f"#n{index}"] = name
             if name in expected:
@@ -225,9 +177,13 @@ class WatchStore:
                 values[f":n{index}"] = expected[name]
             else:
                 conditions.append(f"attribute_not_exists(#n{index})")
+        revision = ended.event_revision + 1
+        new, of_start = self._new_items(
+            watch, execution, start, start_events, keeps_log=keeps_log, event_revision=revision
+        )
         replacing = {
             "TableName": self._table,
-            "Item": new_item(watch, execution, start, keeps_log=keeps_log, start_events=start_events),
+            "Item": new,
             "ConditionExpression": " AND ".join(conditions),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
@@ -237,8 +193,8 @@ class WatchStore:
             "attribute_not_exists(watchId) OR (attribute_exists(publishedAt) AND attribute_not_exists(unpublished))"
         )
         moving = {"TableName": self._table, "Item": moved, "ConditionExpression": settled}
-        tokens = [] if start.task_token is None else [self._add_token(watch.watch_id, watch.attempt, start)]
-        self._transact(watch.watch_id, [{"Put": replacing}, {"Put": moving}, *tokens])
+        writes = [{"Put": replacing}, {"Put": moving}, of_start, *self._token_of(watch, start)]
+        self.transact(watch.watch_id, writes)
 
     def add_start_event(self, record: StoredWatch, events: Sequence[str], start: Start) -> None:
         """Keep the id of a start event that starts nothing, and its task token: it waits for the outcome.
@@ -257,33 +213,36 @@ class WatchStore:
         ------
         Conflict
             If the watch has ended, was settled or was started again meanwhile, or another start event was kept.
+        TooManyTokens
+            If its task token is one too many: nothing is written.
         """
         watch = record.watch
-        has_ended = "attribute_exists(ending)" if record.result is not None else "attribute_not_exists(ending)"
-        values: dict[str, JSON] = {":events": list(events), ":generation": watch.generation}
-        same_events = "attribute_not_exists(startEvents)"
-        if record.start_events:
-            same_events = "startEvents = :seen"
-            values[":seen"] = list(record.start_events)
-        sets, same_state = "startEvents = :events", has_ended
+        state = "attribute_exists(ending)" if record.result is not None else "attribute_not_exists(ending)"
+        # Another owner of the same attempt may have the watch by now, which does not matter. Another attempt has
+        # another revision.
+        state += " AND generation >= :generation AND "
+        values: dict[str, JSON] = {":generation": watch.generation, ":one": 1}
+        state += "eventRevision = :seen" if record.event_revision else "attribute_not_exists(eventRevision)"
+        if record.event_revision:
+            values[":seen"] = record.event_revision
+        update = "ADD eventRevision :one"
         if start.task_token is not None:
-            values[":one"] = 1
-            same_state += f" AND attribute_{'exists' if record.unpublished else 'not_exists'}(unpublished)"
+            state += f" AND attribute_{'exists' if record.unpublished else 'not_exists'}(unpublished)"
+            update += ", callbacks :one REMOVE expiresAt"
             if record.result is not None:
-                sets += ", unpublished = :unpublished"
+                update += " SET unpublished = :unpublished"
                 values[":unpublished"] = UNPUBLISHED
-            sets += " REMOVE expiresAt ADD callbacks :one"
-        # Another owner of the same attempt may have the watch by now, which does not matter.
-        same_attempt = "generation >= :generation"
         change = {
             "TableName": self._table,
             "Key": {"watchId": {"S": watch.watch_id}},
-            "UpdateExpression": f"SET {sets}",
-            "ConditionExpression": f"{same_state} AND {same_events} AND {same_attempt}",
-            "ExpressionAttributeValues": {name: serialize(value) for name, value in values.items()},
+            "UpdateExpression": update,
+            "ConditionExpression": state,
+            "ExpressionAttributeValues": attributes(values),
         }
-        tokens = [] if start.task_token is None else [self._add_token(watch.watch_id, watch.attempt, start)]
-        self._transact(watch.watch_id, [{"Update": change}, *tokens])
+        of_start = self._change_of_start(
+            watch, "SET startEvents = :events", {":events": list(events)}, keeps_longer=start.task_token is not None
+        )
+        self.transact(watch.watch_id, [{"Update": change}, of_start, *self._token_of(watch, start)])
 
     def record_stop(self, watch: Watch, reason: str) -> None:
         """Write why a person stops a watch, before its execution is stopped.
@@ -293,7 +252,7 @@ class WatchStore:
         Conflict
             If the watch has ended, its outcome is known and awaits its log, or another generation owns it.
         """
-        self._change(
+        self.change(
             watch.watch_id,
             {"stopReason": reason, "stopGeneration": watch.generation},
             (),
@@ -319,7 +278,7 @@ class WatchStore:
         WriteUnconfirmed
             If DynamoDB cannot be reached or refuses the write for another reason.
         """
-        with _unconfirmed():
+        with unconfirmed():
             self._update(watch, None, before, owner=watch.generation, polls=watch.polls)
 
     def transfer_ownership(self, watch: Watch, execution: str, before: Watch | None = None) -> None:
@@ -342,7 +301,7 @@ class WatchStore:
         WriteUnconfirmed
             As in `save`.
         """
-        with _unconfirmed(KNOWN_TO_PASS):
+        with unconfirmed(KNOWN_TO_PASS):
             self._update(watch, None, before, owner=watch.generation - 1, polls=watch.polls, new_owner=execution)
 
     def end(self, watch: Watch, result: WatchResult, before: Watch | None = None) -> None:
@@ -362,7 +321,7 @@ class WatchStore:
         WriteUnconfirmed
             As in `save`.
         """
-        with _unconfirmed(KNOWN_TO_PASS):
+        with unconfirmed(KNOWN_TO_PASS):
             self._update(watch, result, before, owner=watch.generation)
 
     def commit(
@@ -405,7 +364,8 @@ class WatchStore:
             if record is None:
                 return None
             if record.watch.generation == before.generation:
-                return Committed(record.watch, record.result, by_lost_attempt=True)
+                stored = replace(record.watch, histories=before.histories)  # the item does not have them
+                return Committed(stored, record.result, by_lost_attempt=True)
             return Committed(watch, by_lost_attempt=True) if record.execution == successor else None
         return Committed(watch, result)
 
@@ -458,30 +418,7 @@ class WatchStore:
         self._change_ended(
             record.watch, values, ("unpublished",), f"attribute_exists(publishedAt) AND {same}", numbers=numbers
         )
-
-    def active(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
-        """All active watches, by the time of their next poll, from an eventually consistent index.
-
-        Parameters
-        ----------
-        token : PageToken, optional
-            The token of the last watch of an earlier listing.
-
-        Yields
-        ------
-        tuple of str, float and PageToken
-            Its id, the time of its next poll (epoch seconds), and the token with which a listing continues after it.
-        """
-        return self._query_index(ACTIVE_INDEX, ("active", ACTIVE), "nextPollAt", token)
-
-    def unpublished(self, token: PageToken | None = None) -> Iterator[tuple[str, float, PageToken]]:
-        """All ended watches whose outcome is not published, by the time of their end."""
-        return self._query_index(UNPUBLISHED_INDEX, ("unpublished", UNPUBLISHED), "detectedAt", token)
-
-    def _query_index(
-        self, index: str, partition: tuple[str, str], order: str, token: PageToken | None
-    ) -> Iterator[tuple[str, float, PageToken]]:
-        return query_index(self._client, self._table, index, partition, order, token)
+        self._expire_start(record.watch, now)
 
     def _update(
         self,
@@ -493,7 +430,7 @@ class WatchStore:
         polls: int | None = None,
         new_owner: str | None = None,
     ) -> None:
-        values = {**standing(watch, result), **to_json(watch, FIXED_FIELDS)}
+        values = changes_of(watch, result, self._index_seconds)
         listed = None
         if new_owner is not None:
             values["execution"] = new_owner
@@ -511,39 +448,14 @@ class WatchStore:
         else:
             conditions += ["awaitingLog.detectedAt = :detected", "logPolls = :looks"]
             numbers |= {":detected": read.awaiting_log.detected_at, ":looks": read.log_polls}
-        self._change(watch.watch_id, values, gone, " AND ".join(conditions), numbers=numbers, listed=listed)
-
-    def _change(
-        self,
-        watch_id: str,
-        values: Mapping[str, JSON],
-        remove: tuple[str, ...],
-        condition: str,
-        condition_names: Mapping[str, str] | None = None,
-        numbers: Mapping[str, float] | None = None,
-        listed: str | None = None,
-    ) -> None:
-        sets = ", ".join(f"#s{index} = :s{index}" for index in range(len(values)))
-        removes = ", ".join(f"#r{index}" for index in range(len(remove)))
-        names = {f"#s{index}": name for index, name in enumerate(values)}
-        names |= {f"#r{index}": name for index, name in enumerate(remove)} | dict(condition_names or {})
-        attribute_values = {f":s{index}": serialize(value) for index, value in enumerate(values.values())}
-        attribute_values |= {name: serialize(number) for name, number in (numbers or {}).items()}
-        if listed is not None:
-            sets += ", owners = list_append(if_not_exists(owners, :none), :owners)"
-            attribute_values |= {":none": serialize([]), ":owners": serialize([listed])}
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"watchId": {"S": watch_id}},
-                UpdateExpression=f"SET {sets}" + (f" REMOVE {removes}" if removes else ""),
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=attribute_values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise Conflict(_conflicting(error.response)) from None
+        condition = " AND ".join(conditions)
+        if listed is None:
+            self.change(watch.watch_id, values, gone, condition, numbers=numbers)
+            return
+        change = self.change_request(watch.watch_id, values, gone, condition, numbers=numbers)
+        owners = "SET owners = list_append(if_not_exists(owners, :none), :owners)"
+        of_start = self._change_of_start(watch, owners, {":none": [], ":owners": [listed]})
+        self.transact(watch.watch_id, [{"Update": change}, of_start])
 
     def _change_ended(
         self,
@@ -558,7 +470,7 @@ class WatchStore:
         has_ended = f"attribute_exists(ending) AND {condition}"
         same = "attempt = :attempt" if watch.attempt > 1 else "(attribute_not_exists(attempt) OR attempt = :attempt)"
         try:
-            self._change(
+            self.change(
                 watch.watch_id,
                 values,
                 remove,
@@ -570,44 +482,79 @@ class WatchStore:
             if conflict.record is None or conflict.record.watch.attempt <= watch.attempt:
                 raise
             key = attempt_key(watch.watch_id, watch.attempt)
-            self._change(key, values, remove, has_ended, condition_names, numbers)
+            self.change(key, values, remove, has_ended, condition_names, numbers)
 
-    def _add_token(self, watch_id: str, attempt: int, start: Start) -> dict[str, Any]:
-        """Write of a task token, beside the watch: a set has it once, however often it is added."""
+    def _new_items(
+        self,
+        watch: Watch,
+        execution: str,
+        start: Start,
+        start_events: Sequence[str],
+        *,
+        keeps_log: bool,
+        result: WatchResult | None = None,
+        event_revision: int = 0,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Item of a new watch, and the write of its start."""
+        item, of_start = new_items(
+            watch,
+            execution,
+            start,
+            keeps_log=keeps_log,
+            index_seconds=self._index_seconds,
+            expires_at=watch.deadline + START_SECONDS,
+            result=result,
+            start_events=start_events,
+            event_revision=event_revision,
+        )
+        return item, {"Put": {"TableName": self._table, "Item": of_start}}
+
+    def _change_of_start(
+        self, watch: Watch, update: str, values: Mapping[str, JSON], *, keeps_longer: bool = False
+    ) -> dict[str, Any]:
+        """Write of the start of an attempt, which has an item from then on also where an older release began it.
+
+        With `keeps_longer` it no longer expires with its watch, until that is settled again.
+        """
+        expires = ":expires" if keeps_longer else "if_not_exists(expiresAt, :expires)"
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": {"watchId": {"S": callbacks_key(watch_id)}},
-                "UpdateExpression": "SET expiresAt = :expires ADD tokens :tokens",
-                "ExpressionAttributeValues": {
-                    ":expires": {"N": str(int(time.time()) + TOKENS_SECONDS)},
-                    ":tokens": {"SS": [f"{attempt}:{start.task_token}"]},
-                },
+                "Key": {"watchId": {"S": start_key(watch.watch_id, watch.attempt)}},
+                "UpdateExpression": f"{update}, expiresAt = {expires}",
+                "ExpressionAttributeValues": attributes(
+                    {**values, ":expires": int(max(watch.deadline, time.time())) + START_SECONDS}
+                ),
             }
         }
 
-    def _transact(self, watch_id: str, writes: list[Any]) -> None:
+    def _expire_start(self, watch: Watch, now: float) -> None:
+        """Let the start of an attempt expire with its watch; if that fails, it expires later."""
+        key = start_key(watch.watch_id, watch.attempt)
         try:
-            self._client.transact_write_items(TransactItems=writes)
-        except self._client.exceptions.TransactionCanceledException as error:
-            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-            if "ConditionalCheckFailed" not in reasons:
-                raise  # such as a transaction of the same moment: the state machine repeats the step
-            raise Conflict(self.get(watch_id)) from None
+            self.change(key, {"expiresAt": int(now) + self._retention}, (), "attribute_exists(watchId)")
+        except Conflict:
+            return  # an older release began the watch
+        except (BotoCoreError, ClientError):
+            logger.exception("the start of the watch is kept for longer than the watch")
 
-
-@contextmanager
-def _unconfirmed(known: Collection[str] = ()) -> Iterator[None]:
-    """Raise WriteUnconfirmed for errors of the table or the network, but for errors of these names."""
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        if type(error).__name__ in known:
-            raise
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
-            raise  # a fault of this code, which a later poll would not fix
-        raise WriteUnconfirmed(str(error)) from error
-
-
-def _conflicting(response: Mapping[str, Any]) -> StoredWatch | None:
-    return record_of(response["Item"]) if response.get("Item") else None
+    def _token_of(self, watch: Watch, start: Start) -> list[dict[str, Any]]:
+        """Write of a task token, beside the watch: a set has it once, however often it is added."""
+        if start.task_token is None:
+            return []
+        return [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": {"watchId": {"S": callbacks_key(watch.watch_id)}},
+                    "UpdateExpression": "SET expiresAt = :expires ADD tokens :tokens",
+                    "ConditionExpression": LIMITS_TOKENS,
+                    "ExpressionAttributeValues": {
+                        ":expires": {"N": str(int(time.time()) + TOKENS_SECONDS)},
+                        ":tokens": {"SS": [f"{watch.attempt}:{start.task_token}"]},
+                        ":token": {"S": f"{watch.attempt}:{start.task_token}"},
+                        ":most": {"N": str(MAX_TOKENS)},
+                    },
+                }
+            }
+        ]

@@ -203,6 +203,11 @@ def callbacks_key(watch_id: str) -> str:
     return f"{watch_id}#callbacks"
 
 
+def start_key(watch_id: str, attempt: int) -> str:
+    """Key of what is stored of the start of an attempt; it stays the same when a later attempt begins."""
+    return f"{watch_id}#{attempt}#start"
+
+
 def connection_key(vendor: str, connection: str) -> str:
     """Key of what the watches of a connection share: it has one part less than the key of a watch."""
     return _key(vendor, connection)

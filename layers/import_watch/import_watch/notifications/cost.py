@@ -34,19 +34,23 @@ TRANSITIONS_PER_WATCH = 4
 """RegisterWatch, its NextAction, PublishOutcome, OutcomePublished."""
 TRANSITIONS_PER_HAND_OVER = 4
 """HandOver, HandedOver; RegisterWatch and its NextAction in the successor."""
-WRITES_PER_POLL = 3
-"""The item, and its move within the index: one entry removed, one added."""
-WRITES_PER_WATCH = 13
-"""Besides its polls: the item and its index entry at the registration; the connection's shared state at the start and
-at the end. The last poll also writes an entry in the index of ended watches; from then on the item has between 1 and
-2 KB, so that this write and each further one count twice: the location of the log, the publication to the topic, and
-that nothing is left to be published, which also removes an index entry."""
+WRITES_PER_POLL = 1.2
+"""The item of less than 1 KB; and once in a quarter of an hour its move within the index, which is two writes
+(`python -m benchmarks.table_writes` counts 1.1)."""
+WRITES_PER_WATCH = 18
+"""Besides its polls: the item and that of its start at the registration, in a transaction, in which each counts twice,
+and an index entry; the connection's shared state at the start and at the end. The last poll also writes entries of two
+indexes; from then on the item has between 1 and 2 KB, so that this write and each further one count twice: the location
+of the log, the publication to the topic, and that nothing is left to be published, which also removes an index entry.
+The item of the start gets its expiry."""
+WRITES_PER_HAND_OVER = 3
+"""The item counts twice, in a transaction with the list of owners."""
 EVENTS_PER_WATCH = 2
 """The start event, and the outcome as an event, which the parameter OutcomeEvents may exclude."""
-READS_PER_WATCH = 3
-"""The watch and its connection's shared state, when it ends and when its outcome is published."""
-READS_PER_HAND_OVER = 1.5
-"""The watch, and an eventually consistent read of the connection's shared state."""
+READS_PER_WATCH = 4
+"""The watch, its start, and its connection's shared state, when it ends and when its outcome is published."""
+READS_PER_HAND_OVER = 2.5
+"""The watch, its start, and an eventually consistent read of the connection's shared state."""
 READS_PER_POLL = 0.5
 """An eventually consistent read of the connection's shared state."""
 
@@ -77,7 +81,7 @@ def price(polls: float, executions: float, poll_seconds: float) -> float:
         transitions * TRANSITION
         + invocations * INVOCATION
         + seconds * MEMORY_GB * GIGABYTE_SECOND
-        + (WRITES_PER_POLL * polls + WRITES_PER_WATCH) * WRITE
+        + (WRITES_PER_POLL * polls + WRITES_PER_HAND_OVER * handed_over + WRITES_PER_WATCH) * WRITE
         + reads * READ
         + EVENTS_PER_WATCH * EVENT
         + PUBLISH

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from itertools import islice
 
 from import_watch.aws.connection_store import ConnectionStore
+from import_watch.aws.dynamodb import MAX_BATCH
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.watch import key_parts
 from import_watch.observability import Metric, emit_metrics, logger
@@ -61,18 +63,19 @@ class ActiveCounts:
         # repaired. Half of the time is reserved for counting, without which the values that were read are useless.
         stored: dict[tuple[str, str], int] = {}
         complete = True
-        for key in self._connections.known() if start is None else self._connections.known(start):
+        known = self._connections.known() if start is None else self._connections.known(start)
+        while keys := list(islice(known, MAX_BATCH)):
             if len(stored) >= MAX_CONNECTIONS or (stored and time_left() <= budget / 2):
                 complete = False
                 break
-            stored[key] = self._connections.get(*key, consistent=True).active_watches
+            stored |= {key: state.active_watches for key, state in self._connections.get_many(keys).items()}
         # One complete pass: between two partial ones, a watch may poll and move from one part to the other.
         active: set[str] = set()
         for watch_id, _due, _token in self._watches.active():
             if time_left() <= 0:
                 logger.warning("the sweep had no time to count the active watches")
                 return start
-            active.add(watch_id)  # once, although a watch that polls meanwhile is listed again
+            active.add(watch_id)  # once, although a watch that polls meanwhile may be listed again
         counted = Counter(_connection_of(watch_id) for watch_id in active.difference(ended))
         self._emit_metrics(counted)
         if start is None and complete:

@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.model.observation import (
     FINISHED,
     FailedPoll,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.secrets import Connections
-from import_watch.aws.watch_store import Committed, WatchStore, WriteUnconfirmed
+from import_watch.aws.watch_store import Committed, WatchStore
+from import_watch.aws.watch_writer import WriteUnconfirmed
 from import_watch.lifecycle.transitions import Transition, advance, defer_poll, schedule
 from import_watch.model.observation import FailedPoll, Observation, PollError
 from import_watch.model.step import NextAction, Step

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.sns import Topic
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.lifecycle.outcome_rules import broken
 from import_watch.model.observation import LogStatus
 from import_watch.model.outcome import Outcome, Reason, WatchResult
@@ -188,6 +189,8 @@ class Publisher:
             If one of them does not accept it; nothing is lost then.
         """
         action = NextAction.ALREADY_PUBLISHED
+        if record.start is None and not record.is_settled:
+            record = self._watches.get_attempt(record.watch.watch_id, record.watch.attempt) or record
         for _ in range(MAX_SETTLE_ATTEMPTS):
             if record.is_settled:
                 return action

@@ -8,15 +8,18 @@ execution is alive is not changed, however late its poll is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from enum import StrEnum
+from itertools import islice
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.dynamodb import PageToken
 from import_watch.aws.executions import Executions, ExecutionStatus, parse_input
 from import_watch.aws.sweep_cursor_store import SweepCursor, SweepCursorStore
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.throttling import is_throttling
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.lifecycle.execution_names import executions_of, resumed_watch, sibling_arn, successor_name
 from import_watch.lifecycle.outcome_rules import broken, stopped
 from import_watch.lifecycle.start_event import is_change
@@ -35,6 +38,13 @@ MAX_TAKEOVERS = 3
 MAX_PUBLISHING_SHARE = 0.5
 """Share of a sweep's time after which it publishes no more: outcomes that cannot be published, because the topic is
 gone, must not keep watches from being recovered."""
+MAX_LISTED = 50_000
+"""Overdue watches, or outcomes, that one sweep takes at once; the next one continues."""
+MAX_DESCRIBED = 50
+"""Overdue watches up to which the status of each execution is requested at once. Of more, lists of running executions
+rule out most: Step Functions returns 1,000 in a response, and some 15 statuses in a second."""
+MAX_LISTING_SHARE = 0.5
+"""Share of a sweep's time after which it lists no further executions."""
 MIN_COUNTING_SHARE = 0.1
 """Share of a sweep's time that is kept for the counts of active watches, however many watches are to be recovered."""
 
@@ -49,6 +59,7 @@ class Recovered(StrEnum):
     STOPPED = "STOPPED"
     PUBLISHED = "PUBLISHED"
     FAILED = "FAILED"
+    THROTTLED = "THROTTLED"
 
 
 ENDED = (Recovered.BROKEN, Recovered.STOPPED, Recovered.PUBLISHED)
@@ -117,7 +128,7 @@ class Recovery:
             now, lambda: time_left() > whole * (1 - MAX_PUBLISHING_SHARE), before.unpublished, done
         )
         active, ended = self._recover_overdue(
-            now, lambda: time_left() > whole * MIN_COUNTING_SHARE, before.active, done
+            now, lambda: time_left() - whole * MIN_COUNTING_SHARE, before.active, done
         )
         bind_log_context(None)
         after = SweepCursor(unpublished_from, active, before.connection)
@@ -133,34 +144,63 @@ class Recovery:
         self, now: float, has_time: Callable[[], bool], start: PageToken | None, done: Counter[str]
     ) -> tuple[PageToken | None, int]:
         """Publish what is overdue; where the next sweep continues, and how many outcomes are still unpublished."""
-        unpublished = 0
+        unpublished, position = 0, start
         for watch_id, detected_at, token in self._watches.unpublished(start):
             if detected_at > now - self._overdue_seconds:
                 return None, unpublished
             recovered = self._attempt(watch_id, now)
             done[recovered] += 1
             unpublished += recovered not in ENDED
+            if recovered is Recovered.THROTTLED:
+                return position, unpublished
+            position = token
             if not has_time():
-                return token, unpublished
+                return position, unpublished
         return None, unpublished
 
     def _recover_overdue(
-        self, now: float, has_time: Callable[[], bool], start: PageToken | None, done: Counter[str]
+        self, now: float, time_left: Callable[[], float], start: PageToken | None, done: Counter[str]
     ) -> tuple[PageToken | None, set[str]]:
         """Recover the watches whose poll is overdue; where the next sweep continues, and which have ended."""
+        found = list(islice(self._watches.active(start, until=now - self._overdue_seconds), MAX_LISTED + 1))
+        overdue = found[:MAX_LISTED]
+        owned = self._owned_by_running([watch_id for watch_id, _, _ in overdue], time_left, done)
         ended: set[str] = set()
-        for watch_id, due, token in self._watches.active(start):
-            if due > now - self._overdue_seconds:
-                break  # and so are all after it
-            recovered = self._attempt(watch_id, now)
+        position = start
+        for watch_id, _, token in overdue:
+            recovered = Recovered.UNCHANGED if watch_id in owned else self._attempt(watch_id, now)
             done[recovered] += 1
             if recovered in ENDED:
                 ended.add(watch_id)
-            if not has_time():
+            if recovered is Recovered.THROTTLED:
+                return position, ended
+            position = token
+            if watch_id not in owned and time_left() <= 0:
                 bind_log_context(None)
                 logger.warning("the sweep ran out of time; the next one continues", done=dict(done))
-                return token, ended
-        return None, ended
+                return position, ended
+        return position if len(found) > MAX_LISTED else None, ended
+
+    def _owned_by_running(
+        self, watch_ids: list[str], time_left: Callable[[], float], done: Counter[str]
+    ) -> Collection[str]:
+        """Those of many watches whose execution is listed as running; a list may lack some that are running."""
+        if len(watch_ids) <= MAX_DESCRIBED:
+            return ()
+        reserve = time_left() * (1 - MAX_LISTING_SHARE)
+        found: set[str] = set()
+        try:
+            owners = {execution: watch_id for watch_id, execution in self._watches.owners(watch_ids).items()}
+            for page in self._executions.running(self._state_machine):
+                done["PAGES_LISTED"] += 1
+                found |= {watch_id for execution in page if (watch_id := owners.pop(execution, None))}
+                if len(owners) <= MAX_DESCRIBED or time_left() <= reserve:
+                    break
+        except Exception:  # noqa: BLE001
+            # Without the lists it takes longer.
+            done["LISTS_FAILED"] += 1
+            logger.warning("the running executions could not be listed completely", exc_info=True)
+        return found
 
     def execution_ended(self, execution: str, status: ExecutionStatus, given: JSON, now: float) -> Recovered:
         """Recover the watch of an execution that did not end by itself.
@@ -199,9 +239,13 @@ class Recovery:
         """Recover one watch; a failure is logged and measured, and does not delay the others."""
         bind_log_context(None, watch_id=watch_id)
         try:
-            record = self._watches.get(watch_id)
+            record = self._watches.get_state(watch_id)
             return Recovered.UNCHANGED if record is None else self._recover_unless_alive(record, now)
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
+            if is_throttling(error):
+                logger.warning("AWS accepts no more requests now; the next sweep continues", exc_info=True)
+                emit_metrics({Metric.RECOVERIES: 1}, result=Recovered.THROTTLED)
+                return Recovered.THROTTLED
             logger.exception("a watch could not be recovered")
             emit_metrics({Metric.RECOVERIES: 1}, result=Recovered.FAILED)
             return Recovered.FAILED

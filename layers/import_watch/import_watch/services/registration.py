@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from import_watch.aws.connection_store import ConnectionState, ConnectionStore
 from import_watch.aws.executions import Executions
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import MAX_TOKENS, WatchStore
+from import_watch.aws.watch_writer import Conflict, TooManyTokens
 from import_watch.lifecycle.attempts import NotStarted, as_next_attempt, why_not_started, with_event
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.lifecycle.transitions import hand_over, resume_delay, start_watch
@@ -21,6 +23,9 @@ from import_watch.scheduling.history import history_of
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.scheduling.rate_limit import RateShare
 from import_watch.services.vendor_registry import VendorRegistry
+
+if TYPE_CHECKING:
+    from import_watch.aws.task_tokens import TaskTokens
 
 MAX_CONFLICTS = 6
 """Attempts to register an event while others write the same watch."""
@@ -39,6 +44,8 @@ class Registrar:
     tolerance : Tolerance
     policy_for : callable
         The schedule policy of a vendor.
+    tokens : callable, optional
+        Builds what fails the task of a token that is one too many.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class Registrar:
         executions: Executions,
         tolerance: Tolerance,
         policy_for: Callable[[str], Policy] = lambda _vendor: DEFAULT_POLICY,
+        tokens: Callable[[], TaskTokens] | None = None,
     ) -> None:
         self.vendors = vendors
         self._watches = watches
@@ -56,6 +64,7 @@ class Registrar:
         self._executions = executions
         self._tolerance = tolerance
         self._policy_for = policy_for
+        self._tokens = tokens
 
     def register(self, event: StartEvent, execution: str, now: float) -> Step:
         """Register a start event.
@@ -107,6 +116,8 @@ class Registrar:
                     )
             except Conflict as conflict:
                 stored = conflict.record
+            except TooManyTokens:
+                start = self._without_token(start)
             else:
                 emit_metrics({Metric.WATCHES_STARTED: 1}, vendor=start.vendor)
                 return Step(NextAction.WAIT, watch, round((watch.next_poll_at or now) - now))
@@ -129,7 +140,11 @@ class Registrar:
         if stored is None or (stored.result is not None and given not in stored.start_events):
             self.register(event, execution, now)
         elif given not in stored.start_events:
-            self._watches.add_start_event(stored, with_event(stored.start_events, given), event.start)
+            events = with_event(stored.start_events, given)
+            try:
+                self._watches.add_start_event(stored, events, event.start)
+            except TooManyTokens:
+                self._watches.add_start_event(stored, events, self._without_token(event.start))
             _report_ignored(NotStarted.ALREADY_WATCHED, stored.watch)
 
     def resume(self, watch_id: str, generation: int, execution: str, now: float) -> Step:
@@ -169,6 +184,17 @@ class Registrar:
         shared = self._connections.get(watch.vendor, watch.connection)
         share = self._share(watch.vendor, shared, now)
         return Step(NextAction.WAIT, watch, resume_delay(watch, now, share, self._policy_for(watch.vendor)))
+
+    def _without_token(self, start: Start) -> Start:
+        """Start event without its task token, which is one too many: its task fails at once."""
+        from import_watch.aws.task_tokens import TokenResult  # hardly any watch has that many
+
+        why = f"Import Watch keeps at most {MAX_TOKENS} task tokens for one import, and as many wait for this one."
+        logger.error("a task token is refused", why=why, watchId=start.watch_id)
+        emit_metrics({Metric.CALLBACKS: 1}, result=TokenResult.REFUSED)
+        if self._tokens is not None and start.task_token is not None:
+            self._tokens().refuse(start.task_token, why)
+        return replace(start, task_token=None)
 
     def _share(self, vendor: str, shared: ConnectionState, now: float) -> RateShare:
         return shared.share(self.vendors.adapter(vendor).requests_per_minute, now)

@@ -7,13 +7,13 @@ waited for the next poll.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from enum import StrEnum
 
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.executions import Executions
 from import_watch.aws.watch_items import MAX_LISTED_OWNERS
-from import_watch.aws.watch_store import Conflict, WatchStore
+from import_watch.aws.watch_store import WatchStore
+from import_watch.aws.watch_writer import Conflict
 from import_watch.lifecycle.start_event import StartEvent
 from import_watch.lifecycle.transitions import start_watch, wake
 from import_watch.model.record import StoredWatch
@@ -103,7 +103,7 @@ class Waker:
             # It was polled, or it has ended: no earlier poll is needed.
             return not_woken(Woken.CHANGED_MEANWHILE, event, record, now)
         emit_metrics({Metric.WAKES: 1}, result=Woken.WOKEN)
-        return self._woken(replace(record, watch=woken, owners=(*record.owners, execution)), now)
+        return self._woken(record.owned_by(execution, woken), now)
 
     def _woken(self, record: StoredWatch, now: float) -> Step:
         for owner in reversed(record.owners[-1 - MAX_STOPPED : -1]):

@@ -1,0 +1,1 @@
+"""Benchmark of sweeps over many watches."""

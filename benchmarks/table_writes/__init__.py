@@ -1,0 +1,1 @@
+"""Benchmark of what polls write to the table."""
