@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local.paths import ROOT
 from tests.contract import markdown
+from tests.website.conftest import build
 
 pytestmark = pytest.mark.xdist_group("website")
 LOADING = {
@@ -75,6 +76,29 @@ def test_every_page_is_in_it_and_reads_as_in_the_repository(site: Path) -> None:
         html = built(site, page).read_text("utf-8")
         article = html[html.index("<article") : html.index("</article>")]
         assert structure(article) == structure(reader.render(page.read_text("utf-8"))), page.relative_to(ROOT)
+
+
+def test_a_broken_link_and_a_page_in_no_menu_end_the_build(tmp_path: Path) -> None:
+    website = ROOT / "website"
+    (tmp_path / "planted.py").write_text(
+        "from mkdocs.structure.files import File\n\n\n"
+        "def on_files(files, config):\n"
+        '    content = "[A page](gone.md), [a heading](operating.md#gone)."\n'
+        '    files.append(File.generated(config, "docs/planted.md", content=content))\n'
+        "    return files\n"
+    )
+    (tmp_path / "mkdocs.yml").write_text(
+        f"INHERIT: {website}/mkdocs.yml\ndocs_dir: {ROOT}/docs\nhooks: [{website}/pages.py, planted.py]\n"
+        f"theme: {{custom_dir: {website}/theme}}\n"
+    )
+    built = build(tmp_path / "site", tmp_path / "mkdocs.yml")
+    assert built.returncode == 1, built.stdout
+    for warning in (
+        "'gone.md', but the target 'docs/gone.md' is not found",
+        "does not contain an anchor '#gone'",
+        'not included in the "nav" configuration',
+    ):
+        assert warning in built.stdout
 
 
 def test_no_file_names_an_address_elsewhere_to_load_from(site: Path) -> None:
