@@ -36,6 +36,8 @@ HOSTS_OF_SCRIPTS = re.compile(
     r"unpkg|jsdelivr|cdnjs|googleapis|gstatic|googletagmanager|esm\.sh|skypack", re.IGNORECASE
 )
 DIAGRAM = "```mermaid"
+BROWSER_MILLISECONDS = 40_000
+"""Of a busy machine; otherwise it takes a tenth of a second."""
 
 
 class Loaded(HTMLParser):
@@ -140,7 +142,7 @@ def test_an_address_that_a_browser_would_load_is_found(html: str, expected: list
 def opened(browser: Browser) -> Page:
     """A window for the site's files."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(BROWSER_MILLISECONDS)
     return page
 
 
@@ -156,13 +158,14 @@ def test_in_a_browser_diagrams_and_search_need_no_network(opened: Page, site: Pa
             continue
         opened.goto(built(site, page).as_uri())
         # Drawn ones are in a shadow root; one that cannot be drawn remains as its text.
-        expect(opened.locator("div.mermaid")).to_have_count(number)
+        expect(opened.locator("div.mermaid")).to_have_count(number, timeout=BROWSER_MILLISECONDS)
         for drawn in opened.locator("div.mermaid").all():
             box = drawn.bounding_box()
             assert box is not None
             assert box["height"] > 50
     opened.locator("input[name=query]").click()
     opened.locator("input[name=query]").press_sequentially("redrive")
-    expect(opened.locator(".md-search-result__item").first).to_contain_text(re.compile("redrive", re.IGNORECASE))
+    first = opened.locator(".md-search-result__item").first
+    expect(first).to_contain_text(re.compile("redrive", re.IGNORECASE), timeout=BROWSER_MILLISECONDS)
     assert [url for url in requested if not url.startswith(("file:", "blob:", "data:"))] == []
     assert printed == []
