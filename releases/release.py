@@ -1,4 +1,4 @@
-"""Makes a release: its version in the template, its heading in the changelog, what it deploys as an archive, and a tag.
+"""Makes a release: its version, its heading in the changelog, what it deploys as an archive, its schemas, and a tag.
 
 The version is in one place, the output `Version` of the template; the package's metadata and the badge are made of it.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
+from releases import schemas
 from releases.badges import VERSION, version_badge
 from releases.versions import Version, bundle_of, released_bundles
 
@@ -131,7 +132,8 @@ def release(root: Path, text: str, day: date, package: Callable[[str], list[Path
         _git(root, "add", "CHANGELOG.md")
         bundle = bundle_of(root, str(version))
         _git(root, "archive", "--format=zip", f"--output={bundle}", _git(root, "write-tree"), "--", *DEPLOYED)
-        _git(root, "add", str(bundle))
+        schemas.store(root, str(version))
+        _git(root, "add", "--all", str(bundle), str(schemas.FOLDER))
         packaged = package(str(version)) if package else []
         _git(root, "commit", "--quiet", "--message", f"Release {version}")
         commit = _git(root, "rev-parse", "HEAD")

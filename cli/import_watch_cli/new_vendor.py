@@ -15,7 +15,10 @@ EXAMPLE = "papyrus"
 EXAMPLE_ID = "Job-2041"
 """Id of the import that the simulator of the page's vendor knows."""
 TEMPLATE, REFERENCE = "template.yaml", "docs/reference.md"
-SCHEMAS = ("events/schemas/import-started.schema.json", "events/schemas/import-changed.schema.json")
+SCHEMAS = tuple(
+    f"events/schemas/import-{event}{part}.schema.json" for event in ("started", "changed") for part in ("", "-detail")
+)
+"""Schemas that list the vendors: of each event that comes in, and of its detail."""
 NAME = r"[a-z][a-z0-9]{1,10}"
 """A longer name than the longest of this project would shorten what stacks may be called."""
 NAME_RULE = "2 to 11 lower-case letters and digits, beginning with a letter"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any
-from urllib.parse import quote
 
 from import_watch.lifecycle.execution_names import sibling_arn, successor_name
 from import_watch.model.observation import FINISHED
@@ -16,6 +15,7 @@ from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON
 from import_watch.model.text import clean
 from import_watch.model.timestamps import iso
+from import_watch.notifications.console_pages import execution_page, object_page
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.messages import duration
 
@@ -31,11 +31,6 @@ MAX_PAGES = 40
 """Maximum pages of one history: one of 25,000 events has 25."""
 PAGE_SIZE = 1_000
 MAX_TEXT = 500
-CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-}
 ENDS = {
     "ExecutionFailed": "the execution failed",
     "ExecutionAborted": "the execution was stopped",
@@ -389,17 +384,11 @@ def _files(stack: Stack, record: StoredWatch, read: _Read) -> tuple[ArchivedFile
 def _links(stack: Stack, record: StoredWatch) -> dict[str, str]:
     if stack.is_local:
         return {}
-    partition = record.execution.split(":")[1] if record.execution.startswith("arn:") else "aws"
-    host, region = CONSOLES.get(partition, CONSOLES["aws"]), stack.region
-    links = {
-        "execution": f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/"
-        + quote(record.execution, safe=":")
+    pages = {
+        "execution": execution_page(record.execution),
+        "log": object_page(record.log.location if record.log else None, record.execution),
     }
-    location = record.log.location if record.log else None
-    if location is not None:
-        bucket, _, key = location.removeprefix("s3://").partition("/")
-        links["log"] = f"https://{region}.{host}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
-    return links
+    return {name: page for name, page in pages.items() if page is not None}
 
 
 def _json(text: Any) -> dict[str, Any]:

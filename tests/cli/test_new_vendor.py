@@ -66,7 +66,8 @@ def test_it_writes_every_part_of_a_vendor(root: Path, new_vendor: NewVendor) -> 
     resources = yaml_parse(after[TEMPLATE].decode())["Resources"]
     assert {"PollNewcomerFunction", "PollNewcomerRole", "PollNewcomerThrottledAlarm"} <= resources.keys()
     for schema in SCHEMAS:
-        names = json.loads(after[schema])["properties"]["detail"]["properties"]["vendor"]["enum"]
+        fields = json.loads(after[schema])["properties"]
+        names = fields.get("detail", {"properties": fields})["properties"]["vendor"]["enum"]
         assert names[-1] == "newcomer"
         assert len(after[schema]) - len(before[schema]) < 30, "it is written as the others are"
     assert after[REFERENCE].decode().count("\n| `newcomer` |") == 1

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from import_watch.model.outcome import Outcome
 
 from local.paths import EVENTS
-from tests.sam_template import RESOURCES
+from tests.sam_template import RESOURCES, STACK
 
 PIPE: dict[str, Any] = RESOURCES["ChatPipe"]["Properties"]
 SAMPLES = sorted((EVENTS / "notifications").glob("*.json"))
@@ -51,6 +52,36 @@ def test_it_has_only_fields_that_are_never_null() -> None:
             assert key in node["required"]
             node = node["properties"][key]
         assert node.get("type") == "string" or all(isinstance(value, str) for value in node["enum"])
+
+
+def test_only_the_vendors_and_outcomes_that_are_named_are_shown() -> None:
+    chosen, policy, everything = RESOURCES["ChatSubscription"]["Properties"]["FilterPolicy"]["Fn::If"]
+    no_value = {"Ref": "AWS::NoValue"}
+    assert everything == no_value
+    assert STACK["Conditions"][chosen] == {
+        "Fn::Or": [{"Condition": "HasChatVendors"}, {"Condition": "HasChatOutcomes"}]
+    }
+    for attribute, parameter in (("vendor", "ChatVendors"), ("outcome", "ChatOutcomes")):
+        assert policy[attribute] == {"Fn::If": [f"Has{parameter}", {"Fn::Split": [",", {"Ref": parameter}]}, no_value]}
+        assert STACK["Conditions"][f"Has{parameter}"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "valid"),
+    [
+        *(("ChatOutcomes", outcome.value, True) for outcome in Outcome),
+        ("ChatOutcomes", "FAILED,UNKNOWN", True),
+        ("ChatOutcomes", "", True),
+        ("ChatOutcomes", "FAILED, UNKNOWN", False),
+        ("ChatOutcomes", "FAILURE", False),
+        ("ChatVendors", "", True),
+        ("ChatVendors", "egain,voyado", True),
+        ("ChatVendors", "egain, voyado", False),
+        ("ChatVendors", "eGain", False),
+    ],
+)
+def test_a_filter_that_would_show_nothing_is_refused(parameter: str, value: str, *, valid: bool) -> None:
+    assert bool(re.fullmatch(STACK["Parameters"][parameter]["AllowedPattern"], value)) is valid
 
 
 def test_a_message_that_cannot_be_published_is_kept_and_reported() -> None:

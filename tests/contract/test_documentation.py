@@ -143,7 +143,7 @@ def test_the_reference_lists_the_outcomes_by_their_type() -> None:
 def test_the_reference_lists_the_reasons() -> None:
     event = json.loads((EVENTS / "schemas" / "notification.schema.json").read_text())
     assert set(names("Reasons of UNKNOWN")) == set(
-        event["oneOf"][2]["properties"]["data"]["properties"]["reason"]["enum"]
+        event["properties"]["data"]["oneOf"][2]["properties"]["reason"]["enum"]
     )
 
 

@@ -29,14 +29,15 @@ GLOBAL = {
 REGIONAL = {
     # Type: property of the name, and its maximum length.
     "AWS::Events::EventBus": ("Name", 256),
+    "AWS::EventSchemas::Registry": ("RegistryName", 64),
     "AWS::Logs::LogGroup": ("LogGroupName", 512),
     "AWS::Logs::QueryDefinition": ("Name", 255),
     "AWS::Serverless::Function": ("FunctionName", MAX_FUNCTION_NAME),
     "AWS::Serverless::StateMachine": ("Name", 80),
 }
 NAMED = re.compile(r"(?!PolicyName|FieldName)\w*Name")
-NOT_NAMES = {"DisplayName", "EventBusName", "FunctionName", "MetricName", "QueueName"}
-"""Properties that end in Name, of other types: a title, or a name of another resource."""
+NOT_NAMES = {"DisplayName", "EventBusName", "FunctionName", "MetricName", "QueueName", "RegistryName", "SchemaName"}
+"""Properties that end in Name, of other types: a title, a name of another resource or within it."""
 
 
 def written(value: Any) -> str:

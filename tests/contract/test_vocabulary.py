@@ -33,7 +33,7 @@ def values(kind: type[StrEnum]) -> set[str]:
     ("kind", "listed"),
     [
         (Outcome, DATA["outcome"]["enum"]),
-        (Reason, NOTIFICATION["oneOf"][2]["properties"]["data"]["properties"]["reason"]["enum"]),
+        (Reason, NOTIFICATION["properties"]["data"]["oneOf"][2]["properties"]["reason"]["enum"]),
         (LogStatus, DATA["log"]["properties"]["status"]["enum"]),
         (Severity, DATA["problems"]["items"]["properties"]["severity"]["enum"]),
     ],

@@ -6,18 +6,19 @@ import json
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from cloudevents.core.formats.json import JSONFormat
 
-from local.paths import EVENTS
+from local.emulator import REGION
 from local.scenarios import LOG_TEXT, SCENARIOS, Scenario
 from local.simulators.registry import VENDORS
 from local.stack import LocalStack
 from local.waiting import wait_until
+from tests.contract.schemas import faults
 from tests.integration.conftest import WAIT_SCALE
 from tests.integration.observer import Observer
+from tests.support.node import STATIC, node, run_script
 
 pytestmark = pytest.mark.xdist_group("stack")
-SCHEMA = Draft202012Validator(json.loads((EVENTS / "schemas" / "notification.schema.json").read_text()))
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 WATCHED = [scenario for scenario in SCENARIOS if scenario.steps]
 
@@ -50,7 +51,26 @@ def test_the_outcome_is_the_expected_one(scenario: Scenario, played: dict[str, d
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_notification_keeps_its_contract(scenario: Scenario, played: dict[str, dict[str, Any]]) -> None:
-    assert [error.message for error in SCHEMA.iter_errors(played[scenario.name])] == []
+    assert faults("notification", played[scenario.name]) == []
+
+
+def test_both_sdks_of_cloudevents_parse_what_is_published(played: dict[str, dict[str, Any]]) -> None:
+    texts = [json.dumps(event) for event in played.values()]
+    for text, event in zip(texts, played.values(), strict=True):
+        assert JSONFormat().read(None, text).get_data() == event["data"]
+    program = node()
+    if program is None:
+        pytest.skip("left out, because there is no Node on this machine: the JavaScript SDK of CloudEvents")
+    parsed = run_script(program, STATIC / "judge_contracts.mjs", {"events": texts})["events"]
+    assert parsed == [{"event": event, "error": None} for event in played.values()]
+
+
+def test_a_notification_names_its_stack_and_no_page_of_a_console_on_the_emulator(
+    played: dict[str, dict[str, Any]], stack: LocalStack
+) -> None:
+    event = played["document360-warnings"]
+    assert event["source"] == f"/import-watch/{REGION}/000000000000/{stack.outputs['ConnectionSecretPrefix']}"
+    assert (event["data"]["log"]["consoleUrl"], event["data"]["watch"]["executionConsoleUrl"]) == (None, None)
 
 
 @pytest.mark.parametrize("scenario", WATCHED, ids=lambda scenario: scenario.name)

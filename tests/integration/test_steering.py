@@ -16,6 +16,7 @@ from import_watch.model.watch import attempt_key, callbacks_key, start_key, watc
 
 from local.stack import LocalStack
 from local.waiting import wait_until
+from tests.contract.schemas import faults
 from tests.integration.observer import Observer
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -319,6 +320,7 @@ class TestOutcomeEvents:
         event = wait_until(received, SECONDS, "the event")
         assert (event["source"], event["detail-type"]) == ("import-watch", "ImportFailed")
         assert event["detail"] == notification
+        assert faults("outcome-event", event) == []
         (arn,) = observer.executions("9500008")
         output = json.loads(stack.client("stepfunctions").describe_execution(executionArn=arn)["output"])
         assert output["notificationId"] == notification["id"]

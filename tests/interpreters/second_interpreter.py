@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from local.paths import ROOT
+from tests.support.node import STATIC, run_script
+from tests.support.node import node as installed_node
 
-STATIC = ROOT / "tests" / "static"
-SECONDS = 120
 # A substitution is filled with its own name; that of the partition is a part of what the interpreter knows.
 DEFINITION: dict[str, Any] = json.loads(
     re.sub(
@@ -52,18 +48,9 @@ class Run:
     error: str | None
 
 
-@cache
 def node() -> str | None:
-    """Node that the interpreter runs on, installing both first; None where there is none."""
-    if shutil.which("npm") is None:
-        return None
-    subprocess.run([str(STATIC / "install.sh")], check=True, timeout=SECONDS, capture_output=True)
-    pinned = STATIC / "node_modules" / ".bin" / "node"
-    found = str(pinned) if pinned.exists() else shutil.which("node")
-    if found is None:
-        return None
-    version = subprocess.run([found, "--version"], check=True, timeout=SECONDS, capture_output=True, text=True).stdout
-    return found if int(version.strip().removeprefix("v").partition(".")[0]) >= 22 else None
+    """Node that the interpreter runs on; None where there is none."""
+    return installed_node(22)
 
 
 def run(
@@ -82,18 +69,9 @@ def run(
             for name, by_state in responses.items()
         ],
     }
-    done = subprocess.run(
-        [str(node()), "interpret.mjs"],
-        cwd=STATIC,
-        input=json.dumps(given),
-        check=True,
-        timeout=SECONDS,
-        capture_output=True,
-        text=True,
-        env={"PATH": os.environ["PATH"]},
-    )
+    done = run_script(str(node()), STATIC / "interpret.mjs", given)
     runs = {}
-    for each in json.loads(done.stdout):
+    for each in done:
         requests: dict[str, list[Any]] = {}
         for attempt in each["requests"]:
             requests.setdefault(attempt["state"], []).append(attempt["parameters"])

@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_watch.model.observation import Problem, Severity
+from import_watch.model.observation import LogRecord, LogStatus, Problem, Severity
 from import_watch.model.outcome import Outcome
 from import_watch.model.record import StartRecord
 from import_watch.notifications.callback import MAX_CAUSE, failure, is_success, success
 from import_watch.notifications.notification import notification
 
+from tests.contract.schemas import faults
 from tests.unit.aws_fixtures import a_result, a_stored_watch
 
 
-def event(outcome: Outcome = Outcome.FAILED, metadata: Any = None, **result: Any) -> dict[str, Any]:
-    return notification(
-        a_stored_watch(result=a_result(outcome=outcome, **result), start=StartRecord(metadata)), "/import-watch/stack"
-    )
+def event(
+    outcome: Outcome = Outcome.FAILED, metadata: Any = None, log: LogRecord | None = None, **result: Any
+) -> dict[str, Any]:
+    record = a_stored_watch(result=a_result(outcome=outcome, **result), start=StartRecord(metadata), log=log)
+    return notification(record, "/import-watch/eu-west-1/123456789012/stack")
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -29,6 +31,8 @@ def test_a_task_gets_the_data_of_the_notification(outcome: Outcome) -> None:
     assert is_success(sent) == (outcome in (Outcome.SUCCEEDED, Outcome.PARTIAL))
     assert json.loads(success(sent)) == sent["data"]
     assert failure(sent) == (outcome.value, json.dumps(sent["data"], ensure_ascii=False))
+    if outcome is not Outcome.UNKNOWN:  # which needs a reason
+        assert faults("notification-data", json.loads(success(sent))) == []
 
 
 TEXT = st.text(st.characters(), max_size=1_000).map(lambda text: text * 7)
@@ -43,7 +47,8 @@ TEXT = st.text(st.characters(), max_size=1_000).map(lambda text: text * 7)
 )
 def test_a_cause_is_short_and_valid(problems: list[str], text: str, metadata: Any, counts: Any) -> None:
     found = tuple(Problem(Severity.ERROR, problem) for problem in problems)
-    sent = event(metadata=metadata, problems=found, message=text + ".", vendor_status=text, counts=counts)
+    log = LogRecord(LogStatus.ARCHIVED, location=f"s3://archive/{text}", source=text, bytes=1)
+    sent = event(metadata=metadata, log=log, problems=found, message=text + ".", vendor_status=text, counts=counts)
     error, cause = failure(sent)
     assert error == "FAILED"
     assert len(cause) <= MAX_CAUSE

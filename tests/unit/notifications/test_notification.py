@@ -17,18 +17,32 @@ from import_watch.model.observation import MAX_PROBLEM_TEXT, MAX_PROBLEMS, LogRe
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.timestamps import parse_iso
-from import_watch.notifications.notification import bounded, event_type, mail, notification
-from jsonschema import Draft202012Validator
-
-from local.paths import EVENTS
-from tests.unit.aws_fixtures import NOW, REGION, VENDORS, a_result, a_stored_watch, a_watch, aws_account, client
-
-SOURCE = "/import-watch/stack"
-SNS_LIMIT = 256 * 1024
-SCHEMA = Draft202012Validator(
-    json.loads((EVENTS / "schemas" / "notification.schema.json").read_text()),
-    format_checker=Draft202012Validator.FORMAT_CHECKER,
+from import_watch.notifications.notification import (
+    bounded,
+    event_type,
+    mail,
+    notification,
+    show_command,
+    stall_notification,
+    stalled_mail,
 )
+
+from tests.contract.schemas import validator
+from tests.unit.aws_fixtures import (
+    EXECUTION,
+    NOW,
+    REGION,
+    VENDORS,
+    a_result,
+    a_stored_watch,
+    a_watch,
+    aws_account,
+    client,
+)
+
+SOURCE = "/import-watch/eu-west-1/123456789012/stack"
+SNS_LIMIT = 256 * 1024
+SCHEMA = validator("notification")
 RESULTS: list[tuple[Outcome, str | None]] = [
     (Outcome.SUCCEEDED, None),
     (Outcome.PARTIAL, None),
@@ -109,7 +123,7 @@ def records(draw: st.DrawFn, outcome: Outcome, reason: str | None) -> StoredWatc
     metadata = draw(st.none() | st.dictionaries(st.text(max_size=5), json_values, max_size=4))
     return StoredWatch(
         watch,
-        "execution",
+        draw(st.sampled_from([EXECUTION, "execution"])),
         StartRecord(metadata),
         correlation_id=draw(st.none() | printable),
         keeps_log=draw(st.booleans()),
@@ -229,8 +243,15 @@ class TestSize:
             job_type=text,
             problems=(problem,) * MAX_PROBLEMS,
         )
-        log = LogRecord(LogStatus.UNAVAILABLE, source=text * 2, reason=text)
-        return replace(a_stored_watch(), result=result, start=StartRecord(metadata), correlation_id=char * 256, log=log)
+        log = LogRecord(LogStatus.ARCHIVED, location=f"s3://{char * 1_024}", source=text * 2, reason=text, bytes=1)
+        return replace(
+            a_stored_watch(),
+            execution=f"{EXECUTION}{char * 80}" if char.isprintable() else EXECUTION,
+            result=result,
+            start=StartRecord(metadata),
+            correlation_id=char * 256,
+            log=log,
+        )
 
     def test_the_message_is_always_small_enough(self, char: str) -> None:
         assert len(bounded(notification_of(self.worst(char)))[1].encode()) < SNS_LIMIT
@@ -363,6 +384,9 @@ class TestMail:
             "s3://archive/answer.json",
             "(5 of 12)",
             "WARNING: Message 4",
+            "https://eu-west-1.console.aws.amazon.com/s3/object/archive?region=eu-west-1&prefix=log.txt\n",
+            "#/v2/executions/details/arn:aws:states:eu-west-1:123456789012:execution:watch:first\n",
+            "import-watch show --region eu-west-1 --stack stack 5512340987651234567\n",
         ],
     )
     def test_the_mail_has_the_important_facts(self, wanted: str) -> None:
@@ -392,6 +416,29 @@ class TestMail:
         watch = a_watch(watch_id="invalid#1", vendor="", connection="", import_id="")
         record = replace(ended(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"), watch=watch)
         assert "None" not in mail(notification_of(record))
+
+
+@pytest.mark.parametrize(
+    ("source", "import_id", "command"),
+    [
+        (SOURCE, "5", "import-watch show --region eu-west-1 --stack stack 5"),
+        ("/import-watch/eu-west-1/123456789012/import-watch", "5", "import-watch show --region eu-west-1 5"),
+        ("/import-watch/eu-west-1/000000000000/import-watch", "5", "import-watch show --local 5"),
+        ("/import-watch/eu-west-1/123456789012/import-watch", "-x", "import-watch show --region eu-west-1 -- -x"),
+        (SOURCE, "a;b'$(c)", "import-watch show --region eu-west-1 --stack stack 'a;b'\"'\"'$(c)'"),
+    ],
+)
+def test_the_command_in_a_mail_can_be_pasted(source: str, import_id: str, command: str) -> None:
+    event = notification(replace(ended(), watch=a_watch(import_id=import_id)), source)
+    assert f" {command}\n" in mail(event)
+    stall = stall_notification(replace(ended(), watch=a_watch(import_id=import_id)), source, NOW)
+    assert stalled_mail(stall).endswith(f" {command}\n")
+
+
+def test_the_watch_of_an_invalid_event_is_shown_by_its_own_id() -> None:
+    watch = a_watch(watch_id="invalid#1", import_id="5")
+    event = notification_of(replace(ended(outcome=Outcome.UNKNOWN, reason="INVALID_EVENT"), watch=watch))
+    assert show_command(event).endswith(" 'invalid#1'")
 
 
 class TestTopic:

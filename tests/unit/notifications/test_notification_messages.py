@@ -15,11 +15,12 @@ from import_watch.model.observation import FailedPoll, ImportState, MissingDetai
 from import_watch.model.outcome import Outcome, Reason, WatchResult
 from import_watch.model.watch import Start, Tolerance
 from import_watch.notifications.messages import sentence, with_message
+from import_watch.notifications.notification import mail
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.response import parse_response
 from import_watch.vendors.response_body import HttpResponse
 
-from local.paths import ROOT
+from local.paths import EVENTS, ROOT
 from tests.support.lifecycle import End, advance, start_watch
 from tests.unit.aws_fixtures import NOW, VENDORS, aws_account, client
 
@@ -196,3 +197,8 @@ def test_it_is_one_plain_sentence(situation: str) -> None:
     assert ". " not in message
     assert not re.search(r"\d{9,}\.\d|Traceback|None|HTTPSConnection", message)
     assert len(message) < 330
+
+
+def test_the_page_has_the_mail_of_a_sample() -> None:
+    event = json.loads((EVENTS / "notifications" / "partial.json").read_text())
+    assert f"```text\n{mail(event)}```\n" in PAGE.read_text()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from releases import schemas
 from releases.package import build_package, package
 from releases.release import NotReleasable, release, version_of
 
@@ -38,6 +39,10 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / folder / "content").write_text(folder)
     (tmp_path / "template.yaml").write_text(TEMPLATE.format(version="0.2.0-dev"))
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    (tmp_path / schemas.RELEASED / "0.1.0").mkdir(parents=True)
+    (tmp_path / schemas.RELEASED / "0.1.0" / "old.schema.json").write_text("{}")
+    (tmp_path / schemas.FOLDER / "new.schema.json").write_text('{"type": "object"}')
+    (tmp_path / schemas.ACCEPTED).write_text('{"old: removed": "A change."}')
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.name", "Somebody")
     git(tmp_path, "config", "user.email", "somebody@example.com")
@@ -69,6 +74,14 @@ def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> No
     assert "version: 0.3.0-dev<" in (checkout / "docs/badges/version.svg").read_text()
     assert (checkout / "template.yaml").read_text().count('"0.3.0-dev"') == 2
     assert "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2030-01-31)\n" in (checkout / "CHANGELOG.md").read_text()
+
+
+def test_a_release_stores_its_schemas_and_accepts_no_difference_from_them(checkout: Path) -> None:
+    release(checkout, "0.2.0", DAY)
+    assert schemas.last_released(checkout) == {"new": {"type": "object"}}
+    assert (checkout / schemas.ACCEPTED).read_text() == "{}\n"
+    stored = git(checkout, "ls-tree", "-r", "--name-only", "v0.2.0", str(schemas.RELEASED))
+    assert stored == str(schemas.RELEASED / "0.2.0" / "new.schema.json")
 
 
 def test_a_release_is_packaged_with_its_version(checkout: Path) -> None:

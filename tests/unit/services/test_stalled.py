@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from import_watch.aws.sns import Topic
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.observation import ImportState, ReportedProgress
-from import_watch.model.record import StartRecord, StoredWatch
 from import_watch.model.watch import History, Watch
-from import_watch.notifications.notification import stall_notification
 from import_watch.scheduling.poll_delay import stalled_seconds
 from import_watch.services.publication import Publisher
-from jsonschema import Draft202012Validator
 
-from local.paths import EVENTS
+from tests.contract.schemas import faults
 from tests.unit.aws_fixtures import (
     EXECUTION,
     NOW,
@@ -33,10 +29,6 @@ from tests.unit.aws_fixtures import (
     watch_table,
 )
 
-SCHEMA = Draft202012Validator(
-    json.loads((EVENTS / "schemas" / "stalled.schema.json").read_text()),
-    format_checker=Draft202012Validator.FORMAT_CHECKER,
-)
 HALF_AN_HOUR = 1_800
 
 
@@ -94,7 +86,9 @@ class Account:
         self.watches: WatchStore = watch_table()
         self.subscribers = {name: subscriber(name) for name in ("outcomes", "stalled")}
         topics = (Topic(each.topic, client("sns")) for each in self.subscribers.values())
-        self.publisher = Publisher(self.watches, connection_store(), next(topics), "/import-watch/stack", next(topics))
+        self.publisher = Publisher(
+            self.watches, connection_store(), next(topics), "/import-watch/eu-west-1/123456789012/stack", next(topics)
+        )
 
     def received(self, name: str) -> list[dict[str, Any]]:
         return [
@@ -116,7 +110,7 @@ class TestPublication:
         assert account.publisher.publish_stalled(watch.watch_id, 1, NOW + 2_000)
         (received,) = account.received("stalled")
         assert account.received("outcomes") == []
-        assert list(SCHEMA.iter_errors(received["event"])) == []
+        assert faults("stalled", received["event"]) == []
         assert received["attributes"]["eventType"]["StringValue"] == "ImportStalled"
         data = received["event"]["data"]
         assert (data["correlationId"], data["metadata"], data["fractionDone"]) == ("c", {"a": 1}, 0.25)
@@ -139,18 +133,3 @@ class TestPublication:
         account.watches.end(watch, a_result())
         assert account.publisher.publish_stalled(watch.watch_id, 1, NOW) == "NOT_PUBLISHED"
         assert account.received("stalled") == []
-
-
-def test_the_sample_is_what_is_published() -> None:
-    sample = json.loads((EVENTS / "stalled" / "stalled.json").read_text())
-    watch = replace(
-        still(stalled_at=NOW + 2_400),
-        watch_id="egain#default#7a84b875-6f75-4c7b-b137-0632b62db0bd",
-        vendor="egain",
-        vendor_title="eGain",
-        import_id="7a84b875-6f75-4c7b-b137-0632b62db0bd",
-        job_type="Import",
-    )
-    record = StoredWatch(watch, EXECUTION, StartRecord({"team": "help centre"}), correlation_id="release-42")
-    assert stall_notification(record, "/import-watch/import-watch", NOW + 2_400) == sample
-    assert list(SCHEMA.iter_errors(sample)) == []

@@ -9,7 +9,14 @@ import boto3
 from botocore.config import Config
 
 from import_watch.model.serialization import JSON
-from import_watch.notifications.notification import MAX_ATTRIBUTE, UNREADABLE, bounded, import_named_in, sns_message
+from import_watch.notifications.notification import (
+    MAX_ATTRIBUTE,
+    UNREADABLE,
+    bounded,
+    import_named_in,
+    sns_message,
+    stalled_mail,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -45,14 +52,14 @@ class Topic:
         self._send(event, message, f"{event['data']['outcome']}: import {import_named_in(event['data'])}")
 
     def publish_stalled(self, event: dict[str, JSON]) -> None:
-        """Publish that an import is stalled: a sentence to e-mail subscribers, JSON to all others.
+        """Publish that an import is stalled: readable text to e-mail subscribers, JSON to all others.
 
         Raises
         ------
         botocore.exceptions.ClientError
             If SNS does not accept it.
         """
-        message = sns_message(event, event["data"]["message"])
+        message = sns_message(event, stalled_mail(event))
         self._send(event, message, f"STALLED: import {import_named_in(event['data'])}")
 
     def _send(self, event: dict[str, JSON], message: str, subject: str) -> None:

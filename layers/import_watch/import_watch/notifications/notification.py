@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import uuid
 
 from import_watch.model.observation import LogRecord, LogStatus
@@ -13,10 +14,15 @@ from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import JSON, to_json
 from import_watch.model.timestamps import iso
 from import_watch.model.watch import Watch
+from import_watch.notifications.console_pages import EMULATED_ACCOUNT, execution_page, object_page
 from import_watch.notifications.cost import estimated_cost
 from import_watch.notifications.messages import duration, stalled
 
 IMPORT_COMPLETED, IMPORT_FAILED, IMPORT_STALLED = "ImportCompleted", "ImportFailed", "ImportStalled"
+NOTIFICATION_SCHEMA, STALLED_SCHEMA = "urn:import-watch:notification:1", "urn:import-watch:stalled:1"
+"""Schemas of the data, with their versions: `events/schemas/` has them under these ids."""
+DEFAULT_STACK = "import-watch"
+"""Name of the stack that the command line uses where none is given."""
 NAMESPACE = uuid.UUID("2ed902b8-3470-453e-8009-0264b1c8177a")
 """Namespace of the ids of notifications; it must never change, or repeats would look new."""
 MAX_BYTES = 250_000
@@ -54,7 +60,7 @@ def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
     record : StoredWatch
         With a `result`.
     source : str
-        CloudEvents source: the stack.
+        CloudEvents source, the stack: `/import-watch/<region>/<account>/<stack>`.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
     if result is None:
         raise ValueError(f"watch {watch.watch_id} has not ended")
     return {
-        **_envelope(watch, source, event_type(result.outcome), result.detected_at),
+        **_envelope(watch, source, event_type(result.outcome), result.detected_at, NOTIFICATION_SCHEMA),
         "data": {
             **_given_back(record),
             "outcome": result.outcome.value,
@@ -76,7 +82,7 @@ def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
             "jobType": result.job_type,
             "counts": dict(result.counts),
             "problems": to_json(result.problems),
-            "log": _log(record.log or _no_log(keeps_log=record.keeps_log)),
+            "log": _log(record.log or _no_log(keeps_log=record.keeps_log), record.execution),
             "answer": record.response,
             "startedAt": iso(result.started_at),
             "endedAt": iso(result.ended_at),
@@ -89,6 +95,7 @@ def notification(record: StoredWatch, source: str) -> dict[str, JSON]:
                 "attempt": watch.attempt,
                 "ignoredFields": list(record.ignored_fields),
                 "estimatedCostUsd": estimated_cost(watch),
+                "executionConsoleUrl": execution_page(record.execution),
             },
         },
     }
@@ -101,14 +108,14 @@ def stall_notification(record: StoredWatch, source: str, now: float) -> dict[str
     ----------
     record : StoredWatch
     source : str
-        CloudEvents source: the stack.
+        CloudEvents source, as in `notification`.
     now : float
         Epoch seconds.
     """
     watch = record.watch
     since = watch.progress_changed_at
     return {
-        **_envelope(watch, source, IMPORT_STALLED, watch.stalled_at or now, "/stalled"),
+        **_envelope(watch, source, IMPORT_STALLED, watch.stalled_at or now, STALLED_SCHEMA, "/stalled"),
         "data": {
             **_given_back(record),
             "message": stalled(watch, now - (since or now)),
@@ -142,13 +149,38 @@ def mail(event: dict[str, JSON]) -> str:
     lines += [f"Log:        {log['location'] or log['source'] or '-'} ({log['status']}" + _because(log["reason"]) + ")"]
     if text := readable_log(log["location"]):
         lines += [f"  readable: {text}"]
+    if log["consoleUrl"]:
+        lines += [f"  page:     {log['consoleUrl']}"]
     if data["answer"]:
         lines += [f"Response:   {data['answer']}"]
+    if data["watch"]["executionConsoleUrl"]:
+        lines += [f"Execution:  {data['watch']['executionConsoleUrl']}"]
+    lines += [f"Details:    {show_command(event)}"]
     if data["problems"]:
         shown = data["problems"][:PROBLEMS_IN_MAIL]
         lines += ["", f"Messages of the vendor ({len(shown)} of {len(data['problems'])}):"]
         lines += [f"  {problem['severity']}: {problem['text']}" for problem in shown]
     return "\n".join(lines) + "\n"
+
+
+def stalled_mail(event: dict[str, JSON]) -> str:
+    """Text of the notification of a stalled import for a person who gets it as e-mail."""
+    return f"{event['data']['message']}\n\nDetails:    {show_command(event)}\n"
+
+
+def show_command(event: dict[str, JSON]) -> str:
+    """Command that shows the watch of a notification: as it stands, in any shell, whatever the import's id is."""
+    # An invalid start event's watch has no import id by which it could be found.
+    named = event["data"]["importId"] if not event["subject"].startswith("invalid#") else None
+    words = ["import-watch", "show"]
+    place = event["source"].split("/")[2:]
+    if len(place) == 3:
+        region, account, stack = place
+        # The region is needed, too: without it a local stack that runs would be taken.
+        options = ["--local"] if account == EMULATED_ACCOUNT else ["--region", region]
+        words += options if stack == DEFAULT_STACK or "--local" in options else [*options, "--stack", stack]
+    identifier = named or event["subject"]
+    return shlex.join([*words, *(["--"] if identifier.startswith("-") else []), identifier])
 
 
 def readable_log(location: str | None) -> str | None:
@@ -206,8 +238,8 @@ def sns_message(event: dict[str, JSON], text: str) -> str:
     return json.dumps({"default": json_text(event), "email": UNREADABLE.sub("?", text)}, ensure_ascii=False)
 
 
-def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "") -> dict[str, JSON]:
-    """Attributes that CloudEvents requires."""
+def _envelope(watch: Watch, source: str, kind: str, time: float, schema: str, more: str = "") -> dict[str, JSON]:
+    """Attributes of the CloudEvent."""
     return {
         "specversion": "1.0",
         "id": notification_id(watch, more),
@@ -216,6 +248,7 @@ def _envelope(watch: Watch, source: str, kind: str, time: float, more: str = "")
         "subject": watch.watch_id,
         "time": iso(time),
         "datacontenttype": "application/json",
+        "dataschema": schema,
     }
 
 
@@ -237,13 +270,14 @@ def _no_log(*, keeps_log: bool) -> LogRecord:
     return LogRecord(LogStatus.UNAVAILABLE, reason="no log was fetched before the watch ended")
 
 
-def _log(log: LogRecord) -> dict[str, JSON]:
+def _log(log: LogRecord, execution: str) -> dict[str, JSON]:
     return {
         "location": log.location,
         "source": log.source,
         "status": log.status.value,
         "reason": log.reason,
         "bytes": log.bytes,
+        "consoleUrl": object_page(log.location, execution),
     }
 
 
