@@ -111,8 +111,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, list[A
     ),
     "import-started of a vendor without a form of ids": (
         VOYADO,
-        {"detail.importId": ["any-id", "\t5 ", 0, 5, 9_007_199_254_740_991, 5.0]},
-        {"detail.importId": ["", " ", ".", " .. ", "two words", "é", "x" * 201, -1, 5.5, 9_007_199_254_740_993, 2**70]},
+        {"detail.importId": ["any-id", "\t5 ", 0, 5, 9_007_199_254_740_992, 5.0]},
+        {"detail.importId": ["", " ", ".", " .. ", "two words", "é", "x" * 201, -1, 5.5, 9_007_199_254_740_994, 2**70]},
     ),
     "import-changed": (
         CHANGED,

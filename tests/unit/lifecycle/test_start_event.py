@@ -104,7 +104,7 @@ def test_an_optional_field_that_is_null_counts_as_missing(field: str) -> None:
         ("voyado", " 4711\n", "4711"),
         ("document360", "a/b%20c?d#e", "a/b%20c?d#e"),
         ("document360", "x" * 200, "x" * 200),
-        ("voyado", SAFE_INTEGER, "9007199254740991"),
+        ("voyado", SAFE_INTEGER, "9007199254740992"),
         ("egain", UUID.upper(), UUID.upper()),
         ("egain", f"knowledge/contentmgr/v4/import/content/{UUID}/status", UUID),
         ("egain", f"https://api.example.egain.cloud/import/content/{UUID}", UUID),

@@ -28,9 +28,8 @@ MAX_EXCERPT_BITS = 1_024
 """Maximum bits of an integer that is written as text: the time for that grows with the square of its length."""
 MAX_TEXT_LENGTH = 256
 MAX_EVENT_ID_LENGTH = 100
-SAFE_INTEGER = 2**53 - 1
-"""Maximum of a number as an id: many programs change the digits of a larger one, to 2^53 for the next, and would name
-another import."""
+SAFE_INTEGER = 2**53
+"""Maximum of a number as an id: many programs keep no digits beyond it, and would name another import."""
 UNSAFE_ID = "must be sent as a text: programs on the way may change the last digits of a number beyond 2^53"
 MAX_TOKEN_LENGTH = 2_048
 """Maximum characters of a task token: https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html"""
@@ -250,7 +249,7 @@ def _one_of(value: JSON, names: tuple[str, ...]) -> str:
 def _import_id(value: JSON, adapter: Adapter | None) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and value > SAFE_INTEGER:
         raise UnsafeNumber
-    if isinstance(value, float) and value.is_integer() and value <= SAFE_INTEGER:
+    if isinstance(value, float) and value.is_integer() and value < SAFE_INTEGER:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         value = str(value)
