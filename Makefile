@@ -14,7 +14,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 CLI := $(BIN)/import-watch
 
-.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch new-vendor test-new-vendor redrive replay bench audit build deploy lock release format
+.PHONY: help demo test test-unit linted typed template-checked definition-checked storm up down watch new-vendor test-new-vendor redrive replay bench docs audit build deploy lock release format
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -45,14 +45,14 @@ demo: .venv/demo-installed ## the main job on the embedded default, start to end
 	@$(CLI) demo
 
 test: .venv/installed ## the whole test suite, linters and type checks included; what CI runs
-	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed
+	@$(MAKE) --no-print-directory --jobs 2 linted typed template-checked definition-checked .venv/sam/installed .venv/aws/installed .venv/site/installed
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations 10
 	@echo "Known vulnerabilities are not checked here, since they change without a commit; 'make audit' and CI check them."
 
 test-unit: .venv/installed ## the unit tests alone, in under a minute
 	$(BIN)/pytest -n 2 --dist loadgroup tests/unit
 
-test-new-vendor: .venv/installed .venv/checks/installed .venv/sam/installed .venv/aws/installed ## [WORKERS=4]: 'make test' in a copy of the project with the vendor of docs/adding-a-vendor.md
+test-new-vendor: .venv/installed .venv/checks/installed .venv/sam/installed .venv/aws/installed .venv/site/installed ## [WORKERS=4]: 'make test' in a copy of the project with the vendor of docs/adding-a-vendor.md
 	@PYTHONPATH=.:layers/import_watch:functions:cli $(BIN)/python -m tests.conformance.worked_example test "WORKERS=$(WORKERS)"
 
 linted: .venv/installed
@@ -100,6 +100,9 @@ bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios to 
 	$(BIN)/pytest -n 2 benchmarks
 	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
 
+docs: .venv/site/installed ## the documentation as a site, in .local/site
+	@website/build.sh .local/site
+	@echo "Open .local/site/index.html"
 
 audit: .venv/checks/installed ## [CI=1]: known vulnerabilities of the packages that the lock files pin, as far as the registry knows them
 	@$(BIN)/python tests/static/audit_locks.py $${CI:+--fail-if-unknown}

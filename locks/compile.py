@@ -68,6 +68,7 @@ ALL = (
     Lock(LOCKS / "sam.in"),
     Lock(LOCKS / "aws.in"),
     Lock(LOCKS / "checks.in"),
+    Lock(LOCKS / "site.in"),
     # The peer is measured, so it has the native code that it would have on Lambda.
     Lock(ROOT / "benchmarks" / "cold_start" / "peer" / "requirements.in", keeps_native_code=True),
     Lock(ROOT / "layers" / "import_watch" / "requirements.in", options=LAMBDA),

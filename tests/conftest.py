@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -22,6 +23,9 @@ from tests.scheduling import ByFileOrGroup, rank
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 LEAKED: dict[str, list[str]] = {}
 """Tests that printed, logged or raised a secret, and which."""
 
@@ -34,6 +38,23 @@ def refused_url() -> Iterator[str]:
     """Base URL at which connections are refused for as long as the tests run."""
     with refusing() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium; one for all tests of a worker, since a process may start Playwright once."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.page.chromium import FLAGS, chromium_path
+    from tests.page.conftest import left_out
+
+    path = chromium_path()
+    if path is None:
+        left_out("there is no Chromium on this machine (Debian's package chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
 
 
 @pytest.hookimpl(trylast=True)

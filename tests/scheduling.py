@@ -21,6 +21,7 @@ SLOWEST_FIRST = (
     "cli-commands",
     "cli-local",
     "command-line",
+    "website",
     "interpreters",
     "broken-stack",
     "customer-key",

@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,63 +25,21 @@ from local.paths import ROOT
 from local.simulators.processes import SimulatorProcess
 from local.stack import connection_fields
 from local.waiting import wait_until
+from tests.contract import commands
+from tests.support.shell import Shell
 
 pytestmark = pytest.mark.xdist_group("operating-page")
-PAGE = (ROOT / "docs" / "operating.md").read_text()
+RUNNER = "tests/packaging/test_operating_page.py"
+((PAGE, ITS_BLOCKS),) = commands.run_by(RUNNER).items()
+LINES = (ROOT / PAGE).read_text().splitlines()
 BLOCKS = [
-    (heading, block)
-    for heading, body in re.findall(r"^#+ ([^\n]+)\n(.*?)(?=^#|\Z)", PAGE, re.S | re.M)
-    for block in re.findall(r"^```bash\n(.*?)^```", body, re.S | re.M)
+    (next(line.lstrip("# ") for line in reversed(LINES[: block.line]) if re.match("#+ ", line)), block.text)
+    for block in ITS_BLOCKS
 ]
 AWS = ROOT / ".venv" / "aws" / "bin" / "aws"
 WATCH = "document360#default#6f1c2a"
 BLOCK_SECONDS = 200
 LEFT_BEHIND = {".git", ".venv", ".local", ".aws-sam", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-
-
-class Shell:
-    """A shell that keeps its variables and functions from one block of the page to the next."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            ["/bin/bash", "--noprofile", "--norc"],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        # A command that fails is remembered, and does not end the shell.
-        self._write("set -o pipefail; trap 'wrong=\"$wrong; $BASH_COMMAND\"' ERR\n")
-
-    def run(self, block: str) -> str:
-        """Run a block and return what it printed.
-
-        Raises
-        ------
-        AssertionError
-            If a command of it failed.
-        """
-        self._write(f"wrong=\n{block}\nprintf '\\n<<%s>>\\n' \"$wrong\"\n")
-        lines: list[str] = []
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if found := re.fullmatch(r"<<(.*)>>\n", line):
-                printed = "".join(lines)
-                assert found[1] == "", f"failed: {found[1]}\n{printed[-3_000:]}"
-                return printed
-            lines.append(line)
-        raise AssertionError(f"the shell ended in a block:\n{block}\n{''.join(lines)[-3_000:]}")
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.communicate(timeout=10)
-
-    def _write(self, text: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(text)
-        self._process.stdin.flush()
 
 
 class Operator:

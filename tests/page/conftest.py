@@ -15,10 +15,9 @@ from typing import NoReturn
 import pytest
 from import_watch.model.watch import Watch
 from import_watch_cli.page.server import BackgroundPage, create_app
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from local.paths import ROOT
-from tests.page.chromium import FLAGS, chromium_path
 from tests.page.seeding import HOSTILE_ID, Seeded, a_long_import, fill, seeded, seeded_story
 
 ACTIVE, ENDED = 199, 60
@@ -88,18 +87,6 @@ def served_page(data: Seeded) -> BackgroundPage:
     return BackgroundPage(
         data.stack, create=partial(create_app, story=seeded_story, token=TOKEN, refresh_seconds=REFRESH_SECONDS)
     )
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The machine's Chromium."""
-    path = chromium_path()
-    if path is None:
-        left_out("there is no Chromium on this machine (Debian's package chromium)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
 
 
 def left_out(reason: str) -> NoReturn:
