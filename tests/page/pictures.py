@@ -5,12 +5,17 @@ The data, the time and the time zone are always the same.
 
 from __future__ import annotations
 
+import html
+import json
 import os
+import re
 import sys
 import time
 from functools import partial
 from pathlib import Path
 
+from import_watch.aws.sns import subject_of
+from import_watch.notifications.notification import mail
 from import_watch_cli.page.server import BackgroundPage, create_app
 from playwright.sync_api import Browser, sync_playwright
 
@@ -46,6 +51,7 @@ def main() -> int:
                 _picture(browser, page.url, "page-dark", height=930, scheme="dark"),
                 _picture(browser, f"{page.url}watch?id=egain%23default%23{LONG_ID}", "page-watch", height=1_380),
                 _picture(browser, page.url, "page-phone", width=390, height=844, scale=2),
+                _mail(browser),
             ]
             browser.close()
     for picture in pictures:
@@ -77,6 +83,24 @@ def _picture(
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path, animations="disabled")
     context.close()
+    return path
+
+
+def _mail(browser: Browser) -> Path:
+    """Picture of a sample notification as a subscriber gets it by e-mail."""
+    event = json.loads((ROOT / "events" / "notifications" / "partial.json").read_text())
+    text = re.sub(r"(https://[^\s]+)", r'<a href="\1">\1</a>', html.escape(mail(event)))
+    subject = html.escape(subject_of(event))
+    page = browser.new_page(viewport={"width": 980, "height": 420}, timezone_id="UTC")
+    page.set_content(
+        "<style>body{margin:24px;font:14px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff}"
+        "h1{font-size:18px;margin:0 0 2px}p{margin:0 0 14px;color:#57606a}"
+        "pre{font:13px/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0}</style>"
+        f"<h1>{subject}</h1><p>from AWS Notifications</p><pre>{text}</pre>"
+    )
+    path = FOLDER / "mail.png"
+    page.screenshot(path=path, full_page=True)
+    page.close()
     return path
 
 

@@ -49,7 +49,7 @@ class Topic:
             If SNS does not accept it.
         """
         event, message = bounded(event)
-        self._send(event, message, f"{event['data']['outcome']}: import {import_named_in(event['data'])}")
+        self._send(event, message, subject_of(event))
 
     def publish_stalled(self, event: dict[str, JSON]) -> None:
         """Publish that an import is stalled: readable text to e-mail subscribers, JSON to all others.
@@ -83,3 +83,8 @@ class Topic:
             MessageStructure="json",
             MessageAttributes=attributes,
         )
+
+
+def subject_of(event: dict[str, JSON]) -> str:
+    """Subject of the e-mail about an outcome."""
+    return f"{event['data']['outcome']}: import {import_named_in(event['data'])}"
