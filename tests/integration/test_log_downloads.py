@@ -12,13 +12,14 @@ import pytest
 from import_watch.aws.log_archive import LogArchive
 from import_watch.http_client import log_download
 from import_watch.http_client.client import Client
-from import_watch.model.observation import LogRecord, LogStatus, MissingLog, Observation, StoredLog
+from import_watch.model.observation import ImportState, LogRecord, LogStatus, MissingLog, Observation, StoredLog
 from import_watch.vendors.adapter import Adapter, Api, ConnectionSpec, StatusMap
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.authentication import ApiKey
 from import_watch.vendors.connection import Connection
-from import_watch.vendors.fields import printable_id
+from import_watch.vendors.fields import log_at, object_of, printable_id
 from import_watch.vendors.request import RequestSpec
+from import_watch.vendors.response_body import HttpResponse
 
 from tests.loopback_server import Behaviour, Exchange, Serve, respond_with
 from tests.unit.aws_fixtures import REGION, a_watch, aws_account, client
@@ -31,13 +32,17 @@ SIGNED = "/logs/import.csv?X-Amz-Signature=c4n4ry-signature"
 LOCAL = Hosts(loopback_http=True)
 
 
+def read(response: HttpResponse, _import_id: str) -> Observation:
+    return Observation(ImportState.SUCCEEDED, "done", log=log_at(object_of(response.json()), "log"))
+
+
 def an_adapter(log_hosts: tuple[str, ...] = (r"logs\.lodge\.example",)) -> Adapter:
     api = Api(
         statuses=StatusMap({}),
         connection=ConnectionSpec(("key",), ("key",), lambda _fields: None, "baseUrl", ()),
         authentication=ApiKey("X-Key", "key"),
         request=RequestSpec("/jobs/{importId}"),
-        read=lambda _response, _import_id: Observation,  # type: ignore[arg-type, return-value]
+        read=read,
         keeps_log=True,
         log_hosts=log_hosts,
     )
@@ -88,6 +93,32 @@ def test_a_log_is_archived_without_its_signature(serve: Serve) -> None:
     (request,) = server.requests
     assert (request.method, request.path) == ("GET", SIGNED)
     assert "x-key" not in request.headers
+
+
+def test_a_signed_url_of_a_response_is_requested_whole_and_shown_nowhere(serve: Serve) -> None:
+    logs = serve(respond_with(200, BODY))
+    vendor = serve(respond_with(200, {"state": "done", "log": f"{logs.url}{SIGNED}", "note": KEY}))
+    connection = a_connection(vendor.url)
+    client_of_vendor = Client(an_adapter(), hosts=LOCAL)
+    response, polled = client_of_vendor.request_status(connection, "7")
+    assert isinstance(polled, Observation)
+    assert isinstance(polled.log, StoredLog)
+    assert response is not None
+    assert b"c4n4ry" not in response.body
+    assert "c4n4ry" not in repr((response, polled)) + polled.log.location
+    archive = LogArchive(ARCHIVE, client("s3"), client_of_vendor.log_source)
+    record = archive.fetch(a_watch(), polled.log, connection, 20.0)
+    assert content(record) == BODY
+    assert "c4n4ry" not in repr(record)
+    assert [request.path for request in logs.requests] == [SIGNED]
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd"])
+@pytest.mark.parametrize(("status", "again"), [(200, True), (404, True), (400, False)])
+def test_an_encoding_that_was_not_requested_is_named(serve: Serve, encoding: str, status: int, again: bool) -> None:
+    found = fetched(f"{serve(respond_with(status, BODY, Content_Encoding=encoding)).url}/log")
+    assert isinstance(found, MissingLog) is again
+    assert "unexpected" not in (found.reason or "")
 
 
 @pytest.mark.parametrize("path", [False, True])

@@ -107,7 +107,14 @@ def test_a_failed_voyado_import_has_the_vendors_reason(stack: LocalStack, observ
     event = watched(stack, observer, "voyado", {"status": "FAILURE", "message": "The feed is not well formed."})
     assert (event["type"], event["data"]["outcome"]) == ("ImportFailed", "FAILED")
     assert event["data"]["reason"] == "The feed is not well formed."
-    assert event["data"]["log"] == {"location": None, "source": None, "status": "NONE", "reason": None, "bytes": None}
+    assert event["data"]["log"] == {
+        "location": None,
+        "source": None,
+        "status": "NONE",
+        "reason": None,
+        "bytes": None,
+        "consoleUrl": None,
+    }
 
 
 def test_transient_errors_are_not_a_failure(stack: LocalStack, observer: Observer) -> None:

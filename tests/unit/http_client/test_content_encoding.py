@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from import_watch.http_client import content_encoding
 from import_watch.http_client.content_encoding import PIECE_BYTES, Undecodable, decoded
 
 BODY = b'{"status": "SUCCESS"}' * 20
@@ -96,3 +97,13 @@ def test_a_body_that_expands_comes_in_small_pieces(layers: int) -> None:
         tracemalloc.stop()
     assert total == 100_000_000
     assert peak < 10 * PIECE_BYTES
+
+
+def test_what_is_large_only_between_two_encodings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_encoding, "MAX_INNER_BYTES", 1_000_000)
+    nothing = gzip.compress(b"") + bytes(2_000_000)  # zeros after the end of a member are padding
+    body = gzip.compress(gzip.compress(nothing))
+    assert len(body) < 2_000
+    with pytest.raises(Undecodable, match="too many times"):
+        list(decoded([body], "gzip, gzip, gzip"))
+    assert b"".join(decoded([gzip.compress(gzip.compress(b"x" * 5_000))], "gzip, gzip")) == b"x" * 5_000

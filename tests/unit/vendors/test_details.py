@@ -144,6 +144,15 @@ def test_pages_without_end_are_not_read(pages: list[Any], words: str | None) -> 
         assert not seen.missing_details.expected
 
 
+@pytest.mark.parametrize("fault", [KeyError("n"), TypeError("no number"), RecursionError()])
+def test_a_fault_of_the_adapter_takes_no_outcome_away(fault: Exception) -> None:
+    def fails(_response: HttpResponse, _seen: Observation) -> Page:
+        raise fault
+
+    seen = Vendor([{}]).details(details=Details(REQUEST, fails, values=("report",)))
+    assert (seen.state, seen.missing_details is not None) == (ENDED.state, True)
+
+
 @pytest.mark.parametrize(
     ("seen", "seconds"),
     [

@@ -39,7 +39,7 @@ MAX_SOURCE = 2_048
 """Maximum characters of a log location that a vendor names."""
 
 
-Downloads: TypeAlias = Callable[[Connection, str], LogSource | str | None]
+Downloads: TypeAlias = Callable[[Connection, StoredLog, float], LogSource | MissingLog | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class LogArchive:
     client : S3Client, optional
         A boto3 client, for tests.
     downloads : callable, optional
-        Returns the source of a log behind a URL, or why it may not be fetched; None for what is no URL.
+        Returns the source of a log behind a URL, or why it may not be fetched, or not now; None for what is no URL.
     """
 
     def __init__(self, bucket: str, client: S3Client | None = None, downloads: Downloads | None = None) -> None:
@@ -110,9 +110,9 @@ class LogArchive:
             long the next time.
         """
         ends = time.monotonic() + seconds
-        found = self._source(log.location, connection)
+        found = self._source(log, connection, seconds)
         source = source_of(log.location)
-        if isinstance(found, LogRecord):
+        if isinstance(found, LogRecord | MissingLog):
             return replace(found, source=source)
         key = f"{_folder(watch)}/log{_suffix(found.name)}"
         copy = LogCopy(found, self._s3, self._bucket, key, ends)
@@ -127,12 +127,14 @@ class LogArchive:
             return LogRecord(status, source=source, reason=reason)
         return LogRecord(LogStatus.ARCHIVED, location=copy.location, source=source, bytes=copy.count)
 
-    def _source(self, location: str, connection: Connection | None) -> LogSource | LogRecord:
-        """Where a log is copied from; a record with the reason where it may not be."""
-        download = self._downloads(connection, location) if connection is not None and self._downloads else None
+    def _source(
+        self, log: StoredLog, connection: Connection | None, seconds: float
+    ) -> LogSource | LogRecord | MissingLog:
+        """Where a log is copied from; the reason where it may not be, or not now."""
+        download = self._downloads(connection, log, seconds) if connection is not None and self._downloads else None
         if not isinstance(download, str | None):
             return download
-        found = s3_object(location)
+        found = s3_object(log.location)
         if found is None:
             return LogRecord(LogStatus.VENDOR_ONLY, reason=download or "it names no object in S3")
         if connection is None or found.bucket not in connection.log_buckets:

@@ -8,10 +8,16 @@ THROTTLING_ERRORS = frozenset(
     {
         *("Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"),
         *("RequestLimitExceeded", "ProvisionedThroughputExceededException"),
+        # As reasons of a cancelled transaction.
+        *("ThrottlingError", "ProvisionedThroughputExceeded"),
     }
 )
 
 
 def is_throttling(error: Exception) -> bool:
     """Whether a service refused a request because there were too many: later ones may succeed."""
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] in THROTTLING_ERRORS
+    cause = error if isinstance(error, ClientError) else error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    reasons = cause.response.get("CancellationReasons", [])
+    return not THROTTLING_ERRORS.isdisjoint({cause.response["Error"]["Code"], *(one.get("Code") for one in reasons)})

@@ -118,13 +118,16 @@ class WatchWriter(WatchReader):
             If one of their conditions is not met; with the watch of this id as it is then.
         TooManyTokens
             If only the condition of the last one, a task token, is not met.
+        WriteUnconfirmed
+            If the table was throttled, or had another transaction of the same item at the same moment.
         """
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
             reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
             if "ConditionalCheckFailed" not in reasons:
-                raise  # such as a transaction of the same moment: the state machine repeats the step
+                # A throttled table, or a transaction of the same moment: the step is repeated for minutes.
+                raise WriteUnconfirmed(f"the table cancelled a transaction: {', '.join(map(str, reasons))}") from error
             (last,) = writes[-1].values()
             if "ConditionalCheckFailed" not in reasons[:-1] and last.get("ConditionExpression") == LIMITS_TOKENS:
                 raise TooManyTokens from None

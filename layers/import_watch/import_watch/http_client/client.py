@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from import_watch.http_client.redaction import redacted
 from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import EXCHANGE_SECONDS, HttpTransport, Request
-from import_watch.model.observation import FailedPoll, Observation, PollError
+from import_watch.model.observation import FailedPoll, MissingLog, Observation, PollError, StoredLog
 from import_watch.vendors.adapter import Adapter, Api
 from import_watch.vendors.allowed_hosts import Hosts
 from import_watch.vendors.authentication import Basic, ClientCredentials
@@ -82,10 +82,14 @@ class Client:
             The meaning of the response.
         """
         api = self._adapter.api_of(connection.fields)
-        response = self.send(connection, api.request, import_id, force_refresh=force_refresh)
-        if isinstance(response, FailedPoll):
-            return None, response
+        sent = self._send(connection, api.request, import_id, force_refresh=force_refresh)
+        if isinstance(sent, FailedPoll):
+            return None, sent
+        received, secrets = sent
+        response = redacted(received, secrets)
         polled = parse_response(self._adapter, response, import_id, api)
+        if api.log_hosts and isinstance(polled, Observation) and isinstance(polled.log, StoredLog):
+            polled = replace(polled, log=_with_url(polled.log, parse_response(self._adapter, received, import_id, api)))
         failed = isinstance(polled, FailedPoll) or response.status >= 400  # for example, an import that is not found
         if failed and (hint := retry_after(response, self._clock())) is not None:
             polled = replace(polled, retry_after=hint)
@@ -120,6 +124,20 @@ class Client:
         HttpResponse or FailedPoll
             The response without the connection's secrets and signed query strings.
         """
+        sent = self._send(connection, spec, import_id, values=values, force_refresh=force_refresh, seconds=seconds)
+        return sent if isinstance(sent, FailedPoll) else redacted(*sent)
+
+    def _send(
+        self,
+        connection: Connection,
+        spec: RequestSpec,
+        import_id: str,
+        *,
+        values: Mapping[str, str] = NO_VALUES,
+        force_refresh: bool = False,
+        seconds: float = EXCHANGE_SECONDS,
+    ) -> tuple[HttpResponse, list[str]] | FailedPoll:
+        """The response as it was received, and the secrets that it may contain."""
         api = self._adapter.api_of(connection.fields)
         fields = api.connection.with_defaults(connection.fields)
         try:
@@ -135,7 +153,7 @@ class Client:
             Request(request.url, headers, api.max_bytes, method=request.method, body=request.body),
             ends - time.monotonic(),
         )
-        return response if isinstance(response, FailedPoll) else redacted(response, credentials.secrets)
+        return response if isinstance(response, FailedPoll) else (response, credentials.secrets)
 
     def with_details(self, connection: Connection, import_id: str, seen: Observation, seconds: float) -> Observation:
         """Observation of an ended import with its details; without those that cannot be read in time.
@@ -160,34 +178,39 @@ class Client:
 
         return read_details(self._adapter.title, api, api.details, seen, send, seconds, self._clock)
 
-    def log_source(self, connection: Connection, location: str) -> LogDownload | str | None:
+    def log_source(
+        self, connection: Connection, log: StoredLog, seconds: float
+    ) -> LogDownload | MissingLog | str | None:
         """Log behind a URL.
 
         Parameters
         ----------
         connection : Connection
-        location : str
+        log : StoredLog
             As the vendor names it.
+        seconds : float
+            Time limit for a token, where one is needed.
 
         Returns
         -------
-        LogDownload, str or None
-            Why it may not be fetched, where it may not; None where the location is no URL, or the logs of this API are
-            not behind URLs.
+        LogDownload, MissingLog, str or None
+            Why it may not be fetched, where it may not, or not now; None where the location is no URL, or the logs of
+            this API are not behind URLs.
         """
         from import_watch.http_client import log_download
 
         api = self._adapter.api_of(connection.fields)
-        url = log_download.log_url(connection, location) if api.log_hosts else None
+        url = log_download.log_url(connection, log.url or log.location) if api.log_hosts else None
         if url is None:
             return None
         if (refusal := log_download.refusal(connection, url, self._hosts, api.log_hosts)) is not None:
             return refusal
         header: Mapping[str, str] = {}
         if log_download.is_own(connection, url):
-            credentials = self._credentials(connection, api)
+            credentials = self._credentials(connection, api, seconds=max(0.0, min(seconds, EXCHANGE_SECONDS)))
             if isinstance(credentials, FailedPoll):
-                return credentials.detail
+                passes = credentials.error in (PollError.UNAVAILABLE, PollError.THROTTLED)
+                return MissingLog(credentials.detail, expected=True) if passes else credentials.detail
             header = credentials.header
         return log_download.LogDownload(self._new_transport(), url, header)
 
@@ -220,3 +243,9 @@ class Client:
         if self._tokens is None:
             self._tokens = Tokens(self._transport, self._clock)
         return self._tokens
+
+
+def _with_url(shown: StoredLog, received: Observation | FailedPoll) -> StoredLog:
+    """Log with its location as it was received, for the request for it."""
+    log = received.log if isinstance(received, Observation) else None
+    return replace(shown, url=log.location) if isinstance(log, StoredLog) else shown

@@ -9,6 +9,8 @@ PIECE_BYTES = 64 * 1024
 """Maximum size of a piece that a decoder returns."""
 MAX_LAYERS = 3
 """Maximum number of nested encodings: more than one is rare, and each costs time."""
+MAX_INNER_BYTES = 128 * 1024 * 1024
+"""Maximum bytes between two nested encodings: no decoded body may be larger, and a compressed one rarely is."""
 GZIP = frozenset({"gzip", "x-gzip"})
 NOT_SUPPORTED = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 
@@ -40,9 +42,24 @@ def decoded(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
     if len(layers) > MAX_LAYERS:
         raise Undecodable("sent a response that is compressed too many times")
     result = iter(pieces)
-    for name in reversed(layers):
+    for number, name in enumerate(reversed(layers), 1):
         result = _inflated(result, name)
+        if number < len(layers):
+            result = _bounded(result)
     return result
+
+
+def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces of an inner encoding, with a limit on their total size.
+
+    The reader limits the decoded body, but an outer encoding may decode to very much, and the inner one to nothing.
+    """
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_INNER_BYTES:
+            raise Undecodable("sent a response that is compressed too many times")
+        yield piece
 
 
 def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from import_watch.http_client.retry_after import retry_after
 from import_watch.model.observation import FailedPoll, MissingDetails, Observation, PollError
+from import_watch.observability import logger
 from import_watch.vendors.adapter import Api
 from import_watch.vendors.details import CURSOR, MAX_CURSOR, MAX_PAGES, Details, with_page
 from import_watch.vendors.request import RequestSpec
@@ -60,18 +61,33 @@ def read_details(
             late = f"they took more than {seconds:.0f} s" if seconds > 0 else "no time was left for them"
             return _without(seen, late, expected=False)
         response = send(details.request_for(cursor), values, left)
-        page = response if isinstance(response, FailedPoll) else parse_page(title, api, details, response, seen)
-        if isinstance(page, FailedPoll):
-            hint = None if isinstance(response, FailedPoll) else retry_after(response, clock())
-            return replace(_without(seen, page.detail, expected=page.error in PASSING), retry_after=hint)
-        seen = with_page(seen, page)
+        if isinstance(response, FailedPoll):
+            return _without(seen, response.detail, expected=response.error in PASSING)
+        following = _with_next(title, api, details, response, seen)
+        if isinstance(following, FailedPoll):
+            missing = _without(seen, following.detail, expected=following.error in PASSING)
+            return replace(missing, retry_after=retry_after(response, clock()))
+        seen, next_cursor = following
         cursors.add(cursor)
-        cursor = page.cursor or None
+        cursor = next_cursor
         if cursor is None:
             return seen
         if cursor in cursors:
             return _without(seen, "a page names itself, or one before it, as the next one", expected=False)
     return _without(seen, f"they have more than {MAX_PAGES} pages", expected=False)
+
+
+def _with_next(
+    title: str, api: Api, details: Details, response: HttpResponse, seen: Observation
+) -> tuple[Observation, str | None] | FailedPoll:
+    """Observation with one more page, and the cursor of the next one."""
+    try:
+        page = parse_page(title, api, details, response, seen)
+        return page if isinstance(page, FailedPoll) else (with_page(seen, page), page.cursor or None)
+    except Exception:  # noqa: BLE001
+        # A fault of the adapter with a page must not take away the outcome that the status response has.
+        logger.exception("a page of details could not be read")
+        return FailedPoll(PollError.MISCONFIGURED, "a page of them could not be read, for a cause that is in the log")
 
 
 def _without(seen: Observation, reason: str, *, expected: bool) -> Observation:

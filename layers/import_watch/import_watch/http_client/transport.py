@@ -198,8 +198,7 @@ class OpenResponse:
         self._cause = cause
         self.status: int = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
-        encoding = self.headers.get("content-encoding", "")
-        self._pieces = decoded(_pieces(response.raw), encoding) if not 300 <= self.status < 400 else iter(())
+        self._pieces: Iterator[bytes] | None = None
         self._left = b""
 
     def read(self, amount: int) -> bytes:
@@ -210,6 +209,8 @@ class OpenResponse:
         SendFailed
         """
         try:
+            if self._pieces is None:
+                self._pieces = decoded(_pieces(self._response.raw), self.headers.get("content-encoding", ""))
             piece = self._left or next((piece for piece in self._pieces if piece), b"")
         except SendFailed:
             raise

@@ -17,6 +17,7 @@ from import_watch.model.observation import (
     FailedPoll,
     ImportState,
     LogRecord,
+    LogStatus,
     MissingLog,
     Observation,
     PollError,
@@ -218,7 +219,8 @@ def schedule(
     awaited = watch.awaiting_log
     if awaited and (watch.log_polls > MAX_LOG_POLLS or now + seconds - awaited.detected_at > MAX_LOG_WAIT):
         missing_log = watch.log_missing
-        if missing_log is None and awaited.missing_details is None:
+        has_log = watch.kept_log is not None and watch.kept_log.status is not LogStatus.UNAVAILABLE
+        if missing_log is None and awaited.missing_details is None and not has_log:
             missing_log = ""  # no reason is known
         result = replace(awaited, missing_log=missing_log)
         return Transition(replace(watch, next_poll_at=None, awaiting_log=None), result)

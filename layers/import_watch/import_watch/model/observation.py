@@ -110,9 +110,14 @@ class InlineLog:
 
 @dataclass(frozen=True, slots=True)
 class StoredLog:
-    """A log that the vendor keeps at `location`, which is an untrusted string."""
+    """A log that the vendor keeps at `location`, which is an untrusted string.
+
+    `url` is the location as it was received, where that may be fetched: its query may be a signature, so it is used for
+    the request alone, and never shown or stored.
+    """
 
     location: str
+    url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
