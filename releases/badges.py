@@ -1,6 +1,6 @@
 """Writes the badges of the README: `python -m releases.badges`. Each states what a file of the repository shows.
 
-They are pictures of the repository itself, so that nobody who reads it sends a request to another place.
+They are pictures of the repository itself, so that a reader sends no request to another place.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ CLAIM_SECONDS, KEEP_SECONDS = 300, 14 * 86_400
 
 
 def claim(table: Any, notification_id: str) -> bool:
-    """Whether this worker may process a notification: nobody has done it, and nobody else is at it."""
+    """Whether this worker may process a notification: it is not done, and no other worker has claimed it."""
     now = int(time.time())
     try:
         table.put_item(

@@ -88,7 +88,8 @@ class Client:
         received, secrets = sent
         response = redacted(received, secrets)
         polled = parse_response(self._adapter, response, import_id, api)
-        if api.log_hosts and isinstance(polled, Observation) and isinstance(polled.log, StoredLog):
+        was_changed = response is not received
+        if was_changed and api.log_hosts and isinstance(polled, Observation) and isinstance(polled.log, StoredLog):
             polled = replace(polled, log=_with_url(polled.log, parse_response(self._adapter, received, import_id, api)))
         failed = isinstance(polled, FailedPoll) or response.status >= 400  # for example, an import that is not found
         if failed and (hint := retry_after(response, self._clock())) is not None:

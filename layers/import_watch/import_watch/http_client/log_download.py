@@ -124,8 +124,8 @@ def refusal(connection: Connection, url: str, hosts: Hosts, patterns: tuple[str,
     patterns : tuple of str
         The vendor's log hosts, as regular expressions.
     """
-    if fault := hosts.fault(url, patterns):
-        return f"its URL {fault}".replace("the vendor's nor", "a log host of the vendor nor")
+    if fault := hosts.fault(url, patterns, "a log host of the vendor"):
+        return f"its URL {fault}"
     if urlsplit(url).hostname not in connection.log_hosts:
         return "its host is not in the connection's logHosts"
     return None

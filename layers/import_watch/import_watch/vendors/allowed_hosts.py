@@ -58,7 +58,7 @@ class Hosts:
     allowed: frozenset[str] = frozenset()
     loopback_http: bool = False
 
-    def fault(self, url: str, patterns: tuple[str, ...]) -> str | None:
+    def fault(self, url: str, patterns: tuple[str, ...], kind: str = "the vendor's") -> str | None:
         """What is wrong with a URL, or None where requests to it are allowed.
 
         Parameters
@@ -67,6 +67,8 @@ class Hosts:
             From a secret, so untrusted.
         patterns : tuple of str
             The vendor's hosts, as regular expressions.
+        kind : str
+            What a host is that matches one of them, for the message.
         """
         parts = _parts(url)
         if parts is None:
@@ -82,7 +84,7 @@ class Hosts:
             return None
         # What is not a plausible host name may be a credential in the wrong field.
         shown = f"the host {host!r}, which" if re.fullmatch(PLAUSIBLE_HOST, host) else "a host that"
-        return f"leads to {shown} is neither the vendor's nor in the parameter AllowedHosts"
+        return f"leads to {shown} is neither {kind} nor in the parameter AllowedHosts"
 
 
 def with_scheme(location: str) -> str:
