@@ -1,7 +1,7 @@
 """What each memory size of a poll function costs, from its measured CPU time. Pure.
 
-Lambda gives CPU time in proportion to the memory: "At 1,769 MB, a function has the equivalent of one vCPU"
-(docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). What is measured here took a whole core of this
+Lambda gives CPU time in proportion to the memory, and one vCPU for 1,769 MB:
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html. What is measured here took a whole core of this
 machine, so it is divided by the share of a vCPU; what a core of this machine and one of Lambda do in a second is not
 the same, and is taken to be.
 """

@@ -22,13 +22,16 @@ MONTHLY = (100, 10_000, 1_000_000)
 """Imports a month that the page has prices for."""
 HTTP_TASK_TRANSITIONS = 3
 """Besides its polls (Wait, the HTTP task, Choice): a start that is set up, the task that publishes, the end."""
-# Source: aws.amazon.com/lambda/pricing, "Durable functions", as of 2026-11.
+# Source: https://aws.amazon.com/lambda/pricing/, "Durable functions", as of 2026-11; what counts as an operation:
+# https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-sdk.html
 DURABLE_OPERATION = 8.00 / 1e6
-"""Lambda durable functions, one operation: a start, a step that completes, a wait."""
+"""Lambda durable functions, one operation."""
+DURABLE_OPERATIONS = 3
+"""Besides one for each check: the start, the wait for the condition itself, and the step that publishes."""
 DURABLE_GIGABYTE = 0.25
-"""Lambda durable functions, data written, per GB."""
+"""Lambda durable functions, data written, per GB. What is retained, $0.15 per GB and month, is left out."""
 CHECKPOINT_GIGABYTES = 1e-6
-"""Written per durable operation: a state of 1 KB."""
+"""Written per durable operation: a state of 1 KB, which is an assumption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ def _http_task(figures: Figures) -> float:
 
 
 def _durable(figures: Figures) -> float:
-    """Likewise without a table; one operation each for the start and the step that publishes."""
-    return _durable_poll() * figures.polls + 2 * _operation() + INVOCATION + EVENT + PUBLISH
+    """Likewise without a table."""
+    return _durable_poll() * figures.polls + DURABLE_OPERATIONS * _operation() + INVOCATION + EVENT + PUBLISH
 
 
 def _durable_poll() -> float:

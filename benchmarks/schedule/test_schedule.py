@@ -322,7 +322,7 @@ def test_a_month_is_priced_by_hand() -> None:
     assert import_watch.per_import == a_minute.per_import == price(10, 1, 2.0)
     assert http.per_import == pytest.approx((3 + 30) * 25e-6 + 1.5e-6)
     assert durable.per_import == pytest.approx(
-        12 * 8.25e-6 + 11 * 0.2e-6 + 10 * 0.2 * 0.5 * 13.3334e-6 + 1.5e-6, rel=1e-6
+        13 * 8.25e-6 + 11 * 0.2e-6 + 10 * 0.2 * 0.5 * 13.3334e-6 + 1.5e-6, rel=1e-6
     )
     assert http.per_poll == pytest.approx(75e-6)
     assert MONTHLY == (100, 10_000, 1_000_000)

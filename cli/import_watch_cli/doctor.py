@@ -21,9 +21,9 @@ from import_watch_cli.watches import Watches
 
 SWEEP_MINUTES = 30
 """Minutes without a sweep after which the stack's own alarm reports it."""
-MAX_WATCHES = 18_000
-"""Open watches that the default quotas allow in most regions (docs/cost.md)."""
-MAX_CONTROL_WATCHES = 110_000
+MAX_WATCHES = 15_000
+"""Open watches that the default quotas allow in most regions (docs/scale.md)."""
+MAX_CONTROL_WATCHES = 97_000
 """The same in the three large regions."""
 LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 QUOTA_SHARE = 0.7

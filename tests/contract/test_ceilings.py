@@ -5,9 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from import_watch_cli.doctor import MAX_CONTROL_WATCHES, MAX_WATCHES
 from recover_watches.handler import RESERVE_SECONDS
 
-from benchmarks.ceilings import OPEN, POLLS_PER_EXECUTION, SWEEP_EVERY, SWEEP_SECONDS, Ceiling, ceilings
+from benchmarks.ceilings import BIG_REGIONS, OPEN, POLLS_PER_EXECUTION, SWEEP_EVERY, SWEEP_SECONDS, Ceiling, ceilings
 from benchmarks.ceilings.page import PAGE, refreshed
 from tests.sam_template import FUNCTIONS, STACK
 
@@ -49,6 +50,11 @@ def test_what_a_watch_takes_is_that_of_the_template() -> None:
 )
 def test_a_ceiling_is_counted_by_hand(what: str, allows: float) -> None:
     assert BY_NAME[what].watches == pytest.approx(allows, abs=1)
+
+
+@pytest.mark.parametrize(("regions", "most"), [(BIG_REGIONS, MAX_CONTROL_WATCHES), ("other regions", MAX_WATCHES)])
+def test_doctor_warns_by_the_first_ceiling(regions: str, most: int) -> None:
+    assert BY_NAME[f"state transitions a second, {regions}"].watches // 1_000 * 1_000 == most
 
 
 def test_what_is_needed_is_named_where_it_is_more_than_the_limit() -> None:

@@ -20,8 +20,8 @@ from local.paths import FUNCTIONS, ROOT
 from tests.contract.test_dashboard import ALARMS, SHOWN, in_queries, present
 from tests.sam_template import RESOURCES, STACK
 
-# List prices of a month in us-east-1 in USD, beyond the free tier (10 metrics, 10 alarms and 3 dashboards of an
-# account), as of 2026-11: https://aws.amazon.com/cloudwatch/pricing/
+# List prices of a month in us-east-1 in USD, beyond the free tier of an account, as of 2026-11. A metric is that of the
+# first 10,000; a metric of an alarm has standard resolution: https://aws.amazon.com/cloudwatch/pricing/
 METRIC, ALARM_METRIC, DASHBOARD = 0.30, 0.10, 3.00
 VENDORS = VendorRegistry(FUNCTIONS).names
 VALUES: dict[Metric, type[StrEnum]] = {

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from import_watch.model.watch import Watch
 
-# List prices in us-east-1 in USD, beyond the free tier, as of 2026-11.
+# List prices in us-east-1 in USD, beyond the free tier, as of 2026-11. Each was compared with copies of the AWS price
+# list from 2024-11 to 2026-09.
 TRANSITION = 25.00 / 1e6
-"""Step Functions Standard, one state transition."""
+"""Step Functions Standard, one state transition: https://aws.amazon.com/step-functions/pricing/"""
 INVOCATION = 0.20 / 1e6
-"""Lambda, one request."""
+"""Lambda, one request: https://aws.amazon.com/lambda/pricing/"""
 GIGABYTE_SECOND = 13.3334 / 1e6
-"""Lambda on arm64, first tier."""
+"""Lambda on arm64, first tier: https://aws.amazon.com/lambda/pricing/"""
 WRITE = 0.625 / 1e6
-"""DynamoDB on demand, one write of up to 1 KB."""
+"""DynamoDB on demand, one write of up to 1 KB: https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 READ = 0.125 / 1e6
-"""DynamoDB on demand, one consistent read of up to 4 KB; an eventually consistent read costs half."""
+"""DynamoDB on demand, one consistent read of up to 4 KB; an eventually consistent read costs half:
+https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 EVENT = 1.00 / 1e6
-"""EventBridge, one custom event of up to 64 KB: https://aws.amazon.com/eventbridge/pricing/"""
+"""EventBridge, one custom event of up to 64 KB on a bus with rules: https://aws.amazon.com/eventbridge/pricing/"""
 PUBLISH = 0.50 / 1e6
-"""SNS, one request."""
+"""SNS, one request: https://aws.amazon.com/sns/pricing/"""
 PUT = 5.00 / 1e6
-"""S3 Standard, one PUT."""
+"""S3 Standard, one PUT: https://aws.amazon.com/s3/pricing/"""
 
 MEMORY_GB = 0.5
 """Memory of every function in the template."""
