@@ -1,6 +1,6 @@
 """Makes a release: its version, its heading in the changelog, what it deploys as an archive, its schemas, and a tag.
 
-The version is in one place, the output `Version` of the template; the package's metadata and the badge are made of it.
+The version is in one place, the output `Version` of the template; those in the layer and on the badge are made of it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ VERSION_LINE = re.compile(r'(?P<before>  Version:\n    Description: .*\n    Valu
 UNRELEASED = "## Unreleased\n"
 SEMANTIC_VERSION_LINE = re.compile(r'(?P<before>\n    SemanticVersion: ")[^"]+(?P<after>")')
 """The version for the AWS Serverless Application Repository, which takes no reference to another place."""
+PACKAGE = Path("layers", "import_watch", "import_watch", "__init__.py")
+PACKAGE_VERSION_LINE = re.compile(r'(?P<before>^__version__ = ")[^"]+(?P<after>")', re.MULTILINE)
+"""The version that requests to vendors and to AWS name: a deployed function has no template to read it from."""
 DEPLOYED = ("functions", "layers", "statemachine", "template.yaml")
 """What a release deploys: the rest of the repository is not needed to update from it."""
 SHOWN_CHANGES = 3
@@ -153,11 +156,16 @@ def release(root: Path, text: str, day: date, package: Callable[[str], list[Path
 
 
 def _write_version(root: Path, template: str, version: str) -> None:
-    """Write the version where it is, and add both files to the commit."""
+    """Write the version where it is, and add the files to the commit."""
     (root / "template.yaml").write_text(with_version(template, version), "utf-8")
+    package = (root / PACKAGE).read_text("utf-8")
+    written, count = PACKAGE_VERSION_LINE.subn(rf"\g<before>{version}\g<after>", package)
+    if count != 1:
+        raise NotReleasable(f"{PACKAGE} has no quoted __version__")
+    (root / PACKAGE).write_text(written, "utf-8")
     (root / VERSION).parent.mkdir(parents=True, exist_ok=True)
     (root / VERSION).write_text(version_badge(version), "utf-8")
-    _git(root, "add", "template.yaml", str(VERSION))
+    _git(root, "add", "template.yaml", str(PACKAGE), str(VERSION))
 
 
 def _release_version(text: str) -> Version:

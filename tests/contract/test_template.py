@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import import_watch
 import pytest
 from import_watch.aws.event_bus import SOURCE
 from import_watch_cli.redrive import MAX_ENTRY_BYTES
@@ -84,7 +85,7 @@ def test_parameters_are_in_labelled_groups_and_internal_ones_are_last() -> None:
 
 def test_the_application_repository_gets_the_same_version_and_files_that_exist() -> None:
     application = STACK["Metadata"]["AWS::ServerlessRepo::Application"]
-    assert application["SemanticVersion"] == version_of(TEMPLATE.read_text())
+    assert application["SemanticVersion"] == version_of(TEMPLATE.read_text()) == import_watch.__version__
     assert (ROOT / application["ReadmeUrl"]).is_file()
     assert (ROOT / application["LicenseUrl"]).read_text().startswith(f"{application['SpdxLicenseId']} License")
     assert re.fullmatch(r"[a-zA-Z0-9-]{1,140}", application["Name"])

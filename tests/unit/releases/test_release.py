@@ -10,7 +10,7 @@ import pytest
 
 from releases import schemas
 from releases.package import build_package, package
-from releases.release import NotReleasable, release, version_of
+from releases.release import PACKAGE, NotReleasable, release, version_of
 
 TEMPLATE = """\
 Metadata:
@@ -38,6 +38,8 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "content").write_text(folder)
     (tmp_path / "template.yaml").write_text(TEMPLATE.format(version="0.2.0-dev"))
+    (tmp_path / PACKAGE).parent.mkdir(parents=True)
+    (tmp_path / PACKAGE).write_text('"""A package."""\n\n__version__ = "0.2.0-dev"\n')
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     (tmp_path / schemas.RELEASED / "0.1.0").mkdir(parents=True)
     (tmp_path / schemas.RELEASED / "0.1.0" / "old.schema.json").write_text("{}")
@@ -73,6 +75,8 @@ def test_a_release_has_its_version_heading_archive_and_tag(checkout: Path) -> No
     assert "version: 0.2.0<" in git(checkout, "show", "v0.2.0:docs/badges/version.svg")
     assert "version: 0.3.0-dev<" in (checkout / "docs/badges/version.svg").read_text()
     assert (checkout / "template.yaml").read_text().count('"0.3.0-dev"') == 2
+    assert '__version__ = "0.2.0"' in git(checkout, "show", f"v0.2.0:{PACKAGE}")
+    assert '__version__ = "0.3.0-dev"\n' in (checkout / PACKAGE).read_text()
     assert "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2030-01-31)\n" in (checkout / "CHANGELOG.md").read_text()
 
 
