@@ -15,15 +15,23 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_watch.aws.dynamodb import serialize
-from import_watch.aws.watch_items import MAX_LISTED_OWNERS, active_partition, active_partitions, indexed_time, record_of
-from import_watch.aws.watch_store import WatchStore
-from import_watch.aws.watch_writer import Conflict, WriteUnconfirmed
+from import_watch.aws.watch_items import (
+    MAX_LISTED_OWNERS,
+    active_partition,
+    active_partitions,
+    changes_of,
+    indexed_time,
+    record_of,
+)
+from import_watch.aws.watch_store import ATTRIBUTES_OF_AN_END, CHANGING_ATTRIBUTES, WatchStore
+from import_watch.aws.watch_writer import ALIASES, Conflict, WriteUnconfirmed
 from import_watch.model.observation import ImportState, LogRecord, LogStatus, Problem, ReportedProgress, Severity
 from import_watch.model.outcome import Outcome, WatchResult
 from import_watch.model.serialization import to_json
 from import_watch.model.watch import FIXED_FIELDS, History, Watch, start_key
 from import_watch.notifications.notification import notification
 from import_watch.services.waking import MAX_OWNERS
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from tests.support.capacity import size_of
 from tests.unit.aws_fixtures import (
@@ -593,6 +601,13 @@ class TestOlderRelease:
         required = {"watchId", "execution", "keepsLog", "registeredAt", "deadline", "metadata", "correlationId"}
         assert required <= item.keys()
         assert float(item["nextPollAt"]["N"]) >= NOW + 5
+
+
+def test_only_attributes_with_an_alias_are_reserved_words() -> None:
+    reserved = {word.upper() for word in ReservedKeywords.get_reserved_keywords()}
+    assert {"LOG", "CONNECTION", "STATE"} <= reserved
+    written = {*CHANGING_ATTRIBUTES, *ATTRIBUTES_OF_AN_END, *changes_of(FULL, a_result(), 900)}
+    assert {name for name in written if name.upper() in reserved} == set(ALIASES)
 
 
 class TestRecordLog:

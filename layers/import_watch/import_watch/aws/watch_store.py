@@ -380,7 +380,7 @@ class WatchStore(WatchWriter):
         values: dict[str, JSON] = {"log": to_json(log)}
         if response is not None:
             values["answer"] = response
-        self._change_ended(watch, values, (), "attribute_not_exists(#log)", {"#log": "log"})
+        self._change_ended(watch, values, (), "attribute_not_exists(#log)")
 
     def record_published(self, watch: Watch, now: float) -> None:
         """Write that the outcome was published to the topic, so that it is not published there again.
@@ -463,7 +463,6 @@ class WatchStore(WatchWriter):
         values: Mapping[str, JSON],
         remove: tuple[str, ...],
         condition: str,
-        condition_names: Mapping[str, str] | None = None,
         numbers: Mapping[str, float] | None = None,
     ) -> None:
         """Change an attempt that has ended; a later attempt may have replaced it since it was read."""
@@ -475,14 +474,13 @@ class WatchStore(WatchWriter):
                 values,
                 remove,
                 f"{has_ended} AND {same}",
-                condition_names,
                 {**(numbers or {}), ":attempt": watch.attempt},
             )
         except Conflict as conflict:
             if conflict.record is None or conflict.record.watch.attempt <= watch.attempt:
                 raise
             key = attempt_key(watch.watch_id, watch.attempt)
-            self.change(key, values, remove, has_ended, condition_names, numbers)
+            self.change(key, values, remove, has_ended, numbers)
 
     def _new_items(
         self,
