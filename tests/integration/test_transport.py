@@ -527,7 +527,7 @@ def trusted(
     ends = datetime.now(UTC) + timedelta(days=-1 if expired else 1)
     authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
     transport = HttpTransport("Vendor", private_addresses=True)
-    transport._session.verify = str(folder / "authority.pem")
+    transport._authorities = str(folder / "authority.pem")
     return transport, serve(behave, context)
 
 
@@ -553,13 +553,13 @@ class TestDeadline:
         self, serve: ServeRaw, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         transport, given = HttpTransport("Vendor", private_addresses=True), []
-        send_prepared = transport._session.send
+        send_prepared = transport._adapter.send
 
         def recording(*args: Any, **options: Any) -> Any:
             given.extend(options["timeout"])
             return send_prepared(*args, **options)
 
-        monkeypatch.setattr(transport._session, "send", recording)
+        monkeypatch.setattr(transport._adapter, "send", recording)
         succeeded(transport, serve(closes(whole())))
         assert [0 < seconds <= self.SECONDS for seconds in given] == [True, True]
 

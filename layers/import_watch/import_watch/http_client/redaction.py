@@ -110,7 +110,9 @@ def redacted(response: HttpResponse, secrets: Iterable[str]) -> HttpResponse:
     HttpResponse
         The same object where nothing is removed. Else a response in the same encoding, which is still JSON if it was.
     """
-    sought = replace(_sought(tuple(secrets)), truncated=response.truncated)
+    sought = _sought(tuple(secrets))
+    if response.truncated:
+        sought = replace(sought, truncated=True)
     content, body = response.content, response.body
     clean = _without(content.text, sought)
     if clean is not content.text:

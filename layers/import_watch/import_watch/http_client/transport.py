@@ -9,14 +9,19 @@ from __future__ import annotations
 import http.client
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import requests
 import urllib3
+
+with warnings.catch_warnings():
+    # It warns where it cannot guess charsets; the layer is built without the package that does, for a quicker start.
+    warnings.filterwarnings("ignore", message="Unable to find acceptable character detection")
+    import requests
+
 from requests.adapters import HTTPAdapter
-from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 
 from import_watch import USER_AGENT
@@ -32,6 +37,12 @@ READ_SECONDS = 15.0
 EXCHANGE_SECONDS = 20.0
 """Maximum time of one exchange, from the look-up of the host name to the last byte read."""
 CHUNK_BYTES = 64 * 1024
+DEFAULT_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept-Encoding": "gzip, deflate",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,10 @@ class HttpTransport:
     def __init__(self, peer: str, *, private_addresses: bool = False, clock: Callable[[], float] = time.time) -> None:
         self._peer = peer
         self._sockets = Sockets(private_addresses=private_addresses, clock=clock)
-        self._session = _Session()
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
-        # One session serves every connection of a vendor: cookies of one must not be sent for another.
-        self._session.cookies = _NoCookies()
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, _Adapter(self._sockets))
+        # Without a session, which would keep cookies of one connection for another, follow redirects, and read proxies
+        # and passwords from the environment.
+        self._adapter = _Adapter(self._sockets)
+        self._authorities: bool | str = True
 
     def send(self, request: Request, seconds: float = EXCHANGE_SECONDS) -> HttpResponse | FailedPoll:
         """Send a request and read its response.
@@ -122,7 +130,7 @@ class HttpTransport:
         self._sockets.attempt(reuse=False)
         try:
             left = self._sockets.remaining()
-            response = self._session.send(prepared, timeout=(left, left), allow_redirects=False, stream=True)
+            response = self._sent(prepared, left)
         except Exception as error:
             self._sockets.settle(complete=False)
             if isinstance(error, SendFailed):
@@ -134,26 +142,23 @@ class HttpTransport:
         self._sockets.begin(seconds, connect_seconds=CONNECT_SECONDS, silence_seconds=READ_SECONDS)
 
     def _prepared(self, request: Request) -> requests.PreparedRequest | None:
+        prepared = requests.PreparedRequest()
         try:
             for value in request.headers.values():
                 value.encode("latin-1")
-            return self._session.prepare_request(
-                requests.Request(
-                    request.method if request.form is None else "POST",
-                    request.url,
-                    headers=dict(request.headers),
-                    data=request.body if request.form is None else request.form,
-                )
-            )
+            prepared.prepare_method(request.method if request.form is None else "POST")
+            prepared.prepare_url(request.url, None)
+            prepared.prepare_headers({**DEFAULT_HEADERS, **request.headers})
+            prepared.prepare_body(request.body if request.form is None else request.form, None)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return None
+        return prepared
 
     def _attempt(self, prepared: requests.PreparedRequest, max_bytes: int, *, reuse: bool) -> HttpResponse:
         self._sockets.attempt(reuse=reuse)
         complete = False
         try:
-            seconds = self._sockets.remaining()
-            with self._session.send(prepared, timeout=(seconds, seconds), allow_redirects=False, stream=True) as stream:
+            with self._sent(prepared, self._sockets.remaining()) as stream:
                 response, complete = _read(stream, max_bytes)
         except DeadlinePassed:
             raise
@@ -167,6 +172,10 @@ class HttpTransport:
         if response.status == 408 and self._sockets.reused:
             raise _Stale
         return response
+
+    def _sent(self, prepared: requests.PreparedRequest, seconds: float) -> requests.Response:
+        """Response of which the head was read."""
+        return self._adapter.send(prepared, stream=True, timeout=(seconds, seconds), verify=self._authorities)
 
     def _cause(self, error: Exception) -> SendFailed:
         """Cause behind an error of urllib3 or requests; their messages may quote headers, so none is used."""
@@ -274,20 +283,6 @@ def _pieces(raw: Any, max_bytes: float = math.inf) -> Iterator[bytes]:
     while taken <= max_bytes + CHUNK_BYTES and (chunk := raw.read1(CHUNK_BYTES, decode_content=False)):
         taken += len(chunk)
         yield chunk
-
-
-class _NoCookies(RequestsCookieJar):
-    """A cookie jar that stays empty: cookies of a vendor are not even parsed."""
-
-    def extract_cookies(self, _response: Any, _request: Any) -> None:
-        """Ignore the cookies."""
-
-
-class _Session(requests.Session):
-    """A session without redirects: requests reads the whole body of a redirect, even where it must not follow it."""
-
-    def get_redirect_target(self, resp: Any) -> None:
-        """None for every response."""
 
 
 class _Adapter(HTTPAdapter):

@@ -146,6 +146,7 @@ def advance(
     now: float,
     tolerance: Tolerance,
     began: float | None = None,
+    milliseconds: int = 0,
 ) -> Transition:
     """Watch after one poll.
 
@@ -160,6 +161,8 @@ def advance(
         The grace periods.
     began : float, optional
         Epoch seconds at which the poll began, so that own downtime before it is excluded.
+    milliseconds : int
+        Duration of the poll, which is charged.
 
     Returns
     -------
@@ -167,17 +170,19 @@ def advance(
         Without a result the watch continues; where `awaiting_log` is set, only to fetch the log of a finished import.
     """
     last_seen_running = _last_seen_running(watch)
-    watch = replace(
-        watch if began is None else exclude_own_downtime(watch, began),
-        polls=watch.polls + 1,
-        execution_polls=watch.execution_polls + 1,
-        takeovers=0,
-        last_poll_at=now,
-    )
+    if began is not None:
+        watch = exclude_own_downtime(watch, began)
+    counts: Mapping[str, Any] = {
+        "polls": watch.polls + 1,
+        "execution_polls": watch.execution_polls + 1,
+        "poll_milliseconds": watch.poll_milliseconds + milliseconds,
+        "takeovers": 0,
+        "last_poll_at": now,
+    }
     if isinstance(polled, FailedPoll):
-        watch = _after_failure(watch, polled, now)
+        watch = _after_failure(watch, polled, now, counts)
     else:
-        watch = _after_observation(watch, polled, now)
+        watch = _after_observation(watch, polled, now, counts)
     result = of_poll(watch, polled, now, last_seen_running, tolerance)
     if result is not None and result.outcome is not Outcome.UNKNOWN and _is_awaited(polled):
         log = None if isinstance(polled, FailedPoll) else polled.log
@@ -211,11 +216,11 @@ def schedule(
     """
     if transition.result is not None:
         return transition
-    watch = replace(transition.watch, next_poll_at=now + seconds)
-    if transition.deferred or watch.failures:
-        watch = replace(watch, not_before=watch.next_poll_at)
-    else:
-        watch = replace(watch, not_before=max(now + floor, watch.refused_until or 0.0))
+    watch = transition.watch
+    next_poll_at = not_before = now + seconds
+    if not transition.deferred and not watch.failures:
+        not_before = max(now + floor, watch.refused_until or 0.0)
+    watch = replace(watch, next_poll_at=next_poll_at, not_before=not_before)
     awaited = watch.awaiting_log
     if awaited and (watch.log_polls > MAX_LOG_POLLS or now + seconds - awaited.detected_at > MAX_LOG_WAIT):
         missing_log = watch.log_missing
@@ -280,7 +285,7 @@ def resume_delay(watch: Watch, now: float, share: RateShare = UNSHARED, policy: 
     return math.ceil(max(0.0, floor, offset))
 
 
-def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
+def _after_failure(watch: Watch, failed: FailedPoll, now: float, counts: Mapping[str, Any]) -> Watch:
     """Watch with a failed poll in it.
 
     A failed poll of another kind restarts a run's count of polls, but not its time: a gateway's 503 has no information
@@ -288,6 +293,7 @@ def _after_failure(watch: Watch, failed: FailedPoll, now: float) -> Watch:
     """
     watch = replace(
         watch,
+        **counts,
         not_found_polls=0 if watch.not_found_since is not None else None,
         unrecognised_polls=0 if watch.unrecognised_since is not None else None,
         vendor_errors=watch.vendor_errors + 1,
@@ -321,17 +327,18 @@ def _counted(since: float | None, polls: int | None, *, continues: bool) -> int 
     return (polls or 0) + 1 if continues else 0
 
 
-def _after_observation(watch: Watch, seen: Observation, now: float) -> Watch:
+def _after_observation(watch: Watch, seen: Observation, now: float, counts: Mapping[str, Any]) -> Watch:
     step, progress = _infer_resolution(watch, seen.progress)
     progress_moved = progress is not None and (watch.progress is None or progress.fraction != watch.progress.fraction)
     waits = seen.state in (ImportState.QUEUED, ImportState.NOT_FOUND)
     unfinished = seen.state in (ImportState.QUEUED, ImportState.RUNNING)
-    if unfinished:
-        # The vendor's last readable status counts: the import had not ended.
-        watch = replace(watch, kept_answer=None, kept_log=None, **NO_AWAITED_LOG)
+    # The vendor's last readable status counts: the import had not ended.
+    dropped = {"kept_answer": None, "kept_log": None, **NO_AWAITED_LOG} if unfinished else {}
     not_found, unrecognised = seen.state is ImportState.NOT_FOUND, seen.state is ImportState.UNRECOGNISED
     return replace(
         watch,
+        **counts,
+        **dropped,
         import_state=seen.state,
         vendor_status=seen.vendor_status,
         job_type=seen.job_type or watch.job_type,

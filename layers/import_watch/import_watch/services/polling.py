@@ -79,7 +79,7 @@ class Poller:
         else:
             reply, began = self._requests.send(watch, connection), now
             now, policy = reply.received_at, (reply.connection and reply.connection.policy) or policy
-            transition = advance(watch, reply.polled, now, self._tolerance, began)
+            transition = advance(watch, reply.polled, now, self._tolerance, began, reply.milliseconds)
             seconds = next_interval(transition.watch, reply.polled, now, policy, share)
         transition = schedule(transition, now, seconds, policy.floor, self._max_polls)
         if reply is None:
@@ -118,14 +118,13 @@ class Poller:
         return Step(NextAction.STALLED if stalled else NextAction.WAIT, committed.watch, seconds)
 
     def _complete(self, read: Watch, transition: Transition, reply: Reply | None) -> Transition:
-        """Transition with the sentence of its result, its running cost, and the response that decided an outcome."""
+        """Transition with the sentence of its result, and the response that decided an outcome."""
         watch, result = transition.watch, transition.result
-        if reply is not None:
-            watch = replace(watch, poll_milliseconds=watch.poll_milliseconds + reply.milliseconds)
-        if result is not None or watch.awaiting_log is not None:
-            from import_watch.notifications.messages import with_messages  # only the last polls of a watch load it
+        if result is None and watch.awaiting_log is None:
+            return transition
+        from import_watch.notifications.messages import with_messages  # only the last polls of a watch load it
 
-            watch, result = with_messages(watch, result)
+        watch, result = with_messages(watch, result)
         if reply is not None and reply.response is not None and watch.awaiting_log not in (None, read.awaiting_log):
             log = reply.polled.log if isinstance(reply.polled, Observation) else None
             watch = self._archiving.keep(watch, reply.response, log)

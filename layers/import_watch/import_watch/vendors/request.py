@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from string import Formatter
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -129,7 +130,7 @@ def _quoted(value: str) -> str:
 
 
 def _filled(template: str, values: Mapping[str, str], escaped: Callable[[str], str]) -> str:
-    return "".join(text + (escaped(values[name]) if name else "") for text, name in _parts(template))
+    return "".join([text + (escaped(values[name]) if name else "") for text, name in _parts(template).texts])
 
 
 def _filled_json(template: JSON, values: Mapping[str, str]) -> JSON:
@@ -142,14 +143,24 @@ def _filled_json(template: JSON, values: Mapping[str, str]) -> JSON:
 
 def _names(template: Any) -> frozenset[str]:
     if isinstance(template, str):
-        return frozenset(name for _text, name in _parts(template) if name)
+        return _parts(template).names
     values = template.values() if isinstance(template, Mapping) else template if isinstance(template, list) else ()
     return frozenset[str]().union(*map(_names, values))
 
 
-def _parts(template: str) -> Iterator[tuple[str, str | None]]:
-    """Texts of a template, each with the name that follows it."""
+class _Parts(NamedTuple):
+    """A template: its texts, each with the name that follows it, and all names."""
+
+    texts: tuple[tuple[str, str | None], ...]
+    names: frozenset[str]
+
+
+@lru_cache(maxsize=256)
+def _parts(template: str) -> _Parts:
+    """Parts of a template. Every poll fills the few templates of an adapter."""
+    texts = []
     for text, name, form, conversion in _PARSE(template):
         if name is not None and (form or conversion or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name)):
             raise ValueError(f"the placeholder {name!r} in {template!r} is not a name")
-        yield text, name
+        texts.append((text, name))
+    return _Parts(tuple(texts), frozenset(name for _text, name in texts if name))
