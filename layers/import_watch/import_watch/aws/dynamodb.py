@@ -15,6 +15,8 @@ from import_watch import USER_AGENT
 from import_watch.model.serialization import JSON
 
 ACTIVE_INDEX = "active-by-next-poll"
+ATTEMPTS = 4
+"""Maximum attempts of one request."""
 MAX_BATCH = 100
 """Maximum items that DynamoDB reads in one request."""
 PageToken: TypeAlias = dict[str, Any]
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
 
 def table_client() -> DynamoDBClient:
     """DynamoDB client with short timeouts, so that a slow table costs one poll and not the function's whole time."""
-    return boto3.client(
+    client: DynamoDBClient = boto3.client(
         "dynamodb",
         config=Config(
             connect_timeout=2,
             read_timeout=5,
-            retries={"total_max_attempts": 4},
+            retries={"total_max_attempts": ATTEMPTS},
             # The SDK builds its own user agent twice for every call, which takes a seventh of the call's CPU time.
             user_agent=USER_AGENT,
             # DynamoDB validates every request itself, and this code writes all of them; validation takes a quarter of a
@@ -39,6 +41,19 @@ def table_client() -> DynamoDBClient:
             parameter_validation=False,
         ),
     )
+    client.meta.events.register("needs-retry.dynamodb.UpdateItem", _delay_after_conflict)  # type: ignore[arg-type]  # it returns
+    return client
+
+
+def _delay_after_conflict(response: Any, attempts: int, **_event: Any) -> float | None:
+    """Seconds after which a write that met a transaction of the same item is repeated, which the SDK does not do.
+
+    The write was not made. Without the repetition, an outcome that has just been published would be published again.
+    """
+    code = None if response is None else response[1].get("Error", {}).get("Code")
+    if code != "TransactionConflictException" or attempts >= ATTEMPTS:
+        return None
+    return float(0.05 * 2**attempts)
 
 
 def serialize(value: JSON) -> Any:
