@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution, distributions
@@ -12,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "layers" / "import_watch" / "requirements.txt"
+BUILD = REQUIREMENTS.with_name("Makefile")
 ACCEPTED = frozenset(
     {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "Unlicense"}
 )
@@ -70,7 +72,7 @@ def of_layer(folder: Path) -> list[Component]:
 
 
 def of_requirements() -> list[Component]:
-    """Packages that the layer is built from, by the metadata of those that are installed here.
+    """Packages of the layer that is built, by the metadata of those that are installed here.
 
     Raises
     ------
@@ -126,9 +128,16 @@ def is_accepted(one: Component) -> bool:
 
 
 def pins() -> dict[str, str]:
-    """Versions of the packages that the layer is built from, by their names."""
+    """Versions of the packages in the layer, by their names."""
     lines = (line.split() for line in REQUIREMENTS.read_text("utf-8").splitlines() if "==" in line)
-    return {name: version for name, _, version in (words[0].partition("==") for words in lines)}
+    pinned = {name: version for name, _, version in (words[0].partition("==") for words in lines)}
+    return {name: version for name, version in pinned.items() if name not in left_out()}
+
+
+def left_out() -> frozenset[str]:
+    """Names of the packages that the build of the layer removes again."""
+    (names,) = re.findall(r"^LEFT_OUT = (.+)$", BUILD.read_text("utf-8"), re.MULTILINE)
+    return frozenset(map(canonicalize_name, names.split()))
 
 
 def digests() -> dict[str, list[str]]:
@@ -140,4 +149,4 @@ def digests() -> dict[str, list[str]]:
             name = line.partition("==")[0]
         elif "--hash=sha256:" in line:
             found.setdefault(name, []).append(line.partition("--hash=sha256:")[2].split()[0])
-    return found
+    return {name: hashes for name, hashes in found.items() if name in pins()}

@@ -48,6 +48,7 @@ OURS = {
             "aws.connection_store",
             "aws.dynamodb",
             "aws.secrets",
+            "aws.session",
             "aws.watch_items",
             "aws.watch_reader",
             "aws.watch_store",
@@ -58,7 +59,6 @@ OURS = {
             "http_client.client",
             "http_client.content_encoding",
             "http_client.redaction",
-            "http_client.retry_after",
             "http_client.sockets",
             "http_client.transport",
             "lifecycle",
@@ -75,7 +75,6 @@ OURS = {
             "observability",
             "scheduling",
             "scheduling.interval",
-            "scheduling.policy",
             "scheduling.poll_delay",
             "scheduling.rate_limit",
             "scheduling.running_time",
@@ -107,12 +106,11 @@ PACKAGES = {
     "boto3",
     "botocore",
     "certifi",
-    "charset_normalizer",  # by requests
     "dateutil",  # by botocore
     "handler",
     "idna",  # by requests
     "import_watch",
-    "jmespath",  # by botocore and Powertools
+    "jmespath",  # by botocore, and by Powertools; the runtime has it
     "requests",
     "s3transfer",  # by boto3
     "six",  # by dateutil
@@ -194,6 +192,7 @@ def invoked(place: Callable[[str], Place]) -> Invoked:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
         result = json.loads(done.stdout.splitlines()[-1])
         return result["response"], set(result["modules"])
 

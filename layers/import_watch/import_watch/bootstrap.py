@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from import_watch import settings
 from import_watch.aws.connection_store import ConnectionStore
 from import_watch.aws.dynamodb import table_client
+from import_watch.aws.session import prepare_default_session
 from import_watch.aws.watch_store import WatchStore
 from import_watch.model.serialization import JSON, from_json, to_json
 from import_watch.model.watch import Watch
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from import_watch.services.vendor_registry import VendorRegistry
     from import_watch.services.waking import Waker
     from import_watch.vendors.adapter import Adapter
+
+prepare_default_session()
 
 
 def prepare_for_start_events(handler_file: str) -> VendorRegistry:

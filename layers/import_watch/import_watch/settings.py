@@ -10,7 +10,6 @@ from import_watch.aws.watch_items import INDEX_SECONDS
 from import_watch.model.watch import Tolerance
 from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
-from import_watch.scheduling.policy import parse_policies
 from import_watch.vendors.allowed_hosts import Hosts, host_of
 
 
@@ -63,8 +62,13 @@ def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
 
     A watch that polls by the default policy is better than no watch.
     """
+    text = environment.get("POLLING_POLICIES", "")
+    if not text:
+        return DEFAULT_POLICY
+    from import_watch.scheduling.policy import parse_policies  # few stacks set it
+
     try:
-        return parse_policies(environment.get("POLLING_POLICIES", "")).get(vendor, DEFAULT_POLICY)
+        return parse_policies(text).get(vendor, DEFAULT_POLICY)
     except ValueError as error:
         logger.error("the parameter PollingPolicies is invalid; the default policy is used", why=str(error))
         return DEFAULT_POLICY
@@ -72,6 +76,8 @@ def policy(vendor: str, environment: Mapping[str, str] = os.environ) -> Policy:
 
 def log_unknown_policies(vendors: Collection[str], environment: Mapping[str, str] = os.environ) -> None:
     """Log an error where the setting names an unknown vendor, because its policy has no effect."""
+    from import_watch.scheduling.policy import parse_policies
+
     try:
         unknown = sorted(parse_policies(environment.get("POLLING_POLICIES", "")).keys() - set(vendors))
     except ValueError:

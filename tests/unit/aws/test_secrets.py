@@ -510,6 +510,10 @@ class TestCaching:
         kept, name = self.rotated(300)
         assert self.key(kept.get(name)) == GOOD["voyado"]["apiKey"]
 
+    def test_content_that_is_the_same_is_validated_once(self) -> None:
+        name, kept = put("voyado", GOOD["voyado"]), connections("voyado", cache_seconds=0)
+        assert kept.get(name) is kept.get(name, force_refresh=True)
+
     def test_force_refresh_bypasses_the_cache(self) -> None:
         kept, name = self.rotated(300)
         assert self.key(kept.get(name, force_refresh=True)) == "rotated"

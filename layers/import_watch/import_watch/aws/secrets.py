@@ -26,8 +26,7 @@ from botocore.exceptions import (
 
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
-from import_watch.model.text import trimmed
-from import_watch.scheduling.policy import parse_number, parse_policy
+from import_watch.model.text import parse_number, trimmed
 from import_watch.vendors.adapter import Adapter, Api, ConnectionSpec
 from import_watch.vendors.allowed_hosts import Hosts, with_scheme
 from import_watch.vendors.authentication import ApiKey, Basic, ClientCredentials
@@ -47,6 +46,8 @@ from import_watch.vendors.connection_fields import (
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from import_watch.scheduling.interval import Policy
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class Connections:
         self._hosts = hosts
         self._cache_seconds = cache_seconds
         self._secrets = SecretsProvider(boto3_client=client or _client())
+        self._read: dict[str, tuple[str | bytes, Connection]] = {}
 
     def get(self, name: str, *, force_refresh: bool = False) -> Connection | FailedPoll:
         """Connection by name.
@@ -106,10 +108,16 @@ class Connections:
             secret = self._secrets.get(secret_name, max_age=self._cache_seconds, force_fetch=force_refresh)
         except GetParameterError as error:
             return _unread(secret_name, error)
+        content = secret if isinstance(secret, bytes) else str(secret)
+        # Most polls of a container read the same content: a connection is a value, made once of it.
+        if name in self._read and self._read[name][0] == content:
+            return self._read[name][1]
         try:
-            return self.read(name, secret if isinstance(secret, bytes) else str(secret))
+            connection = self.read(name, content)
         except ValueError as error:
             return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
+        self._read[name] = (content, connection)
+        return connection
 
     def read(self, name: str, secret: str | bytes) -> Connection:
         """Connection from the content of a secret.
@@ -177,7 +185,7 @@ class Connections:
         buckets: tuple[str, ...] = read(BUCKETS_FIELD, buckets_of, tuple[str, ...]())
         log_hosts: tuple[str, ...] = read(HOSTS_FIELD, log_hosts_of, tuple[str, ...]())
         limit = read(NUMBER_FIELD, _limit_of, None)
-        policy = read(POLICY_FIELD, parse_policy, None)
+        policy = read(POLICY_FIELD, _policy_of, None)
         texts = shape.with_defaults(texts)
         if not faults and (fault := api.request.fault(texts)):
             faults.append(fault)
@@ -245,6 +253,12 @@ def _text(api: Api, key: str, value: JSON) -> str:
             raise ValueError(f"{key} has a colon at character {text.index(':') + 1}: no user of a password has one")
         return text
     return text_field(key, value, ascii_only=not anywhere)
+
+
+def _policy_of(value: JSON) -> Policy:
+    from import_watch.scheduling.policy import parse_policy  # few secrets have one
+
+    return parse_policy(value)
 
 
 def _limit_of(value: JSON) -> float:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from import_watch.http_client.redaction import redacted
-from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import EXCHANGE_SECONDS, HttpTransport, Request
 from import_watch.model.observation import FailedPoll, MissingLog, Observation, PollError, StoredLog
 from import_watch.vendors.adapter import Adapter, Api
@@ -92,8 +91,11 @@ class Client:
         if was_changed and api.log_hosts and isinstance(polled, Observation) and isinstance(polled.log, StoredLog):
             polled = replace(polled, log=_with_url(polled.log, parse_response(self._adapter, received, import_id, api)))
         failed = isinstance(polled, FailedPoll) or response.status >= 400  # for example, an import that is not found
-        if failed and (hint := retry_after(response, self._clock())) is not None:
-            polled = replace(polled, retry_after=hint)
+        if failed:
+            from import_watch.http_client.retry_after import retry_after  # few polls fail
+
+            if (hint := retry_after(response, self._clock())) is not None:
+                polled = replace(polled, retry_after=hint)
         return response, polled
 
     def send(

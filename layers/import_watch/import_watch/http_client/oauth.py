@@ -8,7 +8,6 @@ from dataclasses import replace
 from urllib.parse import quote_plus
 
 from import_watch.http_client.redaction import redacted
-from import_watch.http_client.retry_after import retry_after
 from import_watch.http_client.transport import EXCHANGE_SECONDS, HttpTransport, Request
 from import_watch.model.observation import FailedPoll, PollError
 from import_watch.model.serialization import JSON
@@ -104,6 +103,8 @@ class Tokens:
                 return token, _lifetime(body.get("expires_in"))
         # From here on, quoted text contains neither the secret nor a token that was sent despite the error.
         body = object_of(redacted(response, [*secrets, token]).json())
+        from import_watch.http_client.retry_after import retry_after  # few requests fail
+
         hint = retry_after(response, self._clock())
         error, what = _failure(response, body, usable=bool(token), throttled=hint is not None)
         if _code(body) == "invalid_scope":

@@ -1,6 +1,10 @@
-"""Removes invisible characters from text."""
+"""Reads text of people and of vendors: without invisible characters, or as the number that it states."""
 
 from __future__ import annotations
+
+import re
+
+from import_watch.model.serialization import JSON
 
 OUTER_BLANKS = (
     " \t\n\r\v\f\0\x1c\x1d\x1e\x1f\x85\xa0\xad\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
@@ -13,6 +17,15 @@ marks."""
 def trimmed(text: str) -> str:
     """Text without invisible characters at its ends."""
     return text.strip(OUTER_BLANKS)
+
+
+def parse_number(value: JSON) -> float | None:
+    """Number of a field, which the console and Terraform may write as text; None where it is not a number."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,15})?", trimmed(value), re.ASCII):
+        value = float(trimmed(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value
 
 
 def clean(text: str) -> str:

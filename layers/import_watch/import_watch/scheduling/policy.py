@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from import_watch.model.serialization import JSON
-from import_watch.model.text import trimmed
+from import_watch.model.text import parse_number, trimmed
 from import_watch.scheduling.interval import PRESETS, Policy
 
 LIMITS = {"floor": (1.0, 3_600.0), "ratio": (0.01, 1.0), "ceiling": (1.0, 86_400.0)}
@@ -58,15 +58,6 @@ def parse_policy(raw: JSON) -> Policy:
     if faults:
         raise ValueError("; ".join(faults))
     return policy
-
-
-def parse_number(value: JSON) -> float | None:
-    """Number of a field, which the console and Terraform may write as text; None where it is not a number."""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,15})?", trimmed(value), re.ASCII):
-        value = float(trimmed(value))
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value
 
 
 def parse_policies(text: str) -> dict[str, Policy]:
