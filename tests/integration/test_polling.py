@@ -16,7 +16,7 @@ from import_watch.aws.watch_store import WatchStore
 from import_watch.aws.watch_writer import WriteUnconfirmed
 from import_watch.http_client.client import Client
 from import_watch.lifecycle.execution_names import sibling_arn, successor_name
-from import_watch.model.observation import ImportState, LogStatus, ReportedProgress
+from import_watch.model.observation import FailedPoll, ImportState, LogStatus, Observation, ReportedProgress
 from import_watch.model.outcome import Outcome
 from import_watch.model.record import StoredWatch
 from import_watch.model.serialization import from_json, to_json
@@ -25,7 +25,11 @@ from import_watch.observability import logger
 from import_watch.scheduling.interval import DEFAULT_POLICY, Policy
 from import_watch.services.archiving import Archiving
 from import_watch.services.polling import Poller
+from import_watch.vendors.adapter import Api
 from import_watch.vendors.allowed_hosts import Hosts
+from import_watch.vendors.details import Details, Page
+from import_watch.vendors.request import RequestSpec
+from import_watch.vendors.response_body import HttpResponse
 
 from tests.loopback_server import Exchange, Server, servers
 from tests.support.polling import a_poller
@@ -57,6 +61,7 @@ class Vendor:
 
     def __init__(self, server: Server, watches: WatchStore, name: str = "voyado") -> None:
         self.name = name
+        self.adapter = adapter(name)
         self.server = server
         self.watches = watches
         self.states = connection_store()
@@ -69,7 +74,7 @@ class Vendor:
         self.server.behave = behave
 
     def poller(self, hand_over_polls: int = 200, policy: Policy = DEFAULT_POLICY, cache_seconds: int = 0) -> Poller:
-        vendor_adapter = adapter(self.name)
+        vendor_adapter = self.adapter
         return a_poller(
             vendor_adapter,
             Connections("stack", vendor_adapter, Hosts(loopback_http=True), cache_seconds=cache_seconds),
@@ -134,6 +139,19 @@ def test_an_api_that_will_end_is_logged_once(vendor: Vendor, version: str, warni
     logged = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert sum("ends on 2026-12-31" in line.get("detail", "") for line in logged) == warnings
     assert len(vendor.server.requests) == 2
+
+
+def with_details(api: Api) -> Api:
+    """API that has details of an ended import."""
+
+    def read(response: HttpResponse, import_id: str) -> Observation | FailedPoll:
+        seen = api.read(response, import_id)
+        return replace(seen, details={"report": "1"}) if isinstance(seen, Observation) else seen
+
+    def read_page(_response: HttpResponse, _seen: Observation) -> Page:
+        return Page()
+
+    return replace(api, read=read, details=Details(RequestSpec("/details"), read_page))
 
 
 class TestOwner:
@@ -438,6 +456,24 @@ class TestConnection:
         assert done["seconds"] >= 119
         after = from_json(Watch, done["watch"])
         assert (after.polls, after.execution_polls, after.vendor_errors) == (0, 1, 0)
+
+    def test_so_does_a_429_for_the_details_of_an_end(self, vendor: Vendor) -> None:
+        vendor.adapter = replace(vendor.adapter, apis=with_details(vendor.adapter.api()))
+        vendor.connect()
+        ended, other = vendor.register(), vendor.register(watch_id="voyado#default#6", import_id="6")
+
+        def behave(exchange: Exchange) -> None:
+            if exchange.path == "/details":
+                exchange.response(429, b"", Retry_After="120")
+            else:
+                exchange.response(200, DONE)
+
+        vendor.server.behave = behave
+        assert vendor.poll(ended)["action"] == "PUBLISH"  # details are not awaited for that long
+        requests = len(vendor.server.requests)
+        done = vendor.poll(other)
+        assert (done["action"], len(vendor.server.requests)) == ("WAIT", requests)
+        assert done["seconds"] >= 119
 
     def test_but_none_of_another(self, vendor: Vendor) -> None:
         vendor.connect()

@@ -107,6 +107,7 @@ FAILURES: dict[str, tuple[Any, bool]] = {
     "cannot be reached": (FailedPoll(PollError.UNAVAILABLE, "down"), True),
     "500": (HttpResponse(500, {}, b""), True),
     "429": (HttpResponse(429, {"retry-after": "40"}, b""), True),
+    "429 for the token": (FailedPoll(PollError.THROTTLED, "slow down", retry_after=40), True),
     "404": (HttpResponse(404, {}, b"{}"), True),
     "redirect": (HttpResponse(302, {"location": "https://elsewhere.example"}, b""), True),
     "cut": (HttpResponse(200, {}, b'{"errors": [', truncated=True), True),
@@ -123,7 +124,8 @@ def test_a_page_that_fails_is_missing_and_the_ones_before_it_count(failure: str)
     assert (seen.counts, seen.problems) == ({"errors": 1}, problems("a"))
     assert seen.missing_details is not None
     assert seen.missing_details.expected is expected
-    assert seen.retry_after == (40 if failure == "429" else None)
+    assert seen.missing_details.throttled is ("429" in failure)
+    assert seen.retry_after == (40 if "429" in failure else None)
 
 
 @pytest.mark.parametrize(

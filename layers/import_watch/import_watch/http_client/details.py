@@ -62,11 +62,10 @@ def read_details(
             return _without(seen, late, expected=False)
         response = send(details.request_for(cursor), values, left)
         if isinstance(response, FailedPoll):
-            return _without(seen, response.detail, expected=response.error in PASSING)
+            return _after_failure(seen, response, response.retry_after)
         following = _with_next(title, api, details, response, seen)
         if isinstance(following, FailedPoll):
-            missing = _without(seen, following.detail, expected=following.error in PASSING)
-            return replace(missing, retry_after=retry_after(response, clock()))
+            return _after_failure(seen, following, retry_after(response, clock()))
         seen, next_cursor = following
         cursors.add(cursor)
         cursor = next_cursor
@@ -88,6 +87,12 @@ def _with_next(
         # A fault of the adapter with a page must not take away the outcome that the status response has.
         logger.exception("a page of details could not be read")
         return FailedPoll(PollError.MISCONFIGURED, "a page of them could not be read, for a cause that is in the log")
+
+
+def _after_failure(seen: Observation, failed: FailedPoll, hint: float | None) -> Observation:
+    error = failed.error
+    missing = MissingDetails(failed.detail, error in PASSING, throttled=error is PollError.THROTTLED)
+    return replace(seen, missing_details=missing, retry_after=hint)
 
 
 def _without(seen: Observation, reason: str, *, expected: bool) -> Observation:

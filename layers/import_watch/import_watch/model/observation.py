@@ -148,10 +148,20 @@ None where the vendor keeps no log, or it is too early to know."""
 
 @dataclass(frozen=True, slots=True)
 class MissingDetails:
-    """Details of an ended import that could not be read; `expected` if a later poll may read them."""
+    """Details of an ended import that could not be read.
+
+    Parameters
+    ----------
+    reason : str
+    expected : bool
+        Whether a later poll may read them.
+    throttled : bool
+        Whether the vendor limits the rate of requests, which concerns all watches of the connection.
+    """
 
     reason: str
     expected: bool
+    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,9 +87,9 @@ def rate_limit_delay(watch: Watch, now: float, share: RateShare, throttled_until
     return seconds
 
 
-def throttled_until(failed: FailedPoll, watch: Watch, now: float) -> float:
+def throttled_until(polled: FailedPoll | Observation, watch: Watch, now: float) -> float:
     """Epoch seconds until which no watch of a connection should poll, after one of them was throttled."""
-    return now + min(failed.retry_after or backoff(watch.failures + 1), MAX_RETRY_AFTER)
+    return now + min(polled.retry_after or backoff(watch.failures + 1), MAX_RETRY_AFTER)
 
 
 def backoff(failures: int) -> int:

@@ -146,9 +146,12 @@ class Poller:
     def _update_connection(self, watch: Watch, reply: Reply, shared: ConnectionState) -> None:
         """Store what concerns all watches of the connection: throttling, and its rate limit."""
         polled, connection = reply.polled, reply.connection
-        throttled = isinstance(polled, FailedPoll) and polled.error is PollError.THROTTLED
+        if isinstance(polled, FailedPoll):
+            throttled = polled.error is PollError.THROTTLED
+        else:
+            throttled = polled.missing_details is not None and polled.missing_details.throttled
         self._shared.responded(watch, throttled=throttled)
-        if isinstance(polled, FailedPoll) and throttled:
+        if throttled:
             self._connection_store.throttled(watch, throttled_until(polled, watch, reply.received_at))
         if connection is not None and connection.requests_per_minute != shared.requests_per_minute:
             self._connection_store.limit_read(watch, connection.requests_per_minute)
