@@ -98,7 +98,7 @@ replay: .venv/demo-installed ## WATCH=vendor#connection#importId [STACK=import-w
 
 bench: .venv/bench-installed ## the benchmarks, ending with tables of ratios to other projects
 	$(BIN)/pytest -n 2 benchmarks
-	@PYTHONPATH=layers/import_watch:functions $(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks
 
 docs: .venv/site/installed ## the documentation as a site, in .local/site
 	@website/build.sh .local/site

@@ -56,9 +56,9 @@ class Layout:
         """The folders before the standard library on `sys.path`, and those after it."""
         return (str(self.task), str(self.opt / "python"), str(self.runtime))
 
-    def command(self, script: Path, *arguments: str) -> list[str]:
+    def command(self, script: Path, *arguments: str, python: str = sys.executable) -> list[str]:
         """Command that runs a script instead of the function; the script sets up the search path."""
-        return [sys.executable, "-I", "-S", "-B", str(script), os.pathsep.join(self.search_path), *arguments]
+        return [python, "-I", "-S", "-B", str(script), os.pathsep.join(self.search_path), *arguments]
 
 
 def build_layer(target: Path) -> None:

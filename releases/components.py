@@ -79,10 +79,11 @@ def of_requirements() -> list[Component]:
     NotShippable
         If another version of one is installed.
     """
-    found = [component(distribution(name)) for name in pins()]
+    pinned = pins()
+    found = [component(distribution(name)) for name in pinned]
     for one in found:
-        if one.version != pins()[one.name]:
-            raise NotShippable(f"{one.name} {one.version} is installed, and the layer has {pins()[one.name]}")
+        if one.version != pinned[one.name]:
+            raise NotShippable(f"{one.name} {one.version} is installed, and the layer has {pinned[one.name]}")
     return sorted(found, key=lambda one: one.name)
 
 
@@ -131,13 +132,22 @@ def pins() -> dict[str, str]:
     """Versions of the packages in the layer, by their names."""
     lines = (line.split() for line in REQUIREMENTS.read_text("utf-8").splitlines() if "==" in line)
     pinned = {name: version for name, _, version in (words[0].partition("==") for words in lines)}
-    return {name: version for name, version in pinned.items() if name not in left_out()}
+    without = left_out()
+    return {name: version for name, version in pinned.items() if name not in without}
 
 
 def left_out() -> frozenset[str]:
-    """Names of the packages that the build of the layer removes again."""
-    (names,) = re.findall(r"^LEFT_OUT = (.+)$", BUILD.read_text("utf-8"), re.MULTILINE)
-    return frozenset(map(canonicalize_name, names.split()))
+    """Names of the packages that the build of the layer removes again.
+
+    Raises
+    ------
+    NotShippable
+        If the build does not name them.
+    """
+    found = re.search(r"^LEFT_OUT = (.+)$", BUILD.read_text("utf-8"), re.MULTILINE)
+    if found is None:
+        raise NotShippable(f"{BUILD} has no line LEFT_OUT")
+    return frozenset(map(canonicalize_name, found[1].split()))
 
 
 def digests() -> dict[str, list[str]]:
@@ -149,4 +159,5 @@ def digests() -> dict[str, list[str]]:
             name = line.partition("==")[0]
         elif "--hash=sha256:" in line:
             found.setdefault(name, []).append(line.partition("--hash=sha256:")[2].split()[0])
-    return {name: hashes for name, hashes in found.items() if name in pins()}
+    pinned = pins()
+    return {name: hashes for name, hashes in found.items() if name in pinned}

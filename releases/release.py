@@ -1,6 +1,6 @@
 """Makes a release: its version, its heading in the changelog, what it deploys as an archive, its schemas, and a tag.
 
-The version is in one place, the output `Version` of the template; those in the layer and on the badge are made of it.
+The version is that of the template's output `Version`; the release also writes it into the layer and the badge.
 """
 
 from __future__ import annotations

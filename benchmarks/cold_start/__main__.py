@@ -1,7 +1,8 @@
 """Measures the poll function beside a straightforward handler, in fresh processes, alternately.
 
-    python -m benchmarks.cold_start [--runs 15] [--polls 40]
+    .venv/bin/python -m benchmarks.cold_start [--runs 15] [--polls 40] [--http]
 
+It measures with Python 3.13, the version of Lambda, where the build of the layer finds one, and else with its own.
 Exits with status 1 if a bound is not held. Bounds are ratios of CPU time within one run, because milliseconds depend on
 the machine and on what else it does; that can only add to them, so lower quartiles are compared.
 """
@@ -9,10 +10,8 @@ the machine and on what else it does; that can only add to them, so lower quarti
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from benchmarks.cold_start.contenders import (
     WITHOUT_BYTECODE,
     Contender,
     contenders,
+    interpreter,
 )
 from benchmarks.cold_start.memory import sizes
 from benchmarks.cold_start.surroundings import EXECUTION, Surroundings, surroundings
@@ -83,8 +83,8 @@ class Row:
 
 
 FIRST = {
-    WITH_BYTECODE: (Share(PEER, 0.45, 0.52), Share(COMPILED_PEER, 0.85, 0.88)),
-    WITHOUT_BYTECODE: (Share(PEER, 0.60, 0.77),),
+    WITH_BYTECODE: (Share(PEER, 0.45, 0.45), Share(COMPILED_PEER, 0.85, 0.85)),
+    WITHOUT_BYTECODE: (Share(PEER, 0.60, 0.63),),
 }
 WARM = {WITH_BYTECODE: (Share(PEER, 0.75, 0.75),)}
 ROWS = (
@@ -108,33 +108,34 @@ def main(
     ] = False,
 ) -> None:
     """Measure the poll function beside a straightforward handler, and print."""
+    python = interpreter()
     with tempfile.TemporaryDirectory(prefix="import-watch-") as folder, surroundings(http=http) as around:
-        measured = contenders(Path(folder), around.registered, EXECUTION, around.authority)
+        measured = contenders(Path(folder), python, around.register, EXECUTION, around.authority)
         done: dict[str, list[Run]] = {contender.title: [] for contender in measured}
         # The first repetition is not counted: it writes the bytecode of the runtime's packages.
         for repetition in range(runs + 1):
             for contender in measured:
-                run = _run(contender, around, polls, write_bytecode=repetition == 0)
+                run = _run(python, contender, around, polls, write_bytecode=repetition == 0)
                 if repetition:
                     done[contender.title].append(run)
         if not _traced(around):
             raise RuntimeError("the peer sent no segment, so its Tracer was not at work")
-        missed = _print([(contender, done[contender.title]) for contender in measured])
+        missed = _print(python, [(contender, done[contender.title]) for contender in measured])
     raise typer.Exit(1 if missed else 0)
 
 
-def _run(contender: Contender, around: Surroundings, polls: int, *, write_bytecode: bool) -> Run:
-    command = contender.layout.command(INVOCATION, contender.handler)
+def _run(python: str, contender: Contender, around: Surroundings, polls: int, *, write_bytecode: bool) -> Run:
+    command = contender.layout.command(INVOCATION, contender.handler, python=python)
     if write_bytecode:
         # Of the runtime's packages alone: on Lambda they come compiled, and nothing else can be written to.
         warm_up = "import sys; sys.path.append(sys.argv[1]); import boto3, boto3.s3.transfer; boto3.client('dynamodb')"
         subprocess.run(
-            [sys.executable, "-I", "-S", "-c", warm_up, str(contender.layout.runtime)],
+            [python, "-I", "-S", "-c", warm_up, str(contender.layout.runtime)],
             env=around.environment,
             check=True,
             timeout=PROCESS_SECONDS,
         )
-    order = {"event": contender.event, "follow": contender.follow, "polls": polls}
+    order = {"event": contender.event(), "follow": contender.follow, "polls": polls}
     done = subprocess.run(
         command,
         env=around.environment,
@@ -179,10 +180,11 @@ def _traced(around: Surroundings) -> bool:
         return False
 
 
-def _print(measured: list[tuple[Contender, list[Run]]]) -> list[str]:
+def _print(python: str, measured: list[tuple[Contender, list[Run]]]) -> list[str]:
     """Print the table, and return the bounds that were not held."""
     count = len(measured[0][1])
-    table = Table(title=f"Lower quartiles of {count} fresh processes each, Python {platform.python_version()}")
+    version = subprocess.run([python, "--version"], stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
+    table = Table(title=f"Lower quartiles of {count} fresh processes each, {version.strip()}")
     table.add_column("")
     for contender, _ in measured:
         table.add_column(contender.title, justify="right")

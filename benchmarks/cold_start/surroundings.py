@@ -6,10 +6,11 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 import trustme
@@ -17,7 +18,7 @@ import trustme
 from local.deployment import STACK_NAME, deploy
 from local.emulator import REGION, Emulator
 
-IMPORT_ID = "5512340987651234567"
+FIRST_IMPORT_ID = 5512340987651234567
 EXECUTION = f"arn:aws:states:{REGION}:000000000000:execution:{STACK_NAME}-watch-import:benchmark"
 
 
@@ -29,8 +30,8 @@ class Surroundings:
     ----------
     environment : dict of str to str
         What a function's process is given: the poll function's variables, and Lambda's own.
-    registered : dict
-        Response of `register_watch` for the one import.
+    register : callable
+        Has `register_watch` register another import, and gives its response.
     daemon : socket
         Receives the segments of traced functions.
     authority : bytes
@@ -38,7 +39,7 @@ class Surroundings:
     """
 
     environment: dict[str, str]
-    registered: dict[str, Any]
+    register: Callable[[], dict[str, Any]]
     daemon: socket.socket
     authority: bytes
 
@@ -74,15 +75,20 @@ def surroundings(*, http: bool = False) -> Iterator[Surroundings]:
         )
         functions = emulator.client("lambda")
         configured = functions.get_function_configuration(FunctionName=f"{STACK_NAME}-poll-voyado")
-        event = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": IMPORT_ID}}
-        response = functions.invoke(
-            FunctionName=f"{STACK_NAME}-register-watch", Payload=json.dumps({"event": event, "execution": EXECUTION})
-        )
+        ids = count(FIRST_IMPORT_ID)
+
+        def register() -> dict[str, Any]:
+            event = {"detail-type": "ImportStarted", "detail": {"vendor": "voyado", "importId": str(next(ids))}}
+            payload = json.dumps({"event": event, "execution": EXECUTION})
+            response = functions.invoke(FunctionName=f"{STACK_NAME}-register-watch", Payload=payload)
+            registered: dict[str, Any] = json.loads(response["Payload"].read())
+            return registered
+
         daemon = running.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         daemon.bind(("127.0.0.1", 0))
         environment = {
             **configured["Environment"]["Variables"],
-            # All processes poll one watch, one after the other: handed over, it would be none of theirs.
+            # A process polls one watch: handed over, it would no longer be its own.
             "MAX_POLLS_PER_EXECUTION": "1000000",
             # As in an account, and as long as the peer keeps it; the local stack reads it each second.
             "SECRET_CACHE_SECONDS": "300",
@@ -97,7 +103,7 @@ def surroundings(*, http: bool = False) -> Iterator[Surroundings]:
             "_X_AMZN_TRACE_ID": "Root=1-5e1b4151-5ac6c58f5b5daa0f5ac6c58f;Parent=53995c3f42cd8ad8;Sampled=1",
             "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
         }
-        yield Surroundings(environment, json.loads(response["Payload"].read()), daemon, authority.cert_pem.bytes())
+        yield Surroundings(environment, register, daemon, authority.cert_pem.bytes())
 
 
 @contextmanager

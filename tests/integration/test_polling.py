@@ -457,23 +457,28 @@ class TestConnection:
         after = from_json(Watch, done["watch"])
         assert (after.polls, after.execution_polls, after.vendor_errors) == (0, 1, 0)
 
-    def test_so_does_a_429_for_the_details_of_an_end(self, vendor: Vendor) -> None:
+    @pytest.mark.parametrize("hint", [{"Retry_After": "120"}, {}])
+    def test_so_does_a_429_for_the_details_of_an_end_that_names_a_time(
+        self, vendor: Vendor, hint: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
         vendor.adapter = replace(vendor.adapter, apis=with_details(vendor.adapter.api()))
         vendor.connect()
         ended, other = vendor.register(), vendor.register(watch_id="voyado#default#6", import_id="6")
 
         def behave(exchange: Exchange) -> None:
             if exchange.path == "/details":
-                exchange.response(429, b"", Retry_After="120")
+                exchange.response(429, b"", **hint)
             else:
                 exchange.response(200, DONE)
 
         vendor.server.behave = behave
-        assert vendor.poll(ended)["action"] == "PUBLISH"  # details are not awaited for that long
+        # Details are not awaited for so long as the vendor asks; without a time, soon again.
+        assert vendor.poll(ended)["action"] == ("PUBLISH" if hint else "WAIT")
+        assert '"error":"THROTTLED"' in capsys.readouterr().out
         requests = len(vendor.server.requests)
         done = vendor.poll(other)
-        assert (done["action"], len(vendor.server.requests)) == ("WAIT", requests)
-        assert done["seconds"] >= 119
+        assert (len(vendor.server.requests) == requests) is bool(hint)
+        assert (done["seconds"] >= 119) is bool(hint)
 
     def test_but_none_of_another(self, vendor: Vendor) -> None:
         vendor.connect()

@@ -526,8 +526,7 @@ def trusted(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ends = datetime.now(UTC) + timedelta(days=-1 if expired else 1)
     authority.issue_cert("127.0.0.1", not_after=ends).configure_cert(context)
-    transport = HttpTransport("Vendor", private_addresses=True)
-    transport._authorities = str(folder / "authority.pem")
+    transport = HttpTransport("Vendor", private_addresses=True, authorities=str(folder / "authority.pem"))
     return transport, serve(behave, context)
 
 

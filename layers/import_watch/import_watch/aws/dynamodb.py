@@ -41,7 +41,7 @@ def table_client() -> DynamoDBClient:
             parameter_validation=False,
         ),
     )
-    client.meta.events.register("needs-retry.dynamodb.UpdateItem", _delay_after_conflict)  # type: ignore[arg-type]  # it returns
+    client.meta.events.register("needs-retry.dynamodb.UpdateItem", _delay_after_conflict)  # type: ignore[arg-type]  # stubs know no result
     return client
 
 

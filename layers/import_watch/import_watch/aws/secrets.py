@@ -85,7 +85,7 @@ class Connections:
         self._hosts = hosts
         self._cache_seconds = cache_seconds
         self._secrets = SecretsProvider(boto3_client=client or _client())
-        self._read: dict[str, tuple[str | bytes, Connection]] = {}
+        self._kept: dict[str, tuple[str | bytes, Connection]] = {}
 
     def get(self, name: str, *, force_refresh: bool = False) -> Connection | FailedPoll:
         """Connection by name.
@@ -110,13 +110,14 @@ class Connections:
             return _unread(secret_name, error)
         content = secret if isinstance(secret, bytes) else str(secret)
         # Most polls of a container read the same content: a connection is a value, made once of it.
-        if name in self._read and self._read[name][0] == content:
-            return self._read[name][1]
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == content:
+            return kept[1]
         try:
             connection = self.read(name, content)
         except ValueError as error:
             return FailedPoll(PollError.MISCONFIGURED, f"the secret {secret_name} is malformed: {error}")
-        self._read[name] = (content, connection)
+        self._kept[name] = (content, connection)
         return connection
 
     def read(self, name: str, secret: str | bytes) -> Connection:

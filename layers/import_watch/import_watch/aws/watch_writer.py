@@ -73,6 +73,7 @@ class WatchWriter(WatchReader):
         remove : tuple of str
             Attributes that are removed.
         condition : str
+            An alias in it is that of an attribute which is set or removed.
         numbers : mapping, optional
             Numbers that the condition uses.
 
@@ -97,16 +98,17 @@ class WatchWriter(WatchReader):
     ) -> Any:
         """Request that changes one item, for a transaction; the arguments are those of `change`."""
         sets = ", ".join([f"{ALIASES.get(name, name)} = :s{index}" for index, name in enumerate(values)])
+        removes = ", ".join([ALIASES.get(name, name) for name in remove])
         attribute_values = {f":s{index}": serialize(value) for index, value in enumerate(values.values())}
         attribute_values |= attributes(numbers or {})
         request = {
             "TableName": self._table,
             "Key": {"watchId": {"S": key}},
-            "UpdateExpression": f"SET {sets} REMOVE {', '.join(remove)}" if remove else f"SET {sets}",
+            "UpdateExpression": f"SET {sets} REMOVE {removes}" if remove else f"SET {sets}",
             "ConditionExpression": condition,
             "ExpressionAttributeValues": attribute_values,
         }
-        if names := {ALIASES[name]: name for name in values if name in ALIASES}:
+        if names := {ALIASES[name]: name for name in (*values, *remove) if name in ALIASES}:
             request["ExpressionAttributeNames"] = names
         return request
 

@@ -68,15 +68,24 @@ class HttpTransport:
         Whether a host may have a loopback, link-local or private address: only on the local stack.
     clock : callable
         Returns epoch seconds; a parameter so that a test need not wait until a connection is too old.
+    authorities : str, optional
+        File with the certificates of the authorities that are trusted, for a test; by default those of requests.
     """
 
-    def __init__(self, peer: str, *, private_addresses: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        peer: str,
+        *,
+        private_addresses: bool = False,
+        clock: Callable[[], float] = time.time,
+        authorities: str | None = None,
+    ) -> None:
         self._peer = peer
         self._sockets = Sockets(private_addresses=private_addresses, clock=clock)
         # Without a session, which would keep cookies of one connection for another, follow redirects, and read proxies
         # and passwords from the environment.
         self._adapter = _Adapter(self._sockets)
-        self._authorities: bool | str = True
+        self._authorities: bool | str = authorities or True
 
     def send(self, request: Request, seconds: float = EXCHANGE_SECONDS) -> HttpResponse | FailedPoll:
         """Send a request and read its response.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from import_watch.model.watch import Watch
 
-# List prices in us-east-1 in USD, beyond the free tier, as of 2026-11. Each was compared with copies of the AWS price
-# list from 2024-11 to 2026-09.
+# List prices in us-east-1 in USD, beyond the free tier, by copies of the AWS price list from
+# 2024-11 to 2026-09 that were read in 2026-11.
 TRANSITION = 25.00 / 1e6
 """Step Functions Standard, one state transition: https://aws.amazon.com/step-functions/pricing/"""
 INVOCATION = 0.20 / 1e6

@@ -47,6 +47,11 @@ def emit_poll_metrics(watch: Watch, reply: Reply) -> None:
         logger.info(
             "polled", importState=polled.state.value, vendorStatus=polled.vendor_status, milliseconds=milliseconds
         )
+    missing = None if isinstance(polled, FailedPoll) else polled.missing_details
+    if missing is not None:
+        logger.warning("the details of the import are missing", detail=missing.reason)
+        if missing.throttled:
+            emit_metrics({Metric.VENDOR_ERRORS: 1}, vendor=watch.vendor, error=PollError.THROTTLED)
     emit_metrics(values, vendor=watch.vendor)
 
 

@@ -149,7 +149,9 @@ class Poller:
         if isinstance(polled, FailedPoll):
             throttled = polled.error is PollError.THROTTLED
         else:
-            throttled = polled.missing_details is not None and polled.missing_details.throttled
+            # Without a time of the vendor, a later poll for the details may come too late for them.
+            missing, hint = polled.missing_details, polled.retry_after
+            throttled = missing is not None and missing.throttled and hint is not None
         self._shared.responded(watch, throttled=throttled)
         if throttled:
             self._connection_store.throttled(watch, throttled_until(polled, watch, reply.received_at))
