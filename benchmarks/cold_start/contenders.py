@@ -65,7 +65,7 @@ def interpreter() -> str:
         check=False,
     )
     if found.returncode:
-        raise SystemExit(found.returncode)  # the build has said why
+        raise SystemExit(found.returncode)  # the build has printed the cause
     return found.stdout.strip() or sys.executable
 
 

@@ -472,7 +472,7 @@ class TestConnection:
                 exchange.response(200, DONE)
 
         vendor.server.behave = behave
-        # Details are not awaited for so long as the vendor asks; without a time, soon again.
+        # Details are not awaited for as long as that; without a time, they are requested again soon.
         assert vendor.poll(ended)["action"] == ("PUBLISH" if hint else "WAIT")
         assert '"error":"THROTTLED"' in capsys.readouterr().out
         requests = len(vendor.server.requests)
