@@ -32,6 +32,7 @@ from import_watch.scheduling.poll_delay import backoff
 from local.clock import Clock
 from local.simulators.script import Import, Step
 from tests.leaks import secrets_in
+from tests.resilience.calls import WRITES
 from tests.resilience.final_state import FinalState, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of
 from tests.resilience.scripts import GRACE_SECONDS, Expected
@@ -76,6 +77,9 @@ def judge(waves: Sequence[Wave]) -> Findings:
     wrong = [f"{one.watch_id} ({one.script.kind}): {fault}" for _, one, faults in judged for fault in faults]
     wrong += [fault for wave in waves for fault in _faults_of_wave(wave)]
     after = [wave.after for wave in waves]
+    # Without them, no fault that is planned for such a call would have been injected.
+    unseen = WRITES.difference(*(one.operations for one in after))
+    wrong += [f"no call was recognised as {str(operation)!r}" for operation in sorted(unseen)]
     published = [messages for one in after for messages in one.messages.values()]
     messages = sum(map(len, published))
     recovered, struck, outages = (

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, unquote
 
 IMPORT_ID = re.compile(r"9[0-9]{18}|[0-9a-f]{8}-0000-4000-8000-[0-9a-f]{12}")
 """Ids that this suite gives its imports: nothing else in a call looks like one."""
+SET_NAMES = re.compile(r"(?:SET|,) #?(\w+) =")
+"""Attributes that an update sets, in its expression."""
 
 
 class Operation(StrEnum):
@@ -103,7 +105,7 @@ def _of_table(action: str, body: bytes) -> Call:
         return Call("dynamodb", Operation.COUNT, None)
     if action == "PutItem" and import_id:
         return Call("dynamodb", Operation.REGISTER, import_id)
-    names = set(request.get("ExpressionAttributeNames", {}).values())
+    names = set(SET_NAMES.findall(request.get("UpdateExpression", "").partition(" REMOVE ")[0]))
     by_attribute = (
         ("publishedAt", Operation.RECORD_PUBLISHED),
         ("log", Operation.RECORD_LOG),

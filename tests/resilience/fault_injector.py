@@ -30,6 +30,8 @@ class FaultInjector:
         self._saved: Counter[str] = Counter()
         self._due: list[tuple[float, str, Signal]] = []
         self._outage: Outage | None = None
+        self.operations: set[Operation] = set()
+        """Operations of the calls so far."""
         self.struck: Counter[str] = Counter()
         """Injected faults, by kind."""
         self.outages: Counter[str] = Counter()
@@ -75,6 +77,7 @@ class FaultInjector:
     def decide(self, call: Call) -> Fault | None:
         """Fault for a call, if any."""
         with self._lock:
+            self.operations.add(call.operation)
             if call.import_id is not None:
                 key = (call.import_id, call.operation)
                 self._calls[key] += 1

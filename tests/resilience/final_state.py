@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.outcomes import Message
+from tests.resilience.calls import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class FinalState:
     recovered : Counter
         Results that `recover_watches` logged.
     handed_over : int
+    operations : frozenset of Operation
+        Of the calls of the functions.
     struck : Counter
         Faults injected on our side, by kind.
     outages : Counter
@@ -70,6 +73,7 @@ class FinalState:
     restarts: list[tuple[float, list[str]]]
     recovered: Counter[str]
     handed_over: int
+    operations: frozenset[Operation]
     struck: Counter[str]
     outages: Counter[str]
     vendor_faults: dict[str, int]

@@ -311,6 +311,7 @@ class Storm:
             restarts=self._restarts,
             recovered=recovered,
             handed_over=sum(_message(line) == "handed over" for line in polls),
+            operations=frozenset(self._fault_injector.operations),
             struck=Counter(self._fault_injector.struck),
             outages=Counter(self._fault_injector.outages),
             vendor_faults={

@@ -15,6 +15,7 @@ from local.clock import Clock
 from local.outcomes import Message
 from local.simulators import voyado
 from tests.resilience.assertions import MAX_CYCLE_SECONDS, Findings, Wave, judge
+from tests.resilience.calls import WRITES, Operation
 from tests.resilience.final_state import FinalState, LastState, Stop
 from tests.resilience.plan import Plan, PlannedImport, limit_of, make_plan, make_waves
 from tests.resilience.scripts import AWAY, GRACE_SECONDS, MAKERS, Expected
@@ -40,6 +41,7 @@ def passed(plan: Plan) -> FinalState:
         restarts=[],
         recovered=Counter(),
         handed_over=0,
+        operations=WRITES,
         struck=Counter(),
         outages=Counter(),
         vendor_faults={},
@@ -65,6 +67,11 @@ def findings(plan: Plan, after: FinalState) -> Findings:
 def test_a_storm_without_failures_passes(plan: Plan, after: FinalState) -> None:
     assert findings(plan, after).wrong == ()
     assert ("outcomes right", f"{len(MAKERS)} of {len(MAKERS)}") in findings(plan, after).table
+
+
+def test_calls_that_are_not_recognised_are_wrong(plan: Plan, after: FinalState) -> None:
+    without = replace(after, operations=WRITES - {Operation.SAVE})
+    assert findings(plan, without).wrong == ("no call was recognised as 'save a poll'",)
 
 
 def test_the_same_seed_is_the_same_storm() -> None:
