@@ -2,7 +2,7 @@
 
     python -m benchmarks.ended_watches [--watches 100000] [--repetitions 5]
 
-Exits with status 1 if a list takes too long.
+Exits with status 1 if a list takes more than its share of a scan: seconds depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from rich.table import Table
 from local.emulator import Emulator
 from tests.support.many_ended_watches import DAY, NOW, many_ended_watches
 
-MAX_SECONDS = 2.0
-"""What a list of failures may take."""
+MAX_SHARE = 0.15
+"""Maximum time of a list of failures, as a share of the time of a scan in the same run."""
 FAILED = (Outcome.FAILED, Outcome.CANCELLED, Outcome.UNKNOWN)
 SINCE = NOW - 7 * DAY
 MIXES = {
@@ -44,10 +44,10 @@ def main(
         with Emulator() as emulator:
             many_ended_watches(emulator, "watches", watches, outcomes, days)
             failed, many_failed, every, scan = _measured(emulator.client("dynamodb"), repetitions)
-        reached = max(failed, many_failed) < MAX_SECONDS
+        reached = max(failed, many_failed) <= MAX_SHARE * scan
         missed |= not reached
         figures = (f"{seconds:.2f}" for seconds in (failed, many_failed, every, scan))
-        goal = f"< {MAX_SECONDS:g}: {'reached' if reached else 'MISSED'}"
+        goal = f"<= {MAX_SHARE:g} of a scan: {'reached' if reached else 'MISSED'}"
         table.add_row(title, *figures, f"{scan / failed:.0f}", goal)
     Console(width=140).print(table)
     raise typer.Exit(1 if missed else 0)
