@@ -13,7 +13,9 @@ from import_watch.aws.session import prepare_default_session
 
 
 @pytest.fixture(autouse=True)
-def _own_session(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "of-the-account").mkdir()
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "local")
@@ -21,11 +23,11 @@ def _own_session(monkeypatch: pytest.MonkeyPatch) -> None:
     prepare_default_session()
 
 
-def test_it_knows_every_service_of_the_sdk() -> None:
+def test_it_knows_every_service_of_the_sdk_and_of_the_configured_path() -> None:
     known = botocore.session.get_session().get_available_services()
     assert "secretsmanager" in known
     assert boto3.DEFAULT_SESSION is not None
-    assert set(known) <= set(boto3.DEFAULT_SESSION.get_available_services())
+    assert {*known, "of-the-account"} <= set(boto3.DEFAULT_SESSION.get_available_services())
 
 
 def test_a_client_is_created_without_a_look_into_the_folders_of_services(monkeypatch: pytest.MonkeyPatch) -> None:
