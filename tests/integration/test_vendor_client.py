@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from import_watch import USER_AGENT
 from import_watch.http_client.client import Client
 from import_watch.http_client.oauth import MAX_TOKEN_SECONDS, TOKEN_MARGIN, TOKEN_SECONDS
 from import_watch.http_client.transport import CHUNK_BYTES
@@ -82,7 +83,7 @@ class TestRequest:
         server = serve(respond_with(200, GOOD["voyado"]))
         poll(server.url)
         headers = server.requests[0].headers
-        assert (headers["accept"], headers["user-agent"]) == ("application/json", "import-watch/0.1.0")
+        assert (headers["accept"], headers["user-agent"]) == ("application/json", USER_AGENT)
 
     def test_a_hostile_id_stays_in_its_segment_on_the_wire(self, serve: Serve) -> None:
         server = serve(respond_with(200, GOOD["document360"]))
