@@ -51,15 +51,15 @@ def read_details(
     given = dict(seen.details or {})
     absent = [name for name in details.values if not given.get(name)]
     if absent:
-        return _without(seen, f"the response has no {' and no '.join(absent)}", expected=False)
+        return _without(seen, f"the response has no {' and no '.join(absent)}")
     ends, cursor, cursors = time.monotonic() + seconds, details.first_cursor, set[str | None]()
     for _ in range(MAX_PAGES):
         values = given if cursor is None else {**given, CURSOR: cursor}
         if any(len(value) > MAX_CURSOR for value in values.values()):
-            return _without(seen, f"a value for their request has more than {MAX_CURSOR:,} characters", expected=False)
+            return _without(seen, f"a value for their request has more than {MAX_CURSOR:,} characters")
         if (left := ends - time.monotonic()) <= 0:
             late = f"they took more than {seconds:.0f} s" if seconds > 0 else "no time was left for them"
-            return _without(seen, late, expected=False)
+            return _without(seen, late)
         response = send(details.request_for(cursor), values, left)
         if isinstance(response, FailedPoll):
             return _after_failure(seen, response, response.retry_after)
@@ -72,8 +72,8 @@ def read_details(
         if cursor is None:
             return seen
         if cursor in cursors:
-            return _without(seen, "a page names itself, or one before it, as the next one", expected=False)
-    return _without(seen, f"they have more than {MAX_PAGES} pages", expected=False)
+            return _without(seen, "a page names itself, or one before it, as the next one")
+    return _without(seen, f"they have more than {MAX_PAGES} pages")
 
 
 def _with_next(
@@ -95,5 +95,6 @@ def _after_failure(seen: Observation, failed: FailedPoll, hint: float | None) ->
     return replace(seen, missing_details=missing, retry_after=hint)
 
 
-def _without(seen: Observation, reason: str, *, expected: bool) -> Observation:
-    return replace(seen, missing_details=MissingDetails(reason, expected))
+def _without(seen: Observation, reason: str) -> Observation:
+    """Observation whose details no later poll would read either."""
+    return replace(seen, missing_details=MissingDetails(reason, expected=False))
